@@ -1,0 +1,41 @@
+# `make demo` and `make test` need Python 3.11 or newer and pip, nothing else.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: demo test serve lint types migrations check clean
+.DEFAULT_GOAL := help
+
+help: ## what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("facepay needs Python 3.11 or newer (PYTHON=…), not " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar on --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: $(INSTALLED) ## a day in the store with real faces (ARGS=--serve keeps it up)
+	$(BIN)/facepay demo $(ARGS)
+
+test: $(INSTALLED) ## all tests
+	$(BIN)/pytest $(ARGS)
+
+serve: $(INSTALLED) ## the API, for real use
+	$(BIN)/facepay serve $(ARGS)
+
+lint: $(INSTALLED) ## style, and which room may import which
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(INSTALLED) ## strict types
+	$(BIN)/mypy
+
+migrations: $(INSTALLED) ## models and migrations agree
+	$(BIN)/facepay migrate --check
+
+check: lint types migrations test ## what CI runs
+
+clean: ## remove the virtual environment and the demo's data
+	rm -rf .venv .facepay
