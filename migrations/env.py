@@ -1,0 +1,38 @@
+"""Alembic's entry: runs on the connection it is handed (`facepay migrate`), or on the settings' database."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alembic import context
+from sqlalchemy import Connection
+
+import facepay.tables
+from facepay.kernel.database import Base
+from facepay.migrate import owner_connection
+from facepay.settings import Settings
+
+
+def is_mapped(name: str | None, kind: str, parents: Any) -> bool:
+    # The ledger's schema is written in SQL, by hand: functions and rights are half of it.
+    return not (kind == "schema" and name == "ledger")
+
+
+def run(connection: Connection) -> None:
+    context.configure(
+        connection=connection,
+        target_metadata=Base.metadata,
+        include_name=is_mapped,
+        compare_type=True,
+        compare_server_default=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+assert facepay.tables, "imported so that every room's tables are known"
+if handed := context.config.attributes.get("connection"):
+    run(handed)
+else:
+    with owner_connection(Settings()) as own:
+        run(own)

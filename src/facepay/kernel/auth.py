@@ -1,0 +1,116 @@
+"""Who asks, and what they may do. Nothing is reachable without a scope unless PUBLIC_PATHS names it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, OAuth2PasswordBearer, SecurityScopes
+
+from facepay.kernel.database import Database
+from facepay.kernel.errors import Forbidden, Unauthenticated
+from facepay.kernel.secrets import MasterKey
+
+SCOPES = {
+    "members:read": "See members, consents and visits.",
+    "members:write": "Register, change and erase members; enrol and withdraw faces.",
+    "wallet:read": "See balances and statements.",
+    "wallet:write": "Top up wallets and refund orders.",
+    "stores:read": "See stores, devices and their health.",
+    "stores:write": "Open stores; register, rotate and revoke devices.",
+    "catalog:read": "See products, prices and stock.",
+    "catalog:write": "Change and import products.",
+    "orders:read": "See checkouts and orders.",
+    "staff:write": "Add staff, change their roles, revoke their access.",
+    "metrics:read": "Read /metrics.",
+}
+PUBLIC_PATHS = frozenset({"/livez", "/readyz", "/v1/auth/token", "/docs", "/docs/oauth2-redirect", "/openapi.json"})
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Whoever holds the token: a member of staff, or a device of one store."""
+
+    kind: Literal["staff", "device"]
+    id: UUID
+    name: str
+    role: str
+    scopes: frozenset[str]
+    store_id: UUID | None = None
+
+
+# Each kind of token has one: it returns who holds the token, or None where there is no such token.
+Authenticator = Callable[[Database, MasterKey, str], Awaitable[Principal | None]]
+
+
+class InsufficientScope(Forbidden):
+    code = "insufficient_scope"
+    title = "Not allowed"
+
+
+class WrongStore(Forbidden):
+    code = "device_of_other_store"
+    title = "Not this device's place"
+
+
+_staff_scheme = OAuth2PasswordBearer(tokenUrl="/v1/auth/token", scopes=SCOPES, auto_error=False, scheme_name="staff")
+_device_scheme = HTTPBearer(
+    auto_error=False, scheme_name="device", description="A device's token, shown once when it was registered."
+)
+
+
+async def _authenticate(request: Request, kind: str, token: str | None, required: SecurityScopes) -> Principal:
+    state = request.app.state
+    authenticator: Authenticator = state.authenticators[kind]
+    principal = await authenticator(state.database, state.master_key, token) if token else None
+    if principal is None:
+        raise Unauthenticated(
+            f"A valid {kind} token is needed.", headers={"WWW-Authenticate": f'Bearer realm="{kind}"'}
+        )
+    missing = sorted(set(required.scopes) - principal.scopes)
+    if missing:
+        raise InsufficientScope(f"The {principal.role} role may not do this.", missing_scopes=missing)
+    return principal
+
+
+async def current_staff(
+    request: Request, required: SecurityScopes, token: Annotated[str | None, Depends(_staff_scheme)]
+) -> Principal:
+    """For `Security(current_staff, scopes=[…])`."""
+    return await _authenticate(request, "staff", token, required)
+
+
+async def current_device(
+    request: Request,
+    required: SecurityScopes,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_device_scheme)],
+) -> Principal:
+    """For `Security(current_device, scopes=[…])`."""
+    return await _authenticate(request, "device", credentials.credentials if credentials else None, required)
+
+
+def acts_as(device: Principal, device_id: UUID) -> None:
+    """A device may only do its own work. Raises WrongStore for any other id, known or not."""
+    if device.id != device_id:
+        raise WrongStore("This token belongs to another device.")
+
+
+def _scopes_of(dependant: Dependant) -> Iterable[str]:
+    for child in dependant.dependencies:
+        if child.call in (current_staff, current_device):
+            yield from child.own_oauth_scopes or ()
+        yield from _scopes_of(child)
+
+
+def routes_without_scope(app: FastAPI) -> list[str]:
+    """Routes that anybody could call although PUBLIC_PATHS doesn't name them."""
+    return [
+        f"{','.join(sorted(route.methods or ()))} {route.path}"
+        for route in app.routes
+        if isinstance(route, APIRoute) and route.path not in PUBLIC_PATHS and not set(_scopes_of(route.dependant))
+    ]

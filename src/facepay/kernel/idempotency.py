@@ -1,0 +1,183 @@
+"""One Idempotency-Key, one effect: the answer is kept in the transaction that made it.
+
+A request first claims its key in a short transaction of its own, so that no connection is held while a model
+runs. The claim is a lease: a process that dies leaves it to run out, and a retry then starts afresh. The claim's
+token is checked again when the answer is stored, so that a slow first holder can't commit beside its successor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Header
+from fastapi.responses import JSONResponse
+from sqlalchemy import LargeBinary, String, delete, select, update
+from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from facepay.kernel.clock import Clock
+from facepay.kernel.database import Base, Database
+from facepay.kernel.errors import Conflict, Problem
+from facepay.kernel.ids import new_id
+from facepay.kernel.schemas import Answer
+
+KEY_PATTERN = r"^[\x21-\x7e]{1,255}$"
+RequiredKey = Annotated[
+    str,
+    Header(
+        alias="Idempotency-Key",
+        pattern=KEY_PATTERN,
+        description="Unique for each intended effect; keep it for retries.",
+    ),
+]
+OptionalKey = Annotated[
+    str | None,
+    Header(alias="Idempotency-Key", pattern=KEY_PATTERN, description="Makes a retry return the first answer."),
+]
+
+
+class IdempotencyKeyMissing(Problem):
+    code = "idempotency_key_missing"
+    title = "Idempotency-Key missing"
+
+
+class IdempotencyKeyReused(Problem):
+    status = 422
+    code = "idempotency_key_reused"
+    title = "Idempotency-Key reused"
+
+
+class IdempotencyKeyInUse(Conflict):
+    code = "idempotency_key_in_use"
+    title = "Still running"
+
+
+class IdempotencyRecord(Base):
+    __tablename__ = "idempotency_record"
+
+    owner_id: Mapped[UUID] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    fingerprint: Mapped[bytes] = mapped_column(LargeBinary(32))
+    claim_id: Mapped[UUID]
+    leased_until: Mapped[datetime]
+    status: Mapped[int | None]
+    answer: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    created_at: Mapped[datetime] = mapped_column(index=True)
+
+
+@dataclass(slots=True)
+class Claim:
+    """The right to do a request's work once. `replay` is the first answer, where there is one already."""
+
+    owner_id: UUID
+    key: str | None
+    claim_id: UUID
+    replay: JSONResponse | None = None
+
+    async def settle(self, session: AsyncSession, answer: Answer, *, status: int = 200) -> None:
+        """Keep the answer in the transaction of its effect. Raises IdempotencyKeyInUse where the claim was lost."""
+        if self.key is None:
+            return
+        kept = await session.scalar(
+            update(IdempotencyRecord)
+            .where(
+                IdempotencyRecord.owner_id == self.owner_id,
+                IdempotencyRecord.key == self.key,
+                IdempotencyRecord.claim_id == self.claim_id,
+            )
+            .values(status=status, answer=answer.stored())
+            .returning(IdempotencyRecord.claim_id)
+        )
+        if kept is None:
+            raise IdempotencyKeyInUse("A retry of this request has taken over.", headers={"Retry-After": "1"})
+
+
+@dataclass(frozen=True, slots=True)
+class Idempotency:
+    """Hands out claims."""
+
+    database: Database
+    clock: Clock
+    lease: timedelta
+    retention: timedelta
+
+    @asynccontextmanager
+    async def claim(self, *, owner_id: UUID, key: str | None, fingerprint: bytes) -> AsyncIterator[Claim]:
+        """Claim `key` for the block; a block that raises gives it back. Without a key nothing is kept.
+
+        Raises IdempotencyKeyReused (another body) and IdempotencyKeyInUse (the first is still running).
+        """
+        claim = Claim(owner_id, key, new_id())
+        if key is not None:
+            claim.replay = await self._take(claim, fingerprint)
+        try:
+            yield claim
+        except BaseException:
+            if key is not None and claim.replay is None:
+                await self._give_back(claim)
+            raise
+
+    async def _take(self, claim: Claim, fingerprint: bytes) -> JSONResponse | None:
+        now = self.clock()
+        fresh = {
+            "fingerprint": fingerprint,
+            "claim_id": claim.claim_id,
+            "leased_until": now + self.lease,
+        }
+        async with self.database.begin() as session:
+            taken = await session.scalar(
+                insert(IdempotencyRecord)
+                .values(owner_id=claim.owner_id, key=claim.key, created_at=now, **fresh)
+                .on_conflict_do_update(
+                    index_elements=["owner_id", "key"],
+                    set_=fresh,
+                    where=IdempotencyRecord.status.is_(None)
+                    & (IdempotencyRecord.leased_until <= now)
+                    & (IdempotencyRecord.fingerprint == fingerprint),
+                )
+                .returning(IdempotencyRecord.claim_id)
+            )
+            if taken is not None:
+                return None
+            record = (
+                await session.scalars(
+                    select(IdempotencyRecord).where(
+                        IdempotencyRecord.owner_id == claim.owner_id, IdempotencyRecord.key == claim.key
+                    )
+                )
+            ).one_or_none()
+        if record is None:  # given back between the two statements
+            raise IdempotencyKeyInUse("This request has just ended; try again.", headers={"Retry-After": "1"})
+        if record.fingerprint != fingerprint:
+            raise IdempotencyKeyReused("This key was used with another body.")
+        if record.status is None:
+            wait = max(1, round((record.leased_until - now).total_seconds()))
+            raise IdempotencyKeyInUse("This request is still running.", headers={"Retry-After": str(wait)})
+        return JSONResponse(record.answer, record.status, headers={"Idempotency-Replayed": "true"})
+
+    async def _give_back(self, claim: Claim) -> None:
+        async with self.database.begin() as session:
+            await session.execute(
+                delete(IdempotencyRecord).where(
+                    IdempotencyRecord.owner_id == claim.owner_id,
+                    IdempotencyRecord.key == claim.key,
+                    IdempotencyRecord.claim_id == claim.claim_id,
+                    IdempotencyRecord.status.is_(None),
+                )
+            )
+
+    async def forget_old(self) -> int:
+        """Drop records past their retention; returns how many. Run now and then."""
+        async with self.database.begin() as session:
+            dropped = await session.scalars(
+                delete(IdempotencyRecord)
+                .where(IdempotencyRecord.created_at < self.clock() - self.retention)
+                .returning(IdempotencyRecord.owner_id)
+            )
+            return len(dropped.all())

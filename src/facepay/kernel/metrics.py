@@ -1,0 +1,65 @@
+"""Prometheus metrics of one process. Labels never name a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from time import perf_counter
+from typing import Annotated
+
+from fastapi import Depends, Request
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+
+
+class Metrics:
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Histogram(
+            "facepay_request_seconds",
+            "Time from request to answer.",
+            ["method", "route", "status"],
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self.stages = Histogram(
+            "facepay_stage_seconds",
+            "Time in one stage of a decision.",
+            ["stage"],
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self.decisions = Counter(
+            "facepay_decisions_total", "Decisions by use and code.", ["use", "code"], registry=self.registry
+        )
+        self.queue_depth = Gauge(
+            "facepay_inference_queue_depth", "Frames waiting for a worker.", registry=self.registry
+        )
+        self.gallery_size = Gauge("facepay_gallery_templates", "Templates in memory.", registry=self.registry)
+
+    @contextmanager
+    def stage(self, stage: str, timings_ms: dict[str, float]) -> Iterator[None]:
+        """Time a block; the figure goes into `timings_ms` too, for the answer."""
+        start = perf_counter()
+        try:
+            yield
+        finally:
+            seconds = perf_counter() - start
+            timings_ms[stage] = round(seconds * 1000, 2)
+            self.stages.labels(stage).observe(seconds)
+
+    def observe_stages(self, timings_ms: Mapping[str, float]) -> None:
+        for stage, milliseconds in timings_ms.items():
+            self.stages.labels(stage).observe(milliseconds / 1000)
+
+    def exposition(self) -> bytes:
+        return generate_latest(self.registry)
+
+
+def get_metrics(request: Request) -> Metrics:
+    metrics: Metrics = request.app.state.metrics
+    return metrics
+
+
+MetricsOf = Annotated[Metrics, Depends(get_metrics)]

@@ -1,0 +1,148 @@
+"""RFC 9457 answers: every refusal leaves as application/problem+json, and /docs names each of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy.exc import DataError, DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+
+from facepay.kernel.errors import Overloaded, Problem
+from facepay.kernel.idempotency import IdempotencyKeyMissing
+
+log = structlog.get_logger()
+MEDIA_TYPE = "application/problem+json"
+ERRORS_SHOWN_MAX = 20
+
+
+class ProblemDocument(BaseModel):
+    """What went wrong: `code` is stable, `detail` is for people, further members hold the measured values."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    request_id: str
+
+
+def respond(request: Request, status: int, code: str, title: str, detail: str, **more: Any) -> JSONResponse:
+    headers = more.pop("headers", None)
+    document = {
+        "type": f"https://facepay.dev/problems/{code}",
+        "title": title,
+        "status": status,
+        "code": code,
+        "detail": detail,
+        "request_id": getattr(request.state, "request_id", ""),
+        **more,
+    }
+    return JSONResponse(document, status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def problems(*classes: type[Problem]) -> dict[int | str, dict[str, Any]]:
+    """The `responses=` of a route: one entry a status, one example a code."""
+    by_status: dict[int | str, list[type[Problem]]] = defaultdict(list)
+    for each in classes:
+        by_status[each.status].append(each)
+    return {
+        status: {
+            "model": ProblemDocument,
+            "description": " · ".join(f"`{each.code}`" for each in those),
+            "content": {MEDIA_TYPE: {"examples": {each.code: _example(each) for each in those}}},
+        }
+        for status, those in by_status.items()
+    }
+
+
+def _example(problem: type[Problem]) -> dict[str, Any]:
+    document = ProblemDocument(
+        type=f"https://facepay.dev/problems/{problem.code}",
+        title=problem.title,
+        status=problem.status,
+        code=problem.code,
+        detail=(problem.__doc__ or problem.title).strip().splitlines()[0],
+        request_id="0199f7a1-…",
+    )
+    return {"summary": problem.title, "value": document.model_dump()}
+
+
+def install(app: FastAPI) -> None:
+    app.add_exception_handler(Problem, _on_problem)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(DBAPIError, _on_database)
+    app.add_exception_handler(PoolTimeout, _on_busy_pool)
+    app.add_exception_handler(Exception, _on_bug)
+
+
+async def _on_problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)
+    return respond(
+        request, error.status, error.code, error.title, error.detail, headers=error.headers, **error.measured
+    )
+
+
+async def _on_invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    found = error.errors()
+    if any(_is_missing_key(each["loc"], each["type"]) for each in found):
+        return await _on_problem(request, IdempotencyKeyMissing("This request needs an Idempotency-Key header."))
+    # The value itself is left out: it may be personal, a secret or ten megabytes.
+    errors = [
+        {"where": ".".join(str(part) for part in each["loc"]), "code": each["type"], "detail": each["msg"]}
+        for each in found[:ERRORS_SHOWN_MAX]
+    ]
+    return respond(request, 422, "invalid_request", "Invalid request", _sentence(errors), errors=errors)
+
+
+def _is_missing_key(location: Sequence[int | str], kind: str) -> bool:
+    return kind == "missing" and tuple(location) == ("header", "Idempotency-Key")
+
+
+def _sentence(errors: list[dict[str, str]]) -> str:
+    first = f"{errors[0]['where']}: {errors[0]['detail']}" if errors else "The request is not valid."
+    return first if len(errors) < 2 else f"{first} (and {len(errors) - 1} more)"
+
+
+async def _on_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    phrase = HTTPStatus(error.status_code).phrase
+    code = phrase.lower().replace(" ", "_").replace("-", "_")
+    return respond(request, error.status_code, code, phrase, str(error.detail or phrase), headers=error.headers)
+
+
+async def _on_database(request: Request, error: Exception) -> Response:
+    if isinstance(error, DataError):
+        return respond(request, 422, "invalid_request", "Invalid request", "A value can't be stored.", errors=[])
+    if isinstance(error, OperationalError):
+        log.error("database_unavailable", error=type(error.orig).__name__)
+        return await _on_problem(request, DatabaseUnavailable("The database can't be reached right now."))
+    return await _on_bug(request, error)
+
+
+async def _on_busy_pool(request: Request, error: Exception) -> Response:
+    return await _on_problem(request, Overloaded("Every database connection is busy."))
+
+
+async def _on_bug(request: Request, error: Exception) -> Response:
+    log.error("internal_error", exc_info=error)
+    return respond(request, 500, "internal_error", "Internal error", "The error was logged under this request id.")
+
+
+class DatabaseUnavailable(Overloaded):
+    """The database is restarting or out of reach; retry with the same Idempotency-Key."""
+
+    code = "database_unavailable"
+    title = "Database unavailable"

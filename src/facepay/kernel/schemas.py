@@ -1,0 +1,40 @@
+"""What every request and answer body has in common."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+
+def _printable(value: str) -> str:
+    if any(ord(character) < 32 or ord(character) == 127 for character in value):
+        raise ValueError("control characters are not allowed")
+    return value
+
+
+# Postgres stores no NUL, and no name, code or note has a use for the other control characters.
+Line = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_printable)
+]
+Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+# 10^13 minor units: a hundred billion yuan, far inside a bigint even when a ledger sums a billion rows of it.
+AMOUNT_MAX = 10**13
+Amount = Annotated[int, Field(gt=0, le=AMOUNT_MAX, strict=True, description="Minor units (fen, cents).")]
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+
+
+class Request(BaseModel):
+    """A body that was sent to us: unknown fields are a mistake worth saying."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Answer(BaseModel):
+    """A body we send; built from rows or dataclasses by attribute."""
+
+    model_config = ConfigDict(from_attributes=True, frozen=True)
+
+    def stored(self) -> dict[str, Any]:
+        """As JSON values, for the idempotency record."""
+        return self.model_dump(mode="json")

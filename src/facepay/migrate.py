@@ -1,0 +1,105 @@
+"""The schema: Alembic's migrations under the owner's role, and the app role's rights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import URL, Connection, create_engine, make_url, text
+
+from facepay.settings import Settings
+
+# A wheel carries the migrations inside the package; a checkout has them at its top.
+INSIDE = Path(__file__).parent / "migrations"
+MIGRATIONS = INSIDE if INSIDE.is_dir() else Path(__file__).parents[2] / "migrations"
+# Two replicas that start together migrate one after the other.
+MIGRATION_LOCK = 7_016_996_765
+
+
+def alembic_config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    return config
+
+
+def newest_revision() -> str | None:
+    return ScriptDirectory.from_config(alembic_config()).get_current_head()
+
+
+@contextmanager
+def owner_connection(settings: Settings) -> Iterator[Connection]:
+    """A connection under the migration role, of the embedded server where no other is set."""
+    from facepay.kernel.embedded import EmbeddedPostgres
+
+    url = settings.migration_database_url or settings.database_url
+    if url is not None:
+        with connect(url) as connection:
+            yield connection
+        return
+    with (
+        EmbeddedPostgres(settings.data_dir / "postgres") as postgres,
+        connect(postgres.url(role="facepay_owner")) as connection,
+    ):
+        yield connection
+
+
+@contextmanager
+def connect(url: str) -> Iterator[Connection]:
+    engine = create_engine(url)
+    try:
+        with engine.begin() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def migrate(connection: Connection, *, app_url: URL | None = None) -> None:
+    """Bring the schema to the newest revision, all or nothing, and give the app's role its rights."""
+    connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+    config = alembic_config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+    role = app_url.username if app_url else "facepay_app"
+    if role and role != connection.engine.url.username:
+        _ensure_role(connection, role, app_url.password if app_url else None)
+        grant_rights(connection, role)
+
+
+def check(connection: Connection) -> None:
+    """Raises alembic.util.CommandError where the models and the migrated schema differ."""
+    config = alembic_config()
+    config.attributes["connection"] = connection
+    command.check(config)
+
+
+def _ensure_role(connection: Connection, role: str, password: object) -> None:
+    if connection.scalar(text("select 1 from pg_roles where rolname = :role"), {"role": role}):
+        return
+    # CREATE ROLE takes no parameters, so the server itself does the quoting.
+    create = connection.scalar(
+        text("select format('create role %I login password %L', cast(:role as text), cast(:password as text))"),
+        {"role": role, "password": str(password) if password else None},
+    )
+    connection.execute(text(str(create)))
+
+
+def grant_rights(connection: Connection, role: str) -> None:
+    """Rows of the house to read and write; of the ledger only to read, and its functions to call."""
+    name = connection.dialect.identifier_preparer.quote(role)
+    for statement in (
+        f"grant usage on schema public, ledger to {name}",
+        f"grant select, insert, update, delete on all tables in schema public to {name}",
+        f"grant usage on all sequences in schema public to {name}",
+        f"revoke insert, update, delete on public.alembic_version from {name}",
+        f"grant select on all tables in schema ledger to {name}",
+        f"grant execute on all functions in schema ledger to {name}",
+    ):
+        connection.execute(text(statement))
+
+
+def app_url(settings: Settings) -> URL | None:
+    return make_url(settings.database_url) if settings.database_url else None

@@ -1,0 +1,55 @@
+"""Every setting, each with a default that works: `FACEPAY_*` in the environment or in `.env`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Rate = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="FACEPAY_", env_file=".env", extra="ignore", frozen=True)
+
+    # Where things are
+    data_dir: Path = Path(".facepay")
+    database_url: str | None = None
+    migration_database_url: str | None = None
+    database_pool_size: int = Field(default=10, ge=1, le=200)
+
+    # Secrets
+    master_key: SecretStr | None = None
+    admin_username: str = Field(default="admin", max_length=64)
+    admin_password: SecretStr | None = None
+    admin_token_minutes: int = Field(default=60, ge=1, le=1440)
+
+    # The server
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "console"] = "json"
+
+    # Recognition
+    model_pack: str = "buffalo_sc"
+    inference_workers: int = Field(default=os.cpu_count() or 1, ge=1, le=256)
+    inference_queue_max: int = Field(default=32, ge=0, le=10_000)
+    frame_bytes_max: int = Field(default=8 * 1024 * 1024, ge=1024)
+    frame_megapixels_max: float = Field(default=16.0, gt=0, le=100)
+    gate_fpir_target: Rate = 1e-3
+    pay_inside_fpir_target: Rate = 1e-3
+    pay_chain_fpir_target: Rate = 1e-4
+    match_margin_min: float = Field(default=0.08, ge=0, le=1)
+
+    # Stepping up and waiting
+    step_up_seconds: int = Field(default=60, ge=5, le=600)
+    step_up_answers_max: int = Field(default=3, ge=1, le=10)
+    idempotency_lease_seconds: int = Field(default=10, ge=1, le=300)
+    idempotency_retention_hours: int = Field(default=24, ge=1, le=24 * 30)
+
+    # Money
+    currency: str = Field(default="CNY", pattern="^[A-Z]{3}$")
+    consent_policy_version: str = Field(default="2026-01", max_length=40)
