@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from facepay.kernel import idempotency
+from facepay.members import consents, members
 
-__all__ = ["idempotency"]
+__all__ = ["consents", "idempotency", "members"]

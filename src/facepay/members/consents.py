@@ -1,0 +1,72 @@
+"""Consent to face recognition: given to one policy version, withdrawn at any time, never deleted."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, String, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from facepay.kernel.database import Base, Identified
+from facepay.kernel.errors import Forbidden
+
+
+class Consent(Identified, Base):
+    __tablename__ = "consent"
+    __table_args__ = (
+        Index("uq_consent_standing", "member_id", unique=True, postgresql_where=text("withdrawn_at is null")),
+    )
+
+    member_id: Mapped[UUID] = mapped_column(ForeignKey("member.id"), index=True)
+    policy_version: Mapped[str] = mapped_column(String(40))
+    accepted_at: Mapped[datetime]
+    withdrawn_at: Mapped[datetime | None]
+
+
+class ConsentRequired(Forbidden):
+    """The member has not agreed to face recognition."""
+
+    code = "consent_required"
+    title = "Consent required"
+
+
+async def standing_consent(session: AsyncSession, *, member_id: UUID) -> Consent | None:
+    """The consent in force, if there is one."""
+    found = await session.scalars(select(Consent).where(Consent.member_id == member_id, Consent.withdrawn_at.is_(None)))
+    return found.one_or_none()
+
+
+async def require_consent(session: AsyncSession, *, member_id: UUID) -> Consent:
+    """The consent in force. Raises ConsentRequired."""
+    consent = await standing_consent(session, member_id=member_id)
+    if consent is None:
+        raise ConsentRequired("The member has not agreed to face recognition.")
+    return consent
+
+
+async def give_consent(session: AsyncSession, *, member_id: UUID, policy_version: str, now: datetime) -> Consent:
+    """Agree to a policy version; an earlier consent to another version ends with it.
+
+    The caller holds the member's row lock, so that two consents can't both be in force.
+    """
+    standing = await standing_consent(session, member_id=member_id)
+    if standing is not None:
+        if standing.policy_version == policy_version:
+            return standing
+        standing.withdrawn_at = now
+        await session.flush()
+    consent = Consent(member_id=member_id, policy_version=policy_version, accepted_at=now)
+    session.add(consent)
+    await session.flush()
+    return consent
+
+
+async def withdraw_consent(session: AsyncSession, *, member_id: UUID, now: datetime) -> Consent | None:
+    """End the consent in force, if there is one."""
+    consent = await standing_consent(session, member_id=member_id)
+    if consent is not None:
+        consent.withdrawn_at = now
+        await session.flush()
+    return consent

@@ -1,0 +1,118 @@
+"""Members of the shop: who they are, and whether they may come in."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ColumnElement, Index, String, func, or_, select, text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from facepay.kernel.database import Base, Identified
+from facepay.kernel.errors import Conflict, NotFound
+
+
+class MemberStatus(StrEnum):
+    ACTIVE = "active"
+    BLOCKED = "blocked"
+    ERASED = "erased"
+
+
+class Member(Identified, Base):
+    __tablename__ = "member"
+    __table_args__ = (
+        CheckConstraint("status in ('active', 'blocked', 'erased')", name="status_known"),
+        CheckConstraint("status <> 'erased' or (display_name = '' and phone is null)", name="erased_is_empty"),
+        Index("uq_member_phone", "phone", unique=True, postgresql_where=text("phone is not null")),
+    )
+
+    display_name: Mapped[str] = mapped_column(String(200))
+    phone: Mapped[str | None] = mapped_column(String(16))
+    status: Mapped[str] = mapped_column(String(16), default=MemberStatus.ACTIVE)
+    pin_hash: Mapped[str | None] = mapped_column(String(200))
+    pin_failures: Mapped[int] = mapped_column(default=0)
+    pin_locked_until: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+    @property
+    def is_active(self) -> bool:
+        return self.status == MemberStatus.ACTIVE
+
+
+class MemberNotFound(NotFound):
+    """There is no member with this id."""
+
+    code = "member_not_found"
+    title = "No such member"
+
+
+class PhoneTaken(Conflict):
+    """Another member has this phone number."""
+
+    code = "phone_taken"
+    title = "Phone number taken"
+
+
+async def register(session: AsyncSession, *, display_name: str, phone: str | None, now: datetime) -> Member:
+    """Raises PhoneTaken."""
+    member = Member(display_name=display_name, phone=phone, created_at=now, updated_at=now)
+    session.add(member)
+    await _flush(session)
+    return member
+
+
+async def get_member(session: AsyncSession, member_id: UUID, *, lock: bool = False) -> Member:
+    """Raises MemberNotFound; an erased member is not found either."""
+    member = await session.get(Member, member_id, with_for_update=lock or None)
+    if member is None or member.status == MemberStatus.ERASED:
+        raise MemberNotFound("There is no member with this id.")
+    return member
+
+
+async def change(session: AsyncSession, *, member: Member, changes: dict[str, str | None], now: datetime) -> Member:
+    """Set display_name, phone or status (active, blocked). Raises PhoneTaken."""
+    for field, value in changes.items():
+        setattr(member, field, value)
+    member.updated_at = now
+    await _flush(session)
+    return member
+
+
+async def strip_personal_data(session: AsyncSession, *, member: Member, now: datetime) -> None:
+    """Forget who they were. The row stays, because the ledger's rows point at it."""
+    member.display_name, member.phone, member.pin_hash = "", None, None
+    member.status, member.updated_at = MemberStatus.ERASED, now
+    await session.flush()
+
+
+def matching(search: str | None) -> ColumnElement[bool]:
+    """Members whose name contains, or whose phone starts with, the words searched for."""
+    present = Member.status != MemberStatus.ERASED
+    if not search:
+        return present
+    return present & or_(
+        func.lower(Member.display_name).contains(search.lower(), autoescape=True),
+        Member.phone.startswith(search, autoescape=True),
+    )
+
+
+async def phone_ends_with(session: AsyncSession, *, member_ids: list[UUID], digits: str) -> list[UUID]:
+    """Which of these members' phone numbers end with these digits."""
+    found = await session.scalars(
+        select(Member.id).where(Member.id.in_(member_ids), Member.phone.endswith(digits, autoescape=True))
+    )
+    return list(found)
+
+
+async def _flush(session: AsyncSession) -> None:
+    try:
+        async with session.begin_nested():
+            await session.flush()
+    except IntegrityError as error:
+        if "uq_member_phone" in str(error.orig):
+            raise PhoneTaken("Another member has this phone number.") from error
+        raise
