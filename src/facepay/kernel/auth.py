@@ -43,6 +43,13 @@ class Principal:
     scopes: frozenset[str]
     store_id: UUID | None = None
 
+    @property
+    def store(self) -> UUID:
+        """The store of a device. Raises ValueError for staff, who belong to none."""
+        if self.store_id is None:
+            raise ValueError(f"{self.kind} {self.id} has no store")
+        return self.store_id
+
 
 # Each kind of token has one: it returns who holds the token, or None where there is no such token.
 Authenticator = Callable[[Database, MasterKey, str], Awaitable[Principal | None]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from anyio import to_thread
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -27,13 +28,16 @@ async def check_pin(session: AsyncSession, *, member: Member, pin: str, now: dat
     """
     if member.pin_hash is None or (member.pin_locked_until is not None and now < member.pin_locked_until):
         return False
-    try:
-        right = hasher.verify(member.pin_hash, pin)
-    except VerifyMismatchError:
-        right = False
+    right = await to_thread.run_sync(_verify, hasher, member.pin_hash, pin)
     member.pin_failures = 0 if right else member.pin_failures + 1
-    member.pin_locked_until = now + LOCKED_FOR if member.pin_failures >= FAILURES_MAX else None
-    if member.pin_locked_until is not None:
-        member.pin_failures = 0
+    if member.pin_failures >= FAILURES_MAX:
+        member.pin_failures, member.pin_locked_until = 0, now + LOCKED_FOR
     await session.flush()
     return right
+
+
+def _verify(hasher: PasswordHasher, pin_hash: str, pin: str) -> bool:
+    try:
+        return hasher.verify(pin_hash, pin)
+    except VerifyMismatchError:
+        return False
