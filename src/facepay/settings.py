@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal
 
+from fastapi import Depends, Request
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -53,3 +54,11 @@ class Settings(BaseSettings):
     # Money
     currency: str = Field(default="CNY", pattern="^[A-Z]{3}$")
     consent_policy_version: str = Field(default="2026-01", max_length=40)
+
+
+def get_settings(request: Request) -> Settings:
+    settings: Settings = request.app.state.settings
+    return settings
+
+
+SettingsOf = Annotated[Settings, Depends(get_settings)]

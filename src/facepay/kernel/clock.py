@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Annotated
 
-from fastapi import Request
+from fastapi import Depends, Request
 
 Clock = Callable[[], datetime]
 
@@ -18,3 +19,11 @@ def utc_now() -> datetime:
 def get_clock(request: Request) -> Clock:
     clock: Clock = request.app.state.clock
     return clock
+
+
+def _now(clock: Annotated[Clock, Depends(get_clock)]) -> datetime:
+    return clock()
+
+
+# The instant at which a request came in.
+Now = Annotated[datetime, Depends(_now)]

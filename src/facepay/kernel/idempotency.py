@@ -7,15 +7,16 @@ token is checked again when the answer is stored, so that a slow first holder ca
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Header
+from fastapi import Depends, Header, Request
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 from sqlalchemy import LargeBinary, String, delete, select, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -26,6 +27,7 @@ from facepay.kernel.database import Base, Database
 from facepay.kernel.errors import Conflict, Problem
 from facepay.kernel.ids import new_id
 from facepay.kernel.schemas import Answer
+from facepay.kernel.secrets import fingerprint
 
 KEY_PATTERN = r"^[\x21-\x7e]{1,255}$"
 RequiredKey = Annotated[
@@ -103,9 +105,14 @@ class Idempotency:
     """Hands out claims."""
 
     database: Database
+    secret: bytes
     clock: Clock
     lease: timedelta
     retention: timedelta
+
+    def fingerprint(self, request: Request, *parts: bytes) -> bytes:
+        """What makes two requests the same: method, path and these parts of the body."""
+        return fingerprint(self.secret, request.method.encode(), request.url.path.encode(), *parts)
 
     @asynccontextmanager
     async def claim(self, *, owner_id: UUID, key: str | None, fingerprint: bytes) -> AsyncIterator[Claim]:
@@ -122,6 +129,26 @@ class Idempotency:
             if key is not None and claim.replay is None:
                 await self._give_back(claim)
             raise
+
+    async def once(
+        self,
+        request: Request,
+        *,
+        owner_id: UUID,
+        key: str | None,
+        body: BaseModel,
+        act: Callable[[AsyncSession], Awaitable[Answer]],
+        status: int = 200,
+    ) -> Any:
+        """Do `act` in one transaction that keeps its answer too; a retry gets the first answer."""
+        fingerprint = self.fingerprint(request, body.model_dump_json().encode())
+        async with self.claim(owner_id=owner_id, key=key, fingerprint=fingerprint) as claim:
+            if claim.replay:
+                return claim.replay
+            async with self.database.begin() as session:
+                answer = await act(session)
+                await claim.settle(session, answer, status=status)
+        return answer
 
     async def _take(self, claim: Claim, fingerprint: bytes) -> JSONResponse | None:
         now = self.clock()
@@ -181,3 +208,11 @@ class Idempotency:
                 .returning(IdempotencyRecord.owner_id)
             )
             return len(dropped.all())
+
+
+def get_idempotency(request: Request) -> Idempotency:
+    idempotency: Idempotency = request.app.state.idempotency
+    return idempotency
+
+
+IdempotencyOf = Annotated[Idempotency, Depends(get_idempotency)]

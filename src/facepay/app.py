@@ -1,0 +1,168 @@
+"""create_app(): settings in, FastAPI out. All state hangs on `app.state`, made here and in the lifespan."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from datetime import timedelta
+from importlib.metadata import version
+
+import structlog
+from argon2 import PasswordHasher
+from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.datastructures import State
+
+from facepay import health
+from facepay.catalog import router as catalog
+from facepay.checkout import router as checkout
+from facepay.identity import router as identity
+from facepay.identity.calibration import calibration_of
+from facepay.identity.gallery import MemoryGallery
+from facepay.identity.protection import Protection
+from facepay.identity.recognition import Recogniser
+from facepay.identity.refresh import GalleryKeeper
+from facepay.kernel import auth, logging, problems
+from facepay.kernel.clock import Clock, utc_now
+from facepay.kernel.database import Database
+from facepay.kernel.http import RequestGuard
+from facepay.kernel.idempotency import Idempotency
+from facepay.kernel.metrics import Metrics
+from facepay.kernel.secrets import MasterKey
+from facepay.kernel.uploads import FILES_MAX
+from facepay.members import router as members
+from facepay.settings import Settings
+from facepay.staff import router as staff
+from facepay.staff.accounts import authenticate as authenticate_staff
+from facepay.staff.accounts import ensure_first_owner
+from facepay.stores import gate_router as gates
+from facepay.stores import router as stores
+from facepay.stores.devices import authenticate as authenticate_device
+from facepay.vision.engine import Engine, load_engine
+from facepay.vision.frames import FrameLimits
+from facepay.vision.pool import InferencePool
+from facepay.wallet import router as wallet
+
+log = structlog.get_logger()
+HOUSEKEEPING_SECONDS = 600
+DESCRIPTION = """
+The backend of shops where a face is the ticket and the wallet.
+
+**Staff** sign in with *Authorize* (user name and password). **Devices** use the token that was shown when they
+were registered. Every refusal is `application/problem+json` with a stable `code`. Amounts are integers in minor
+units; times are UTC; lists are cursor-paged. Whatever moves money takes an `Idempotency-Key`.
+"""
+
+
+def create_app(settings: Settings | None = None, *, engine: Engine | None = None, clock: Clock = utc_now) -> FastAPI:
+    """The API on the settings' database. `engine` is loaded from the settings' model pack where none is given.
+
+    Raises ValueError where no database is set: `facepay serve` brings the embedded one.
+    """
+    settings = settings or Settings()
+    if settings.database_url is None:
+        raise ValueError("FACEPAY_DATABASE_URL is not set; `facepay serve` starts the embedded Postgres")
+    logging.configure(settings.log_level, settings.log_format)
+    app = FastAPIOffline(
+        title="facepay",
+        version=version("facepay"),
+        description=DESCRIPTION,
+        redoc_url=None,
+        lifespan=_lifespan(settings, engine),
+        swagger_ui_parameters={"persistAuthorization": True},
+    )
+    _furnish(app, settings, clock)
+    for room in (staff, stores, gates, members, identity, catalog, checkout, wallet, health):
+        app.include_router(room.router)
+    problems.install(app)
+    app.add_middleware(
+        RequestGuard, metrics=app.state.metrics, body_bytes_max=(FILES_MAX + 1) * settings.frame_bytes_max
+    )
+    if unguarded := auth.routes_without_scope(app):
+        raise RuntimeError(f"routes without a scope: {unguarded}")
+    return app
+
+
+def _furnish(app: FastAPI, settings: Settings, clock: Clock) -> None:
+    """Everything that needs no running event loop."""
+    state = app.state
+    state.settings, state.clock, state.metrics = settings, clock, Metrics()
+    state.master_key = _master_key(settings)
+    state.password_hasher = PasswordHasher()
+    assert settings.database_url
+    state.database = Database(settings.database_url, pool_size=settings.database_pool_size)
+    state.authenticators = {"staff": authenticate_staff, "device": authenticate_device}
+    state.idempotency = Idempotency(
+        state.database,
+        state.master_key.derive("idempotency"),
+        clock,
+        lease=timedelta(seconds=settings.idempotency_lease_seconds),
+        retention=timedelta(hours=settings.idempotency_retention_hours),
+    )
+    state.inference = None
+
+
+def _master_key(settings: Settings) -> MasterKey:
+    if settings.master_key is not None:
+        return MasterKey.from_text(settings.master_key.get_secret_value())
+    return MasterKey.from_file(settings.data_dir / "master.key")
+
+
+def _lifespan(settings: Settings, engine: Engine | None) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(app.state.database.close)
+            await _open_recognition(app.state, settings, engine, stack)
+            await _add_first_owner(app.state, settings)
+            for work in (app.state.gallery_keeper.listen(app.state.database), _housekeep(app.state)):
+                stack.push_async_callback(_end, asyncio.create_task(work))
+            log.info("ready", pack=app.state.inference.pack, templates=app.state.gallery.size)
+            yield
+
+    return lifespan
+
+
+async def _open_recognition(state: State, settings: Settings, engine: Engine | None, stack: AsyncExitStack) -> None:
+    limits = FrameLimits(bytes_max=settings.frame_bytes_max, megapixels_max=settings.frame_megapixels_max)
+    engine = engine or await asyncio.to_thread(load_engine, settings.model_pack, limits=limits)
+    state.inference = InferencePool(engine, workers=settings.inference_workers, queue_max=settings.inference_queue_max)
+    stack.callback(state.inference.close)
+    protection = Protection(state.master_key)
+    state.gallery = MemoryGallery(protection.rotate)
+    state.gallery_keeper = GalleryKeeper(gallery=state.gallery, protection=protection, pack=engine.pack)
+    await state.gallery_keeper.load(state.database)
+    state.recogniser = Recogniser(
+        database=state.database,
+        inference=state.inference,
+        keeper=state.gallery_keeper,
+        calibration=calibration_of(engine.pack),
+        settings=settings,
+        metrics=state.metrics,
+    )
+
+
+async def _add_first_owner(state: State, settings: Settings) -> None:
+    """The owner that the environment names, where there is no staff yet."""
+    if settings.admin_password is not None:
+        async with state.database.begin() as session:
+            await ensure_first_owner(
+                session, username=settings.admin_username, password=settings.admin_password.get_secret_value()
+            )
+
+
+async def _housekeep(state: State) -> None:
+    while True:
+        try:
+            await state.idempotency.forget_old()
+        except SQLAlchemyError as error:
+            log.warning("housekeeping_failed", error=type(error).__name__)
+        await asyncio.sleep(HOUSEKEEPING_SECONDS)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

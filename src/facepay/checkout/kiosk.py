@@ -1,0 +1,249 @@
+"""The kiosk: a face, a basket, one transaction. A refusal charges nothing and leaves a record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Literal
+from uuid import UUID
+
+from argon2 import PasswordHasher
+from sqlalchemy import CheckConstraint, ForeignKey, String
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from facepay.catalog.products import find_products
+from facepay.catalog.stock import take_stock
+from facepay.checkout.orders import Order, place
+from facepay.checkout.pricing import PricedBasket, Unpriceable, price_basket
+from facepay.identity import step_up as stepping
+from facepay.identity.policy import Ambiguous, Match, Uncertain
+from facepay.identity.recognition import Sighting, candidates_of, code_of, recognised_member
+from facepay.identity.step_up import AttemptNotFound, Proven, StepUp
+from facepay.kernel.auth import Principal
+from facepay.kernel.database import Base, Identified
+from facepay.kernel.ids import new_id
+from facepay.members.members import Member
+from facepay.stores.stores import get_store
+from facepay.stores.visits import current_visit
+from facepay.wallet import payments
+
+
+class Checkout(Identified, Base):
+    """One decision of a kiosk. A stranger's says when, what for and why not, and nothing about the face."""
+
+    __tablename__ = "checkout"
+    __table_args__ = (
+        CheckConstraint("decision in ('paid', 'declined', 'step_up')", name="decision_known"),
+        CheckConstraint("(decision = 'paid') = (order_id is not null)", name="paid_has_order"),
+    )
+
+    kiosk_id: Mapped[UUID] = mapped_column(ForeignKey("device.id"), index=True)
+    store_id: Mapped[UUID] = mapped_column(ForeignKey("store.id"))
+    decision: Mapped[str] = mapped_column(String(8))
+    code: Mapped[str] = mapped_column(String(40))
+    basket: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    total: Mapped[int | None]
+    currency: Mapped[str] = mapped_column(String(3))
+    member_id: Mapped[UUID | None] = mapped_column(ForeignKey("member.id"), index=True)
+    order_id: Mapped[UUID | None] = mapped_column(ForeignKey("shop_order.id"))
+    similarity: Mapped[float | None]
+    threshold: Mapped[float | None]
+    created_at: Mapped[datetime]
+    decided_at: Mapped[datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckoutDecision:
+    """What the kiosk shows now; the checkout is its record."""
+
+    checkout: Checkout
+    member: Member | None = None
+    order: Order | None = None
+    balance: int | None = None
+    margin: float | None = None
+    skus: tuple[str, ...] = ()
+    step_up: StepUp | None = None
+    answers_left: int | None = None
+
+
+async def check_out(
+    session: AsyncSession,
+    *,
+    kiosk: Principal,
+    quantities: Mapping[str, int],
+    sighting: Sighting,
+    now: datetime,
+    step_up_lasts: timedelta,
+) -> CheckoutDecision:
+    """Charge the recognised payer for the basket, ask where it is unsure who pays, refuse everything else."""
+    store = await get_store(session, kiosk.store)
+    checkout = Checkout(
+        id=new_id(),
+        kiosk_id=kiosk.id,
+        store_id=store.id,
+        basket=dict(quantities),
+        currency=store.currency,
+        created_at=now,
+        decided_at=now,
+    )
+    basket = await _price(session, checkout)
+    if isinstance(basket, Unpriceable):
+        return replace(await _settle(session, checkout, "declined", basket.code), skus=basket.skus)
+    checkout.total = basket.total
+    outcome = sighting.outcome
+    if isinstance(outcome, Match):
+        checkout.similarity, checkout.threshold = outcome.similarity, outcome.threshold
+        decision = await _charge(session, kiosk, checkout, basket, outcome.member_id, now)
+        return replace(decision, margin=outcome.margin)
+    if isinstance(outcome, Ambiguous | Uncertain):
+        return await _ask(session, checkout, outcome, now, step_up_lasts)
+    return await _settle(session, checkout, "declined", code_of(outcome))
+
+
+async def finish_step_up(
+    session: AsyncSession,
+    *,
+    kiosk: Principal,
+    checkout_id: UUID,
+    text: str,
+    now: datetime,
+    answers_max: int,
+    hasher: PasswordHasher,
+) -> CheckoutDecision:
+    """Check an answer; the right one charges its member. Raises AttemptNotFound and AttemptClosed."""
+    checkout = await session.get(Checkout, checkout_id)
+    if checkout is None or checkout.kiosk_id != kiosk.id:
+        raise AttemptNotFound("No checkout with this id waits at this kiosk.")
+    result = await stepping.answer(
+        session,
+        attempt_id=checkout_id,
+        device_id=kiosk.id,
+        text=text,
+        now=now,
+        answers_max=answers_max,
+        hasher=hasher,
+    )
+    checkout.decided_at = now
+    if not isinstance(result, Proven):
+        again: Literal["step_up", "declined"] = "step_up" if result.answers_left else "declined"
+        return replace(await _settle(session, checkout, again, "wrong_answer"), answers_left=result.answers_left)
+    basket = await _price(session, checkout)
+    if isinstance(basket, Unpriceable):
+        return replace(await _settle(session, checkout, "declined", basket.code), skus=basket.skus)
+    if basket.total != checkout.total:
+        return await _settle(session, checkout, "declined", "price_changed")
+    return await _charge(session, kiosk, checkout, basket, result.member_id, now)
+
+
+async def _price(session: AsyncSession, checkout: Checkout) -> PricedBasket | Unpriceable:
+    products = await find_products(session, skus=list(checkout.basket))
+    return price_basket(checkout.basket, products, currency=checkout.currency)
+
+
+async def _charge(
+    session: AsyncSession,
+    kiosk: Principal,
+    checkout: Checkout,
+    basket: PricedBasket,
+    member_id: UUID,
+    now: datetime,
+) -> CheckoutDecision:
+    member = await recognised_member(session, member_id=member_id)
+    if member is None:
+        # Withdrawn between the match and this transaction: from here on they are a stranger.
+        checkout.similarity = None
+        return await _settle(session, checkout, "declined", "unknown_face")
+    checkout.member_id = member.id
+    if not member.is_active:
+        return await _settle(session, checkout, "declined", "member_blocked", member)
+    return await _sell(session, kiosk, checkout, basket, member, now)
+
+
+async def _sell(
+    session: AsyncSession,
+    kiosk: Principal,
+    checkout: Checkout,
+    basket: PricedBasket,
+    member: Member,
+    now: datetime,
+) -> CheckoutDecision:
+    """Stock, order and payment together, or none of them."""
+    attempt = await session.begin_nested()
+    sold_out = await take_stock(
+        session,
+        store_id=checkout.store_id,
+        quantities={line.product_id: line.quantity for line in basket.lines},
+    )
+    if sold_out:
+        await attempt.rollback()
+        skus = tuple(line.sku for line in basket.lines if line.product_id in sold_out)
+        return replace(await _settle(session, checkout, "declined", "sold_out", member), skus=skus)
+    order = place(
+        order_id=new_id(),
+        basket=basket,
+        store_id=checkout.store_id,
+        kiosk_id=kiosk.id,
+        member_id=member.id,
+        now=now,
+    )
+    session.add(order)
+    payment = await payments.pay(
+        session,
+        order_id=order.id,
+        member_id=member.id,
+        store_id=checkout.store_id,
+        total=basket.total,
+        tax=basket.tax,
+        currency=basket.currency,
+        actor=f"device:{kiosk.id}",
+        now=now,
+    )
+    if not payment.ok:
+        await attempt.rollback()
+        return await _settle(session, checkout, "declined", payment.code, member)
+    order.transfer_id = payment.transfer_id
+    await attempt.commit()
+    checkout.order_id = order.id
+    decision = await _settle(session, checkout, "paid", "paid", member)
+    return replace(decision, order=order, balance=payment.balance_after)
+
+
+async def _ask(
+    session: AsyncSession,
+    checkout: Checkout,
+    outcome: Ambiguous | Uncertain,
+    now: datetime,
+    lasts: timedelta,
+) -> CheckoutDecision:
+    asked = await stepping.ask(
+        session,
+        attempt_id=checkout.id,
+        device_id=checkout.kiosk_id,
+        candidate_ids=candidates_of(outcome),
+        now=now,
+        lasts=lasts,
+    )
+    if asked is None:
+        return await _settle(session, checkout, "declined", "step_up_impossible")
+    return replace(await _settle(session, checkout, "step_up", code_of(outcome)), step_up=asked)
+
+
+async def _settle(
+    session: AsyncSession,
+    checkout: Checkout,
+    decision: Literal["paid", "declined", "step_up"],
+    code: str,
+    member: Member | None = None,
+) -> CheckoutDecision:
+    """Record the decision, on the visit too: its exit gate tells whether a basket is unpaid."""
+    checkout.decision, checkout.code = decision, code
+    session.add(checkout)
+    if member is not None:
+        visit = await current_visit(session, store_id=checkout.store_id, member_id=member.id)
+        if visit is not None:
+            visit.basket_unpaid = decision != "paid"
+    await session.flush()
+    return CheckoutDecision(checkout=checkout, member=member)

@@ -1,0 +1,202 @@
+"""Kiosks and orders over HTTP."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Security
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.datastructures import FormData
+
+from facepay.checkout import kiosk as kiosks
+from facepay.checkout.orders import Order, OrderNotFound, get_order
+from facepay.checkout.refunds import RefundExceedsOrder, RefundRefused, refund_order
+from facepay.checkout.schemas import Basket, CheckoutAnswer, OrderAnswer, RefundAnswer, RefundRequest
+from facepay.identity.desk import DeskOf
+from facepay.identity.recognition import RecogniserOf, Sighting
+from facepay.identity.schemas import StepUpAnswer
+from facepay.kernel.auth import Principal, acts_as, current_device, current_staff
+from facepay.kernel.clock import Now
+from facepay.kernel.database import Session
+from facepay.kernel.idempotency import (
+    IdempotencyKeyInUse,
+    IdempotencyKeyMissing,
+    IdempotencyKeyReused,
+    IdempotencyOf,
+    RequiredKey,
+)
+from facepay.kernel.paging import Page, Paging, page
+from facepay.kernel.problems import problems
+from facepay.kernel.uploads import frame_body, open_form, read_files
+from facepay.settings import SettingsOf
+from facepay.stores.gate_router import FRAME_PROBLEMS, STEP_UP_PROBLEMS
+from facepay.stores.visits import members_inside
+
+router = APIRouter(prefix="/v1")
+Kiosk = Annotated[Principal, Security(current_device, scopes=["kiosk:checkout"])]
+Reader = Annotated[Principal, Security(current_staff, scopes=["orders:read"])]
+Refunder = Annotated[Principal, Security(current_staff, scopes=["wallet:write"])]
+BASKET_PART = {"basket": {"type": "string", "examples": ['{"lines":[{"sku":"TEA-001","quantity":2}]}']}}
+
+
+def read_basket(form: FormData) -> Basket:
+    """The `basket` part. Raises RequestValidationError, so that it reads like any other body."""
+    try:
+        return Basket.model_validate_json(form.get("basket") or b"")
+    except ValidationError as error:
+        raise RequestValidationError(
+            [{**each, "loc": ("body", "basket", *each["loc"])} for each in error.errors(include_input=False)]
+        ) from error
+
+
+@router.post(
+    "/kiosks/{kiosk_id}/checkouts",
+    tags=["kiosks"],
+    summary="Pay for a basket with a face",
+    response_model=CheckoutAnswer,
+    responses=problems(IdempotencyKeyMissing, *FRAME_PROBLEMS),
+    openapi_extra=frame_body(multipart=BASKET_PART, raw=False),
+)
+async def check_out(
+    kiosk_id: UUID,
+    kiosk: Kiosk,
+    key: RequiredKey,
+    desk: DeskOf,
+    recogniser: RecogniserOf,
+    settings: SettingsOf,
+    now: Now,
+) -> Any:
+    """Recognise the payer, first among the people inside, and charge their wallet: order and money in one step.
+
+    A declined checkout charges nothing. Retry with the same Idempotency-Key and the same parts after any doubt:
+    the answer is the first one's, and the charge happens once.
+    """
+    acts_as(kiosk, kiosk_id)
+    async with open_form(desk.request) as form:
+        basket = read_basket(form)
+        frame = (await read_files(form, "frame"))[0]
+
+    async def act(session: AsyncSession, sighting: Sighting) -> CheckoutAnswer:
+        decision = await kiosks.check_out(
+            session,
+            kiosk=kiosk,
+            quantities=basket.quantities(),
+            sighting=sighting,
+            now=now,
+            step_up_lasts=timedelta(seconds=settings.step_up_seconds),
+        )
+        return CheckoutAnswer.of(decision, sighting)
+
+    return await desk.decide(
+        device=kiosk,
+        use="kiosk",
+        key=key,
+        frame=frame,
+        also=basket.model_dump_json().encode(),
+        see=partial(recogniser.at_checkout, inside=partial(members_inside, store_id=kiosk.store)),
+        act=act,
+    )
+
+
+@router.post(
+    "/kiosks/{kiosk_id}/checkouts/{checkout_id}/step-up",
+    tags=["kiosks"],
+    summary="Answer what a checkout asked for",
+    response_model=CheckoutAnswer,
+    responses=problems(IdempotencyKeyMissing, IdempotencyKeyInUse, IdempotencyKeyReused, *STEP_UP_PROBLEMS),
+)
+async def finish_checkout(
+    kiosk_id: UUID,
+    checkout_id: UUID,
+    body: StepUpAnswer,
+    kiosk: Kiosk,
+    key: RequiredKey,
+    request: Request,
+    idempotency: IdempotencyOf,
+    settings: SettingsOf,
+    now: Now,
+) -> Any:
+    """The right answer charges the basket as it was priced."""
+    acts_as(kiosk, kiosk_id)
+
+    async def act(session: AsyncSession) -> CheckoutAnswer:
+        decision = await kiosks.finish_step_up(
+            session,
+            kiosk=kiosk,
+            checkout_id=checkout_id,
+            text=body.answer,
+            now=now,
+            answers_max=settings.step_up_answers_max,
+            hasher=request.app.state.password_hasher,
+        )
+        return CheckoutAnswer.of(decision)
+
+    return await idempotency.once(request, owner_id=kiosk.id, key=key, body=body, act=act)
+
+
+@router.get("/orders", tags=["orders"], summary="List orders", responses=problems())
+async def list_orders(
+    session: Session,
+    reader: Reader,
+    paging: Paging,
+    member_id: Annotated[UUID | None, Query()] = None,
+    store_id: Annotated[UUID | None, Query()] = None,
+) -> Page[OrderAnswer]:
+    """Newest first; of one member or one store where asked."""
+    query = select(Order)
+    if member_id:
+        query = query.where(Order.member_id == member_id)
+    if store_id:
+        query = query.where(Order.store_id == store_id)
+    return await page(session, query, by=Order.id, paging=paging, show=OrderAnswer.model_validate)
+
+
+@router.get("/orders/{order_id}", tags=["orders"], summary="See an order", responses=problems(OrderNotFound))
+async def see_order(order_id: UUID, session: Session, reader: Reader) -> OrderAnswer:
+    return OrderAnswer.model_validate(await get_order(session, order_id))
+
+
+@router.post(
+    "/orders/{order_id}/refunds",
+    tags=["orders"],
+    status_code=201,
+    summary="Refund an order, whole or in part",
+    response_model=RefundAnswer,
+    responses=problems(
+        IdempotencyKeyMissing,
+        IdempotencyKeyInUse,
+        IdempotencyKeyReused,
+        OrderNotFound,
+        RefundExceedsOrder,
+        RefundRefused,
+    ),
+)
+async def refund(
+    order_id: UUID,
+    body: RefundRequest,
+    request: Request,
+    key: RequiredKey,
+    refunder: Refunder,
+    idempotency: IdempotencyOf,
+    now: Now,
+) -> Any:
+    """The money goes back to the member's wallet, from the store's sales and tax in proportion."""
+
+    async def act(session: AsyncSession) -> RefundAnswer:
+        made = await refund_order(
+            session,
+            order_id=order_id,
+            amount=body.amount,
+            reason=body.reason,
+            actor=f"staff:{refunder.id}",
+            now=now,
+        )
+        return RefundAnswer.model_validate(made)
+
+    return await idempotency.once(request, owner_id=refunder.id, key=key, body=body, act=act, status=201)

@@ -1,0 +1,170 @@
+"""The command line: `facepay --help`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from facepay.kernel.embedded_host import EmbeddedPostgresError
+from facepay.settings import Settings
+
+T = TypeVar("T")
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help="The backend of shops where a face is the ticket and the wallet. Settings: `FACEPAY_*` (see `.env.example`).",
+)
+ledger_app = typer.Typer(no_args_is_help=True, help="The books.")
+admin_app = typer.Typer(no_args_is_help=True, help="Staff who may sign in.")
+templates_app = typer.Typer(no_args_is_help=True, help="Face templates at rest.")
+app.add_typer(ledger_app, name="ledger")
+app.add_typer(admin_app, name="admin")
+app.add_typer(templates_app, name="templates")
+console = Console()
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on (FACEPAY_HOST).")] = None,
+    port: Annotated[int | None, typer.Option(help="Port, 0 for a free one (FACEPAY_PORT).")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes; each loads the models.")] = 1,
+) -> None:
+    """Run the API, with the embedded Postgres where FACEPAY_DATABASE_URL is not set."""
+    import uvicorn
+
+    from facepay.bootstrap import with_database
+
+    settings = Settings()
+    with with_database(settings) as ready:
+        assert ready.database_url
+        # Worker processes read it from here.
+        os.environ["FACEPAY_DATABASE_URL"] = ready.database_url
+        uvicorn.run(
+            "facepay.app:create_app",
+            factory=True,
+            host=host or settings.host,
+            port=settings.port if port is None else port,
+            workers=workers,
+            access_log=False,
+            log_level="warning" if settings.log_level == "info" else settings.log_level,
+            server_header=False,
+            timeout_graceful_shutdown=15,
+        )
+
+
+@app.command()
+def demo(
+    keep: Annotated[bool, typer.Option("--serve", help="Stay up when the day is over.")] = False,
+    port: Annotated[int, typer.Option(help="Port, 0 for a free one.")] = 0,
+) -> None:
+    """Play a day in the store: real faces over HTTP, from enrolment to the books."""
+    from facepay.demo import run_demo
+
+    raise typer.Exit(run_demo(console, serve=keep, port=port))
+
+
+@app.command("migrate")
+def migrate_command(
+    check: Annotated[
+        bool, typer.Option("--check", help="Only compare models and migrations, on a scratch database.")
+    ] = False,
+) -> None:
+    """Bring the database's schema to the newest version, as the owner of its tables."""
+    from facepay import migrate as schema
+
+    if check:
+        check_migrations()
+        return
+    settings = Settings()
+    with schema.owner_connection(settings) as connection:
+        schema.migrate(connection, app_url=schema.app_url(settings))
+    console.print(f"The schema is at [bold]{schema.newest_revision()}[/].")
+
+
+def check_migrations() -> None:
+    import tempfile
+
+    from alembic.util import CommandError
+
+    from facepay import migrate as schema
+    from facepay.kernel.embedded import EmbeddedPostgres
+
+    with (
+        tempfile.TemporaryDirectory(prefix="facepay-check-") as folder,
+        EmbeddedPostgres(Path(folder) / "postgres", durable=False) as postgres,
+        schema.connect(postgres.url(role="facepay_owner")) as connection,
+    ):
+        schema.migrate(connection)
+        try:
+            schema.check(connection)
+        except CommandError as error:
+            console.print(f"[red]Models and migrations differ:[/] {error}")
+            raise typer.Exit(1) from error
+    console.print("Models and migrations agree.")
+
+
+@admin_app.command("create")
+def create_owner(
+    username: Annotated[str, typer.Argument(help="Name to sign in with.")],
+    password: Annotated[
+        str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True, envvar="FACEPAY_ADMIN_PASSWORD")
+    ],
+) -> None:
+    """Add the first owner; further staff are added over the API."""
+    from facepay.kernel.database import Database
+    from facepay.staff.accounts import ensure_first_owner
+
+    async def create(database: Database) -> bool:
+        async with database.begin() as session:
+            return await ensure_first_owner(session, username=username, password=password)
+
+    if not _on_database(create):
+        console.print("[red]There is staff already.[/] Sign in as an owner and add more at POST /v1/staff.")
+        raise typer.Exit(1)
+    console.print(f"[bold]{username}[/] is the first owner and can sign in at POST /v1/auth/token.")
+
+
+@app.command()
+def models() -> None:
+    """List the model packs on this machine."""
+    from facepay.vision.packs import find_packs
+
+    table = Table("pack", "file", "SHA-256", "licence")
+    for pack in find_packs():
+        for file in pack.files:
+            table.add_row(pack.label, str(file.path), file.sha256, pack.licence)
+    console.print(table)
+
+
+def _on_database(work: Callable[..., Awaitable[T]]) -> T:
+    """Run `work(database)` on the settings' database."""
+    from facepay.bootstrap import with_database
+    from facepay.kernel.database import Database
+
+    async def run(url: str) -> T:
+        database = Database(url, pool_size=4)
+        try:
+            return await work(database)
+        finally:
+            await database.close()
+
+    with with_database(Settings()) as settings:
+        assert settings.database_url
+        return asyncio.run(run(settings.database_url))
+
+
+def main() -> None:
+    try:
+        app()
+    except EmbeddedPostgresError as error:
+        Console(stderr=True).print(f"[red]{error}[/]")
+        sys.exit(1)

@@ -1,0 +1,67 @@
+"""Is it alive, is it ready, how is it doing."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Request, Response, Security
+from pydantic import BaseModel
+from sqlalchemy.exc import SQLAlchemyError
+
+from facepay.kernel.auth import Principal, current_device
+from facepay.kernel.database import Database, Db
+from facepay.kernel.metrics import MetricsOf
+from facepay.migrate import newest_revision
+
+router = APIRouter(tags=["operations"])
+
+
+class Alive(BaseModel):
+    status: Literal["ok"] = "ok"
+
+
+class Readiness(BaseModel):
+    """Every check by name: `ok`, or what is missing."""
+
+    status: Literal["ready", "not_ready"]
+    checks: dict[str, str]
+
+
+@router.get("/livez", summary="Is the process alive?")
+async def livez() -> Alive:
+    return Alive()
+
+
+@router.get("/readyz", summary="Can it serve?", responses={503: {"model": Readiness}})
+async def readyz(request: Request, response: Response, database: Db) -> Readiness:
+    """Database, schema version and models, each with its own verdict."""
+    state = request.app.state
+    checks = await _database_checks(database)
+    checks["models"] = "ok" if state.inference else "not loaded"
+    ready = all(verdict == "ok" for verdict in checks.values())
+    response.status_code = 200 if ready else 503
+    return Readiness(status="ready" if ready else "not_ready", checks=checks)
+
+
+async def _database_checks(database: Database) -> dict[str, str]:
+    try:
+        version = await database.schema_version()
+    except (SQLAlchemyError, OSError) as error:
+        return {"database": type(error).__name__, "schema": "unknown"}
+    newest = newest_revision()
+    return {
+        "database": "ok",
+        "schema": "ok" if version == newest else f"at {version}, needs {newest}: run `facepay migrate`",
+    }
+
+
+@router.get("/metrics", summary="Prometheus metrics", response_class=Response)
+async def metrics(
+    request: Request,
+    monitor: Annotated[Principal, Security(current_device, scopes=["metrics:read"])],
+    metrics: MetricsOf,
+) -> Response:
+    """For a device of the role `monitor`, so that Prometheus authenticates with its token."""
+    metrics.queue_depth.set(request.app.state.inference.depth)
+    metrics.gallery_size.set(request.app.state.gallery.size)
+    return Response(metrics.exposition(), media_type="text/plain; version=0.0.4")

@@ -1,0 +1,156 @@
+"""Stepping up: where a face alone is not sure enough, the person proves who they are.
+
+A step-up holds the few members it could be, asks for one factor that all of them have, counts wrong answers
+and ends after a minute. It is spent once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from argon2 import PasswordHasher
+from sqlalchemy import ForeignKey, String, Uuid, select
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from facepay.kernel.database import Base
+from facepay.kernel.errors import Conflict, NotFound
+from facepay.members.members import Member
+from facepay.members.pins import check_pin
+
+PHONE_DIGITS = 4
+
+
+class Factor(StrEnum):
+    PIN = "pin"
+    PHONE_LAST_FOUR = "phone_last_four"
+
+
+class StepUp(Base):
+    __tablename__ = "step_up"
+
+    attempt_id: Mapped[UUID] = mapped_column(primary_key=True)
+    device_id: Mapped[UUID] = mapped_column(ForeignKey("device.id"))
+    candidate_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid()))
+    factor: Mapped[str] = mapped_column(String(16))
+    wrong_answers: Mapped[int] = mapped_column(default=0)
+    expires_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+
+
+class AttemptNotFound(NotFound):
+    """No attempt of this device with this id waits for an answer."""
+
+    code = "attempt_not_found"
+    title = "No such attempt"
+
+
+class AttemptClosed(Conflict):
+    """The attempt was answered already, has expired or saw too many wrong answers."""
+
+    code = "attempt_closed"
+    title = "Attempt closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """The answer was right, and right for this member alone."""
+
+    member_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """The answer was wrong; `answers_left` may be zero."""
+
+    answers_left: int
+
+
+async def ask(
+    session: AsyncSession,
+    *,
+    attempt_id: UUID,
+    device_id: UUID,
+    candidate_ids: Collection[UUID],
+    now: datetime,
+    lasts: timedelta,
+) -> StepUp | None:
+    """Open a step-up for an attempt; None where the candidates have no factor in common to ask for."""
+    members = (
+        await session.scalars(
+            select(Member).where(Member.id.in_(candidate_ids), Member.status == "active").order_by(Member.id)
+        )
+    ).all()
+    factor = _common_factor(members)
+    if factor is None:
+        return None
+    step_up = StepUp(
+        attempt_id=attempt_id,
+        device_id=device_id,
+        candidate_ids=[member.id for member in members],
+        factor=factor,
+        expires_at=now + lasts,
+    )
+    session.add(step_up)
+    await session.flush()
+    return step_up
+
+
+def _common_factor(members: Collection[Member]) -> Factor | None:
+    """A PIN where everybody has one, or else the phone's last digits where they tell everybody apart."""
+    if not members:
+        return None
+    if all(member.pin_hash for member in members):
+        return Factor.PIN
+    endings = {member.phone[-PHONE_DIGITS:] for member in members if member.phone}
+    return Factor.PHONE_LAST_FOUR if len(endings) == len(members) else None
+
+
+async def answer(
+    session: AsyncSession,
+    *,
+    attempt_id: UUID,
+    device_id: UUID,
+    text: str,
+    now: datetime,
+    answers_max: int,
+    hasher: PasswordHasher,
+) -> Proven | Wrong:
+    """Check one answer and count it. Raises AttemptNotFound and AttemptClosed."""
+    step_up = await session.get(StepUp, attempt_id, with_for_update=True)
+    if step_up is None or step_up.device_id != device_id:
+        raise AttemptNotFound("No attempt with this id waits at this device.")
+    if step_up.closed_at is not None or now >= step_up.expires_at:
+        raise AttemptClosed("This attempt was answered, has expired or saw too many wrong answers.")
+    proven = await _who_proved(session, step_up, text, now, hasher)
+    if len(proven) == 1:
+        step_up.closed_at = now
+    else:
+        step_up.wrong_answers += 1
+        if step_up.wrong_answers >= answers_max:
+            step_up.closed_at = now
+    await session.flush()
+    return Proven(proven[0]) if len(proven) == 1 else Wrong(max(0, answers_max - step_up.wrong_answers))
+
+
+async def _who_proved(
+    session: AsyncSession, step_up: StepUp, text: str, now: datetime, hasher: PasswordHasher
+) -> list[UUID]:
+    members = (
+        await session.scalars(
+            select(Member)
+            .where(Member.id.in_(step_up.candidate_ids), Member.status == "active")
+            .order_by(Member.id)
+            .with_for_update()
+        )
+    ).all()
+    if step_up.factor == Factor.PHONE_LAST_FOUR:
+        return [member.id for member in members if member.phone and member.phone.endswith(text)]
+    return [
+        member.id for member in members if await check_pin(session, member=member, pin=text, now=now, hasher=hasher)
+    ]

@@ -1,0 +1,66 @@
+"""Visits: who is inside a store, since when."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from facepay.kernel.database import Base, Identified
+from facepay.kernel.ids import new_id
+
+
+class Visit(Identified, Base):
+    __tablename__ = "visit"
+    __table_args__ = (
+        # Anti-passback: nobody is inside one store twice.
+        Index("uq_visit_inside", "store_id", "member_id", unique=True, postgresql_where=text("left_at is null")),
+    )
+
+    store_id: Mapped[UUID] = mapped_column(ForeignKey("store.id"))
+    member_id: Mapped[UUID] = mapped_column(ForeignKey("member.id"), index=True)
+    entered_at: Mapped[datetime]
+    entry_gate_id: Mapped[UUID] = mapped_column(ForeignKey("device.id"))
+    left_at: Mapped[datetime | None]
+    exit_gate_id: Mapped[UUID | None] = mapped_column(ForeignKey("device.id"))
+    # Set by a checkout that was not paid, cleared by the next one that was.
+    basket_unpaid: Mapped[bool] = mapped_column(default=False)
+
+
+async def open_visit(
+    session: AsyncSession, *, store_id: UUID, member_id: UUID, gate_id: UUID, now: datetime
+) -> UUID | None:
+    """The new visit's id, or None where the member is inside already."""
+    return await session.scalar(
+        insert(Visit)
+        .values(
+            id=new_id(),
+            store_id=store_id,
+            member_id=member_id,
+            entered_at=now,
+            entry_gate_id=gate_id,
+            basket_unpaid=False,
+        )
+        .on_conflict_do_nothing(index_elements=["store_id", "member_id"], index_where=text("left_at is null"))
+        .returning(Visit.id)
+    )
+
+
+async def current_visit(session: AsyncSession, *, store_id: UUID, member_id: UUID) -> Visit | None:
+    """The member's open visit to this store, locked until the transaction ends."""
+    found = await session.scalars(
+        select(Visit)
+        .where(Visit.store_id == store_id, Visit.member_id == member_id, Visit.left_at.is_(None))
+        .with_for_update()
+    )
+    return found.one_or_none()
+
+
+async def members_inside(session: AsyncSession, *, store_id: UUID) -> frozenset[UUID]:
+    """Who is inside this store now."""
+    found = await session.scalars(select(Visit.member_id).where(Visit.store_id == store_id, Visit.left_at.is_(None)))
+    return frozenset(found)
