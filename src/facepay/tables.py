@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from facepay.identity import templates
 from facepay.kernel import idempotency
 from facepay.members import consents, members
 
-__all__ = ["consents", "idempotency", "members"]
+__all__ = ["consents", "idempotency", "members", "templates"]

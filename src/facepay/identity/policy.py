@@ -1,0 +1,116 @@
+"""Is that sure enough? A use's target decides, not a magic number.
+
+A false-positive identification is a person who isn't enrolled (or whose template isn't among those searched)
+coming out as somebody. Searching n templates gives each stranger n chances, so the threshold follows from the
+target, from n, and from how alike different people are to the model pack (`Calibration`).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+from facepay.identity.calibration import Calibration
+from facepay.identity.gallery import Ranking
+from facepay.settings import Settings
+
+Use = Literal["gate", "pay_inside", "pay_chain"]
+
+# People of one family, age, sex or origin are taken for each other 10 to 100 times as often as two at random
+# (NIST IR 8280, 2019): however few are searched, one comparison has to be surer than the target alone asks for.
+FMR_MAX = 1e-5
+# A second factor carries the rest: four digits in three tries let 1 in 3,300 through.
+STEP_UP_RATIO = 30
+
+
+@dataclass(frozen=True, slots=True)
+class MatchPolicy:
+    """How sure one use has to be: at most `fpir_target` of strangers may come out as a member."""
+
+    use: Use
+    fpir_target: float
+    margin_min: float
+    fmr_max: float = FMR_MAX
+
+    def threshold(self, calibration: Calibration, searched: int) -> float:
+        """The smallest cosine s at which 1 - (1 - FMR(s)) ** searched <= fpir_target."""
+        return calibration.similarity_at(min(self.fmr_max, _fmr(self.fpir_target, searched)))
+
+    def step_up_threshold(self, calibration: Calibration, searched: int) -> float:
+        """The cosine from which a second factor is worth asking for: 30 times as many strangers reach it."""
+        fpir = min(STEP_UP_RATIO * self.fpir_target, max(0.05, self.fpir_target))
+        return calibration.similarity_at(min(STEP_UP_RATIO * self.fmr_max, _fmr(fpir, searched)))
+
+
+def _fmr(fpir: float, searched: int) -> float:
+    return -math.expm1(math.log1p(-fpir) / max(1, searched))
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One member, above the threshold and ahead of everybody else. `margin` is None where there is nobody else."""
+
+    member_id: UUID
+    similarity: float
+    threshold: float
+    margin: float | None
+    searched: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ambiguous:
+    """Two members are about as alike: `candidates`, the better first."""
+
+    candidates: tuple[UUID, UUID]
+    similarity: float
+    threshold: float
+    margin: float
+    searched: int
+
+
+@dataclass(frozen=True, slots=True)
+class Uncertain:
+    """One member, likely, but below the threshold: worth a second factor."""
+
+    member_id: UUID
+    similarity: float
+    threshold: float
+    margin: float | None
+    searched: int
+
+
+@dataclass(frozen=True, slots=True)
+class NoMatch:
+    """Nobody who is enrolled. `similarity` is to the most alike, None where nobody was searched."""
+
+    similarity: float | None
+    threshold: float
+    searched: int
+
+
+Decision = Match | Ambiguous | Uncertain | NoMatch
+
+
+def decide(ranking: Ranking, policy: MatchPolicy, calibration: Calibration) -> Decision:
+    """Who it is under this policy. All similarities are plain cosines."""
+    searched = ranking.searched
+    threshold = policy.threshold(calibration, searched)
+    best, other = ranking.best, ranking.runner_up
+    if best is None or best.similarity < policy.step_up_threshold(calibration, searched):
+        return NoMatch(best.similarity if best else None, threshold, searched)
+    margin = best.similarity - other.similarity if other else None
+    if other is not None and margin is not None and margin < policy.margin_min:
+        return Ambiguous((best.member_id, other.member_id), best.similarity, threshold, margin, searched)
+    verdict = Match if best.similarity >= threshold else Uncertain
+    return verdict(best.member_id, best.similarity, threshold, margin, searched)
+
+
+def policy_for(use: Use, settings: Settings) -> MatchPolicy:
+    targets = {
+        "gate": settings.gate_fpir_target,
+        "pay_inside": settings.pay_inside_fpir_target,
+        "pay_chain": settings.pay_chain_fpir_target,
+    }
+    return MatchPolicy(use=use, fpir_target=targets[use], margin_min=settings.match_margin_min)

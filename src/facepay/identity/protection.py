@@ -1,0 +1,92 @@
+"""What a stolen table is worth: nothing. Templates are rotated by a secret and sealed with a key per member.
+
+The rotation is a secret orthogonal matrix: cosines stay as they are, but vectors of two installations, or of one
+before and after a new key, can't be linked (ISO/IEC 24745: renewable, unlinkable). Every sealing key is a
+member's own, wrapped by a key derived from the master key; without its row no backup gives the face back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+from cryptography.exceptions import InvalidTag
+
+from facepay.kernel.secrets import KEY_BYTES, MasterKey, seal, unseal
+
+Floats = npt.NDArray[np.float32]
+_DOUBLES = np.dtype("<f8")
+_SINGLES = np.dtype("<f4")
+
+
+class TemplateUnreadable(Exception):
+    """A sealed template or key was altered, moved to another row, or sealed under another master key."""
+
+
+class Protection:
+    """Rotates and seals templates under one master key."""
+
+    def __init__(self, master_key: MasterKey) -> None:
+        self.key_id = master_key.derive("template key id")[:8].hex()
+        self._wrapping_key = master_key.derive("template key wrapping")
+        self._seed = master_key.derive("template rotation")
+        self._rotations: dict[int, Floats] = {}
+
+    def rotate(self, embedding: Floats) -> Floats:
+        """(dim,) or (n, dim) -> the same shape, float32; cosines between rotated vectors are the originals'."""
+        return embedding @ self._rotation(embedding.shape[-1])
+
+    def rotate_back(self, template: Floats) -> Floats:
+        """Undo `rotate`."""
+        return template @ self._rotation(template.shape[-1]).T
+
+    def new_member_key(self, member_id: UUID) -> bytes:
+        """A fresh sealing key, wrapped for its member."""
+        return seal(self._wrapping_key, secrets.token_bytes(KEY_BYTES), bound_to=b"key" + member_id.bytes)
+
+    def seal_template(self, template: Floats, *, wrapped_key: bytes, member_id: UUID, template_id: UUID) -> bytes:
+        """Raises TemplateUnreadable where the member's key is not to be unwrapped."""
+        plain = template.astype(_SINGLES).tobytes()
+        return seal(self._unwrap(wrapped_key, member_id), plain, bound_to=_place(member_id, template_id))
+
+    def unseal_template(self, sealed: bytes, *, wrapped_key: bytes, member_id: UUID, template_id: UUID) -> Floats:
+        """The rotated template, (dim,) float32. Raises TemplateUnreadable."""
+        key = self._unwrap(wrapped_key, member_id)
+        try:
+            plain = unseal(key, sealed, bound_to=_place(member_id, template_id))
+        except InvalidTag as error:
+            raise TemplateUnreadable(f"template {template_id} can't be unsealed") from error
+        return np.frombuffer(plain, _SINGLES).astype(np.float32)
+
+    def _unwrap(self, wrapped_key: bytes, member_id: UUID) -> bytes:
+        try:
+            return unseal(self._wrapping_key, wrapped_key, bound_to=b"key" + member_id.bytes)
+        except InvalidTag as error:
+            raise TemplateUnreadable(f"the template key of member {member_id} can't be unwrapped") from error
+
+    def _rotation(self, dimensions: int) -> Floats:
+        if dimensions not in self._rotations:
+            self._rotations[dimensions] = _orthogonal(self._seed, dimensions)
+        return self._rotations[dimensions]
+
+
+def _place(member_id: UUID, template_id: UUID) -> bytes:
+    return b"template" + member_id.bytes + template_id.bytes
+
+
+def _orthogonal(seed: bytes, dimensions: int) -> Floats:
+    """(dim, dim), drawn uniformly from the orthogonal group (F. Mezzadri, Notices of the AMS 54:5, 2007).
+
+    SHAKE-256 instead of numpy's generators, whose streams may change between versions; R's diagonal is made
+    positive, since its signs are LAPACK's choice. What rounding is left is far below float32.
+    """
+    count = dimensions * dimensions
+    stream = hashlib.shake_256(seed + dimensions.to_bytes(4, "little")).digest(2 * count * 8)
+    # 53 bits each, shifted off zero for the logarithm.
+    uniform = ((np.frombuffer(stream, "<u8") >> 11).astype(_DOUBLES) + 0.5) / 2.0**53
+    gaussian = np.sqrt(-2 * np.log(uniform[:count])) * np.cos(2 * np.pi * uniform[count:])
+    q, r = np.linalg.qr(gaussian.reshape(dimensions, dimensions))
+    return np.asarray(q * np.sign(np.diag(r)), dtype=np.float32)

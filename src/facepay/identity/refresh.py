@@ -1,0 +1,115 @@
+"""Keeps a process's gallery at the database's version, so that who withdrew never matches again.
+
+`catch_up` is what correctness rests on: one small query before each search. The listener only makes it prompt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Annotated
+from uuid import UUID
+
+import psycopg
+import structlog
+from fastapi import Depends, Request
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from facepay.identity.gallery import Gallery
+from facepay.identity.protection import Floats, Protection, TemplateUnreadable
+from facepay.identity.templates import CHANNEL, Change, changes_after, count_templates, newest_version
+from facepay.kernel.database import Database
+from facepay.kernel.errors import Overloaded
+
+log = structlog.get_logger()
+RECONNECT_SECONDS = 1.0
+
+Progress = Callable[[int, int], None]  # templates loaded, templates in all
+
+
+class GalleryLocked(Overloaded):
+    """Templates are sealed under another master key than this process has: nobody can be recognised."""
+
+    code = "gallery_locked"
+    title = "Gallery locked"
+
+
+class GalleryKeeper:
+    """Brings a gallery up to date with the templates of one pack."""
+
+    def __init__(self, *, gallery: Gallery, protection: Protection, pack: str) -> None:
+        self.gallery = gallery
+        self.protection = protection
+        self.pack = pack
+
+    async def load(self, database: Database, *, progress: Progress | None = None) -> None:
+        """Fill the gallery at start. Raises GalleryLocked."""
+        async with database.begin() as session:
+            total = await count_templates(session, pack=self.pack) if progress else 0
+            await self._apply_changes(session, progress, total)
+
+    async def catch_up(self, session: AsyncSession) -> None:
+        """Apply what was committed since; one indexed row to read where nothing was. Raises GalleryLocked."""
+        if await newest_version(session) > self.gallery.version:
+            await self._apply_changes(session)
+
+    async def listen(self, database: Database) -> None:
+        """Catch up whenever some process changes a template, until cancelled."""
+        conninfo = database.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        while True:
+            try:
+                async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as connection:
+                    await connection.execute(f"listen {CHANNEL}")
+                    await self._catch_up_alone(database)
+                    async for _ in connection.notifies():
+                        await self._catch_up_alone(database)
+            except Exception as error:
+                # Decisions catch up for themselves, so the listener has nothing better to do than to try again.
+                log.warning("gallery_listener_lost", error=type(error).__name__)
+                await asyncio.sleep(RECONNECT_SECONDS)
+
+    async def _catch_up_alone(self, database: Database) -> None:
+        async with database.begin() as session:
+            await self.catch_up(session)
+
+    async def _apply_changes(self, session: AsyncSession, progress: Progress | None = None, total: int = 0) -> None:
+        """Whole members at once: a version that is applied is never applied again."""
+        version, loaded = self.gallery.version, 0
+        templates_of: dict[UUID, list[Floats]] = {}
+        async for changes in changes_after(session, version=version, pack=self.pack):
+            for change in changes:
+                templates = templates_of.setdefault(change.member_id, [])
+                if change.sealed is not None:
+                    templates.extend(self._unsealed(change))
+                    loaded += 1
+            version = changes[-1].version
+            if progress:
+                progress(loaded, total)
+        self.gallery.replace(templates_of, version=version)
+
+    def _unsealed(self, change: Change) -> list[Floats]:
+        """The template; or nothing, and a line in the log, where it was tampered with."""
+        if change.key_id != self.protection.key_id:
+            raise GalleryLocked("Templates are sealed under another master key than this process has.")
+        assert change.sealed is not None
+        assert change.template_id is not None
+        assert change.wrapped_key is not None
+        try:
+            template = self.protection.unseal_template(
+                change.sealed,
+                wrapped_key=change.wrapped_key,
+                member_id=change.member_id,
+                template_id=change.template_id,
+            )
+        except TemplateUnreadable:
+            log.error("template_unreadable", template_id=str(change.template_id))
+            return []
+        return [template]
+
+
+def get_keeper(request: Request) -> GalleryKeeper:
+    keeper: GalleryKeeper = request.app.state.gallery_keeper
+    return keeper
+
+
+Keeper = Annotated[GalleryKeeper, Depends(get_keeper)]

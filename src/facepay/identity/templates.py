@@ -1,0 +1,192 @@
+"""Templates at rest, each bound to a consent, and the version by which every process's gallery follows them.
+
+A change takes the lock of the single `gallery_version` row until its transaction ends, so that versions are
+committed in order, and who has read up to version N has missed nothing below it. A member's `template_key` row
+says at which version their templates last changed, also after they are gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, LargeBinary, String, delete, func, select
+from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from facepay.identity.protection import Floats, Protection
+from facepay.kernel.database import Base, Identified
+from facepay.kernel.ids import new_id
+from facepay.members.consents import Consent
+from facepay.vision.evidence import FaceQuality
+
+CHANNEL = "facepay_gallery"
+PORTION = 1000
+
+
+class Template(Identified, Base):
+    __tablename__ = "template"
+
+    member_id: Mapped[UUID] = mapped_column(ForeignKey("template_key.member_id"), index=True)
+    consent_id: Mapped[UUID] = mapped_column(ForeignKey("consent.id"))
+    pack: Mapped[str] = mapped_column(String(100))
+    key_id: Mapped[str] = mapped_column(String(16))  # which master key it is rotated and sealed under
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    quality: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    created_at: Mapped[datetime]
+
+
+class TemplateKey(Base):
+    """A member's sealing key, and null once they are gone: what copies there are of their templates stay sealed."""
+
+    __tablename__ = "template_key"
+
+    member_id: Mapped[UUID] = mapped_column(ForeignKey("member.id"), primary_key=True)
+    wrapped_key: Mapped[bytes | None] = mapped_column(LargeBinary)
+    gallery_version: Mapped[int] = mapped_column(BigInteger, index=True)
+
+
+class GalleryVersion(Base):
+    """One row, counting changes."""
+
+    __tablename__ = "gallery_version"
+    __table_args__ = (CheckConstraint("id = 1", name="single_row"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    version: Mapped[int] = mapped_column(BigInteger)
+
+
+async def lock_gallery(session: AsyncSession) -> None:
+    """Wait for everybody else who changes templates, and make them wait until this transaction ends."""
+    unchanged = {"version": GalleryVersion.version}
+    await session.execute(
+        insert(GalleryVersion).values(id=1, version=0).on_conflict_do_update(index_elements=["id"], set_=unchanged)
+    )
+
+
+async def _next_version(session: AsyncSession) -> int:
+    """Count the change, and wake every process that listens once it is committed."""
+    version: int | None = await session.scalar(
+        insert(GalleryVersion)
+        .values(id=1, version=1)
+        .on_conflict_do_update(index_elements=["id"], set_={"version": GalleryVersion.version + 1})
+        .returning(GalleryVersion.version)
+    )
+    await session.execute(select(func.pg_notify(CHANNEL, str(version))))
+    assert version is not None
+    return version
+
+
+async def replace_templates(
+    session: AsyncSession,
+    *,
+    protection: Protection,
+    member_id: UUID,
+    consent_id: UUID,
+    pack: str,
+    faces: Sequence[tuple[Floats, FaceQuality]],
+    now: datetime,
+) -> list[Template]:
+    """Keep these embeddings, rotated and sealed under a new key, instead of all that the member had."""
+    wrapped_key = protection.new_member_key(member_id)
+    await _keep_key(session, member_id=member_id, wrapped_key=wrapped_key)
+    await session.execute(delete(Template).where(Template.member_id == member_id))
+    templates = []
+    for embedding, quality in faces:
+        template_id = new_id()
+        sealed = protection.seal_template(
+            protection.rotate(embedding), wrapped_key=wrapped_key, member_id=member_id, template_id=template_id
+        )
+        templates.append(
+            Template(
+                id=template_id,
+                member_id=member_id,
+                consent_id=consent_id,
+                pack=pack,
+                key_id=protection.key_id,
+                sealed=sealed,
+                quality=asdict(quality),
+                created_at=now,
+            )
+        )
+    session.add_all(templates)
+    await session.flush()
+    return templates
+
+
+async def remove_templates(session: AsyncSession, *, member_id: UUID) -> None:
+    """Delete the member's templates and destroy their key. Nothing happens where there is none.
+
+    The caller holds the member's row lock, as for replace_templates: locks are taken in this order, member,
+    gallery, templates.
+    """
+    if await session.scalar(select(TemplateKey.wrapped_key).where(TemplateKey.member_id == member_id)):
+        await _keep_key(session, member_id=member_id, wrapped_key=None)
+        await session.execute(delete(Template).where(Template.member_id == member_id))
+
+
+async def _keep_key(session: AsyncSession, *, member_id: UUID, wrapped_key: bytes | None) -> None:
+    values = {"wrapped_key": wrapped_key, "gallery_version": await _next_version(session)}
+    await session.execute(
+        insert(TemplateKey)
+        .values(member_id=member_id, **values)
+        .on_conflict_do_update(index_elements=["member_id"], set_=values)
+    )
+
+
+async def templates_of(session: AsyncSession, *, member_id: UUID) -> Sequence[Template]:
+    """The member's templates, in the order they were made."""
+    found = await session.scalars(select(Template).where(Template.member_id == member_id).order_by(Template.id))
+    return found.all()
+
+
+async def count_templates(session: AsyncSession, *, pack: str) -> int:
+    return await session.scalar(select(func.count()).select_from(Template).where(Template.pack == pack)) or 0
+
+
+async def newest_version(session: AsyncSession) -> int:
+    """The version of the last committed change."""
+    return await session.scalar(select(GalleryVersion.version)) or 0
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Change:
+    """A member's templates changed at `version`: a row for each template, or one without (`sealed` is None)."""
+
+    version: int
+    member_id: UUID
+    template_id: UUID | None
+    wrapped_key: bytes | None
+    key_id: str | None
+    sealed: bytes | None
+
+
+async def changes_after(session: AsyncSession, *, version: int, pack: str) -> AsyncIterator[Sequence[Change]]:
+    """What changed after `version` and is so now, oldest first, in portions; one statement, one moment.
+
+    Only templates of `pack` whose member's consent stands count as being there.
+    """
+    consented = select(Consent.id).where(Consent.member_id == Template.member_id, Consent.withdrawn_at.is_(None))
+    query = (
+        select(
+            TemplateKey.gallery_version,
+            TemplateKey.member_id,
+            Template.id,
+            TemplateKey.wrapped_key,
+            Template.key_id,
+            Template.sealed,
+        )
+        .outerjoin(
+            Template, (Template.member_id == TemplateKey.member_id) & (Template.pack == pack) & consented.exists()
+        )
+        .where(TemplateKey.gallery_version > version)
+        .order_by(TemplateKey.gallery_version, TemplateKey.member_id, Template.id)
+        .execution_options(yield_per=PORTION)
+    )
+    result = await session.stream(query)
+    async for rows in result.partitions():
+        yield [Change(*row) for row in rows]
