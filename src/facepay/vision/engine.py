@@ -1,0 +1,141 @@
+"""From the bytes of a frame to evidence: decode once, detect, then align and embed only the faces asked for."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import cv2
+import numpy as np
+
+from facepay.vision.alignment import align
+from facepay.vision.detection import Detector
+from facepay.vision.evidence import FaceEvidence, Floats, FrameEvidence
+from facepay.vision.frames import FrameLimits, Image, decode_frame
+from facepay.vision.packs import DEFAULT_PACK, ModelPack, find_pack
+from facepay.vision.quality import measure
+from facepay.vision.sessions import open_session, without_prelu
+
+if TYPE_CHECKING:
+    from insightface.model_zoo.arcface_onnx import ArcFaceONNX
+
+FACES_MAX = 64
+"""A frame reports at most so many faces, the nearest."""
+
+WARM_UP_SIZES = ((360, 640), (480, 640), (640, 640))
+
+
+class Engine(Protocol):
+    """Whatever turns frames into evidence: here, or on another machine."""
+
+    @property
+    def pack(self) -> str: ...
+
+    @property
+    def embedding_dim(self) -> int: ...
+
+    def analyse(self, frame: bytes, *, embed: int = 1) -> FrameEvidence:
+        """Find all faces of a frame, and embed the `embed` nearest. Keeps a core busy for some 20 ms.
+
+        Raises the Problems of `decode_frame`. A frame without a face is evidence with no faces.
+        """
+        ...
+
+
+class InsightFaceEngine:
+    """InsightFace's detector and recogniser on ONNX Runtime. Any number of threads may share one."""
+
+    def __init__(self, pack: ModelPack, detector: Detector, recogniser: ArcFaceONNX, *, limits: FrameLimits) -> None:
+        self.pack = pack.label
+        self.embedding_dim = int(recogniser.output_shape[-1])
+        self._detector = detector
+        self._recogniser = recogniser
+        self._limits = limits
+
+    def analyse(self, frame: bytes, *, embed: int = 1) -> FrameEvidence:
+        started = time.perf_counter()
+        image = decode_frame(frame, limits=self._limits)
+        decoded = time.perf_counter()
+        found = self._detector.detect(image)
+        detected = time.perf_counter()
+        crops = [align(image, landmarks) for landmarks in found.landmarks[:embed]]
+        aligned = time.perf_counter()
+        embeddings = self._embed(crops)
+        embedded = time.perf_counter()
+        faces = []
+        for index in range(min(len(found.boxes), FACES_MAX)):
+            box, landmarks, score = found.boxes[index], found.landmarks[index], float(found.scores[index])
+            if index < len(crops):
+                embedding = embeddings[index]
+                norm = float(np.linalg.norm(embedding))
+                quality = measure(landmarks, score, crops[index], norm)
+                faces.append(FaceEvidence(box, landmarks, quality, embedding / np.float32(norm)))
+            else:
+                faces.append(FaceEvidence(box, landmarks, measure(landmarks, score)))
+        done = time.perf_counter()
+        return FrameEvidence(
+            width=image.shape[1],
+            height=image.shape[0],
+            faces=tuple(faces),
+            pack=self.pack,
+            timings_ms={
+                "decode": (decoded - started) * 1e3,
+                "detect": (detected - decoded) * 1e3,
+                "align": (aligned - detected) * 1e3,
+                "embed": (embedded - aligned) * 1e3,
+                "measure": (done - embedded) * 1e3,
+                "total": (done - started) * 1e3,
+            },
+        )
+
+    def _embed(self, crops: list[Image]) -> Floats:
+        if not crops:
+            return np.empty((0, self.embedding_dim), dtype=np.float32)
+        embeddings: Floats = self._recogniser.get_feat(crops)
+        return embeddings
+
+
+def available_cores() -> int:
+    """Cores that this process may use (a container's CPU set, not the machine's)."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def load_engine(
+    pack: str | Path = DEFAULT_PACK,
+    *,
+    limits: FrameLimits | None = None,
+    threads: int | None = None,
+    progress: Callable[[str], None] = lambda step: None,
+) -> InsightFaceEngine:
+    """Load a model pack and run it once. `threads` are ONNX Runtime's for each model (default: all cores).
+
+    `progress` is told each step in a few words. Raises `packs.PackError`.
+    """
+    progress("checking the model pack")
+    models = find_pack(pack)
+    progress("importing InsightFace")
+    # Here, not above: it brings SciPy and scikit-image, 80 MB and 270 ms that only a process with models needs.
+    from insightface.model_zoo.arcface_onnx import ArcFaceONNX
+    from insightface.model_zoo.scrfd import SCRFD
+
+    cv2.setNumThreads(1)  # requests run side by side; OpenCV's own threads would only get in their way
+    progress("loading the detector")
+    scrfd = SCRFD(
+        str(models.detector.path),
+        session=open_session(models.detector.path, threads=threads or available_cores()),
+        static_shape_sessions=False,
+    )
+    progress("loading the recogniser")
+    recogniser = ArcFaceONNX(
+        str(models.recogniser.path),
+        session=open_session(without_prelu(models.recogniser.path), threads=threads or available_cores()),
+    )
+    engine = InsightFaceEngine(models, Detector(scrfd), recogniser, limits=limits or FrameLimits())
+    progress("warming up")
+    for height, width in WARM_UP_SIZES:
+        engine._detector.detect(np.zeros((height, width, 3), dtype=np.uint8))
+    engine._embed([np.zeros((112, 112, 3), dtype=np.uint8)])
+    return engine
