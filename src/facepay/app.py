@@ -19,7 +19,7 @@ from facepay import health
 from facepay.catalog import router as catalog
 from facepay.checkout import router as checkout
 from facepay.identity import router as identity
-from facepay.identity.calibration import calibration_of
+from facepay.identity.calibration import load_calibration
 from facepay.identity.gallery import MemoryGallery
 from facepay.identity.protection import Protection
 from facepay.identity.recognition import Recogniser
@@ -119,7 +119,7 @@ def _lifespan(settings: Settings, engine: Engine | None) -> Callable[[FastAPI], 
             await _add_first_owner(app.state, settings)
             for work in (app.state.gallery_keeper.listen(app.state.database), _housekeep(app.state)):
                 stack.push_async_callback(_end, asyncio.create_task(work))
-            log.info("ready", pack=app.state.inference.pack, templates=app.state.gallery.size)
+            log.info("ready", pack=app.state.gallery_keeper.pack, templates=app.state.gallery.size)
             yield
 
     return lifespan
@@ -127,18 +127,18 @@ def _lifespan(settings: Settings, engine: Engine | None) -> Callable[[FastAPI], 
 
 async def _open_recognition(state: State, settings: Settings, engine: Engine | None, stack: AsyncExitStack) -> None:
     limits = FrameLimits(bytes_max=settings.frame_bytes_max, megapixels_max=settings.frame_megapixels_max)
-    engine = engine or await asyncio.to_thread(load_engine, settings.model_pack, limits=limits)
+    loaded: Engine = engine or await asyncio.to_thread(load_engine, settings.model_pack, limits=limits)
     state.inference = InferencePool(engine, workers=settings.inference_workers, queue_max=settings.inference_queue_max)
     stack.callback(state.inference.close)
     protection = Protection(state.master_key)
     state.gallery = MemoryGallery(protection.rotate)
-    state.gallery_keeper = GalleryKeeper(gallery=state.gallery, protection=protection, pack=engine.pack)
+    state.gallery_keeper = GalleryKeeper(gallery=state.gallery, protection=protection, pack=loaded.pack)
     await state.gallery_keeper.load(state.database)
     state.recogniser = Recogniser(
         database=state.database,
         inference=state.inference,
         keeper=state.gallery_keeper,
-        calibration=calibration_of(engine.pack),
+        calibration=load_calibration(loaded.pack),
         settings=settings,
         metrics=state.metrics,
     )

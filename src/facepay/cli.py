@@ -136,10 +136,10 @@ def create_owner(
 @app.command()
 def models() -> None:
     """List the model packs on this machine."""
-    from facepay.vision.packs import find_packs
+    from facepay.vision.packs import available_packs
 
     table = Table("pack", "file", "SHA-256", "licence")
-    for pack in find_packs():
+    for pack in available_packs():
         for file in pack.files:
             table.add_row(pack.label, str(file.path), file.sha256, pack.licence)
     console.print(table)
