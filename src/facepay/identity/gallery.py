@@ -6,12 +6,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from threading import Lock
-from typing import Annotated, Protocol
+from typing import Protocol
 from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
-from fastapi import Depends, Request
 
 Floats = npt.NDArray[np.float32]
 
@@ -172,11 +171,3 @@ def _appended(snapshot: _Snapshot, arriving: Sequence[tuple[UUID, Floats]]) -> _
         member_id = snapshot.owners[row]
         rows_of[member_id] = (*rows_of.get(member_id, ()), row)
     return _Snapshot(snapshot.matrix, snapshot.owners, count, rows_of, snapshot.removed, snapshot.version)
-
-
-def get_gallery(request: Request) -> Gallery:
-    gallery: Gallery = request.app.state.gallery
-    return gallery
-
-
-GalleryOf = Annotated[Gallery, Depends(get_gallery)]

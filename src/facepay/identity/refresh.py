@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Annotated
 from uuid import UUID
 
 import psycopg
 import structlog
-from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.identity.gallery import Gallery
@@ -60,15 +58,16 @@ class GalleryKeeper:
             try:
                 async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as connection:
                     await connection.execute(f"listen {CHANNEL}")
-                    await self._catch_up_alone(database)
+                    await self.follow(database)
                     async for _ in connection.notifies():
-                        await self._catch_up_alone(database)
+                        await self.follow(database)
             except Exception as error:
                 # Decisions catch up for themselves, so the listener has nothing better to do than to try again.
                 log.warning("gallery_listener_lost", error=type(error).__name__)
                 await asyncio.sleep(RECONNECT_SECONDS)
 
-    async def _catch_up_alone(self, database: Database) -> None:
+    async def follow(self, database: Database) -> None:
+        """`catch_up` in a transaction of its own."""
         async with database.begin() as session:
             await self.catch_up(session)
 
@@ -105,11 +104,3 @@ class GalleryKeeper:
             log.error("template_unreadable", template_id=str(change.template_id))
             return []
         return [template]
-
-
-def get_keeper(request: Request) -> GalleryKeeper:
-    keeper: GalleryKeeper = request.app.state.gallery_keeper
-    return keeper
-
-
-Keeper = Annotated[GalleryKeeper, Depends(get_keeper)]

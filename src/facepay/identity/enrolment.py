@@ -1,0 +1,198 @@
+"""A face becomes a member's ticket, or stops being one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import combinations
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from facepay.identity.calibration import Calibration
+from facepay.identity.policy import MatchPolicy
+from facepay.identity.protection import Floats
+from facepay.identity.refresh import GalleryKeeper
+from facepay.identity.templates import Template, lock_gallery, remove_templates, replace_templates
+from facepay.kernel.errors import Conflict, Problem
+from facepay.members.consents import require_consent, withdraw_consent
+from facepay.members.members import get_member, strip_personal_data
+from facepay.vision.evidence import FaceEvidence, FrameEvidence
+from facepay.vision.quality import QualityPolicy, assess
+
+FRAMES_MAX = 5
+# A face counts as alone when it covers twice the area of the next: a bystander stands 1.4 times as far away.
+DOMINANT_AREA_RATIO = 2.0
+
+
+class FrameRefused(Problem):
+    status = 422
+
+
+class FaceNotFound(FrameRefused):
+    """A frame shows no face; `frames` counts from 0."""
+
+    code = "no_face"
+    title = "No face"
+
+
+class MultipleFaces(FrameRefused):
+    """A frame shows several faces, and none is clearly the nearest."""
+
+    code = "multiple_faces"
+    title = "Several faces"
+
+
+class LowQuality(FrameRefused):
+    """A face can't be enrolled as it was taken; `refusals` says why, with what was measured."""
+
+    code = "low_quality"
+    title = "Quality too low"
+
+
+class FacesDisagree(FrameRefused):
+    """The frames of one enrolment don't show the same person."""
+
+    code = "faces_disagree"
+    title = "Different people"
+
+
+class FaceAlreadyEnrolled(Conflict):
+    """Another member has enrolled this face; whose it is stays theirs to say."""
+
+    code = "face_already_enrolled"
+    title = "Face already enrolled"
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolmentPolicy:
+    """What a face must be to be enrolled: good enough to be recognised, and nobody else's.
+
+    The gate's threshold says who is one person: whoever would open it as another member can't enrol.
+    """
+
+    quality: QualityPolicy
+    match: MatchPolicy
+    calibration: Calibration
+
+
+async def enrol(
+    session: AsyncSession,
+    *,
+    member_id: UUID,
+    evidences: Sequence[FrameEvidence],
+    keeper: GalleryKeeper,
+    policy: EnrolmentPolicy,
+    now: datetime,
+) -> list[Template]:
+    """Enrol the face that all frames show, instead of the one the member had: a template for each frame.
+
+    Enrolments wait for each other from the search for duplicates until they commit, so that one face can't be
+    enrolled twice at once. Raises MemberNotFound, ConsentRequired, FaceNotFound, MultipleFaces, LowQuality,
+    FacesDisagree and FaceAlreadyEnrolled.
+    """
+    faces = select_faces(evidences, policy.quality)
+    _require_agreement([_embedding(face) for face in faces], policy)
+    await get_member(session, member_id, lock=True)
+    consent = await require_consent(session, member_id=member_id)
+    await lock_gallery(session)
+    await keeper.catch_up(session)
+    _require_unknown(faces, member_id, keeper, policy)
+    return await replace_templates(
+        session,
+        protection=keeper.protection,
+        member_id=member_id,
+        consent_id=consent.id,
+        pack=keeper.pack,
+        faces=[(_embedding(face), face.quality) for face in faces],
+        now=now,
+    )
+
+
+async def withdraw(session: AsyncSession, *, member_id: UUID, now: datetime) -> None:
+    """End the member's consent; their templates and the key to them are gone with it. Raises MemberNotFound."""
+    await get_member(session, member_id, lock=True)
+    await withdraw_consent(session, member_id=member_id, now=now)
+    await remove_templates(session, member_id=member_id)
+
+
+async def erase_member(session: AsyncSession, *, member_id: UUID, now: datetime) -> None:
+    """Withdraw, and forget who they were. Raises MemberNotFound."""
+    await withdraw(session, member_id=member_id, now=now)
+    await strip_personal_data(session, member=await get_member(session, member_id), now=now)
+
+
+def select_faces(evidences: Sequence[FrameEvidence], quality: QualityPolicy) -> list[FaceEvidence]:
+    """The one face of each frame. Raises FaceNotFound, MultipleFaces and LowQuality, for all frames together."""
+    if empty := [index for index, evidence in enumerate(evidences) if not evidence.faces]:
+        raise FaceNotFound(f"There is no face in {_named(empty)}.", frames=empty)
+    if crowded := [index for index, evidence in enumerate(evidences) if not _is_alone(evidence)]:
+        raise MultipleFaces(
+            f"There are several faces in {_named(crowded)}, and none is clearly the nearest.",
+            frames=crowded,
+            faces=[len(evidences[index].faces) for index in crowded],
+        )
+    faces = [evidence.faces[0] for evidence in evidences]
+    refusals = [
+        {
+            "frame": index,
+            "reason": refusal.reason,
+            "measure": refusal.measure,
+            "measured": refusal.measured,
+            "limit": refusal.limit,
+        }
+        for index, face in enumerate(faces)
+        for refusal in assess(face, policy=quality)
+    ]
+    if refusals:
+        poor = sorted({int(str(refusal["frame"])) for refusal in refusals})
+        raise LowQuality(f"The face can't be enrolled from {_named(poor)}.", refusals=refusals)
+    return faces
+
+
+def _is_alone(evidence: FrameEvidence) -> bool:
+    if len(evidence.faces) == 1:
+        return True
+    nearest, next_one = (_area(face) for face in evidence.faces[:2])
+    return nearest >= DOMINANT_AREA_RATIO * next_one
+
+
+def _area(face: FaceEvidence) -> float:
+    left, top, right, bottom = face.box
+    return float((right - left) * (bottom - top))
+
+
+def _require_agreement(embeddings: Sequence[Floats], policy: EnrolmentPolicy) -> None:
+    threshold = policy.match.threshold(policy.calibration, searched=1)
+    similarities = {
+        (one, other): float(embeddings[one] @ embeddings[other])
+        for one, other in combinations(range(len(embeddings)), 2)
+    }
+    pair = min(similarities, key=similarities.__getitem__, default=None)
+    if pair is not None and similarities[pair] < threshold:
+        raise FacesDisagree(
+            f"{_named(pair).capitalize()} don't show the same person.",
+            frames=list(pair),
+            similarity=round(similarities[pair], 3),
+            threshold=round(threshold, 3),
+        )
+
+
+def _require_unknown(
+    faces: Sequence[FaceEvidence], member_id: UUID, keeper: GalleryKeeper, policy: EnrolmentPolicy
+) -> None:
+    for face in faces:
+        ranking = keeper.gallery.search(_embedding(face))
+        other = ranking.best_other_than(member_id)
+        if other and other.similarity >= policy.match.threshold(policy.calibration, ranking.searched):
+            raise FaceAlreadyEnrolled("Another member has enrolled this face.")
+
+
+def _embedding(face: FaceEvidence) -> Floats:
+    assert face.embedding is not None, "the nearest face is always embedded"
+    return face.embedding
+
+
+def _named(frames: Sequence[int]) -> str:
+    return f"frame {frames[0]}" if len(frames) == 1 else f"frames {', '.join(str(frame) for frame in frames)}"

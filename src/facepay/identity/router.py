@@ -1,0 +1,149 @@
+"""Faces over HTTP: enrol, look up, withdraw, erase."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Security, status
+
+from facepay.identity import enrolment
+from facepay.identity.enrolment import (
+    EnrolmentPolicy,
+    FaceAlreadyEnrolled,
+    FaceNotFound,
+    FacesDisagree,
+    LowQuality,
+    MultipleFaces,
+)
+from facepay.identity.face_schemas import EnrolledFace
+from facepay.identity.policy import policy_for
+from facepay.identity.recognition import RecogniserOf
+from facepay.identity.refresh import GalleryLocked
+from facepay.identity.templates import templates_of
+from facepay.kernel.auth import InsufficientScope, Principal, current_staff
+from facepay.kernel.clock import Now
+from facepay.kernel.database import Db, Session
+from facepay.kernel.errors import NotFound, Overloaded, Unauthenticated
+from facepay.kernel.http import BodyTooLarge
+from facepay.kernel.problems import problems
+from facepay.kernel.uploads import FrameMissing, UnsupportedMediaType, open_form, read_files
+from facepay.members.consents import ConsentRequired, require_consent
+from facepay.members.members import MemberNotFound, get_member
+from facepay.vision.frames import CorruptImage, EmptyFrame, FrameTooLarge, UnsupportedImageType
+from facepay.vision.quality import QualityPolicy
+
+router = APIRouter(prefix="/v1/members/{member_id}", tags=["members"])
+Reader = Annotated[Principal, Security(current_staff, scopes=["members:read"])]
+Writer = Annotated[Principal, Security(current_staff, scopes=["members:write"])]
+
+REFUSALS = (Unauthenticated, InsufficientScope, MemberNotFound)
+FRAMES = {
+    "type": "array",
+    "minItems": 1,
+    "maxItems": enrolment.FRAMES_MAX,
+    "items": {"type": "string", "format": "binary"},
+    "description": "1 to 5 photos of the member alone: JPEG, PNG or WebP.",
+}
+FRAMES_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {"type": "object", "required": ["frames"], "properties": {"frames": FRAMES}}
+            }
+        },
+    }
+}
+
+
+class FaceNotEnrolled(NotFound):
+    """The member has no face enrolled."""
+
+    code = "face_not_enrolled"
+    title = "No face enrolled"
+
+
+@router.put(
+    "/face",
+    summary="Enrol a member's face",
+    openapi_extra=FRAMES_BODY,
+    responses=problems(
+        *REFUSALS,
+        FrameMissing,
+        EmptyFrame,
+        FrameTooLarge,
+        BodyTooLarge,
+        UnsupportedMediaType,
+        UnsupportedImageType,
+        CorruptImage,
+        ConsentRequired,
+        FaceNotFound,
+        MultipleFaces,
+        LowQuality,
+        FacesDisagree,
+        FaceAlreadyEnrolled,
+        Overloaded,
+        GalleryLocked,
+    ),
+)
+async def enrol_face(
+    member_id: UUID, request: Request, _: Writer, database: Db, recogniser: RecogniserOf, now: Now
+) -> EnrolledFace:
+    """Send one to five photos; they replace the face that was enrolled before.
+
+    Each has to show the member alone (or clearly nearest), large, sharp and frontal enough; a refusal names the
+    photo, what was measured and the limit. Two or three photos in different light are recognised best. The
+    member's consent comes first: without it, no photo is even looked at. The photos aren't kept.
+    """
+    async with open_form(request) as form:
+        frames = await read_files(form, "frames")
+    async with database.begin() as session:
+        await get_member(session, member_id)
+        await require_consent(session, member_id=member_id)
+    evidences = [await recogniser.inference.analyse(frame) for frame in frames]
+    policy = EnrolmentPolicy(QualityPolicy(), policy_for("gate", recogniser.settings), recogniser.calibration)
+    async with database.begin() as session:
+        templates = await enrolment.enrol(
+            session, member_id=member_id, evidences=evidences, keeper=recogniser.keeper, policy=policy, now=now
+        )
+    await recogniser.keeper.follow(database)
+    return EnrolledFace.of(templates)
+
+
+@router.get("/face", summary="See how a face was enrolled", responses=problems(*REFUSALS, FaceNotEnrolled))
+async def show_face(member_id: UUID, _: Reader, session: Session) -> EnrolledFace:
+    """When, with which model pack, and how good each photo was. Neither photos nor templates can be read."""
+    await get_member(session, member_id)
+    templates = await templates_of(session, member_id=member_id)
+    if not templates:
+        raise FaceNotEnrolled("This member has no face enrolled.")
+    return EnrolledFace.of(templates)
+
+
+@router.delete(
+    "/face",
+    status_code=status.HTTP_204_NO_CONTENT,
+    summary="Withdraw consent and remove the face",
+    responses=problems(*REFUSALS, GalleryLocked),
+)
+async def withdraw_face(member_id: UUID, _: Writer, database: Db, recogniser: RecogniserOf, now: Now) -> None:
+    """Ends the member's consent. Their templates and the key to them are deleted, and no gate or kiosk of any
+    replica recognises them from now on. Enrolling again takes a new consent. Repeating it changes nothing.
+    """
+    async with database.begin() as session:
+        await enrolment.withdraw(session, member_id=member_id, now=now)
+    await recogniser.keeper.follow(database)
+
+
+@router.delete(
+    "",
+    status_code=status.HTTP_204_NO_CONTENT,
+    summary="Erase a member",
+    responses=problems(*REFUSALS, GalleryLocked),
+)
+async def erase_member(member_id: UUID, _: Writer, database: Db, recogniser: RecogniserOf, now: Now) -> None:
+    """Withdraws the face and deletes name, phone and PIN, for good. The ledger's rows stay, and name nobody."""
+    async with database.begin() as session:
+        await enrolment.erase_member(session, member_id=member_id, now=now)
+    await recogniser.keeper.follow(database)
