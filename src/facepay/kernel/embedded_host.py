@@ -115,13 +115,15 @@ def _copy_binaries(installed: Path, copy: Path) -> None:
 
 
 def make_socket_dir(socket_dir: Path, user: Identity) -> None:
-    """Private to the server's user: whoever can enter may sign in under any role."""
+    """An empty folder, private to the server's user: whoever can enter may sign in under any role."""
     with suppress(FileExistsError):
         socket_dir.mkdir(mode=0o700)
     found = socket_dir.lstat()
     owner = user.get("user", os.geteuid())
     if not stat.S_ISDIR(found.st_mode) or found.st_mode & 0o077 or found.st_uid not in (os.geteuid(), owner):
         raise DataFolderUnusable(f"{socket_dir} isn't a private folder of this user: remove it")
+    for left_behind in socket_dir.iterdir():
+        left_behind.unlink()
     if user:
         os.chown(socket_dir, owner, user["group"], follow_symlinks=False)
 
