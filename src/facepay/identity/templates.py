@@ -68,7 +68,7 @@ async def lock_gallery(session: AsyncSession) -> None:
     )
 
 
-async def _next_version(session: AsyncSession) -> int:
+async def next_version(session: AsyncSession) -> int:
     """Count the change, and wake every process that listens once it is committed."""
     version: int | None = await session.scalar(
         insert(GalleryVersion)
@@ -130,7 +130,7 @@ async def remove_templates(session: AsyncSession, *, member_id: UUID) -> None:
 
 
 async def _keep_key(session: AsyncSession, *, member_id: UUID, wrapped_key: bytes | None) -> None:
-    values = {"wrapped_key": wrapped_key, "gallery_version": await _next_version(session)}
+    values = {"wrapped_key": wrapped_key, "gallery_version": await next_version(session)}
     await session.execute(
         insert(TemplateKey)
         .values(member_id=member_id, **values)
