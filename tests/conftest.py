@@ -1,0 +1,183 @@
+"""A migrated Postgres for every test that asks: one server for each worker, one cloned database for each test.
+
+On it the whole app, with real models: in this process for most tests (`shop`), on a socket for some (`live_shop`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from fastapi import FastAPI
+
+from facepay.app import create_app
+from facepay.kernel.clock import utc_now
+from facepay.kernel.embedded import DATABASE, OWNER, SUPERUSER, EmbeddedPostgres
+from facepay.kernel.secrets import MasterKey
+from facepay.migrate import connect, migrate
+from facepay.settings import Settings
+from facepay.vision.engine import Engine, load_engine
+from tests.shop import PASSWORD, Shop
+
+
+class Clones:
+    """Copies of the migrated database: the next is made, and the last dropped, while a test runs."""
+
+    def __init__(self, postgres: EmbeddedPostgres) -> None:
+        self._address = postgres.url(role=SUPERUSER, database="postgres").replace("+psycopg", "")
+        self._numbers = count(1)
+        self._work = ThreadPoolExecutor(1)
+        self._next = self._work.submit(self._make)
+
+    def take(self) -> str:
+        name = self._next.result()
+        self._next = self._work.submit(self._make)
+        return name
+
+    def give_back(self, name: str) -> None:
+        self._work.submit(self._run, f"drop database {name} with (force)")
+
+    def close(self) -> None:
+        self._work.shutdown(cancel_futures=True)
+
+    def _make(self) -> str:
+        name = f"test_{next(self._numbers)}"
+        self._run(f"create database {name} template {DATABASE} owner {OWNER} strategy file_copy")
+        return name
+
+    def _run(self, statement: str) -> None:
+        with psycopg.connect(self._address, autocommit=True) as connection:
+            connection.execute(statement)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[EmbeddedPostgres]:
+    with (
+        TemporaryDirectory(prefix="facepay-test-") as data_dir,
+        EmbeddedPostgres(Path(data_dir) / "postgres", durable=False) as server,
+    ):
+        with connect(server.url(role=OWNER)) as connection:
+            migrate(connection)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def clones(postgres: EmbeddedPostgres) -> Iterator[Clones]:
+    clones = Clones(postgres)
+    yield clones
+    clones.close()
+
+
+@pytest.fixture
+def database_name(clones: Clones) -> Iterator[str]:
+    name = clones.take()
+    yield name
+    clones.give_back(name)
+
+
+@pytest.fixture
+def database_url(postgres: EmbeddedPostgres, database_name: str) -> str:
+    """A migrated database of the test's own, under the app's role."""
+    return postgres.url(database=database_name)
+
+
+@pytest.fixture
+def owner_database_url(postgres: EmbeddedPostgres, database_name: str) -> str:
+    """The same database under the role that owns its tables."""
+    return postgres.url(role=OWNER, database=database_name)
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def engine() -> Engine:
+    return load_engine()
+
+
+@dataclass
+class Clock:
+    """The time of day, and whatever a test adds to it."""
+
+    ahead: timedelta = timedelta()
+
+    def __call__(self) -> datetime:
+        return utc_now() + self.ahead
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def settings_for(database_url: str, **changes: Any) -> Settings:
+    values = {
+        "database_url": database_url,
+        "master_key": MasterKey.generate_text(),
+        "admin_username": "owner",
+        "admin_password": PASSWORD,
+        "log_level": "error",
+    }
+    return Settings(_env_file=None, **(values | changes))
+
+
+OpenApp = Callable[..., Awaitable[FastAPI]]
+OpenShop = Callable[..., Awaitable[Shop]]
+
+
+@pytest.fixture
+async def open_app(database_url: str, engine: Engine, clock: Clock) -> AsyncIterator[OpenApp]:
+    """Starts the app, with other settings where a test needs them."""
+    async with AsyncExitStack() as stack:
+
+        async def start(**changes: Any) -> FastAPI:
+            app = create_app(settings_for(database_url, **changes), engine=engine, clock=clock)
+            await stack.enter_async_context(app.router.lifespan_context(app))
+            return app
+
+        yield start
+
+
+@pytest.fixture
+async def app(open_app: OpenApp) -> FastAPI:
+    return await open_app()
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(app) as client:
+        yield client
+
+
+@pytest.fixture
+async def open_shop(open_app: OpenApp) -> AsyncIterator[OpenShop]:
+    """Opens a shop, with other settings where a test needs them."""
+    async with AsyncExitStack() as stack:
+
+        async def start(**changes: Any) -> Shop:
+            app = await open_app(**changes)
+            return await Shop.open(await stack.enter_async_context(client_of(app)))
+
+        yield start
+
+
+@pytest.fixture
+async def shop(client: httpx.AsyncClient) -> Shop:
+    return await Shop.open(client)
+
+
+def client_of(app: FastAPI) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url="http://shop")
