@@ -1,0 +1,185 @@
+"""Galleries of several processes over one database: who is removed is removed everywhere."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+from sqlalchemy import select, text, update
+
+from facepay.identity import refresh
+from facepay.identity.enrolment import enrol
+from facepay.identity.policy import Match
+from facepay.identity.refresh import GalleryLocked
+from facepay.identity.templates import Template
+from facepay.kernel.database import Database
+from facepay.members.consents import withdraw_consent
+from tests.identity.conftest import NOW, OpenProcess, Process, Seen
+
+pytestmark = pytest.mark.anyio
+
+
+@asynccontextmanager
+async def listening(process: Process) -> AsyncIterator[None]:
+    task = asyncio.create_task(process.keeper.listen(process.database))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def becomes(process: Process, size: int) -> bool:
+    """Whether the gallery comes to hold so many templates without being asked to catch up."""
+    for _ in range(500):
+        if process.keeper.gallery.size == size:
+            return True
+        await asyncio.sleep(0.01)
+    return False
+
+
+async def test_a_face_withdrawn_elsewhere_is_gone_before_the_next_search(
+    process: Process, open_process: OpenProcess, photo: Seen, frame: Seen
+) -> None:
+    other = open_process()
+    member_id = await process.add_enrolled(photo(0))
+    assert isinstance(await other.decide(frame(0)), Match)
+    await process.withdraw(member_id)
+    assert (await other.search(frame(0))).best is None
+
+
+async def test_a_listening_process_hears_of_changes_by_itself(
+    process: Process, open_process: OpenProcess, photo: Seen
+) -> None:
+    other = open_process()
+    async with listening(other):
+        member_id = await process.add_enrolled(photo(0))
+        assert await becomes(other, 1)
+        await process.withdraw(member_id)
+        assert await becomes(other, 0)
+
+
+async def test_a_listener_that_lost_its_connection_comes_back(
+    process: Process, open_process: OpenProcess, photo: Seen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refresh, "RECONNECT_SECONDS", 0.05)
+    other = open_process()
+    async with listening(other):
+        await process.add_enrolled(photo(0))
+        assert await becomes(other, 1)
+        await cut_listeners(process.database)
+        await process.add_enrolled(photo(1))
+        assert await becomes(other, 2)
+
+
+async def cut_listeners(database: Database) -> None:
+    async with database.begin() as session:
+        cut = await session.scalars(
+            text(
+                "select pg_terminate_backend(pid) from pg_stat_activity "
+                "where datname = current_database() and query ilike 'listen%'"
+            )
+        )
+        assert cut.all() == [True]
+
+
+async def test_a_change_that_is_rolled_back_never_was(process: Process, open_process: OpenProcess, photo: Seen) -> None:
+    other, member_id = open_process(), await process.add_member()
+
+    async def enrol_and_fail() -> None:
+        async with process.database.begin() as session:
+            await enrol(
+                session,
+                member_id=member_id,
+                evidences=[photo(0)],
+                keeper=process.keeper,
+                policy=process.policy,
+                now=NOW,
+            )
+            assert (await other.search(photo(0))).best is None
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await enrol_and_fail()
+    for each in (process, other):
+        assert (await each.search(photo(0))).best is None
+
+
+async def test_a_follower_misses_nobody_while_many_enrol_at_once(
+    process: Process, open_process: OpenProcess, photo: Seen
+) -> None:
+    writers, follower = [open_process() for _ in range(3)], open_process()
+    members = [await process.add_member() for _ in range(7)]
+    sizes: list[int] = []
+
+    async def follow() -> None:
+        while not sizes or sizes[-1] < len(members):
+            await follower.keeper.follow(follower.database)
+            sizes.append(follower.keeper.gallery.size)
+
+    await asyncio.wait_for(
+        asyncio.gather(
+            follow(),
+            *(writers[number % 3].enrol(member_id, photo(number)) for number, member_id in enumerate(members)),
+        ),
+        timeout=20,
+    )
+    assert sizes == sorted(sizes)
+    assert follower.keeper.gallery.version == len(members)
+
+
+async def test_a_tampered_template_matches_nobody(
+    process: Process, open_process: OpenProcess, photo: Seen, frame: Seen
+) -> None:
+    await process.add_enrolled(photo(0))
+    await process.add_enrolled(photo(1))
+    async with process.database.begin() as session:
+        rows = (await session.scalars(select(Template).order_by(Template.id))).all()
+        # Wang's row with Li's template in it: sealed in good faith, moved in bad.
+        await session.execute(update(Template).where(Template.id == rows[1].id).values(sealed=rows[0].sealed))
+    restarted = open_process()
+    await restarted.keeper.load(restarted.database)
+    assert restarted.keeper.gallery.size == 1
+    decision = await restarted.decide(frame(0))
+    assert isinstance(decision, Match)
+    assert decision.member_id == rows[0].member_id
+
+
+async def test_a_process_with_another_master_key_recognises_nobody(
+    process: Process, open_process: OpenProcess, photo: Seen
+) -> None:
+    await process.add_enrolled(photo(0))
+    locked_out = open_process(master_key=bytes([1] * 32))
+    with pytest.raises(GalleryLocked):
+        await locked_out.keeper.load(locked_out.database)
+
+
+async def test_templates_of_another_pack_are_not_compared_with(
+    process: Process, open_process: OpenProcess, photo: Seen
+) -> None:
+    await process.add_enrolled(photo(0))
+    other_pack = open_process(pack="other@00000000")
+    assert (await other_pack.search(photo(0))).searched == 0
+
+
+async def test_a_start_tells_how_far_it_is(process: Process, open_process: OpenProcess, photo: Seen) -> None:
+    for number in range(3):
+        await process.add_enrolled(photo(number))
+    restarted, steps = open_process(), []
+    await restarted.keeper.load(restarted.database, progress=lambda done, total: steps.append((done, total)))
+    assert steps[-1] == (3, 3)
+    assert restarted.keeper.gallery.version == process.keeper.gallery.version
+
+
+async def test_a_start_loads_nobody_whose_consent_has_ended(
+    process: Process, open_process: OpenProcess, photo: Seen
+) -> None:
+    member_id = await process.add_enrolled(photo(0))
+    async with process.database.begin() as session:
+        await withdraw_consent(session, member_id=member_id, now=NOW)
+    restarted = open_process()
+    await restarted.keeper.load(restarted.database)
+    assert restarted.keeper.gallery.size == 0

@@ -1,0 +1,102 @@
+"""Decisions follow from the target, the number searched and the calibration, and from nothing else."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from facepay.identity.calibration import Calibration, load_calibration
+from facepay.identity.gallery import Candidate, Ranking
+from facepay.identity.policy import FMR_MAX, Ambiguous, Match, MatchPolicy, NoMatch, Uncertain, decide, policy_for
+from facepay.settings import Settings
+
+LI, WANG = UUID(int=1), UUID(int=2)
+GATE = MatchPolicy(use="gate", fpir_target=1e-3, margin_min=0.08)
+CALIBRATION = Calibration("test", 0.23, 1e-3, 0.0, 0.024, 100, 5000, "made up")
+BOUNDED_BELOW = replace(CALIBRATION, shape=0.05)
+
+targets = st.floats(1e-6, 0.5)
+gallery_sizes = st.integers(1, 10_000_000)
+calibrations = st.sampled_from([CALIBRATION, BOUNDED_BELOW])
+
+
+def ranking(best: float, other: float | None = None, *, searched: int = 1000) -> Ranking:
+    return Ranking(Candidate(LI, best), None if other is None else Candidate(WANG, other), searched)
+
+
+@given(calibrations, targets, gallery_sizes)
+def test_the_threshold_keeps_its_promise(calibration: Calibration, target: float, searched: int) -> None:
+    threshold = replace(GATE, fpir_target=target).threshold(calibration, searched)
+    fpir = -math.expm1(searched * math.log1p(-calibration.fmr(threshold)))
+    assert threshold == 1 or fpir <= target * (1 + 1e-6)
+    assert calibration.fmr(threshold) <= FMR_MAX * (1 + 1e-6)
+
+
+@given(calibrations, targets, gallery_sizes, gallery_sizes)
+def test_more_people_ask_for_a_higher_threshold(calibration: Calibration, target: float, one: int, other: int) -> None:
+    policy = replace(GATE, fpir_target=target)
+    few, many = sorted((one, other))
+    assert policy.threshold(calibration, few) <= policy.threshold(calibration, many)
+    assert policy.step_up_threshold(calibration, few) <= policy.step_up_threshold(calibration, many)
+
+
+@given(calibrations, targets, targets, gallery_sizes)
+def test_a_stricter_target_asks_for_a_higher_threshold(
+    calibration: Calibration, one: float, other: float, searched: int
+) -> None:
+    strict, lax = (replace(GATE, fpir_target=target) for target in sorted((one, other)))
+    assert strict.threshold(calibration, searched) >= lax.threshold(calibration, searched)
+    assert strict.step_up_threshold(calibration, searched) <= strict.threshold(calibration, searched)
+
+
+@given(st.floats(1e-12, 1e-3), calibrations)
+def test_rate_and_similarity_are_each_others_inverse(fmr: float, calibration: Calibration) -> None:
+    similarity = calibration.similarity_at(fmr)
+    assert similarity == 1 or calibration.fmr(similarity) == pytest.approx(fmr, rel=1e-6)
+
+
+@given(calibrations, st.floats(-1, 1), st.floats(-1, 1), gallery_sizes)
+def test_nobody_is_matched_below_the_threshold_or_without_the_margin(
+    calibration: Calibration, one: float, other: float, searched: int
+) -> None:
+    best, runner_up = max(one, other), min(one, other)
+    decision = decide(ranking(best, runner_up, searched=searched), GATE, calibration)
+    if isinstance(decision, Match):
+        assert best >= decision.threshold
+        assert best - runner_up >= GATE.margin_min
+
+
+def test_a_sure_face_is_a_match() -> None:
+    decision = decide(ranking(0.7, 0.2), GATE, CALIBRATION)
+    assert isinstance(decision, Match)
+    assert decision.member_id == LI
+    assert decision.margin == pytest.approx(0.5)
+    assert decision.searched == 1000
+
+
+def test_two_lookalikes_are_ambiguous_however_alike() -> None:
+    decision = decide(ranking(0.9, 0.85), GATE, CALIBRATION)
+    assert isinstance(decision, Ambiguous)
+    assert decision.candidates == (LI, WANG)
+
+
+def test_a_face_between_the_thresholds_is_asked_for_more() -> None:
+    threshold = GATE.threshold(CALIBRATION, 1000)
+    assert isinstance(decide(ranking(threshold - 0.01, 0.1), GATE, CALIBRATION), Uncertain)
+    assert isinstance(decide(ranking(threshold + 0.01, 0.1), GATE, CALIBRATION), Match)
+
+
+def test_a_stranger_is_nobody() -> None:
+    assert decide(ranking(0.2, 0.19), GATE, CALIBRATION) == NoMatch(0.2, GATE.threshold(CALIBRATION, 1000), 1000)
+    assert isinstance(decide(Ranking(None, None, 0), GATE, CALIBRATION), NoMatch)
+
+
+def test_paying_in_the_chain_is_stricter_than_entering() -> None:
+    calibration, settings = load_calibration("buffalo_sc@9cc6e4a7"), Settings(_env_file=None)
+    gate, chain = (policy_for(use, settings).threshold(calibration, 10_000) for use in ("gate", "pay_chain"))
+    assert chain > gate
