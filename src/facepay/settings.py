@@ -14,7 +14,9 @@ Rate = Annotated[float, Field(gt=0, lt=1)]
 
 
 class Settings(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix="FACEPAY_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="FACEPAY_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     # Where things are
     data_dir: Path = Path(".facepay")
