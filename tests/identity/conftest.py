@@ -20,7 +20,7 @@ from facepay.kernel.database import Database
 from facepay.kernel.secrets import MasterKey
 from facepay.members.consents import give_consent
 from facepay.members.members import register
-from facepay.vision.engine import Engine, load_engine
+from facepay.vision.engine import Engine
 from facepay.vision.evidence import FrameEvidence
 from facepay.vision.quality import QualityPolicy
 from tests.photos import people, stranger, variant
@@ -28,16 +28,6 @@ from tests.photos import people, stranger, variant
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 GATE = MatchPolicy(use="gate", fpir_target=1e-3, margin_min=0.08)
 STRANGER = 6  # the number of the one who is none of the six
-
-
-@pytest.fixture(scope="session")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="session")
-def engine() -> Engine:
-    return load_engine(threads=1)
 
 
 Seen = Callable[[int], FrameEvidence]
