@@ -199,9 +199,13 @@ def test_binaries_in_a_closed_home_are_copied_to_where_the_server_can_run_them(
     with tempfile.TemporaryDirectory() as open_dir:
         Path(open_dir).chmod(0o755)
         monkeypatch.setattr(embedded_host, "BINARIES_CACHE", Path(open_dir, "facepay"))
-        with EmbeddedPostgres(tmp_path / "postgres", durable=False) as postgres:
-            assert postmaster(tmp_path / "postgres").exe().startswith(open_dir)
-            assert query(postgres, "select 1") == [(1,)]
+        umask = os.umask(0o077)
+        try:
+            with EmbeddedPostgres(tmp_path / "postgres", durable=False) as postgres:
+                assert postmaster(tmp_path / "postgres").exe().startswith(open_dir)
+                assert query(postgres, "select 1") == [(1,)]
+        finally:
+            os.umask(umask)
 
 
 def test_the_app_role_owns_nothing_and_cannot_make_tables(data_dir: Path) -> None:

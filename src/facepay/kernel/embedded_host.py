@@ -95,7 +95,8 @@ def find_binaries(user: Identity) -> Path:
 
 
 def _copy_binaries(installed: Path, copy: Path) -> None:
-    copy.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    copy.parent.chmod(0o755)  # whatever the umask
     with tempfile.TemporaryDirectory(dir=copy.parent) as unfinished:
         tree = Path(unfinished, "tree")
         for part in ("pginstall/bin/postgres", "pginstall/bin/initdb", "pginstall/lib", "pginstall/share"):
