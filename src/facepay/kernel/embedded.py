@@ -66,7 +66,7 @@ class EmbeddedPostgres:
     """A server on a private Unix socket, ended with this process; or, where one runs already, its guest.
 
     `start` raises EmbeddedPostgresError. A guest never stops the server it found. `durable=False` is for
-    tests: three times as fast to write, and lost with the machine's power.
+    tests: nothing is flushed to disk, so a power cut may lose the cluster.
     """
 
     def __init__(self, data_dir: Path, *, durable: bool = True) -> None:
