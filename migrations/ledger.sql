@@ -1,0 +1,543 @@
+-- The ledger: what may move, what can never change, and how it is proved. One sitting's reading, top to bottom.
+--
+-- An amount is a change of a balance in minor units: negative takes, positive gives; the amounts of a transfer sum
+-- to zero in every unit. A wallet is what the shop owes its member, so its balance is what the member may spend; a
+-- debit-side account (what the provider holds for us) carries its balance with a minus.
+--
+-- A strict account has a row in `balances`, which a transfer locks and updates; each of its entries carries the
+-- next version and the balance after it. A hot account (a store's sales) has none: nothing is ever locked for it,
+-- its entries are its balance, and ledger.fold() writes down their sum now and then, so that few are left to add.
+--
+-- The app's role may read everything, execute the functions granted at the end, and nothing else.
+
+create schema ledger;
+
+create type ledger.side as enum ('credit', 'debit');
+create type ledger.kind as enum ('transfer', 'hold', 'capture', 'void', 'expiry', 'refund', 'reversal');
+
+create table ledger.accounts (
+    id uuid primary key,
+    kind text not null check (kind ~ '^[a-z_]{1,40}$'),
+    owner_id uuid,
+    unit text not null check (unit ~ '^[A-Z]{3,12}$'),
+    normal_side ledger.side not null,
+    hot boolean not null,
+    opened_at timestamptz not null,
+    closed_at timestamptz,
+    unique nulls not distinct (kind, owner_id, unit),
+    unique (id, unit)
+);
+create index accounts_hot on ledger.accounts (id) where hot;
+
+-- The limits are one constraint, because Postgres reads each CHECK anew for every statement.
+create table ledger.balances (
+    account_id uuid primary key references ledger.accounts (id),
+    floor bigint,
+    ceiling bigint,
+    posted bigint not null default 0,
+    held bigint not null default 0,
+    version bigint not null default 0,
+    constraint within_limits check (held >= 0 and posted - held >= floor and posted <= ceiling)
+) with (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.02);
+
+create sequence ledger.transfer_position;
+
+create table ledger.transfers (
+    id uuid primary key,
+    position bigint not null,
+    key text not null unique,
+    kind ledger.kind not null,
+    target_id uuid,
+    cause text not null,
+    cause_id uuid not null,
+    actor text not null,
+    event_at timestamptz not null,
+    created_at timestamptz not null
+) with (autovacuum_vacuum_insert_scale_factor = 0.05);
+create index transfers_position on ledger.transfers using brin (position) with (pages_per_range = 16, autosummarize);
+create index transfers_target on ledger.transfers (target_id) where target_id is not null;
+
+-- `position` is the version of a strict account, the transfer's position on a hot one. There is no foreign key to
+-- the account: its check would lock the row of a hot account for every payment. entries_sound() checks it instead.
+create table ledger.entries (
+    account_id uuid not null,
+    position bigint not null,
+    transfer_id uuid not null,
+    unit text not null,
+    amount bigint not null,
+    held bigint not null,
+    posted_after bigint,
+    held_after bigint,
+    created_at timestamptz not null,
+    primary key (account_id, position)
+) with (autovacuum_vacuum_insert_scale_factor = 0.05);
+create index entries_transfer on ledger.entries (transfer_id);
+
+-- What an authorised hold still allows to be captured.
+create table ledger.holds (
+    transfer_id uuid primary key references ledger.transfers (id),
+    account_id uuid not null,
+    unit text not null,
+    amount bigint not null check (amount > 0),
+    captured bigint not null default 0,
+    released bigint not null default 0,
+    expires_at timestamptz,
+    foreign key (account_id, unit) references ledger.accounts (id, unit),
+    constraint captured_within_hold check (captured >= 0 and released >= 0 and captured + released <= amount)
+) with (fillfactor = 80);
+create index holds_due on ledger.holds (expires_at) where captured + released < amount;
+create index holds_open on ledger.holds (account_id) where captured + released < amount;
+
+-- What was given back of a transfer; a row is made at its first refund or reversal.
+create table ledger.refundable (
+    transfer_id uuid not null references ledger.transfers (id),
+    unit text not null,
+    amount bigint not null check (amount > 0),
+    refunded bigint not null default 0,
+    primary key (transfer_id, unit),
+    constraint refunded_within_captured check (refunded between 0 and amount)
+) with (fillfactor = 80);
+
+-- The entries of a hot account up to a position, summed up; together with those after it they are its balance.
+create table ledger.folds (
+    account_id uuid not null references ledger.accounts (id),
+    position bigint not null,
+    posted bigint not null,
+    fenced_at timestamptz not null, -- every entry made until then is in a fold up to this position
+    folded_at timestamptz not null, -- every entry in the fold was made before
+    primary key (account_id, position)
+);
+
+-- The chain over all transfers: hash = SHA-256(the hash before || sealed_text of the transfer).
+create table ledger.links (
+    number bigint primary key,
+    position bigint not null,
+    transfer_id uuid not null unique references ledger.transfers (id),
+    hash bytea not null check (length(hash) = 32)
+);
+
+-- Up to `settled` no transfer can still appear, although positions are drawn before they are committed: whoever
+-- drew one up to `candidate` had a transaction id below `fence`, and all of those have ended.
+create table ledger.horizon (
+    one boolean primary key default true check (one),
+    candidate bigint not null default 0,
+    fence xid8 not null default '0',
+    candidate_at timestamptz not null default now(),
+    settled bigint not null default 0,
+    settled_at timestamptz not null default now(),
+    sealed bigint not null default 0
+);
+insert into ledger.horizon default values;
+
+create function ledger.refuse_change() returns trigger language plpgsql as $$
+begin
+    raise exception 'ledger.% is append-only', tg_table_name using errcode = 'restrict_violation';
+end $$;
+do $$
+declare name text;
+begin
+    foreach name in array array['transfers', 'entries', 'folds', 'links'] loop
+        execute format('create trigger append_only before update or delete or truncate on ledger.%I
+            for each statement execute function ledger.refuse_change()', name);
+    end loop;
+    foreach name in array array['accounts', 'balances', 'holds', 'refundable', 'horizon'] loop
+        execute format('create trigger never_removed before delete or truncate on ledger.%I
+            for each statement execute function ledger.refuse_change()', name);
+    end loop;
+end $$;
+create trigger never_changed before update of id, kind, owner_id, unit, normal_side, hot, opened_at on ledger.accounts
+    for each statement execute function ledger.refuse_change();
+
+-- One posting as the caller words it. `entries` is an array of {account_id, unit, amount}; a void, an expiry and a
+-- reversal need none, since their target says them. `linked` ties a posting to the one after it: all or none.
+create type ledger.posting as (
+    id uuid, key text, kind ledger.kind, target_id uuid, entries jsonb, cause text, cause_id uuid, actor text,
+    event_at timestamptz, expires_at timestamptz, keep_open boolean, linked boolean
+);
+create type ledger.leg as (account_id uuid, unit text, amount bigint);
+
+-- Locks the targets in one order and fills in the entries that a void, an expiry and a reversal leave unsaid.
+create function ledger.spell_out(postings jsonb) returns jsonb
+language plpgsql set search_path = ledger, pg_temp as $$
+declare
+    targets uuid[] := array(select distinct (p ->> 'target_id')::uuid from jsonb_array_elements(postings) p
+                             where p ->> 'target_id' is not null order by 1);
+begin
+    insert into refundable (transfer_id, unit, amount)
+    select t.id, e.unit, sum(e.amount) from transfers t join entries e on e.transfer_id = t.id
+     where t.kind in ('transfer', 'capture', 'refund') and e.amount > 0 and t.id in (
+        select (p ->> 'target_id')::uuid from jsonb_array_elements(postings) p where p ->> 'kind' in ('refund', 'reversal'))
+     group by 1, 2 order by 1, 2 on conflict do nothing;
+    perform from refundable r where r.transfer_id = any (targets) order by r.transfer_id, r.unit for no key update;
+    perform from holds h where h.transfer_id = any (targets) order by h.transfer_id for no key update;
+    return jsonb_agg(case
+        when p ->> 'kind' in ('void', 'expiry') then p || jsonb_build_object('entries', (
+            select jsonb_agg(jsonb_build_object('account_id', h.account_id, 'unit', h.unit, 'amount', 0))
+              from holds h where h.transfer_id = (p ->> 'target_id')::uuid))
+        when p ->> 'kind' = 'reversal' then p || jsonb_build_object('entries', (
+            select jsonb_agg(jsonb_build_object('account_id', e.account_id, 'unit', e.unit, 'amount', -e.amount))
+              from entries e where e.transfer_id = (p ->> 'target_id')::uuid and e.amount <> 0))
+        else p end order by n) from jsonb_array_elements(postings) with ordinality as x (p, n);
+end $$;
+
+-- Draws a capture, release, refund or reversal from what its target still allows; `refused` says why not. `freed`
+-- is what `holder` no longer has on hold.
+create function ledger.draw(request ledger.posting, legs ledger.leg[], inout holds ledger.holds[],
+    inout refundables ledger.refundable[], out refused text, out holder uuid, out freed bigint)
+language plpgsql set search_path = ledger, pg_temp as $$
+declare
+    hold holds; remaining bigint; taken bigint := 0; leg leg; h int; r int; found boolean := false;
+begin
+    if request.kind in ('refund', 'reversal') then
+        for r in 1 .. coalesce(cardinality(refundables), 0) loop
+            continue when refundables[r].transfer_id <> request.target_id;
+            found := true;
+            if request.kind = 'reversal' and refundables[r].refunded > 0 then refused := 'over_refund'; end if;
+            foreach leg in array legs loop
+                continue when leg.unit <> refundables[r].unit or leg.amount < 0;
+                refundables[r].refunded := refundables[r].refunded + leg.amount;
+            end loop;
+            if refundables[r].refunded > refundables[r].amount then refused := 'over_refund'; end if;
+        end loop;
+        if not found or request.kind = 'refund' and request.target_id in (select id from transfers where kind = 'refund')
+        then refused := 'not_refundable'; end if;
+        return;
+    end if;
+    h := (select n from unnest(holds) with ordinality x (transfer_id, a, u, m, c, r, e, n) where transfer_id = request.target_id);
+    if h is null then refused := 'target_not_found'; return; end if;
+    hold := holds[h];
+    holder := hold.account_id;
+    remaining := hold.amount - hold.captured - hold.released;
+    foreach leg in array legs loop
+        if leg.account_id = holder then taken := -leg.amount; end if;
+    end loop;
+    refused := case
+        when remaining = 0 then 'hold_not_open'
+        when request.kind = 'expiry' and (hold.expires_at > request.event_at) is not false then 'hold_not_expired'
+        when request.kind = 'capture' and request.event_at >= hold.expires_at then 'hold_expired'
+        when request.kind = 'capture' and taken <= 0 then 'malformed'
+        when taken > remaining then 'over_capture' end;
+    freed := case when request.kind = 'capture' and request.keep_open then taken else remaining end;
+    hold.captured := hold.captured + taken;
+    hold.released := hold.released + freed - taken;
+    holds[h] := hold;
+end $$;
+
+-- Posts a batch in one round trip and answers each posting with a code, in order: ok, replayed (this key was posted
+-- with the same content), or why it was refused; and with what the account of its first entry has available then. It locks, in this order, the targets and the strict accounts, each
+-- by id; then it decides on rows in memory, and writes once. A target must have been posted by an earlier call.
+
+-- Whether the transfer that owns the request's key says what the request says. A hold's entry is what it reserves.
+create function ledger.same_content(request ledger.posting, legs ledger.leg[]) returns boolean
+language sql stable set search_path = ledger, pg_temp as $$
+    select (t.kind, t.cause, t.cause_id) = (request.kind, request.cause, request.cause_id)
+       and t.target_id is not distinct from request.target_id
+       and (t.kind in ('void', 'expiry', 'reversal') or not exists (
+            (select e.account_id, e.unit, case t.kind when 'hold' then -e.held else e.amount end
+               from entries e where e.transfer_id = t.id)
+            except (select l.account_id, l.unit, l.amount from unnest(legs) l))
+           and cardinality(legs) = (select count(*) from entries e where e.transfer_id = t.id))
+      from transfers t where t.key = request.key
+$$;
+
+create function ledger.post(postings jsonb) returns table (code text, transfer_id uuid, available bigint)
+language plpgsql security definer set search_path = ledger, pg_temp
+set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+#variable_conflict use_column
+declare
+    request posting; requests posting[] := '{}'; keys text[] := '{}'; known text[];
+    leg leg; legs leg[]; ids uuid[] := '{}'; seen uuid[]; units text[]; sums bigint[];
+    account_ids uuid[]; account_units text[]; accounts_closed boolean[]; a int;
+    states balances[]; state_ids uuid[]; state balances; b int;
+    holds holds[]; refundables refundable[]; drawn_holds holds[]; drawn_refundables refundable[];
+    holder uuid; freed bigint; targeted boolean := postings @? '$[*].target_id ? (@ != null)';
+    made transfers[] := '{}'; written entries[] := '{}'; begun holds[] := '{}';
+    codes text[] := '{}'; results uuid[] := '{}'; availables bigint[] := '{}'; refused text;
+    n int; i int; u int; change bigint; held_change bigint; transfer_position bigint; now timestamptz;
+    chain_first int; chain_broken boolean := false; states_before balances[]; holds_before holds[];
+    refundables_before refundable[]; made_before int; written_before int; begun_before int;
+begin
+    if targeted then postings := spell_out(postings); end if;
+    for n in 1 .. jsonb_array_length(postings) loop
+        request := jsonb_populate_record(null::posting, postings -> (n - 1));
+        requests := requests || request;
+        keys := keys || request.key;
+        for i in 0 .. coalesce(jsonb_array_length(request.entries), 0) - 1 loop
+            ids := ids || (request.entries -> i ->> 'account_id')::uuid;
+        end loop;
+    end loop;
+
+    select array_agg(s), array_agg(s.account_id) into states, state_ids from (
+        select * from balances where account_id = any (ids) order by account_id for no key update) s;
+    select array_agg(x.id), array_agg(x.unit), array_agg(x.closed_at is not null)
+      into account_ids, account_units, accounts_closed from accounts x where x.id = any (ids);
+    select array_agg(t.key) into known from transfers t where t.key = any (keys);
+    if targeted then
+        select array_agg(h) into holds from holds h where h.transfer_id = any (array(select r.target_id from unnest(requests) r));
+        select array_agg(h) into refundables from refundable h where h.transfer_id = any (array(select r.target_id from unnest(requests) r));
+    end if;
+    perform pg_current_xact_id(); -- before a position is drawn: the horizon rests on it
+
+    for n in 1 .. cardinality(requests) loop
+        request := requests[n];
+        if chain_first is null and request.linked then
+            chain_first := n; states_before := states; holds_before := holds; refundables_before := refundables;
+            made_before := cardinality(made); written_before := cardinality(written); begun_before := cardinality(begun);
+        end if;
+        legs := '{}'; seen := '{}'; units := '{}'; sums := '{}'; holder := null; refused := null;
+        for i in 0 .. coalesce(jsonb_array_length(request.entries), 0) - 1 loop
+            legs := legs || jsonb_populate_record(null::leg, request.entries -> i);
+        end loop;
+
+        if request.key = any (known) then
+            refused := case when same_content(request, legs) then 'replayed' else 'key_reused' end;
+        elsif request.key = any (keys[: n - 1]) and exists (select from unnest(made) m where m.key = request.key) then
+            refused := 'key_reused';
+        elsif chain_broken then refused := 'linked_failed';
+        elsif request.target_id is not null then
+            select * into drawn_holds, drawn_refundables, refused, holder, freed from draw(request, legs, holds, refundables);
+        end if;
+        refused := coalesce(refused, case
+            when request.kind = 'hold' then case when cardinality(legs) <> 1 or legs[1].amount >= 0 then 'malformed' end
+            when request.kind not in ('void', 'expiry') and cardinality(legs) < 2 then 'malformed' end);
+
+        for i in 1 .. cardinality(legs) loop
+            exit when refused is not null;
+            leg := legs[i];
+            a := array_position(account_ids, leg.account_id);
+            b := array_position(state_ids, leg.account_id);
+            change := case when request.kind = 'hold' then 0 else leg.amount end;
+            refused := case
+                when a is null then 'account_not_found'
+                when accounts_closed[a] then 'account_closed'
+                when account_units[a] <> leg.unit then 'unit_mismatch'
+                when leg.account_id = any (seen) or abs(leg.amount) > 1000000000000000 then 'malformed'
+                when leg.amount = 0 and request.kind not in ('void', 'expiry') then 'malformed'
+                when b is null and request.kind = 'hold' then 'malformed' end;
+            if b is not null and refused is null then
+                held_change := case when request.kind = 'hold' then -leg.amount
+                    when leg.account_id = holder then -freed else 0 end;
+                refused := case
+                    when change < held_change and states[b].posted - states[b].held + change - held_change < states[b].floor then 'insufficient_funds'
+                    when change > 0 and states[b].posted + change > states[b].ceiling then 'ceiling_exceeded' end;
+            end if;
+            seen := seen || leg.account_id;
+            u := array_position(units, leg.unit);
+            if u is null then units := units || leg.unit; sums := sums || change; else sums[u] := sums[u] + change; end if;
+        end loop;
+        if refused is null and not 0 = all (sums) then refused := 'unbalanced'; end if;
+
+        if refused is null then
+            transfer_position := nextval('ledger.transfer_position');
+            foreach leg in array legs loop
+                b := array_position(state_ids, leg.account_id);
+                change := case when request.kind = 'hold' then 0 else leg.amount end;
+                if b is null then
+                    written := written || row(leg.account_id, transfer_position, request.id, leg.unit, change, 0, null, null, null)::entries;
+                else
+                    held_change := case when request.kind = 'hold' then -leg.amount
+                        when leg.account_id = holder then -freed else 0 end;
+                    state := states[b];
+                    state.version := state.version + 1; state.posted := state.posted + change; state.held := state.held + held_change;
+                    states[b] := state;
+                    written := written || row(leg.account_id, state.version, request.id, leg.unit, change, held_change, state.posted, state.held, null)::entries;
+                end if;
+            end loop;
+            made := made || row(request.id, transfer_position, request.key, request.kind, request.target_id, request.cause,
+                request.cause_id, request.actor, request.event_at, null)::transfers;
+            if request.kind = 'hold' then
+                begun := begun || row(request.id, leg.account_id, leg.unit, -leg.amount, 0, 0, request.expires_at)::holds;
+            elsif request.target_id is not null then
+                holds := drawn_holds; refundables := drawn_refundables;
+            end if;
+        end if;
+        codes := codes || coalesce(refused, 'ok');
+        results := results || case refused when 'replayed' then (select t.id from transfers t where t.key = request.key) else request.id end;
+        b := array_position(state_ids, legs[1].account_id);
+        availables := availables || case when refused is null and b is not null then states[b].posted - states[b].held end;
+
+        if chain_first is not null then
+            if not chain_broken and refused <> 'replayed' then
+                chain_broken := true; states := states_before; holds := holds_before; refundables := refundables_before;
+                made := made[: made_before]; written := written[: written_before]; begun := begun[: begun_before];
+                for i in chain_first .. n - 1 loop
+                    if codes[i] = 'ok' then codes[i] := 'linked_failed'; end if;
+                end loop;
+            end if;
+            if request.linked is not true then chain_first := null; chain_broken := false; end if;
+        end if;
+    end loop;
+
+    if cardinality(made) > 0 then
+        now := clock_timestamp();
+        insert into transfers select m.id, m.position, m.key, m.kind, m.target_id, m.cause, m.cause_id, m.actor, m.event_at, now
+          from unnest(made) m;
+        insert into entries select e.account_id, e.position, e.transfer_id, e.unit, e.amount, e.held, e.posted_after, e.held_after, now
+          from unnest(written) e;
+        if cardinality(begun) > 0 then
+            insert into holds select * from unnest(begun);
+        end if;
+        if targeted then
+            update holds h set captured = x.captured, released = x.released from unnest(holds) x where h.transfer_id = x.transfer_id;
+            update refundable r set refunded = x.refunded from unnest(refundables) x where (r.transfer_id, r.unit) = (x.transfer_id, x.unit);
+        end if;
+        update balances x set posted = s.posted, held = s.held, version = s.version
+          from unnest(states) s where x.account_id = s.account_id;
+    end if;
+    for n in 1 .. cardinality(codes) loop
+        code := codes[n]; transfer_id := results[n]; available := availables[n];
+        return next;
+    end loop;
+end $$;
+
+-- Opens an account, or answers the one of this kind, owner and unit that is there already.
+create function ledger.open_account(id uuid, kind text, owner_id uuid, unit text, normal_side ledger.side, hot boolean,
+    floor bigint, ceiling bigint, opened_at timestamptz) returns uuid
+language plpgsql security definer set search_path = ledger, pg_temp as $$
+#variable_conflict use_variable
+begin
+    insert into accounts values (id, kind, owner_id, unit, normal_side, hot, opened_at) on conflict do nothing;
+    if not found then
+        return (select a.id from accounts a
+                 where (a.kind, a.unit) = (kind, unit) and a.owner_id is not distinct from owner_id);
+    end if;
+    if not hot then
+        insert into balances (account_id, floor, ceiling) values (id, floor, ceiling);
+    end if;
+    return id;
+end $$;
+
+-- Closes an empty account for good. Nothing locks a hot account, so closing one waits for the postings under way.
+create function ledger.close_account(account uuid, at timestamptz) returns text
+language plpgsql security definer set search_path = ledger, pg_temp as $$
+begin
+    if exists (select from accounts a where a.id = account and a.hot) then
+        lock table balances in exclusive mode;
+    end if;
+    perform from balances b where b.account_id = account for update;
+    perform from accounts a where a.id = account for update;
+    if not found then return 'account_not_found'; end if;
+    if exists (select from balance(account) b where b.posted <> 0 or b.held <> 0) then return 'account_not_empty'; end if;
+    update accounts a set closed_at = at where a.id = account and a.closed_at is null;
+    return 'ok';
+end $$;
+
+-- The exact balance, in one statement; of a hot account the last fold and what came after it.
+create function ledger.balance(account uuid) returns table (posted bigint, held bigint)
+language sql stable set search_path = ledger, pg_temp as $$
+    select b.posted, b.held from balances b where b.account_id = account
+    union all
+    select coalesce(f.posted, 0) + coalesce((
+        select sum(e.amount) from entries e where e.account_id = account and e.position > coalesce(f.position, 0)), 0)::bigint, 0
+      from accounts a left join lateral (
+        select * from folds where account_id = a.id order by position desc limit 1) f on true
+     where a.id = account and a.hot
+$$;
+
+-- The balance at an instant. A strict account's versions are dense and in time, so they can be halved; of a hot one
+-- it's the last fold made before, and the entries after it that were made until then.
+create function ledger.balance_at(account uuid, instant timestamptz) returns table (posted bigint, held bigint)
+language plpgsql stable set search_path = ledger, pg_temp as $$
+declare
+    low bigint := 0; high bigint; middle bigint; base folds;
+begin
+    if exists (select from accounts a where a.id = account and a.hot) then
+        select * into base from folds f where f.account_id = account and f.folded_at <= instant order by f.position desc limit 1;
+        return query select coalesce(base.posted, 0) + coalesce(sum(e.amount), 0)::bigint, 0::bigint from entries e
+          where e.account_id = account and e.position > coalesce(base.position, 0) and e.created_at <= instant
+            and e.position <= coalesce((select min(f.position) from folds f
+                where f.account_id = account and f.fenced_at >= instant), 9223372036854775807);
+        return;
+    end if;
+    select b.version into high from balances b where b.account_id = account;
+    while low < high loop
+        middle := (low + high + 1) / 2;
+        if (select e.created_at <= instant from entries e where e.account_id = account and e.position = middle) then
+            low := middle;
+        else
+            high := middle - 1;
+        end if;
+    end loop;
+    return query select e.posted_after, e.held_after from entries e where e.account_id = account and e.position = low;
+    if not found then return query select 0::bigint, 0::bigint; end if;
+end $$;
+
+-- The last position drawn, of a transfer that may be under way still.
+create function ledger.last_position() returns bigint
+language sql stable security definer set search_path = ledger, pg_temp as $$
+    select case when is_called then last_value else 0 end from transfer_position
+$$;
+
+-- Moves the horizon, and answers how far it is. Call it in a transaction of its own.
+create function ledger.settle() returns bigint
+language plpgsql security definer set search_path = ledger, pg_temp as $$
+declare
+    seen_at timestamptz := clock_timestamp(); seen bigint; fence_now xid8; h horizon;
+begin
+    if pg_current_xact_id_if_assigned() is not null then
+        raise exception 'ledger.settle() needs a transaction of its own' using errcode = 'active_sql_transaction';
+    end if;
+    seen := last_position();
+    fence_now := pg_current_xact_id();
+    select * into h from horizon for update;
+    if h.fence > fence_now then -- this is a copy in a younger cluster, where nobody of then still runs
+        h.fence := '0';
+    end if;
+    if h.fence < pg_snapshot_xmin(pg_current_snapshot()) then
+        update horizon set settled = candidate, settled_at = candidate_at, candidate = seen, fence = fence_now, candidate_at = seen_at
+            returning * into h;
+    end if;
+    return h.settled;
+end $$;
+
+-- Folds the settled entries of every hot account, and answers how many accounts had new ones.
+create function ledger.fold() returns bigint
+language plpgsql security definer set search_path = ledger, pg_temp as $$
+declare
+    upto bigint := settle(); since timestamptz := (select settled_at from horizon); folded bigint;
+begin
+    insert into folds
+    select a.id, upto, coalesce(f.posted, 0) + n.amount, since, clock_timestamp()
+      from accounts a
+      left join lateral (select * from folds where account_id = a.id order by position desc limit 1) f on true
+      cross join lateral (select sum(e.amount)::bigint as amount from entries e
+        where e.account_id = a.id and e.position > coalesce(f.position, 0) and e.position <= upto) n
+     where a.hot and n.amount is not null;
+    get diagnostics folded = row_count;
+    return folded;
+end $$;
+
+-- What the chain proves of a transfer: every column of it and of its entries, as JSON, times in microseconds.
+create function ledger.sealed_text(transfer uuid) returns text
+language sql stable set search_path = ledger, pg_temp as $$
+    select jsonb_build_array(t.id, t.position, t.key, t.kind, t.target_id, t.cause, t.cause_id, t.actor,
+        (extract(epoch from t.event_at) * 1000000)::bigint, (extract(epoch from t.created_at) * 1000000)::bigint, (
+            select jsonb_agg(jsonb_build_array(e.account_id, e.position, e.unit, e.amount, e.held, e.posted_after, e.held_after)
+                order by e.account_id)
+              from entries e where e.transfer_id = t.id))::text
+      from transfers t where t.id = transfer
+$$;
+
+-- Chains the next settled transfers, behind the payment path, and answers how far the chain is.
+create function ledger.seal(positions_max int) returns bigint
+language plpgsql security definer set search_path = ledger, pg_temp set enable_seqscan = off as $$
+declare
+    reach bigint := settle(); since bigint; upto bigint; link links; t record;
+begin
+    select h.sealed, least(reach, h.sealed + positions_max) into since, upto from horizon h;
+    select * into link from links order by number desc limit 1;
+    link.number := coalesce(link.number, 0);
+    link.hash := coalesce(link.hash, decode(repeat('00', 32), 'hex'));
+    for t in select x.id, x.position from transfers x where x.position > since and x.position <= upto order by x.position loop
+        link.number := link.number + 1;
+        link.position := t.position;
+        link.transfer_id := t.id;
+        link.hash := sha256(link.hash || convert_to(sealed_text(t.id), 'UTF8'));
+        insert into links select link.*;
+    end loop;
+    update horizon set sealed = upto;
+    return upto;
+end $$;
+
+revoke all on schema ledger from public;
+revoke execute on all functions in schema ledger from public;

@@ -1,0 +1,127 @@
+"""Accounts of the shop: a member's wallet, a store's sales and tax, and the house's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID, uuid5
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from facepay.kernel.errors import NotFound
+
+_NAMES = UUID("3f0d6a52-90a3-5c1c-8d5e-6f7f3b1e2a44")
+
+
+@dataclass(frozen=True, slots=True)
+class AccountKind:
+    """A strict account locks its row for a posting and can't fall below its floor; a hot one never waits."""
+
+    name: str
+    normal_side: Literal["credit", "debit"]
+    hot: bool = True
+    floor: int | None = None
+
+
+WALLET = AccountKind("wallet", "credit", hot=False, floor=0)
+SALES = AccountKind("sales", "credit")
+TAX = AccountKind("tax", "credit")
+CLEARING = AccountKind("provider_clearing", "debit")
+PROMOTIONS = AccountKind("promotions", "debit")
+POINTS_POOL = AccountKind("points_pool", "debit")
+REFUNDS_DUE = AccountKind("refunds_due", "credit")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account by what it is. Its id follows from that (RFC 9562 UUIDv5), so that no posting has to look it up."""
+
+    kind: AccountKind
+    owner_id: UUID | None
+    unit: str
+
+    @property
+    def id(self) -> UUID:
+        return uuid5(_NAMES, f"{self.kind.name}/{self.owner_id or ''}/{self.unit}")
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """In minor units; `available` is what may be spent: posted less what is on hold."""
+
+    posted: int
+    held: int
+
+    @property
+    def available(self) -> int:
+        return self.posted - self.held
+
+
+class AccountNotFound(NotFound):
+    code = "account_not_found"
+    title = "No such account"
+
+
+def member_wallet(member_id: UUID, unit: str = "CNY") -> Account:
+    return Account(WALLET, member_id, unit)
+
+
+def store_sales(store_id: UUID, unit: str = "CNY") -> Account:
+    return Account(SALES, store_id, unit)
+
+
+def store_tax(store_id: UUID, unit: str = "CNY") -> Account:
+    return Account(TAX, store_id, unit)
+
+
+def house(kind: AccountKind, unit: str = "CNY") -> Account:
+    """An account of the whole chain, such as CLEARING or REFUNDS_DUE."""
+    return Account(kind, None, unit)
+
+
+async def open_account(session: AsyncSession, account: Account, *, now: datetime) -> UUID:
+    """Open it, where it isn't open yet."""
+    kind = account.kind
+    return (
+        await session.execute(
+            text(
+                "select ledger.open_account(cast(:id as uuid), :kind, cast(:owner_id as uuid), :unit,"
+                " cast(:side as ledger.side), :hot, cast(:floor as bigint), null, :now)"
+            ),
+            {
+                "id": account.id,
+                "kind": kind.name,
+                "owner_id": account.owner_id,
+                "unit": account.unit,
+                "side": kind.normal_side,
+                "hot": kind.hot,
+                "floor": kind.floor,
+                "now": now,
+            },
+        )
+    ).scalar_one()
+
+
+async def close_account(session: AsyncSession, account_id: UUID, *, now: datetime) -> str:
+    """Close an empty account for good: `ok`, `account_not_empty` or `account_not_found`."""
+    statement = text("select ledger.close_account(cast(:id as uuid), :now)")
+    return str(await session.scalar(statement, {"id": account_id, "now": now}))
+
+
+async def balance(session: AsyncSession, account_id: UUID) -> Balance:
+    """The exact balance. Raises AccountNotFound."""
+    statement = text("select posted, held from ledger.balance(cast(:id as uuid))")
+    row = (await session.execute(statement, {"id": account_id})).one_or_none()
+    if row is None:
+        raise AccountNotFound("There is no account with this id.")
+    return Balance(*row)
+
+
+async def wallet_balance(session: AsyncSession, *, member_id: UUID, unit: str = "CNY") -> Balance:
+    """A member's balance; nothing where they never topped up."""
+    try:
+        return await balance(session, member_wallet(member_id, unit).id)
+    except AccountNotFound:
+        return Balance(0, 0)

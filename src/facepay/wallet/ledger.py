@@ -1,0 +1,130 @@
+"""Postings: what the shop asks of the ledger, and what the ledger answers. The rules are in migrations/ledger.sql."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from facepay.kernel.ids import new_id
+
+Kind = Literal["transfer", "hold", "capture", "void", "expiry", "refund", "reversal"]
+Code = Literal[
+    "ok",
+    "replayed",
+    "key_reused",
+    "malformed",
+    "unbalanced",
+    "account_not_found",
+    "account_closed",
+    "unit_mismatch",
+    "insufficient_funds",
+    "ceiling_exceeded",
+    "target_not_found",
+    "hold_not_open",
+    "hold_expired",
+    "hold_not_expired",
+    "over_capture",
+    "not_refundable",
+    "over_refund",
+    "linked_failed",
+]
+# What one call may post: it holds its locks until the transaction ends.
+POSTINGS_MAX = 1000
+_POST = text("select code, transfer_id, available from ledger.post(cast(:postings as jsonb))")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A change of one account's balance, in minor units: negative takes, positive gives."""
+
+    account_id: UUID
+    amount: int
+    unit: str = "CNY"
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What in the shop a transfer comes from: an order, a top-up, a refund, an admin's act."""
+
+    kind: str
+    id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """One transfer asked for. The same key with the same content is the same transfer, however often it's posted.
+
+    A transfer, capture and refund have two or more entries, which sum to zero in every unit; a hold has one, the
+    amount that it reserves as a negative; a void, expiry and reversal have none. All but a transfer and a hold
+    have a target, posted by an earlier call. `keep_open` leaves what a capture didn't take on hold. `linked` ties
+    a posting to the next one of the batch: both are posted, or none.
+    """
+
+    key: str
+    kind: Kind
+    cause: Cause
+    actor: str
+    event_at: datetime
+    entries: tuple[Entry, ...] = ()
+    target_id: UUID | None = None
+    expires_at: datetime | None = None
+    keep_open: bool = False
+    linked: bool = False
+    id: UUID = field(default_factory=new_id)
+
+    def worded(self) -> dict[str, Any]:
+        """As `ledger.posting` takes it."""
+        words: dict[str, Any] = {
+            "id": str(self.id),
+            "key": self.key,
+            "kind": self.kind,
+            "cause": self.cause.kind,
+            "cause_id": str(self.cause.id),
+            "actor": self.actor,
+            "event_at": self.event_at.isoformat(),
+            "entries": [
+                {"account_id": str(entry.account_id), "unit": entry.unit, "amount": entry.amount}
+                for entry in self.entries
+            ],
+        }
+        if self.target_id is not None:
+            words["target_id"] = str(self.target_id)
+        if self.expires_at is not None:
+            words["expires_at"] = self.expires_at.isoformat()
+        if self.keep_open:
+            words["keep_open"] = True
+        if self.linked:
+            words["linked"] = True
+        return words
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a posting; `available` is what its first account may spend after it, where that is known."""
+
+    code: Code
+    transfer_id: UUID
+    available: int | None
+
+    @property
+    def ok(self) -> bool:
+        return self.code in ("ok", "replayed")
+
+
+async def post(session: AsyncSession, postings: Sequence[Posting]) -> list[Outcome]:
+    """Post a batch in one round trip; refusals come back as codes, in the order of the postings.
+
+    Raises ValueError for an empty batch or one above POSTINGS_MAX, and OperationalError (SQLSTATE 40001) where
+    another transaction posted one of the keys for other accounts at the same moment: run the transaction again.
+    """
+    if not 0 < len(postings) <= POSTINGS_MAX:
+        raise ValueError(f"a batch has 1 to {POSTINGS_MAX} postings, not {len(postings)}")
+    rows = await session.execute(_POST, {"postings": json.dumps([posting.worded() for posting in postings])})
+    return [Outcome(*row) for row in rows]
