@@ -43,7 +43,7 @@ class Detector:
     """
 
     def __init__(self, scrfd: SCRFD, *, score_min: float = 0.5) -> None:
-        self._scrfd = scrfd
+        self.scrfd = scrfd
         self._score_min = score_min
 
     def detect(self, image: Image) -> Detections:
@@ -67,21 +67,21 @@ class Detector:
         """One run of the network with the frame's long side scaled to `side_px`: (n, 15) rows."""
         canvas, scale_x, scale_y = _letterbox(image, side_px)
         blob = cv2.dnn.blobFromImage(canvas, 1 / 128, mean=(127.5, 127.5, 127.5), swapRB=True)
-        outputs = self._scrfd.session.run(self._scrfd.output_names, {self._scrfd.input_name: blob})
+        outputs = self.scrfd.session.run(self.scrfd.output_names, {self.scrfd.input_name: blob})
         found = [
-            self._decode(stride, canvas.shape[1] // stride, *outputs[level :: self._scrfd.fmc])
-            for level, stride in enumerate(self._scrfd._feat_stride_fpn)
+            self._decode(stride, canvas.shape[1] // stride, *outputs[level :: self.scrfd.fmc])
+            for level, stride in enumerate(self.scrfd._feat_stride_fpn)
         ]
         rows = np.concatenate(found)
         rows[:, _XS] /= scale_x
         rows[:, _YS] /= scale_y
-        return cast(Floats, rows[self._scrfd.nms(rows[:, :5])])
+        return cast(Floats, rows[self.scrfd.nms(rows[:, :5])])
 
     def _decode(self, stride: int, columns: int, scores: Floats, boxes: Floats, points: Floats) -> Floats:
         """Rows of box, score and landmarks (15 numbers) for the anchors of one stride that score enough."""
         scores = scores.reshape(-1)
         hits = np.flatnonzero(scores >= self._score_min)
-        cells = hits // self._scrfd._num_anchors
+        cells = hits // self.scrfd._num_anchors
         centre = np.stack([cells % columns, cells // columns], axis=1).astype(np.float32) * stride
         distance = boxes.reshape(-1, 4)[hits] * stride
         offset = points.reshape(-1, 10)[hits] * stride

@@ -51,15 +51,15 @@ class InsightFaceEngine:
     def __init__(self, pack: ModelPack, detector: Detector, recogniser: ArcFaceONNX, *, limits: FrameLimits) -> None:
         self.pack = pack.label
         self.embedding_dim = int(recogniser.output_shape[-1])
-        self._detector = detector
-        self._recogniser = recogniser
+        self.detector = detector
+        self.recogniser = recogniser
         self._limits = limits
 
     def analyse(self, frame: bytes, *, embed: int = 1) -> FrameEvidence:
         started = time.perf_counter()
         image = decode_frame(frame, limits=self._limits)
         decoded = time.perf_counter()
-        found = self._detector.detect(image)
+        found = self.detector.detect(image)
         detected = time.perf_counter()
         crops = [align(image, landmarks) for landmarks in found.landmarks[:embed]]
         aligned = time.perf_counter()
@@ -94,7 +94,7 @@ class InsightFaceEngine:
     def _embed(self, crops: list[Image]) -> Floats:
         if not crops:
             return np.empty((0, self.embedding_dim), dtype=np.float32)
-        embeddings: Floats = self._recogniser.get_feat(crops)
+        embeddings: Floats = self.recogniser.get_feat(crops)
         return embeddings
 
 
@@ -136,6 +136,6 @@ def load_engine(
     engine = InsightFaceEngine(models, Detector(scrfd), recogniser, limits=limits or FrameLimits())
     progress("warming up")
     for height, width in WARM_UP_SIZES:
-        engine._detector.detect(np.zeros((height, width, 3), dtype=np.uint8))
+        engine.detector.detect(np.zeros((height, width, 3), dtype=np.uint8))
     engine._embed([np.zeros((112, 112, 3), dtype=np.uint8)])
     return engine

@@ -24,6 +24,17 @@ ImageType = Literal["jpeg", "png", "webp"]
 JPEG_SCANS_MAX = 64
 EXIF_ORIENTATION = 0x0112
 
+# What simplejpeg and Pillow raise, depending on where a file breaks.
+UNREADABLE = (
+    ValueError,
+    LookupError,
+    OSError,
+    EOFError,
+    SyntaxError,
+    struct.error,
+    PillowImage.DecompressionBombError,
+)
+
 
 class EmptyFrame(Problem):
     status = 400
@@ -78,8 +89,7 @@ def decode_frame(data: bytes, *, limits: FrameLimits) -> Image:
             return _decode_jpeg(data, limits)
         _check_size(*(_png_size(data) if image_type == "png" else _webp_size(data)), limits)
         return _decode_any(data, limits)
-    except (ValueError, OSError, SyntaxError, struct.error, EOFError, IndexError) as error:
-        # simplejpeg raises ValueError; Pillow one of the others, depending on where the file breaks.
+    except UNREADABLE as error:
         raise CorruptImage(f"The {image_type.upper()} image is damaged or cut short.") from error
 
 

@@ -121,7 +121,10 @@ def _folder_pack(folder: Path) -> ModelPack:
 
 def _role(path: Path) -> str | None:
     """Tell a model's role by its shapes, as `insightface.model_zoo` does."""
-    graph = onnx.load(str(path), load_external_data=False).graph
+    try:
+        graph = onnx.load(str(path), load_external_data=False).graph
+    except Exception as error:  # a protobuf error, whose class differs between protobuf's versions
+        raise PackError(f"{path.name} is not an ONNX model.") from error
     if len(graph.output) == 9:  # scores, boxes and key points at three strides
         return "detector"
     shape = [dimension.dim_value for dimension in graph.input[0].type.tensor_type.shape.dim]

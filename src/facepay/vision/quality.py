@@ -1,8 +1,9 @@
 """How good a view of a face is: measured on every embedded face, judged when a face is enrolled.
 
 Pose comes from the five landmarks: the weak-perspective camera that projects a mean head onto them, solved
-linearly (Dementhon and Davis, POSIT, 1995, first step). Sharpness is the Laplacian's standard deviation over
-that of the picture itself, on the aligned 112x112 crop, so that neither size nor contrast of the face counts.
+linearly (Dementhon and Davis, POSIT, 1995, first step). Sharpness is the second derivative's standard deviation
+over that of the grey values, along the direction where it is least (motion blurs one only), on the aligned
+112x112 crop, so that neither size nor contrast of the face counts.
 """
 
 from __future__ import annotations
@@ -27,6 +28,14 @@ _HEAD_INVERSE = np.linalg.pinv(_HEAD - _HEAD.mean(axis=0))
 # The face without hair and background: rows and columns of the aligned crop.
 _FACE_ROWS, _FACE_COLUMNS = slice(24, 104), slice(20, 92)
 
+# Along a row, a column, and both diagonals (whose steps are longer by the root of two).
+_SECOND_DERIVATIVES: list[Floats] = [
+    np.array([[0, 0, 0], [1, -2, 1], [0, 0, 0]], dtype=np.float32),
+    np.array([[0, 1, 0], [0, -2, 0], [0, 1, 0]], dtype=np.float32),
+    np.array([[0.5, 0, 0], [0, -1, 0], [0, 0, 0.5]], dtype=np.float32),
+    np.array([[0, 0, 0.5], [0, -1, 0], [0.5, 0, 0]], dtype=np.float32),
+]
+
 Reason = Literal[
     "face_too_small",
     "face_turned",
@@ -41,18 +50,26 @@ Reason = Literal[
 
 @dataclass(frozen=True, slots=True)
 class QualityPolicy:
-    """What a photo must reach to be enrolled."""
+    """What a photo must reach to be enrolled.
 
-    eye_distance_px_min: float = 24.0
-    yaw_degrees_max: float = 35.0
-    pitch_degrees_max: float = 30.0
-    roll_degrees_max: float = 35.0
-    sharpness_min: float = 0.05
-    brightness_min: float = 40.0
-    brightness_max: float = 225.0
-    contrast_min: float = 15.0
-    detection_score_min: float = 0.55
-    embedding_norm_min: float = 16.0
+    The defaults were set on 2,761 photos of Labeled Faces in the Wild with buffalo_sc: they refuse 0.5 % of
+    these, and each lies where degrading a photo has cost its embedding about a tenth (cosine to its former
+    self about 0.9): eyes 16 px apart, a Gaussian blur of 2 px, a fifth of the light, nearly twice the light, a
+    fifth of the contrast. Turned heads lose less (at a yaw of 54 to 62 degrees the cosine to other photos of
+    the same person is 0.52 in the median instead of 0.62), and the embedding's norm tells most of all: below
+    18.4 that cosine is 0.41, above 25 it is 0.67.
+    """
+
+    eye_distance_px_min: float = 16.0
+    yaw_degrees_max: float = 60.0
+    pitch_degrees_max: float = 45.0
+    roll_degrees_max: float = 45.0
+    sharpness_min: float = 0.07
+    brightness_min: float = 25.0
+    brightness_max: float = 215.0
+    contrast_min: float = 8.0
+    detection_score_min: float = 0.6
+    embedding_norm_min: float = 18.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,5 +150,7 @@ def _light_and_sharpness(crop: Image) -> tuple[float, float, float]:
     """Sharpness (a ratio), brightness (mean grey, 0 to 255) and contrast (its standard deviation)."""
     grey = cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY)[_FACE_ROWS, _FACE_COLUMNS]
     mean, deviation = (float(value[0, 0]) for value in cv2.meanStdDev(grey))
-    edges = float(cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_32F))[1][0, 0])
+    edges = min(
+        float(cv2.meanStdDev(cv2.filter2D(grey, cv2.CV_32F, kernel))[1][0, 0]) for kernel in _SECOND_DERIVATIVES
+    )
     return edges / max(deviation, 1.0), mean, deviation

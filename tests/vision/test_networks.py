@@ -1,0 +1,69 @@
+"""What replaces a piece of InsightFace does what that piece does."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from facepay.vision.alignment import TEMPLATE, align, similarity
+from facepay.vision.engine import InsightFaceEngine, load_engine
+from facepay.vision.frames import FrameLimits, decode_frame
+from facepay.vision.packs import find_pack
+from facepay.vision.sessions import open_session, without_prelu
+from tests.photos import camera_frame, people
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # InsightFace calls scikit-image's older name
+        yield
+
+
+@pytest.fixture(scope="module")
+def own_engine() -> InsightFaceEngine:
+    return load_engine(threads=1)
+
+
+def test_the_recogniser_without_prelu_embeds_as_with_it() -> None:
+    path = find_pack().recogniser.path
+    original, rewritten = open_session(path, threads=1), open_session(without_prelu(path), threads=1)
+    name = original.get_inputs()[0].name
+    crops = np.random.default_rng(5).normal(size=(8, 1, 3, 112, 112)).astype(np.float32)
+    for crop in crops:
+        before, after = original.run(None, {name: crop})[0][0], rewritten.run(None, {name: crop})[0][0]
+        assert before @ after / np.linalg.norm(before) / np.linalg.norm(after) >= 0.999999
+        assert np.linalg.norm(after) == pytest.approx(np.linalg.norm(before), rel=1e-4)
+
+
+def test_the_detector_finds_what_scrfd_finds(own_engine: InsightFaceEngine) -> None:
+    scrfd = own_engine.detector.scrfd
+    scrfd.prepare(0, input_size=(640, 640), det_thresh=0.5)
+    for frame in (camera_frame(people()), people()[2], camera_frame([people()[1]], width=960)):
+        image = decode_frame(frame, limits=FrameLimits())
+        boxes, landmarks = scrfd.detect(image)
+        ours = own_engine.detector.detect(image)
+        order = np.argsort(-(boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]))
+        assert np.abs(ours.boxes - boxes[order, :4]).max() < 1.0
+        assert np.abs(ours.landmarks - landmarks[order]).max() < 1.0
+        assert np.abs(ours.scores - boxes[order, 4]).max() < 0.01
+
+
+def test_the_closed_form_is_insightfaces_alignment() -> None:
+    from insightface.utils.face_align import arcface_dst, estimate_norm, norm_crop
+
+    assert np.array_equal(TEMPLATE, arcface_dst)
+    image = decode_frame(people()[0], limits=FrameLimits())
+    random = np.random.default_rng(11)
+    for _ in range(20):
+        landmarks = (TEMPLATE * random.uniform(0.2, 3) + random.normal(scale=6, size=(5, 2)) + 40).astype(np.float32)
+        assert similarity(landmarks) == pytest.approx(estimate_norm(landmarks), abs=1e-3)
+        distance = np.abs(align(image, landmarks).astype(int) - norm_crop(image, landmarks).astype(int))
+        assert distance.mean() < 0.05
+
+
+def test_landmarks_in_one_point_do_not_break_the_alignment() -> None:
+    assert np.isfinite(similarity(np.full((5, 2), 7, dtype=np.float32))).all()

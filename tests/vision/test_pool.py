@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from facepay.kernel.errors import Overloaded
+from facepay.vision.engine import Engine
+from facepay.vision.evidence import FrameEvidence
+from facepay.vision.frames import EmptyFrame
+from facepay.vision.pool import InferencePool
+from tests.photos import camera_frame, people
+
+pytestmark = pytest.mark.anyio
+
+
+class Held:
+    """The real engine behind a door that the test opens."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.pack = engine.pack
+        self.embedding_dim = engine.embedding_dim
+        self.door = threading.Event()
+        self.analysed = 0
+
+    def analyse(self, frame: bytes, *, embed: int = 1) -> FrameEvidence:
+        self.door.wait(timeout=30)
+        self.analysed += 1
+        return self._engine.analyse(frame, embed=embed)
+
+
+@pytest.fixture
+def held(engine: Engine) -> Held:
+    return Held(engine)
+
+
+@pytest.fixture
+async def pool(held: Held) -> AsyncIterator[InferencePool]:
+    pool = InferencePool(held, workers=2, queue_max=3)
+    yield pool
+    held.door.set()
+    pool.close()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - what it waits for happens on another thread
+            await asyncio.sleep(0.005)
+
+
+async def test_a_frame_is_analysed_off_the_event_loop(pool: InferencePool, held: Held, engine: Engine) -> None:
+    held.door.set()
+    evidence = await pool.analyse(camera_frame(people()), embed=3)
+    assert len(evidence.faces) == 6
+    assert sum(face.embedding is not None for face in evidence.faces) == 3
+    assert (pool.busy, pool.depth) == (0, 0)
+
+
+async def test_one_frame_more_than_the_queue_holds_is_refused_at_once(pool: InferencePool, held: Held) -> None:
+    admitted = [asyncio.create_task(pool.analyse(people()[0])) for _ in range(5)]
+    await until(lambda: pool.depth == 3)
+    assert pool.busy == 2
+    for _ in range(50):
+        with pytest.raises(Overloaded) as refusal:
+            await pool.analyse(people()[0])
+    assert refusal.value.status == 503
+    assert refusal.value.headers["Retry-After"] == "1"
+    assert (pool.busy, pool.depth) == (2, 3)
+    held.door.set()
+    assert all(len(evidence.faces) == 1 for evidence in await asyncio.gather(*admitted))
+    assert (held.analysed, pool.busy, pool.depth) == (5, 0, 0)
+
+
+async def test_a_caller_who_hangs_up_gives_its_place_back(pool: InferencePool, held: Held) -> None:
+    tasks = [asyncio.create_task(pool.analyse(people()[0])) for _ in range(5)]
+    await until(lambda: pool.depth == 3)
+    tasks[-1].cancel()
+    await until(lambda: pool.depth == 2)
+    again = asyncio.create_task(pool.analyse(people()[0]))
+    held.door.set()
+    assert len((await again).faces) == 1
+    await asyncio.gather(*tasks[:-1])
+    assert held.analysed == 5
+
+
+async def test_a_refused_frame_frees_its_worker(pool: InferencePool, held: Held) -> None:
+    held.door.set()
+    for _ in range(10):
+        with pytest.raises(EmptyFrame):
+            await pool.analyse(b"")
+    assert (pool.busy, pool.depth) == (0, 0)
+    assert len((await pool.analyse(people()[0])).faces) == 1
