@@ -1,6 +1,6 @@
 """How long one exact search takes, and keeping the gallery fresh, by the number of templates.
 
-OPENBLAS_NUM_THREADS=1 python benchmarks/gallery.py
+OPENBLAS_NUM_THREADS=1 python -m benchmarks.gallery
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Enrols one photo of each person, then sends all their other photos and those of 
 code: enrolment, engine, gallery and policy on a Postgres of its own. `--faces` (or FACEPAY_FACES) holds
 `people/<person>/<photo>`, `lfw/people/<person>/<photo>` and `lfw/strangers/<person>/<photo>`.
 
-    python benchmarks/recognition.py --failures
+    python -m benchmarks.recognition --failures
 """
 
 from __future__ import annotations

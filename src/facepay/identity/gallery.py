@@ -122,8 +122,8 @@ class MemoryGallery:
             old = self._snapshot
             if version <= old.version:
                 return
-            gone = tuple(chain.from_iterable(old.rows_of.get(member_id, ()) for member_id in templates_of))
-            staying = {member_id: rows for member_id, rows in old.rows_of.items() if member_id not in templates_of}
+            staying = old.rows_of.copy()
+            gone = tuple(chain.from_iterable(staying.pop(member_id, ()) for member_id in templates_of))
             arriving = [(member_id, template) for member_id, all_of in templates_of.items() for template in all_of]
             kept = _Snapshot(old.matrix, old.owners, old.count, staying, old.removed + gone, version)
             if old.count + len(arriving) > len(old.matrix) or 2 * len(kept.removed) > old.count:
@@ -160,13 +160,13 @@ def _moved(snapshot: _Snapshot, arriving: Sequence[tuple[UUID, Floats]]) -> _Sna
 
 
 def _appended(snapshot: _Snapshot, arriving: Sequence[tuple[UUID, Floats]]) -> _Snapshot:
-    """Write new rows behind those in use, where no earlier snapshot looks."""
+    """Write new rows behind those in use, where no earlier snapshot looks. `snapshot` itself is used up."""
     if not arriving:
         return snapshot
     count = snapshot.count + len(arriving)
     snapshot.matrix[snapshot.count : count] = np.stack([template for _, template in arriving])
     snapshot.owners.extend(member_id for member_id, _ in arriving)
-    rows_of = dict(snapshot.rows_of)
+    rows_of = snapshot.rows_of
     for row in range(snapshot.count, count):
         member_id = snapshot.owners[row]
         rows_of[member_id] = (*rows_of.get(member_id, ()), row)
