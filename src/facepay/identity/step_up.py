@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from argon2 import PasswordHasher
 from sqlalchemy import ForeignKey, String, Uuid, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -20,6 +19,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.kernel.database import Base
 from facepay.kernel.errors import Conflict, NotFound
+from facepay.kernel.passwords import PasswordHasher
 from facepay.members.members import Member
 from facepay.members.pins import check_pin
 

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
-from argon2 import PasswordHasher
 from sqlalchemy import CheckConstraint, ForeignKey, String
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -19,6 +18,8 @@ from facepay.identity.step_up import AttemptNotFound, Proven, StepUp
 from facepay.kernel.auth import Principal
 from facepay.kernel.database import Base, Identified
 from facepay.kernel.ids import new_id
+from facepay.kernel.passwords import PasswordHasher
+from facepay.kernel.passwords import PasswordHasher
 from facepay.members.members import Member
 from facepay.stores.visits import current_visit, open_visit
 
@@ -106,7 +107,7 @@ async def finish_step_up(
     attempt.decided_at = now
     if isinstance(result, Proven):
         return await _pass(session, gate, attempt, result.member_id, now)
-    again = "step_up" if result.answers_left else "deny"
+    again: Literal["step_up", "deny"] = "step_up" if result.answers_left else "deny"
     decision = await _settle(session, attempt, again, "wrong_answer")
     return replace(decision, answers_left=result.answers_left)
 

@@ -1,0 +1,166 @@
+"""Devices: what stands in a store and may do one job there, with a token that only the device knows."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, String, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from facepay.kernel.auth import Principal
+from facepay.kernel.database import Base, Database, Identified
+from facepay.kernel.errors import Conflict, NotFound
+from facepay.kernel.secrets import MasterKey
+from facepay.stores.stores import Store, get_open_store
+
+TOKEN_PREFIX = "fpd_"  # noqa: S105 (so that leaked tokens are found by scanners)
+TOKEN_BYTES = 32
+
+
+class DeviceRole(StrEnum):
+    GATE = "gate"
+    KIOSK = "kiosk"
+    LANE = "lane"
+    MONITOR = "monitor"
+
+
+SCOPES_OF = {
+    DeviceRole.GATE: frozenset({"gate:decide", "device:heartbeat"}),
+    DeviceRole.KIOSK: frozenset({"kiosk:checkout", "device:heartbeat"}),
+    DeviceRole.LANE: frozenset({"lane:checkout", "device:heartbeat"}),
+    DeviceRole.MONITOR: frozenset({"metrics:read", "device:heartbeat"}),
+}
+
+
+class Device(Identified, Base):
+    __tablename__ = "device"
+    __table_args__ = (CheckConstraint("role in ('gate', 'kiosk', 'lane', 'monitor')", name="role_known"),)
+
+    store_id: Mapped[UUID] = mapped_column(ForeignKey("store.id"), index=True)
+    role: Mapped[str] = mapped_column(String(16))
+    name: Mapped[str] = mapped_column(String(200))
+    # A plain SHA-256 is enough: 256 random bits can't be guessed, however fast the hash.
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    token_expires_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+    last_seen_at: Mapped[datetime | None]
+    clock_skew_ms: Mapped[int | None]
+    status: Mapped[str | None] = mapped_column(String(200))
+
+
+class DeviceNotFound(NotFound):
+    """There is no device with this id."""
+
+    code = "device_not_found"
+    title = "No such device"
+
+
+class DeviceRevoked(Conflict):
+    """The device was revoked for good; register a new one."""
+
+    code = "device_revoked"
+    title = "Device revoked"
+
+
+async def authenticate(database: Database, _: MasterKey, token: str, now: datetime) -> Principal | None:
+    """The device that holds this token, unless it was rotated, revoked or expired, or its store has closed."""
+    if not token.startswith(TOKEN_PREFIX):
+        return None
+    query = (
+        select(Device)
+        .join(Store, Store.id == Device.store_id)
+        .where(
+            Device.token_hash == _hash(token),
+            Device.revoked_at.is_(None),
+            or_(Device.token_expires_at.is_(None), Device.token_expires_at > now),
+            Store.closed_at.is_(None),
+        )
+    )
+    async with database.begin() as session:
+        device = (await session.scalars(query)).one_or_none()
+    if device is None:
+        return None
+    return Principal(
+        kind="device",
+        id=device.id,
+        name=device.name,
+        role=device.role,
+        scopes=SCOPES_OF[DeviceRole(device.role)],
+        store_id=device.store_id,
+    )
+
+
+async def register_device(
+    session: AsyncSession, *, store_id: UUID, role: DeviceRole, name: str, lasts: timedelta | None, now: datetime
+) -> tuple[Device, str]:
+    """A new device and its token, which can't be read again. Raises StoreNotFound and StoreClosed."""
+    store = await get_open_store(session, store_id)
+    device = Device(store_id=store.id, role=role, name=name, created_at=now)
+    token = _give_token(device, lasts, now)
+    session.add(device)
+    await session.flush()
+    return device, token
+
+
+async def rotate_token(
+    session: AsyncSession, *, device_id: UUID, lasts: timedelta | None, now: datetime
+) -> tuple[Device, str]:
+    """A new token; the one before is refused from now on. Raises DeviceNotFound and DeviceRevoked."""
+    device = await get_device(session, device_id, lock=True)
+    if device.revoked_at is not None:
+        raise DeviceRevoked("This device was revoked.")
+    token = _give_token(device, lasts, now)
+    await session.flush()
+    return device, token
+
+
+async def revoke_device(session: AsyncSession, *, device_id: UUID, now: datetime) -> None:
+    """Refuse the device from now on. Raises DeviceNotFound."""
+    device = await get_device(session, device_id, lock=True)
+    if device.revoked_at is None:
+        device.revoked_at = now
+        await session.flush()
+
+
+async def rename_device(session: AsyncSession, *, device_id: UUID, name: str) -> Device:
+    """Raises DeviceNotFound."""
+    device = await get_device(session, device_id, lock=True)
+    device.name = name
+    await session.flush()
+    return device
+
+
+async def record_heartbeat(
+    session: AsyncSession, *, device_id: UUID, sent_at: datetime, status: str | None, now: datetime
+) -> Device:
+    """Note that the device is alive, and how far its clock is ahead of ours (travel time included)."""
+    device = await get_device(session, device_id, lock=True)
+    device.last_seen_at, device.status = now, status
+    device.clock_skew_ms = (sent_at - now) // timedelta(milliseconds=1)
+    await session.flush()
+    return device
+
+
+async def get_device(session: AsyncSession, device_id: UUID, *, lock: bool = False) -> Device:
+    """Revoked or not. Raises DeviceNotFound."""
+    device = await session.get(Device, device_id, with_for_update=lock or None)
+    if device is None:
+        raise DeviceNotFound("There is no device with this id.")
+    return device
+
+
+def _give_token(device: Device, lasts: timedelta | None, now: datetime) -> str:
+    token = TOKEN_PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
+    device.token_hash = _hash(token)
+    device.token_expires_at = now + lasts if lasts else None
+    return token
+
+
+def _hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()

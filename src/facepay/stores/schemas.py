@@ -1,0 +1,88 @@
+"""Stores and devices as the API shows them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import AwareDatetime, Field
+from pydantic_extra_types.timezone_name import TimeZoneName
+
+from facepay.kernel.schemas import Answer, Change, Code, Currency, Line, Request, unsent
+from facepay.stores.devices import DeviceRole
+
+Timezone = Annotated[TimeZoneName, Field(description="IANA name, for opening hours and reports.")]
+TokenDays = Annotated[int, Field(ge=1, le=3650, strict=True, description="Days until the token expires; else never.")]
+
+
+class NewStore(Request):
+    name: Annotated[Line, Field(examples=["Xixi Road"])]
+    code: Annotated[Code, Field(description="Short and unique, for people and CSV files.", examples=["XIXI"])]
+    timezone: Timezone = Field(default=TimeZoneName("UTC"), examples=["Asia/Shanghai"])
+    currency: Annotated[
+        Currency | None, Field(description="ISO 4217; `FACEPAY_CURRENCY` where none is given.", examples=["CNY"])
+    ] = None
+    address: Annotated[Line | None, Field(examples=["525 Xixi Road, Hangzhou"])] = None
+
+
+class StoreChange(Change):
+    """Code and currency stay: prices, orders and accounts are kept under them."""
+
+    name: Line = Field(default_factory=unsent, examples=["Xixi Road"])
+    timezone: Timezone = Field(default_factory=unsent, examples=["Asia/Shanghai"])
+    address: Line | None = Field(default_factory=unsent, examples=["525 Xixi Road, Hangzhou"])
+
+
+class StoreAnswer(Answer):
+    id: UUID
+    name: str
+    code: str
+    timezone: str
+    currency: str
+    address: str | None
+    created_at: datetime
+    closed_at: datetime | None
+
+
+class NewDevice(Request):
+    role: Annotated[DeviceRole, Field(description="The one job it may do.", examples=["gate"])]
+    name: Annotated[Line, Field(examples=["North gate"])]
+    token_days: Annotated[TokenDays | None, Field(examples=[365])] = None
+
+
+class DeviceChange(Request):
+    name: Annotated[Line, Field(examples=["North gate"])]
+
+
+class TokenRequest(Request):
+    token_days: Annotated[TokenDays | None, Field(examples=[365])] = None
+
+
+class DeviceAnswer(Answer):
+    id: UUID
+    store_id: UUID
+    role: DeviceRole
+    name: str
+    token_expires_at: datetime | None
+    created_at: datetime
+    revoked_at: datetime | None
+    last_seen_at: Annotated[datetime | None, Field(description="When its last heartbeat came in.")]
+    clock_skew_ms: Annotated[int | None, Field(description="How far its clock was ahead then; negative: behind.")]
+    status: Annotated[str | None, Field(description="What it said of itself then.")]
+
+
+class DeviceWithToken(DeviceAnswer):
+    token: Annotated[
+        str, Field(description="Shown this once; only its hash is kept.", examples=["fpd_Vb0iXk2y0Yk1s9mJ…"])
+    ]
+
+
+class Heartbeat(Request):
+    sent_at: Annotated[AwareDatetime, Field(description="The device's own clock.", examples=["2026-03-02T09:30:00Z"])]
+    status: Annotated[Line | None, Field(description="Anything staff should see.", examples=["ok"])] = None
+
+
+class HeartbeatAnswer(Answer):
+    server_time: datetime
+    clock_skew_ms: Annotated[int, Field(description="How far the device's clock is ahead of the server's.")]
