@@ -1,0 +1,76 @@
+"""Staff tokens: signed, short-lived, and checked against the account on every request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import jwt
+from jwt.types import Options
+
+from facepay.kernel.auth import Principal
+from facepay.kernel.database import Database
+from facepay.kernel.errors import Problem
+from facepay.kernel.secrets import MasterKey
+from facepay.staff.accounts import SCOPES_OF, Role, StaffAccount
+
+ALGORITHM = "HS256"
+AUDIENCE = "facepay-staff"
+# The expiry is checked by the clock that is passed in.
+CHECKS: Options = {"require": ["sub", "exp", "epoch", "scope"], "verify_exp": False, "verify_iat": False}
+
+
+class InvalidScope(Problem):
+    """None of the scopes that were asked for belong to the account's role (RFC 6749, section 5.2)."""
+
+    code = "invalid_scope"
+    title = "Invalid scope"
+
+
+def issue_token(
+    account: StaffAccount, *, master_key: MasterKey, asked: Iterable[str], now: datetime, lasts: timedelta
+) -> tuple[str, frozenset[str]]:
+    """A token, and the scopes it grants: all the role has, or those of them that were asked for.
+
+    Raises InvalidScope where that leaves none.
+    """
+    asked, granted = frozenset(asked), SCOPES_OF[Role(account.role)]
+    if asked:
+        granted &= asked
+    if not granted:
+        raise InvalidScope(f"The {account.role} role has none of these scopes.", error="invalid_scope")
+    claims = {
+        "aud": AUDIENCE,
+        "sub": str(account.id),
+        "iat": now,
+        "exp": now + lasts,
+        "epoch": account.token_epoch,
+        "scope": " ".join(sorted(granted)),
+    }
+    return jwt.encode(claims, _signing_key(master_key), algorithm=ALGORITHM), granted
+
+
+async def authenticate(database: Database, master_key: MasterKey, token: str, now: datetime) -> Principal | None:
+    """Whoever holds a token of `issue_token`, unless it expired or the account has changed since."""
+    try:
+        claims = jwt.decode(token, _signing_key(master_key), algorithms=[ALGORITHM], audience=AUDIENCE, options=CHECKS)
+    except (jwt.InvalidTokenError, RecursionError):  # RecursionError: a header of thousands of brackets
+        return None
+    if now.timestamp() >= claims["exp"]:
+        return None
+    async with database.begin() as session:
+        account = await session.get(StaffAccount, UUID(claims["sub"]))
+    if account is None or account.disabled_at is not None or account.token_epoch != claims["epoch"]:
+        return None
+    return Principal(
+        kind="staff",
+        id=account.id,
+        name=account.username,
+        role=account.role,
+        scopes=SCOPES_OF[Role(account.role)].intersection(claims["scope"].split()),
+    )
+
+
+def _signing_key(master_key: MasterKey) -> bytes:
+    return master_key.derive("staff-token")
