@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.kernel.database import Base, Identified
-from facepay.kernel.errors import Forbidden
+from facepay.kernel.errors import Conflict, Forbidden
+from facepay.members.members import Member
 
 
 class Consent(Identified, Base):
@@ -32,10 +33,25 @@ class ConsentRequired(Forbidden):
     title = "Consent required"
 
 
+class PolicyOutdated(Conflict):
+    """The policy that was agreed to is not the one in force."""
+
+    code = "policy_outdated"
+    title = "Policy outdated"
+
+
 async def standing_consent(session: AsyncSession, *, member_id: UUID) -> Consent | None:
     """The consent in force, if there is one."""
     found = await session.scalars(select(Consent).where(Consent.member_id == member_id, Consent.withdrawn_at.is_(None)))
     return found.one_or_none()
+
+
+async def standing_consents(session: AsyncSession, *, member_ids: list[UUID]) -> dict[UUID, Consent]:
+    """The consents in force, by member."""
+    found = await session.scalars(
+        select(Consent).where(Consent.member_id.in_(member_ids), Consent.withdrawn_at.is_(None))
+    )
+    return {consent.member_id: consent for consent in found}
 
 
 async def require_consent(session: AsyncSession, *, member_id: UUID) -> Consent:
@@ -61,6 +77,15 @@ async def give_consent(session: AsyncSession, *, member_id: UUID, policy_version
     session.add(consent)
     await session.flush()
     return consent
+
+
+async def record_consent(
+    session: AsyncSession, *, member: Member, policy_version: str, current_version: str, now: datetime
+) -> Consent:
+    """`give_consent`, to the policy in force and to no other. Raises PolicyOutdated."""
+    if policy_version != current_version:
+        raise PolicyOutdated("Consent has to be to the policy in force.", current_version=current_version)
+    return await give_consent(session, member_id=member.id, policy_version=policy_version, now=now)
 
 
 async def withdraw_consent(session: AsyncSession, *, member_id: UUID, now: datetime) -> Consent | None:

@@ -3,22 +3,47 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import pairwise
+from uuid import UUID
 
-from anyio import to_thread
-from argon2 import PasswordHasher
-from argon2.exceptions import VerifyMismatchError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from facepay.members.members import Member
+from facepay.kernel.errors import Problem
+from facepay.kernel.passwords import PasswordHasher
+from facepay.members.members import Member, get_member
 
 FAILURES_MAX = 5
 LOCKED_FOR = timedelta(minutes=15)
 
 
-async def set_pin(session: AsyncSession, *, member: Member, pin: str, hasher: PasswordHasher) -> None:
-    """Keep the PIN's argon2 hash; earlier failures are forgiven."""
-    member.pin_hash, member.pin_failures, member.pin_locked_until = hasher.hash(pin), 0, None
+class WeakPin(Problem):
+    """The PIN is the first that anybody would try: a run, a repetition, or the end of the phone number."""
+
+    status = 422
+    code = "weak_pin"
+    title = "PIN too easy to guess"
+
+
+async def set_pin(session: AsyncSession, *, member_id: UUID, pin: str, hasher: PasswordHasher) -> None:
+    """Keep the PIN's argon2 hash; earlier failures are forgiven. Raises MemberNotFound and WeakPin."""
+    if _is_run(pin) or _repeats(pin):
+        raise WeakPin("Runs (1234, 9876) and repetitions (0000, 1212) are too easy to guess.")
+    pin_hash = await hasher.hash(pin)  # slow on purpose, so before the row is locked
+    member = await get_member(session, member_id, lock=True)
+    if member.phone is not None and member.phone.endswith(pin):
+        raise WeakPin("The end of the member's phone number is too easy to guess.")
+    member.pin_hash, member.pin_failures, member.pin_locked_until = pin_hash, 0, None
     await session.flush()
+
+
+def _is_run(pin: str) -> bool:
+    """Whether every digit is as far from the one before it: 0000, 1234, 9876, 1357, 7890."""
+    return len({(int(after) - int(before)) % 10 for before, after in pairwise(pin)}) == 1
+
+
+def _repeats(pin: str) -> bool:
+    """Whether it is some shorter text over and over: only such a text turns up inside its own double."""
+    return pin in (pin + pin)[1:-1]
 
 
 async def check_pin(session: AsyncSession, *, member: Member, pin: str, now: datetime, hasher: PasswordHasher) -> bool:
@@ -28,16 +53,9 @@ async def check_pin(session: AsyncSession, *, member: Member, pin: str, now: dat
     """
     if member.pin_hash is None or (member.pin_locked_until is not None and now < member.pin_locked_until):
         return False
-    right = await to_thread.run_sync(_verify, hasher, member.pin_hash, pin)
+    right = await hasher.verify(member.pin_hash, pin)
     member.pin_failures = 0 if right else member.pin_failures + 1
     if member.pin_failures >= FAILURES_MAX:
         member.pin_failures, member.pin_locked_until = 0, now + LOCKED_FOR
     await session.flush()
     return right
-
-
-def _verify(hasher: PasswordHasher, pin_hash: str, pin: str) -> bool:
-    try:
-        return hasher.verify(pin_hash, pin)
-    except VerifyMismatchError:
-        return False

@@ -1,0 +1,84 @@
+"""Members as the API shows them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field, StringConstraints
+from pydantic_extra_types.phone_numbers import PhoneNumberValidator
+
+from facepay.kernel.schemas import Answer, Change, Line, Request, unsent
+from facepay.members.consents import Consent
+from facepay.members.members import Member
+
+Phone = Annotated[
+    str,
+    Field(max_length=32, description="With its country code; kept as E.164.", examples=["+8613800138000"]),
+    PhoneNumberValidator(number_format="E164"),
+]
+PolicyVersion = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,40}$"), Field(examples=["2026-01"])]
+
+
+class ConsentChoice(Request):
+    """What the member answered to the policy on face recognition."""
+
+    policy_version: PolicyVersion
+    accepted: Annotated[bool, Field(strict=True, description="With `false` no consent is recorded.", examples=[True])]
+
+
+class NewMember(Request):
+    display_name: Annotated[Line, Field(examples=["Lin Yue"])]
+    phone: Phone | None = None
+    consent: Annotated[ConsentChoice | None, Field(description="May come later; no face is enrolled before.")] = None
+
+
+class MemberChange(Change):
+    display_name: Line = Field(default_factory=unsent, examples=["Lin Yue"])
+    phone: Phone | None = Field(default_factory=unsent)
+    status: Literal["active", "blocked"] = Field(
+        default_factory=unsent, description="A blocked member may leave, but neither come in nor pay."
+    )
+
+
+class NewConsent(Request):
+    """Consent is withdrawn at `DELETE /v1/members/{member_id}/face`, which removes the face with it."""
+
+    policy_version: PolicyVersion
+    accepted: Literal[True]
+
+
+class NewPin(Request):
+    pin: Annotated[str, Field(pattern=r"^[0-9]{4,12}$", examples=["739150"])]
+
+
+class ConsentAnswer(Answer):
+    id: UUID
+    policy_version: str
+    accepted_at: datetime
+    withdrawn_at: datetime | None
+
+
+class MemberAnswer(Answer):
+    id: UUID
+    display_name: str
+    phone: str | None
+    status: Literal["active", "blocked"]
+    consent: Annotated[ConsentAnswer | None, Field(description="The consent in force, if there is one.")]
+    has_pin: bool
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, member: Member, consent: Consent | None) -> MemberAnswer:
+        return cls(
+            id=member.id,
+            display_name=member.display_name,
+            phone=member.phone,
+            status=member.status,
+            consent=ConsentAnswer.model_validate(consent) if consent else None,
+            has_pin=member.pin_hash is not None,
+            created_at=member.created_at,
+            updated_at=member.updated_at,
+        )
