@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -27,7 +28,14 @@ SCOPES = {
     "catalog:write": "Change and import products.",
     "orders:read": "See checkouts and orders.",
     "staff:write": "Add staff, change their roles, revoke their access.",
+    "account:own": "See your own account and change its password.",
+}
+DEVICE_SCOPES = {
+    "gate:decide": "Let people in and out.",
+    "kiosk:checkout": "Charge faces for baskets.",
+    "lane:checkout": "Charge faces that walk through a lane.",
     "metrics:read": "Read /metrics.",
+    "device:heartbeat": "Say that the device is alive.",
 }
 PUBLIC_PATHS = frozenset({"/livez", "/readyz", "/v1/auth/token", "/docs", "/docs/oauth2-redirect", "/openapi.json"})
 
@@ -51,8 +59,8 @@ class Principal:
         return self.store_id
 
 
-# Each kind of token has one: it returns who holds the token, or None where there is no such token.
-Authenticator = Callable[[Database, MasterKey, str], Awaitable[Principal | None]]
+# Each kind of token has one: it returns who holds the token now, or None where there is no such token.
+Authenticator = Callable[[Database, MasterKey, str, datetime], Awaitable[Principal | None]]
 
 
 class InsufficientScope(Forbidden):
@@ -74,7 +82,7 @@ _device_scheme = HTTPBearer(
 async def _authenticate(request: Request, kind: str, token: str | None, required: SecurityScopes) -> Principal:
     state = request.app.state
     authenticator: Authenticator = state.authenticators[kind]
-    principal = await authenticator(state.database, state.master_key, token) if token else None
+    principal = await authenticator(state.database, state.master_key, token, state.clock()) if token else None
     if principal is None:
         raise Unauthenticated(
             f"A valid {kind} token is needed.", headers={"WWW-Authenticate": f'Bearer realm="{kind}"'}

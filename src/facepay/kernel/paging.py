@@ -7,14 +7,15 @@ from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
 from fastapi import Depends, Query
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel
 from sqlalchemy import Select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
+from facepay.kernel.schemas import printable
+
 PAGE_MAX = 200
 T = TypeVar("T")
-Row = TypeVar("Row")
 
 
 class Page(BaseModel, Generic[T]):
@@ -35,15 +36,17 @@ def _page_query(
 
 
 Paging = Annotated[PageQuery, Depends(_page_query)]
+# What a list is searched for; an empty search box finds everything.
+SearchText = Annotated[str, Query(max_length=100), AfterValidator(printable)]
 
 
 async def page(
     session: AsyncSession,
-    query: Select[tuple[Row]],
+    query: Select[Any],
     *,
     by: InstrumentedAttribute[UUID],
     paging: PageQuery,
-    show: Callable[[Row], T],
+    show: Callable[[Any], T],
 ) -> Page[T]:
     """The rows of `query` from the newest on, after the cursor; `by` is its UUIDv7, unique and in time order."""
     if paging.cursor is not None:

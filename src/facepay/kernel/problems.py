@@ -37,6 +37,14 @@ class ProblemDocument(BaseModel):
     request_id: str
 
 
+class InvalidRequest(Problem):
+    """A field is missing, unknown or out of bounds: `errors` says which, and why."""
+
+    status = 422
+    code = "invalid_request"
+    title = "Invalid request"
+
+
 def respond(request: Request, status: int, code: str, title: str, detail: str, **more: Any) -> JSONResponse:
     headers = more.pop("headers", None)
     document = {
@@ -52,9 +60,10 @@ def respond(request: Request, status: int, code: str, title: str, detail: str, *
 
 
 def problems(*classes: type[Problem]) -> dict[int | str, dict[str, Any]]:
-    """The `responses=` of a route: one entry a status, one example a code."""
+    """The `responses=` of a route: one entry a status, one example a code. Any request can be invalid."""
     by_status: dict[int | str, list[type[Problem]]] = defaultdict(list)
-    for each in classes:
+    every: tuple[type[Problem], ...] = (*classes, InvalidRequest)
+    for each in every:
         by_status[each.status].append(each)
     return {
         status: {
@@ -104,7 +113,7 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
         {"where": ".".join(str(part) for part in each["loc"]), "code": each["type"], "detail": each["msg"]}
         for each in found[:ERRORS_SHOWN_MAX]
     ]
-    return respond(request, 422, "invalid_request", "Invalid request", _sentence(errors), errors=errors)
+    return await _on_problem(request, InvalidRequest(_sentence(errors), errors=errors))
 
 
 def _is_missing_key(location: Sequence[int | str], kind: str) -> bool:
@@ -125,7 +134,7 @@ async def _on_http(request: Request, error: Exception) -> Response:
 
 async def _on_database(request: Request, error: Exception) -> Response:
     if isinstance(error, DataError):
-        return respond(request, 422, "invalid_request", "Invalid request", "A value can't be stored.", errors=[])
+        return await _on_problem(request, InvalidRequest("A value can't be stored.", errors=[]))
     if isinstance(error, OperationalError):
         log.error("database_unavailable", error=type(error.orig).__name__)
         return await _on_problem(request, DatabaseUnavailable("The database can't be reached right now."))

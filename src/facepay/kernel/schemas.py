@@ -7,16 +7,15 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 
-def _printable(value: str) -> str:
+def printable(value: str) -> str:
+    """Raises ValueError for a control character."""
     if any(ord(character) < 32 or ord(character) == 127 for character in value):
         raise ValueError("control characters are not allowed")
     return value
 
 
 # Postgres stores no NUL, and no name, code or note has a use for the other control characters.
-Line = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_printable)
-]
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(printable)]
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 # 10^13 minor units: a hundred billion yuan, far inside a bigint even when a ledger sums a billion rows of it.
 AMOUNT_MAX = 10**13
@@ -38,3 +37,15 @@ class Answer(BaseModel):
     def stored(self) -> dict[str, Any]:
         """As JSON values, for the idempotency record."""
         return self.model_dump(mode="json")
+
+
+class Change(Request):
+    """A PATCH body: a field that is left out keeps its value, and null is only taken where a field allows it."""
+
+    def sent(self) -> dict[str, Any]:
+        """The fields that were sent."""
+        return self.model_dump(exclude_unset=True)
+
+
+def unsent() -> Any:
+    """The `default_factory` of a field of a Change, whose type then need not allow null. Never read."""

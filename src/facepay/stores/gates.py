@@ -19,7 +19,6 @@ from facepay.kernel.auth import Principal
 from facepay.kernel.database import Base, Identified
 from facepay.kernel.ids import new_id
 from facepay.kernel.passwords import PasswordHasher
-from facepay.kernel.passwords import PasswordHasher
 from facepay.members.members import Member
 from facepay.stores.visits import current_visit, open_visit
 
