@@ -1,0 +1,122 @@
+"""Products: what is sold, and for how much."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ColumnElement, String, func, or_, select, true
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from facepay.kernel.database import Base, Identified
+from facepay.kernel.errors import Conflict, NotFound
+from facepay.kernel.schemas import AMOUNT_MAX
+
+
+class Product(Identified, Base):
+    __tablename__ = "product"
+    __table_args__ = (
+        CheckConstraint(f"price between 0 and {AMOUNT_MAX}", name="price_in_bounds"),
+        CheckConstraint("tax_rate_basis_points between 0 and 10000", name="tax_rate_in_bounds"),
+    )
+
+    sku: Mapped[str] = mapped_column(String(64), unique=True)
+    # As a GTIN-14, so that one product has one number however long its barcode is.
+    gtin: Mapped[str | None] = mapped_column(String(14), unique=True)
+    name: Mapped[str] = mapped_column(String(200))
+    category: Mapped[str | None] = mapped_column(String(200))
+    price: Mapped[int]  # tax included
+    tax_rate_basis_points: Mapped[int]
+    currency: Mapped[str] = mapped_column(String(3))
+    active: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class ProductNotFound(NotFound):
+    """There is no product with this id or sku."""
+
+    code = "product_not_found"
+    title = "No such product"
+
+
+class SkuTaken(Conflict):
+    """Another product has this sku."""
+
+    code = "sku_taken"
+    title = "Sku taken"
+
+
+class GtinTaken(Conflict):
+    """Another product has this GTIN."""
+
+    code = "gtin_taken"
+    title = "GTIN taken"
+
+
+async def add_product(session: AsyncSession, *, now: datetime, **values: Any) -> Product:
+    """Raises SkuTaken and GtinTaken."""
+    product = Product(created_at=now, updated_at=now, **values)
+    session.add(product)
+    await _flush(session)
+    return product
+
+
+async def get_product(session: AsyncSession, product_id: UUID, *, lock: bool = False) -> Product:
+    """On sale or not. Raises ProductNotFound."""
+    product = await session.get(Product, product_id, with_for_update=lock or None)
+    if product is None:
+        raise ProductNotFound("There is no product with this id.")
+    return product
+
+
+async def get_product_by_sku(session: AsyncSession, sku: str) -> Product:
+    """On sale or not. Raises ProductNotFound."""
+    product = await session.scalar(select(Product).where(Product.sku == sku))
+    if product is None:
+        raise ProductNotFound("There is no product with this sku.")
+    return product
+
+
+async def change_product(session: AsyncSession, *, product_id: UUID, changes: dict[str, Any], now: datetime) -> Product:
+    """Set gtin, name, category, price, tax rate or active. Raises ProductNotFound and GtinTaken."""
+    product = await get_product(session, product_id, lock=True)
+    for field, value in changes.items():
+        setattr(product, field, value)
+    product.updated_at = now
+    await _flush(session)
+    return product
+
+
+async def find_products(session: AsyncSession, *, skus: Collection[str]) -> dict[str, Product]:
+    """The products that there are, by sku."""
+    found = await session.scalars(select(Product).where(Product.sku.in_(skus)))
+    return {product.sku: product for product in found}
+
+
+def matching(search: str) -> ColumnElement[bool]:
+    """Products whose name contains, or whose sku or GTIN starts with, what was searched for."""
+    if not search:
+        return true()
+    return or_(
+        func.lower(Product.name).contains(search.lower(), autoescape=True),
+        func.lower(Product.sku).startswith(search.lower(), autoescape=True),
+        # Padded to 14 digits, and so without the zeros that only pad.
+        func.ltrim(Product.gtin, "0").startswith(search.lstrip("0") or search, autoescape=True),
+    )
+
+
+async def _flush(session: AsyncSession) -> None:
+    try:
+        async with session.begin_nested():
+            await session.flush()
+    except IntegrityError as error:
+        if "uq_product_gtin" in str(error.orig):
+            raise GtinTaken("Another product has this GTIN.") from error
+        if "uq_product_sku" in str(error.orig):
+            raise SkuTaken("Another product has this sku.") from error
+        raise

@@ -1,0 +1,133 @@
+"""Products and stock as the API shows them."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from biip import ParseError
+from biip.gtin import Gtin
+from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_core import PydanticCustomError
+
+from facepay.kernel.schemas import AMOUNT_MAX, Answer, Change, Code, Currency, Line, Request, unsent
+
+QUANTITY_MAX = 10**9
+
+
+def _gtin_14(text: str) -> str:
+    """A GTIN of 8, 12, 13 or 14 digits as a GTIN-14: GS1 pads them with zeros on the left."""
+    if len(text) not in (8, 12, 13, 14):
+        raise PydanticCustomError("gtin_length", "a GTIN has 8, 12, 13 or 14 digits")
+    try:
+        return Gtin.parse(text).as_gtin_14()
+    except ParseError as error:
+        raise PydanticCustomError("gtin_check_digit", "the last digit of a GTIN is its check digit") from error
+
+
+def _whole(cell: str) -> int:
+    """What a CSV cell says, where JSON would have a number."""
+    if not re.fullmatch(r"-?[0-9]{1,18}", cell):
+        raise PydanticCustomError("whole_number", "a whole number is needed, without separators or decimals")
+    return int(cell)
+
+
+def _one_line(cell: str | None) -> str | None:
+    """Spreadsheets break long names into lines."""
+    return cell and re.sub(r"\s+", " ", cell)
+
+
+GtinCode = Annotated[
+    str,
+    Field(pattern=r"^[0-9]{8,14}$", description="GTIN-8, 12, 13 or 14; kept as 14.", examples=["6901234567892"]),
+    AfterValidator(_gtin_14),
+]
+Price = Annotated[int, Field(ge=0, le=AMOUNT_MAX, description="Minor units, tax included.", examples=[450])]
+TaxRate = Annotated[int, Field(ge=0, le=10_000, description="Hundredths of a per cent: 1300 is 13 %.", examples=[1300])]
+Quantity = Annotated[int, Field(ge=0, le=QUANTITY_MAX, description="Pieces.", examples=[20])]
+Strict = Field(strict=True)
+
+
+class NewProduct(Request):
+    sku: Annotated[Code, Field(description="Unique; it stays.", examples=["TEA-001"])]
+    gtin: GtinCode | None = None
+    name: Annotated[Line, Field(examples=["Jasmine tea, 500 ml"])]
+    category: Annotated[Line | None, Field(examples=["Drinks"])] = None
+    price: Annotated[Price, Strict]
+    tax_rate_basis_points: Annotated[TaxRate, Strict]
+    currency: Annotated[
+        Currency | None, Field(description="ISO 4217; `FACEPAY_CURRENCY` where none is given.", examples=["CNY"])
+    ] = None
+    active: Annotated[bool, Strict, Field(description="Whether it is for sale.")] = True
+
+
+class ProductChange(Change):
+    """Sku and currency stay: receipts and stock lists name them."""
+
+    gtin: GtinCode | None = Field(default_factory=unsent)
+    name: Line = Field(default_factory=unsent, examples=["Jasmine tea, 500 ml"])
+    category: Line | None = Field(default_factory=unsent, examples=["Drinks"])
+    price: Price = Field(default_factory=unsent, strict=True)
+    tax_rate_basis_points: TaxRate = Field(default_factory=unsent, strict=True)
+    active: bool = Field(default_factory=unsent, strict=True)
+
+
+class ProductAnswer(Answer):
+    id: UUID
+    sku: str
+    gtin: str | None
+    name: str
+    category: str | None
+    price: int
+    tax_rate_basis_points: int
+    currency: str
+    active: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+class StockLevel(Request):
+    quantity: Annotated[Quantity, Strict]
+
+
+class StockAnswer(Answer):
+    store_id: UUID
+    product_id: UUID
+    sku: str
+    name: str
+    quantity: int
+    updated_at: Annotated[datetime, Field(description="When it was last counted, not when it was last sold from.")]
+
+
+class ProductLine(Request):
+    """A line of a CSV file. Cells are text, and an empty one is None."""
+
+    sku: Code
+    gtin: GtinCode | None = None
+    name: Annotated[Line, BeforeValidator(_one_line)]
+    category: Annotated[Line | None, BeforeValidator(_one_line)] = None
+    price: Annotated[Price, BeforeValidator(_whole)]
+    tax_rate_basis_points: Annotated[TaxRate, BeforeValidator(_whole)]
+    store_code: Code | None = None
+    stock: Annotated[Quantity, BeforeValidator(_whole)] | None = None
+
+
+class BadLine(Answer):
+    line: Annotated[int, Field(description="Where it starts in the file; the header is line 1.")]
+    field: str | None
+    code: str
+    detail: str
+
+
+class ImportReport(Answer):
+    """What became of a file, or with `dry_run` what would."""
+
+    imported: Annotated[bool, Field(description="Whether anything was written.")]
+    lines: Annotated[int, Field(description="Below the header, blank ones left out.")]
+    created: int
+    updated: int
+    stock_set: int
+    bad_lines: int
+    bad: Annotated[list[BadLine], Field(description="What is wrong with them: the first 200 faults.")]
