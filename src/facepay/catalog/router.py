@@ -27,11 +27,10 @@ from facepay.kernel.auth import InsufficientScope, Principal, current_staff
 from facepay.kernel.clock import Now
 from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
-from facepay.kernel.http import BodyTooLarge
 from facepay.kernel.paging import Page, Paging, SearchText, page
 from facepay.kernel.problems import problems
 from facepay.kernel.schemas import Code
-from facepay.kernel.uploads import UnsupportedMediaType
+from facepay.kernel.uploads import CSV_BYTES_MAX, BodyTooLarge, UnsupportedMediaType
 from facepay.settings import SettingsOf
 from facepay.stores.stores import StoreClosed, StoreNotFound, get_store
 
@@ -39,7 +38,6 @@ router = APIRouter(prefix="/v1", tags=["catalog"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["catalog:read"])]
 Writer = Annotated[Principal, Security(current_staff, scopes=["catalog:write"])]
 REFUSALS = (Unauthenticated, InsufficientScope)
-CSV_BYTES_MAX = 8 * 1024 * 1024
 CSV_EXAMPLE = """\
 sku,gtin,name,price,tax_rate_basis_points,category,store_code,stock
 TEA-001,6901234567892,"Jasmine tea, 500 ml",450,1300,Drinks,XIXI,20
@@ -84,6 +82,7 @@ async def list_products(
 @router.post(
     "/products/import",
     summary="Import products from CSV",
+    max_body_size=CSV_BYTES_MAX,
     responses=problems(*REFUSALS, UnreadableCsv, BadLines, GtinTaken, UnsupportedMediaType, BodyTooLarge),
     openapi_extra=CSV_BODY,
 )
@@ -96,7 +95,7 @@ async def import_products(
     skip_bad: Annotated[bool, Query(description="Import the good lines although others are bad.")] = False,
     dry_run: Annotated[bool, Query(description="Check the file and write nothing.")] = False,
 ) -> ImportReport:
-    """UTF-8, as the body or as the file `file` of a form; up to 20,000 lines and 8 MiB.
+    """UTF-8, as the body or as the file `file` of a form; up to 20,000 lines and 10 MiB.
 
     The first line names the columns, in any order: `sku`, `name`, `price`, `tax_rate_basis_points` and, where
     wanted, `gtin`, `category`, `store_code`, `stock`. A known sku is changed, a new one is added; to set the stock of
@@ -165,18 +164,14 @@ async def list_stock(store_id: UUID, session: Session, _: Reader, paging: Paging
 
 
 async def read_csv(request: Request) -> bytes:
-    """The file, whichever way it was sent. Raises UnsupportedMediaType, UnreadableCsv and BodyTooLarge."""
+    """The file, whichever way it was sent. Raises UnsupportedMediaType and UnreadableCsv."""
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind == "text/csv":
-        data = await request.body()
-    elif kind == "multipart/form-data":
-        async with request.form(max_files=1, max_fields=1) as form:
-            file = form.get("file")
-            if not isinstance(file, UploadFile):
-                raise UnreadableCsv("The form has no file in `file`.")
-            data = await file.read(CSV_BYTES_MAX + 1)
-    else:
+        return await request.body()
+    if kind != "multipart/form-data":
         raise UnsupportedMediaType("Send text/csv or multipart/form-data.", content_type=kind[:100])
-    if len(data) > CSV_BYTES_MAX:
-        raise BodyTooLarge(f"A CSV file has at most {CSV_BYTES_MAX} bytes.", bytes_max=CSV_BYTES_MAX)
-    return data
+    async with request.form(max_files=1, max_fields=1) as form:
+        file = form.get("file")
+        if not isinstance(file, UploadFile):
+            raise UnreadableCsv("The form has no file in `file`.")
+        return await file.read()
