@@ -223,9 +223,39 @@ begin
     holds[h] := hold;
 end $$;
 
--- Posts a batch in one round trip and answers each posting with a code, in order: ok, replayed (this key was posted
--- with the same content), or why it was refused; and with what the account of its first entry has available then. It locks, in this order, the targets and the strict accounts, each
--- by id; then it decides on rows in memory, and writes once. A target must have been posted by an earlier call.
+-- The commonest posting, a single transfer between one strict account and hot ones, in four statements. Answers what
+-- the strict account has available then; null where anything is not as it should be, with nothing written: post() says
+-- what it was.
+create function ledger.post_plain(request ledger.posting) returns bigint
+language plpgsql set search_path = ledger, pg_temp as $$
+declare
+    payer uuid; change bigint; state balances; now timestamptz; new_position bigint;
+begin
+    select (array_agg(l.account_id) filter (where not a.hot))[1], sum(l.amount) filter (where not a.hot) into payer, change
+      from jsonb_populate_recordset(null::leg, request.entries) l
+      left join accounts a on a.id = l.account_id and a.unit = l.unit and a.closed_at is null
+    having request.kind = 'transfer' and sum(l.amount) = 0 and min(l.unit) = max(l.unit) and min(abs(l.amount)) > 0 and max(abs(l.amount)) <= 1000000000000000
+       and count(distinct a.id) = count(*) and count(*) <= 100 and count(*) filter (where a.hot) = count(*) - 1;
+    update balances b set posted = b.posted + change, version = b.version + 1
+     where b.account_id = payer and (change > 0 or b.posted + change - b.held >= b.floor is not false)
+       and (change < 0 or b.posted + change <= b.ceiling is not false)
+    returning b.* into state;
+    if not found then return null; end if;
+    new_position := nextval('transfer_position');
+    now := clock_timestamp();
+    insert into transfers values (request.id, new_position, request.key, 'transfer', null, request.cause,
+        request.cause_id, request.actor, request.event_at, now) on conflict (key) do nothing;
+    if not found then -- the key was posted before: put back what was taken
+        update balances b set posted = b.posted - change, version = b.version - 1 where b.account_id = payer;
+        return null;
+    end if;
+    insert into entries
+    select l.account_id, case when l.account_id = payer then state.version else new_position end, request.id, l.unit,
+           l.amount, 0, case when l.account_id = payer then state.posted end,
+           case when l.account_id = payer then state.held end, now
+      from jsonb_populate_recordset(null::leg, request.entries) l;
+    return state.posted - state.held;
+end $$;
 
 -- Whether the transfer that owns the request's key says what the request says. A hold's entry is what it reserves.
 create function ledger.same_content(request ledger.posting, legs ledger.leg[]) returns boolean
@@ -240,126 +270,175 @@ language sql stable set search_path = ledger, pg_temp as $$
       from transfers t where t.key = request.key
 $$;
 
+-- The postings as rows, and their legs one after another; `lasts` says where those of each posting end.
+create function ledger.unpack(postings jsonb, out requests ledger.posting[], out legs ledger.leg[], out lasts int[])
+language plpgsql immutable set search_path = ledger, pg_temp as $$
+declare
+    request posting; last int := 0;
+begin
+    for n in 0 .. jsonb_array_length(postings) - 1 loop
+        request := jsonb_populate_record(null::posting, postings -> n);
+        requests := requests || request;
+        for i in 0 .. coalesce(jsonb_array_length(request.entries), 0) - 1 loop
+            legs := legs || jsonb_populate_record(null::leg, request.entries -> i);
+            last := last + 1;
+        end loop;
+        lasts := lasts || last;
+    end loop;
+end $$;
+
+-- Writes what post() decided. created_at comes last, under all locks, so that it grows with every account's versions.
+create function ledger.write(made ledger.transfers[], written ledger.entries[], states ledger.balances[], begun ledger.holds[],
+    holds ledger.holds[], refundables ledger.refundable[]) returns void
+language plpgsql set search_path = ledger, pg_temp as $$
+declare
+    now timestamptz := clock_timestamp(); inserted int;
+begin
+    insert into transfers
+    select m.id, m.position, m.key, m.kind, m.target_id, m.cause, m.cause_id, m.actor, m.event_at, now
+      from unnest(made) m on conflict (key) do nothing;
+    get diagnostics inserted = row_count;
+    if inserted < cardinality(made) then
+        raise exception 'one of the keys was posted for other accounts at this moment' using errcode = 'serialization_failure';
+    end if;
+    insert into entries
+    select e.account_id, e.position, e.transfer_id, e.unit, e.amount, e.held, e.posted_after, e.held_after, now
+      from unnest(written) e;
+    update balances b set posted = s.posted, held = s.held, version = s.version
+      from unnest(states) s where b.account_id = s.account_id;
+    if cardinality(begun) > 0 then
+        insert into holds select * from unnest(begun);
+    end if;
+    if cardinality(holds) > 0 then
+        update holds h set captured = x.captured, released = x.released from unnest(holds) x where h.transfer_id = x.transfer_id;
+    end if;
+    if cardinality(refundables) > 0 then
+        update refundable r set refunded = x.refunded from unnest(refundables) x
+         where (r.transfer_id, r.unit) = (x.transfer_id, x.unit);
+    end if;
+end $$;
+
+-- Posts a batch in one round trip and answers each posting with a code, in order: ok, replayed (this key was posted
+-- with the same content), or why it was refused; and with what the account of its first entry has available then.
+-- It locks, in this order, the targets and the strict accounts, each by id; then it decides on rows in memory, and
+-- writes once. A target must have been posted by an earlier call.
 create function ledger.post(postings jsonb) returns table (code text, transfer_id uuid, available bigint)
-language plpgsql security definer set search_path = ledger, pg_temp
-set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+language plpgsql security definer set search_path = ledger, pg_temp set plan_cache_mode = force_generic_plan
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 #variable_conflict use_column
 declare
-    request posting; requests posting[] := '{}'; keys text[] := '{}'; known text[];
-    leg leg; legs leg[]; ids uuid[] := '{}'; seen uuid[]; units text[]; sums bigint[];
-    account_ids uuid[]; account_units text[]; accounts_closed boolean[]; a int;
-    states balances[]; state_ids uuid[]; state balances; b int;
+    request posting; requests posting[]; known text[]; refused text; codes text[] := '{}'; results uuid[] := '{}';
+    availables bigint[] := '{}'; leg leg; legs leg[]; lasts int[]; first int; last int := 0; units text[]; sums bigint[]; u int;
+    seen uuid[]; account_ids uuid[]; account_units text[]; accounts_closed boolean[]; a int;
+    states balances[]; state_ids uuid[]; state balances; undo balances[]; b int; change bigint; held_change bigint;
+    targeted boolean := postings @? '$[*].target_id ? (@ != null)'; holder uuid; freed bigint;
     holds holds[]; refundables refundable[]; drawn_holds holds[]; drawn_refundables refundable[];
-    holder uuid; freed bigint; targeted boolean := postings @? '$[*].target_id ? (@ != null)';
-    made transfers[] := '{}'; written entries[] := '{}'; begun holds[] := '{}';
-    codes text[] := '{}'; results uuid[] := '{}'; availables bigint[] := '{}'; refused text;
-    n int; i int; u int; change bigint; held_change bigint; transfer_position bigint; now timestamptz;
-    chain_first int; chain_broken boolean := false; states_before balances[]; holds_before holds[];
-    refundables_before refundable[]; made_before int; written_before int; begun_before int;
+    made transfers[] := '{}'; written entries[] := '{}'; begun holds[] := '{}'; new_position bigint; written_before int;
+    chain_first int; chain_broken boolean := false; chain_states balances[]; chain_holds holds[];
+    chain_refundables refundable[]; chain_made int; chain_written int; chain_begun int;
 begin
-    if targeted then postings := spell_out(postings); end if;
-    for n in 1 .. jsonb_array_length(postings) loop
-        request := jsonb_populate_record(null::posting, postings -> (n - 1));
-        requests := requests || request;
-        keys := keys || request.key;
-        for i in 0 .. coalesce(jsonb_array_length(request.entries), 0) - 1 loop
-            ids := ids || (request.entries -> i ->> 'account_id')::uuid;
-        end loop;
-    end loop;
+    if jsonb_array_length(postings) = 1 and not targeted then
+        request := jsonb_populate_record(null::posting, postings -> 0);
+        available := post_plain(request);
+        if available is not null then
+            code := 'ok'; transfer_id := request.id;
+            return next; return;
+        end if;
+    end if;
 
+    if targeted then postings := spell_out(postings); end if;
+    select * into requests, legs, lasts from unpack(postings);
     select array_agg(s), array_agg(s.account_id) into states, state_ids from (
-        select * from balances where account_id = any (ids) order by account_id for no key update) s;
+        select * from balances where account_id = any (array(select l.account_id from unnest(legs) l))
+         order by account_id for no key update) s;
     select array_agg(x.id), array_agg(x.unit), array_agg(x.closed_at is not null)
-      into account_ids, account_units, accounts_closed from accounts x where x.id = any (ids);
-    select array_agg(t.key) into known from transfers t where t.key = any (keys);
+      into account_ids, account_units, accounts_closed
+      from accounts x where x.id = any (array(select l.account_id from unnest(legs) l));
+    select array_agg(t.key) into known from transfers t where t.key = any (array(select r.key from unnest(requests) r));
     if targeted then
-        select array_agg(h) into holds from holds h where h.transfer_id = any (array(select r.target_id from unnest(requests) r));
-        select array_agg(h) into refundables from refundable h where h.transfer_id = any (array(select r.target_id from unnest(requests) r));
+        holds := array(select h from holds h where h.transfer_id = any (array(select r.target_id from unnest(requests) r)));
+        refundables := array(select f from refundable f where f.transfer_id = any (array(select r.target_id from unnest(requests) r)));
     end if;
     perform pg_current_xact_id(); -- before a position is drawn: the horizon rests on it
 
     for n in 1 .. cardinality(requests) loop
-        request := requests[n];
+        request := requests[n]; first := last + 1; last := lasts[n];
         if chain_first is null and request.linked then
-            chain_first := n; states_before := states; holds_before := holds; refundables_before := refundables;
-            made_before := cardinality(made); written_before := cardinality(written); begun_before := cardinality(begun);
+            chain_first := n; chain_states := states; chain_holds := holds; chain_refundables := refundables;
+            chain_made := cardinality(made); chain_written := cardinality(written); chain_begun := cardinality(begun);
         end if;
-        legs := '{}'; seen := '{}'; units := '{}'; sums := '{}'; holder := null; refused := null;
-        for i in 0 .. coalesce(jsonb_array_length(request.entries), 0) - 1 loop
-            legs := legs || jsonb_populate_record(null::leg, request.entries -> i);
-        end loop;
 
-        if request.key = any (known) then
-            refused := case when same_content(request, legs) then 'replayed' else 'key_reused' end;
-        elsif request.key = any (keys[: n - 1]) and exists (select from unnest(made) m where m.key = request.key) then
-            refused := 'key_reused';
-        elsif chain_broken then refused := 'linked_failed';
-        elsif request.target_id is not null then
-            select * into drawn_holds, drawn_refundables, refused, holder, freed from draw(request, legs, holds, refundables);
+        holder := null;
+        refused := case
+            when request.key = any (known) then case when same_content(request, legs[first : last]) then 'replayed' else 'key_reused' end
+            when chain_broken then 'linked_failed'
+            when (request.target_id is null) <> (request.kind in ('transfer', 'hold')) then 'malformed'
+            when request.kind in ('hold', 'void', 'expiry') and last <> first then 'malformed'
+            when request.kind not in ('hold', 'void', 'expiry') and last - first not between 1 and 99 then 'malformed' end;
+        if refused is null and request.target_id is not null then
+            select * into drawn_holds, drawn_refundables, refused, holder, freed
+              from draw(request, legs[first : last], holds, refundables);
         end if;
-        refused := coalesce(refused, case
-            when request.kind = 'hold' then case when cardinality(legs) <> 1 or legs[1].amount >= 0 then 'malformed' end
-            when request.kind not in ('void', 'expiry') and cardinality(legs) < 2 then 'malformed' end);
 
-        for i in 1 .. cardinality(legs) loop
+        seen := '{}'; units := '{}'; sums := '{}'; undo := '{}'; written_before := cardinality(written);
+        new_position := nextval('transfer_position');
+        for i in first .. last loop
             exit when refused is not null;
             leg := legs[i];
-            a := array_position(account_ids, leg.account_id);
-            b := array_position(state_ids, leg.account_id);
-            change := case when request.kind = 'hold' then 0 else leg.amount end;
+            a := array_position(account_ids, leg.account_id); b := array_position(state_ids, leg.account_id);
             refused := case
                 when a is null then 'account_not_found'
                 when accounts_closed[a] then 'account_closed'
                 when account_units[a] <> leg.unit then 'unit_mismatch'
-                when leg.account_id = any (seen) or abs(leg.amount) > 1000000000000000 then 'malformed'
-                when leg.amount = 0 and request.kind not in ('void', 'expiry') then 'malformed'
-                when b is null and request.kind = 'hold' then 'malformed' end;
-            if b is not null and refused is null then
-                held_change := case when request.kind = 'hold' then -leg.amount
-                    when leg.account_id = holder then -freed else 0 end;
-                refused := case
-                    when change < held_change and states[b].posted - states[b].held + change - held_change < states[b].floor then 'insufficient_funds'
-                    when change > 0 and states[b].posted + change > states[b].ceiling then 'ceiling_exceeded' end;
-            end if;
-            seen := seen || leg.account_id;
+                when leg.account_id = any (seen) or leg.amount is null or abs(leg.amount) > 1000000000000000
+                    or leg.amount = 0 and request.kind not in ('void', 'expiry')
+                    or request.kind = 'hold' and (leg.amount > 0 or b is null) then 'malformed' end;
+            exit when refused is not null;
+            seen := seen || leg.account_id; change := leg.amount; held_change := 0;
+            if request.kind = 'hold' then change := 0; held_change := -leg.amount;
+            elsif leg.account_id = holder then held_change := -freed; end if;
             u := array_position(units, leg.unit);
             if u is null then units := units || leg.unit; sums := sums || change; else sums[u] := sums[u] + change; end if;
+            if b is null then
+                written := written || row(leg.account_id, new_position, request.id, leg.unit, change, 0, null, null, null)::entries;
+                continue;
+            end if;
+            state := states[b]; undo := undo || state;
+            state.version := state.version + 1; state.posted := state.posted + change; state.held := state.held + held_change;
+            states[b] := state;
+            refused := case
+                when change < held_change and state.posted - state.held < state.floor then 'insufficient_funds'
+                when change > 0 and state.posted > state.ceiling then 'ceiling_exceeded' end;
+            written := written || row(leg.account_id, state.version, request.id, leg.unit, change, held_change,
+                state.posted, state.held, null)::entries;
         end loop;
         if refused is null and not 0 = all (sums) then refused := 'unbalanced'; end if;
 
+        b := array_position(state_ids, legs[first].account_id);
         if refused is null then
-            transfer_position := nextval('ledger.transfer_position');
-            foreach leg in array legs loop
-                b := array_position(state_ids, leg.account_id);
-                change := case when request.kind = 'hold' then 0 else leg.amount end;
-                if b is null then
-                    written := written || row(leg.account_id, transfer_position, request.id, leg.unit, change, 0, null, null, null)::entries;
-                else
-                    held_change := case when request.kind = 'hold' then -leg.amount
-                        when leg.account_id = holder then -freed else 0 end;
-                    state := states[b];
-                    state.version := state.version + 1; state.posted := state.posted + change; state.held := state.held + held_change;
-                    states[b] := state;
-                    written := written || row(leg.account_id, state.version, request.id, leg.unit, change, held_change, state.posted, state.held, null)::entries;
-                end if;
-            end loop;
-            made := made || row(request.id, transfer_position, request.key, request.kind, request.target_id, request.cause,
+            made := made || row(request.id, new_position, request.key, request.kind, request.target_id, request.cause,
                 request.cause_id, request.actor, request.event_at, null)::transfers;
+            known := known || request.key;
+            availables := availables || case when b is not null then states[b].posted - states[b].held end;
             if request.kind = 'hold' then
                 begun := begun || row(request.id, leg.account_id, leg.unit, -leg.amount, 0, 0, request.expires_at)::holds;
             elsif request.target_id is not null then
                 holds := drawn_holds; refundables := drawn_refundables;
             end if;
+        else
+            foreach state in array undo loop
+                states[array_position(state_ids, state.account_id)] := state;
+            end loop;
+            written := written[: written_before];
+            availables := availables || null::bigint;
         end if;
         codes := codes || coalesce(refused, 'ok');
         results := results || case refused when 'replayed' then (select t.id from transfers t where t.key = request.key) else request.id end;
-        b := array_position(state_ids, legs[1].account_id);
-        availables := availables || case when refused is null and b is not null then states[b].posted - states[b].held end;
 
         if chain_first is not null then
             if not chain_broken and refused <> 'replayed' then
-                chain_broken := true; states := states_before; holds := holds_before; refundables := refundables_before;
-                made := made[: made_before]; written := written[: written_before]; begun := begun[: begun_before];
+                chain_broken := true; states := chain_states; holds := chain_holds; refundables := chain_refundables;
+                made := made[: chain_made]; written := written[: chain_written]; begun := begun[: chain_begun];
                 for i in chain_first .. n - 1 loop
                     if codes[i] = 'ok' then codes[i] := 'linked_failed'; end if;
                 end loop;
@@ -369,25 +448,9 @@ begin
     end loop;
 
     if cardinality(made) > 0 then
-        now := clock_timestamp();
-        insert into transfers select m.id, m.position, m.key, m.kind, m.target_id, m.cause, m.cause_id, m.actor, m.event_at, now
-          from unnest(made) m;
-        insert into entries select e.account_id, e.position, e.transfer_id, e.unit, e.amount, e.held, e.posted_after, e.held_after, now
-          from unnest(written) e;
-        if cardinality(begun) > 0 then
-            insert into holds select * from unnest(begun);
-        end if;
-        if targeted then
-            update holds h set captured = x.captured, released = x.released from unnest(holds) x where h.transfer_id = x.transfer_id;
-            update refundable r set refunded = x.refunded from unnest(refundables) x where (r.transfer_id, r.unit) = (x.transfer_id, x.unit);
-        end if;
-        update balances x set posted = s.posted, held = s.held, version = s.version
-          from unnest(states) s where x.account_id = s.account_id;
+        perform write(made, written, states, begun, holds, refundables);
     end if;
-    for n in 1 .. cardinality(codes) loop
-        code := codes[n]; transfer_id := results[n]; available := availables[n];
-        return next;
-    end loop;
+    return query select * from unnest(codes, results, availables);
 end $$;
 
 -- Opens an account, or answers the one of this kind, owner and unit that is there already.
