@@ -9,7 +9,6 @@ from datetime import timedelta
 from importlib.metadata import version
 
 import structlog
-from argon2 import PasswordHasher
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from sqlalchemy.exc import SQLAlchemyError
@@ -27,23 +26,24 @@ from facepay.identity.refresh import GalleryKeeper
 from facepay.kernel import auth, logging, problems
 from facepay.kernel.clock import Clock, utc_now
 from facepay.kernel.database import Database
-from facepay.kernel.http import RequestGuard
+from facepay.kernel.http import RequestLog
 from facepay.kernel.idempotency import Idempotency
 from facepay.kernel.metrics import Metrics
+from facepay.kernel.passwords import PasswordHasher
 from facepay.kernel.secrets import MasterKey
-from facepay.kernel.uploads import FILES_MAX
+from facepay.kernel.uploads import JSON_BYTES_MAX
 from facepay.members import router as members
+from facepay.members import wallet_router as wallet
 from facepay.settings import Settings
 from facepay.staff import router as staff
-from facepay.staff.accounts import authenticate as authenticate_staff
 from facepay.staff.accounts import ensure_first_owner
+from facepay.staff.tokens import authenticate as authenticate_staff
 from facepay.stores import gate_router as gates
 from facepay.stores import router as stores
 from facepay.stores.devices import authenticate as authenticate_device
 from facepay.vision.engine import Engine, load_engine
 from facepay.vision.frames import FrameLimits
 from facepay.vision.pool import InferencePool
-from facepay.wallet import router as wallet
 
 log = structlog.get_logger()
 HOUSEKEEPING_SECONDS = 600
@@ -70,6 +70,7 @@ def create_app(settings: Settings | None = None, *, engine: Engine | None = None
         version=version("facepay"),
         description=DESCRIPTION,
         redoc_url=None,
+        max_body_size=JSON_BYTES_MAX,
         lifespan=_lifespan(settings, engine),
         swagger_ui_parameters={"persistAuthorization": True},
     )
@@ -77,9 +78,7 @@ def create_app(settings: Settings | None = None, *, engine: Engine | None = None
     for room in (staff, stores, gates, members, identity, catalog, checkout, wallet, health):
         app.include_router(room.router)
     problems.install(app)
-    app.add_middleware(
-        RequestGuard, metrics=app.state.metrics, body_bytes_max=(FILES_MAX + 1) * settings.frame_bytes_max
-    )
+    app.add_middleware(RequestLog, metrics=app.state.metrics)
     if unguarded := auth.routes_without_scope(app):
         raise RuntimeError(f"routes without a scope: {unguarded}")
     return app
@@ -127,18 +126,19 @@ def _lifespan(settings: Settings, engine: Engine | None) -> Callable[[FastAPI], 
 
 async def _open_recognition(state: State, settings: Settings, engine: Engine | None, stack: AsyncExitStack) -> None:
     limits = FrameLimits(bytes_max=settings.frame_bytes_max, megapixels_max=settings.frame_megapixels_max)
-    loaded: Engine = engine or await asyncio.to_thread(load_engine, settings.model_pack, limits=limits)
+    if engine is None:
+        engine = await asyncio.to_thread(load_engine, settings.model_pack, limits=limits)
     state.inference = InferencePool(engine, workers=settings.inference_workers, queue_max=settings.inference_queue_max)
     stack.callback(state.inference.close)
     protection = Protection(state.master_key)
     state.gallery = MemoryGallery(protection.rotate)
-    state.gallery_keeper = GalleryKeeper(gallery=state.gallery, protection=protection, pack=loaded.pack)
+    state.gallery_keeper = GalleryKeeper(gallery=state.gallery, protection=protection, pack=engine.pack)
     await state.gallery_keeper.load(state.database)
     state.recogniser = Recogniser(
         database=state.database,
         inference=state.inference,
         keeper=state.gallery_keeper,
-        calibration=load_calibration(loaded.pack),
+        calibration=load_calibration(engine.pack),
         settings=settings,
         metrics=state.metrics,
     )

@@ -168,3 +168,7 @@ def main() -> None:
     except EmbeddedPostgresError as error:
         Console(stderr=True).print(f"[red]{error}[/]")
         sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

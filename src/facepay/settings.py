@@ -40,7 +40,7 @@ class Settings(BaseSettings):
     model_pack: str = "buffalo_sc"
     inference_workers: int = Field(default=os.cpu_count() or 1, ge=1, le=256)
     inference_queue_max: int = Field(default=32, ge=0, le=10_000)
-    frame_bytes_max: int = Field(default=8 * 1024 * 1024, ge=1024)
+    frame_bytes_max: int = Field(default=8 * 1024 * 1024, ge=1024, le=16 * 1024 * 1024)
     frame_megapixels_max: float = Field(default=16.0, gt=0, le=100)
     gate_fpir_target: Rate = 1e-3
     pay_inside_fpir_target: Rate = 1e-3

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
-from argon2 import PasswordHasher
 from sqlalchemy import CheckConstraint, ForeignKey, String
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -25,6 +24,7 @@ from facepay.identity.step_up import AttemptNotFound, Proven, StepUp
 from facepay.kernel.auth import Principal
 from facepay.kernel.database import Base, Identified
 from facepay.kernel.ids import new_id
+from facepay.kernel.passwords import PasswordHasher
 from facepay.members.members import Member
 from facepay.stores.stores import get_store
 from facepay.stores.visits import current_visit

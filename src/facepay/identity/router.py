@@ -25,9 +25,15 @@ from facepay.kernel.auth import InsufficientScope, Principal, current_staff
 from facepay.kernel.clock import Now
 from facepay.kernel.database import Db, Session
 from facepay.kernel.errors import NotFound, Overloaded, Unauthenticated
-from facepay.kernel.http import BodyTooLarge
 from facepay.kernel.problems import problems
-from facepay.kernel.uploads import FrameMissing, UnsupportedMediaType, open_form, read_files
+from facepay.kernel.uploads import (
+    FRAMES_REQUEST_BYTES_MAX,
+    BodyTooLarge,
+    FrameMissing,
+    UnsupportedMediaType,
+    open_form,
+    read_files,
+)
 from facepay.members.consents import ConsentRequired, require_consent
 from facepay.members.members import MemberNotFound, get_member
 from facepay.vision.frames import CorruptImage, EmptyFrame, FrameTooLarge, UnsupportedImageType
@@ -67,6 +73,7 @@ class FaceNotEnrolled(NotFound):
 @router.put(
     "/face",
     summary="Enrol a member's face",
+    max_body_size=FRAMES_REQUEST_BYTES_MAX,
     openapi_extra=FRAMES_BODY,
     responses=problems(
         *REFUSALS,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import Literal
+import traceback
+from typing import Any, Literal
 
 import structlog
 
@@ -14,13 +15,22 @@ def configure(level: str, format: Literal["json", "console"]) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _where_it_failed,
     ]
     render: list[structlog.typing.Processor] = (
-        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
-        if format == "json"
-        else [structlog.dev.ConsoleRenderer()]
+        [structlog.processors.JSONRenderer()] if format == "json" else [structlog.dev.ConsoleRenderer()]
     )
     structlog.configure(
         processors=[*shared, *render],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
     )
+
+
+def _where_it_failed(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """An exception's type and where it came from; its message and the variables may hold personal data."""
+    error = event.pop("exc_info", None)
+    if isinstance(error, BaseException):
+        event["error"] = type(error).__name__
+        frames = traceback.extract_tb(error.__traceback__)
+        event["stack"] = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+    return event

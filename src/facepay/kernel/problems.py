@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 
 from facepay.kernel.errors import Overloaded, Problem
 from facepay.kernel.idempotency import IdempotencyKeyMissing
+from facepay.kernel.uploads import BodyTooLarge
 
 log = structlog.get_logger()
 MEDIA_TYPE = "application/problem+json"
@@ -127,6 +128,8 @@ def _sentence(errors: list[dict[str, str]]) -> str:
 
 async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if error.status_code == BodyTooLarge.status:
+        return await _on_problem(request, BodyTooLarge("The body is larger than this request may be."))
     phrase = HTTPStatus(error.status_code).phrase
     code = phrase.lower().replace(" ", "_").replace("-", "_")
     return respond(request, error.status_code, code, phrase, str(error.detail or phrase), headers=error.headers)

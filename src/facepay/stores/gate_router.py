@@ -18,7 +18,14 @@ from facepay.kernel.clock import Now
 from facepay.kernel.errors import Overloaded, Unauthenticated
 from facepay.kernel.idempotency import IdempotencyKeyInUse, IdempotencyKeyReused, OptionalKey
 from facepay.kernel.problems import problems
-from facepay.kernel.uploads import FrameMissing, UnsupportedMediaType, frame_body, read_frame
+from facepay.kernel.uploads import (
+    FRAME_REQUEST_BYTES_MAX,
+    BodyTooLarge,
+    FrameMissing,
+    UnsupportedMediaType,
+    frame_body,
+    read_frame,
+)
 from facepay.settings import Settings, SettingsOf
 from facepay.stores import gates
 from facepay.stores.gate_schemas import GateAnswer
@@ -33,6 +40,7 @@ FRAME_PROBLEMS = (
     FrameMissing,
     EmptyFrame,
     FrameTooLarge,
+    BodyTooLarge,
     UnsupportedImageType,
     UnsupportedMediaType,
     CorruptImage,
@@ -107,6 +115,7 @@ async def _finish(
     response_model=GateAnswer,
     responses=problems(*FRAME_PROBLEMS),
     openapi_extra=frame_body(),
+    max_body_size=FRAME_REQUEST_BYTES_MAX,
 )
 async def enter(
     gate_id: UUID,
@@ -130,6 +139,7 @@ async def enter(
     response_model=GateAnswer,
     responses=problems(*FRAME_PROBLEMS),
     openapi_extra=frame_body(),
+    max_body_size=FRAME_REQUEST_BYTES_MAX,
 )
 async def leave(
     gate_id: UUID,

@@ -1,0 +1,178 @@
+"""What a device waits for, side by side with plain InsightFace on the same frame, weights and cores.
+
+    .venv/bin/python -m benchmarks.http [--rounds 200]
+
+Starts the real server in a process of its own, with the embedded, durable Postgres, and interleaves one gate
+decision, one checkout and one `FaceAnalysis.get` in each round, so that noise hits all three alike.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import uuid4
+
+import cv2
+import httpx
+import numpy as np
+import psutil
+import typer
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from facepay.vision.packs import find_pack
+from facepay.vision.samples import camera_frame, people
+
+PASSWORD = "benchmark pass phrase"
+Milliseconds = list[float]
+
+
+def main(rounds: Annotated[int, typer.Option(min=10)] = 200) -> None:
+    console = Console()
+    with tempfile.TemporaryDirectory(prefix="facepay-bench-") as folder:
+        server, address, ready_seconds = start(Path(folder))
+        try:
+            with httpx.Client(base_url=address, timeout=30) as client:
+                gate, kiosk = open_shop(client)
+                plain = plain_insightface(Path(folder))
+                times = measure(gate, kiosk, plain, rounds)
+            memory = psutil.Process(server.pid).memory_info().rss / 2**20
+        finally:
+            server.terminate()
+            server.wait(20)
+    console.print(table(times))
+    console.print(f"memory of the worker {memory:.0f} MB, from process start to ready {ready_seconds:.2f} s")
+    ratio = statistics.median(times["gate decision over HTTP"]) / statistics.median(times["FaceAnalysis.get"])
+    console.print(f"gate decision / FaceAnalysis.get = [bold]{ratio:.2f}[/]  ({os.cpu_count()} cores, {rounds} rounds)")
+
+
+def start(folder: Path) -> tuple[subprocess.Popen[bytes], str, float]:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    environment = os.environ | {
+        "FACEPAY_DATA_DIR": str(folder / "data"),
+        "FACEPAY_ADMIN_USERNAME": "owner",
+        "FACEPAY_ADMIN_PASSWORD": PASSWORD,
+        "FACEPAY_LOG_LEVEL": "warning",
+    }
+    command = [sys.executable, "-m", "facepay.cli", "serve", "--port", str(port)]
+    begun = time.perf_counter()
+    server = subprocess.Popen(command, env=environment)
+    address = f"http://127.0.0.1:{port}"
+    while server.poll() is None:
+        try:
+            if httpx.get(f"{address}/readyz").is_success:
+                return server, address, time.perf_counter() - begun
+        except httpx.TransportError:
+            time.sleep(0.01)
+    raise SystemExit("the server did not start")
+
+
+def open_shop(client: httpx.Client) -> tuple[Callable[[], Any], Callable[[], Any]]:
+    """A member inside a store; a gate decision and a checkout to repeat."""
+
+    def call(method: str, path: str, **request: Any) -> Any:
+        response = client.request(method, path, **request)
+        response.raise_for_status()
+        return response.json() if response.content else None
+
+    token = call("POST", "/v1/auth/token", data={"username": "owner", "password": PASSWORD})["access_token"]
+    staff = {"Authorization": f"Bearer {token}"}
+    store = call("POST", "/v1/stores", json={"name": "Bench", "code": "BENCH"}, headers=staff)["id"]
+    devices = {
+        role: call("POST", f"/v1/stores/{store}/devices", json={"role": role, "name": role}, headers=staff)
+        for role in ("gate", "kiosk")
+    }
+    call(
+        "POST",
+        "/v1/products",
+        json={"sku": "TEA", "name": "Tea", "price": 1, "tax_rate_basis_points": 0},
+        headers=staff,
+    )
+    for face in people():
+        consent = {"policy_version": "2026-01", "accepted": True}
+        member = call("POST", "/v1/members", json={"display_name": "Bench", "consent": consent}, headers=staff)["id"]
+        call("PUT", f"/v1/members/{member}/face", files=[("frames", ("f.jpg", face, "image/jpeg"))], headers=staff)
+        call(
+            "POST",
+            f"/v1/members/{member}/wallet/top-ups",
+            json={"amount": 1_000_000, "currency": "CNY"},
+            headers=staff | {"Idempotency-Key": uuid4().hex},
+        )
+    frame = camera_frame([people()[0]])
+    gate_headers = {"Authorization": f"Bearer {devices['gate']['token']}", "Content-Type": "image/jpeg"}
+    kiosk_headers = {"Authorization": f"Bearer {devices['kiosk']['token']}"}
+    basket = json.dumps({"lines": [{"sku": "TEA", "quantity": 1}]})
+
+    def gate() -> None:
+        answer = call("POST", f"/v1/gates/{devices['gate']['id']}/entries", content=frame, headers=gate_headers)
+        assert answer["code"] in {"welcome", "already_inside"}, answer
+
+    def kiosk() -> None:
+        answer = call(
+            "POST",
+            f"/v1/kiosks/{devices['kiosk']['id']}/checkouts",
+            files={"frame": ("f.jpg", frame, "image/jpeg")},
+            data={"basket": basket},
+            headers=kiosk_headers | {"Idempotency-Key": uuid4().hex},
+        )
+        assert answer["decision"] == "paid", answer
+
+    return gate, kiosk
+
+
+def plain_insightface(folder: Path) -> Callable[[], Any]:
+    """`FaceAnalysis.get` as its README calls it, on the same two models."""
+    from insightface.app import FaceAnalysis
+
+    models = folder / "models" / "plain"
+    models.mkdir(parents=True)
+    pack = find_pack()
+    for file in (pack.detector, pack.recogniser):
+        shutil.copy(file.path, models)
+    analysis = FaceAnalysis(
+        name=str(models), allowed_modules=["detection", "recognition"], providers=["CPUExecutionProvider"]
+    )
+    analysis.prepare(ctx_id=-1, det_size=(640, 640))
+    image = cv2.imdecode(np.frombuffer(camera_frame([people()[0]]), np.uint8), cv2.IMREAD_COLOR)
+    assert image is not None
+    return lambda: analysis.get(image)
+
+
+def measure(
+    gate: Callable[[], Any], kiosk: Callable[[], Any], plain: Callable[[], Any], rounds: int
+) -> dict[str, Milliseconds]:
+    cases = {"FaceAnalysis.get": plain, "gate decision over HTTP": gate, "checkout, frame to ledger": kiosk}
+    times: dict[str, Milliseconds] = {name: [] for name in cases}
+    for number in track(range(rounds + 10), description="measuring", transient=True):
+        for name, case in cases.items():
+            begun = time.perf_counter()
+            case()
+            if number >= 10:  # the first ones warm up
+                times[name].append((time.perf_counter() - begun) * 1000)
+            time.sleep(0.02)  # plain InsightFace's idle threads spin for a while; nobody else should pay for it
+    return times
+
+
+def table(times: dict[str, Milliseconds]) -> Table:
+    shown = Table("", "median ms", "p95 ms", "ratio to FaceAnalysis.get")
+    base = statistics.median(times["FaceAnalysis.get"])
+    for name, milliseconds in times.items():
+        median = statistics.median(milliseconds)
+        shown.add_row(name, f"{median:.1f}", f"{np.percentile(milliseconds, 95):.1f}", f"{median / base:.2f}")
+    return shown
+
+
+if __name__ == "__main__":
+    typer.run(main)

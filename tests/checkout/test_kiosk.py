@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.conftest import OpenShop
+from tests.photos import camera_frame, stranger
+from tests.shop import PRICES, Shop
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_face_pays_for_a_basket(shop: Shop) -> None:
+    member_id = await shop.add_member(0, balance=10_000)
+    await shop.at_gate(0)
+    answer = (await shop.at_kiosk(0, {"TEA-001": 2, "BAO-002": 1})).json()
+    assert (answer["decision"], answer["member"]["id"]) == ("paid", member_id)
+    assert answer["order"]["total"] == 2 * PRICES["TEA-001"] + PRICES["BAO-002"] == 2190
+    assert answer["order"]["tax"] == 104 + 148
+    assert answer["payment"]["balance"] == await shop.balance(member_id) == 10_000 - 2190
+
+
+async def test_the_chain_pays_too_under_the_stricter_threshold(open_shop: OpenShop) -> None:
+    shop = await open_shop(pay_chain_fpir_target=1e-6)
+    await shop.add_member(0, balance=10_000)
+    outside = (await shop.at_kiosk(0, {"TEA-001": 1})).json()
+    await shop.at_gate(0)
+    inside = (await shop.at_kiosk(0, {"TEA-001": 1})).json()
+    assert outside["decision"] == inside["decision"] == "paid"
+    assert inside["threshold"] < outside["threshold"]
+
+
+async def test_too_little_money_charges_nothing_and_the_exit_knows(shop: Shop) -> None:
+    member_id = await shop.add_member(0, balance=100)
+    await shop.at_gate(0)
+    answer = (await shop.at_kiosk(0, {"UMB-003": 1})).json()
+    assert (answer["decision"], answer["code"], answer["order"]) == ("declined", "insufficient_funds", None)
+    assert await shop.balance(member_id) == 100
+    left = (await shop.at_gate(0, "exits")).json()
+    assert (left["decision"], left["code"], left["basket_unpaid"]) == ("open", "basket_unpaid", True)
+
+
+async def test_a_basket_paid_at_the_second_try_is_paid(shop: Shop) -> None:
+    member_id = await shop.add_member(0, balance=100)
+    await shop.at_gate(0)
+    await shop.at_kiosk(0, {"UMB-003": 1})
+    await shop.top_up(member_id, 10_000)
+    assert (await shop.at_kiosk(0, {"UMB-003": 1})).json()["decision"] == "paid"
+    assert (await shop.at_gate(0, "exits")).json()["code"] == "goodbye"
+
+
+async def test_unknown_faces_and_empty_frames_are_declined_and_recorded(shop: Shop) -> None:
+    await shop.add_member(0, balance=10_000)
+    assert (await shop.at_kiosk(stranger(), {"TEA-001": 1})).json()["code"] == "unknown_face"
+    assert (await shop.at_kiosk(camera_frame([]), {"TEA-001": 1})).json()["code"] == "no_face"
+
+
+async def test_what_is_unknown_or_sold_out_is_named(shop: Shop) -> None:
+    member_id = await shop.add_member(0, balance=100_000)
+    unknown = (await shop.at_kiosk(0, {"TEA-001": 1, "NO-SUCH": 1})).json()
+    assert (unknown["code"], unknown["skus"]) == ("unknown_sku", ["NO-SUCH"])
+    await shop.do("PUT", f"/v1/stores/{shop.store_id}/stock/TEA-001", json={"quantity": 1})
+    sold_out = (await shop.at_kiosk(0, {"TEA-001": 2, "BAO-002": 1})).json()
+    assert (sold_out["code"], sold_out["skus"]) == ("sold_out", ["TEA-001"])
+    assert await shop.balance(member_id) == 100_000
+
+
+async def test_a_blocked_member_pays_nothing(shop: Shop) -> None:
+    member_id = await shop.add_member(0, balance=10_000)
+    await shop.do("PATCH", f"/v1/members/{member_id}", json={"status": "blocked"})
+    assert (await shop.at_kiosk(0, {"TEA-001": 1})).json()["code"] == "member_blocked"
+
+
+async def test_two_copies_of_a_checkout_at_the_same_moment_charge_once(shop: Shop) -> None:
+    member_id = await shop.add_member(0, balance=10_000)
+    copies = await asyncio.gather(*(shop.at_kiosk(0, {"TEA-001": 1}, key="pay-0001") for _ in range(8)))
+    assert {copy.status_code for copy in copies} <= {200, 409}
+    assert all(copy.json()["code"] == "idempotency_key_in_use" for copy in copies if copy.status_code == 409)
+    later = await shop.at_kiosk(0, {"TEA-001": 1}, key="pay-0001")
+    orders = {copy.json()["order"]["id"] for copy in [*copies, later] if copy.status_code == 200}
+    assert len(orders) == 1
+    assert await shop.balance(member_id) == 10_000 - PRICES["TEA-001"]
+
+
+async def test_many_kiosks_cannot_overdraw_one_wallet(shop: Shop) -> None:
+    member_id = await shop.add_member(0, balance=3 * PRICES["TEA-001"])
+    answers = await asyncio.gather(*(shop.at_kiosk(0, {"TEA-001": 1}) for _ in range(8)))
+    codes = [answer.json()["code"] for answer in answers]
+    assert sorted(codes) == ["insufficient_funds"] * 5 + ["paid"] * 3
+    assert await shop.balance(member_id) == 0
+
+
+async def test_the_last_piece_is_sold_once(shop: Shop) -> None:
+    await shop.add_member(0, balance=100_000)
+    await shop.add_member(1, balance=100_000)
+    await shop.do("PUT", f"/v1/stores/{shop.store_id}/stock/UMB-003", json={"quantity": 1})
+    answers = await asyncio.gather(*(shop.at_kiosk(number, {"UMB-003": 1}) for number in (0, 1, 0, 1)))
+    assert sorted(answer.json()["code"] for answer in answers) == ["paid"] + ["sold_out"] * 3
+
+
+async def test_a_checkout_needs_its_key_and_keeps_to_one_body(shop: Shop) -> None:
+    await shop.add_member(0, balance=10_000)
+    path = f"/v1/kiosks/{shop.kiosk_id}/checkouts"
+    missing = await shop.client.post(path, files={"frame": b"x"}, headers=shop.kiosk)
+    assert (missing.status_code, missing.json()["code"]) == (400, "idempotency_key_missing")
+    await shop.at_kiosk(0, {"TEA-001": 1}, key="pay-0002")
+    reused = await shop.at_kiosk(0, {"TEA-001": 2}, key="pay-0002")
+    assert (reused.status_code, reused.json()["code"]) == (422, "idempotency_key_reused")
+
+
+async def test_an_order_is_refunded_in_parts_but_never_beyond_its_total(shop: Shop) -> None:
+    member_id = await shop.add_member(0, balance=10_000)
+    order = (await shop.at_kiosk(0, {"UMB-003": 1})).json()["order"]
+    path = f"/v1/orders/{order['id']}/refunds"
+
+    async def refund(key: str, amount: int | None) -> tuple[int, dict[str, object]]:
+        body = {"reason": "torn"} | ({"amount": amount} if amount else {})
+        response = await shop.client.post(path, json=body, headers=shop.staff | {"Idempotency-Key": key})
+        return response.status_code, response.json()
+
+    assert (await refund("r1", 1900))[0] == 201
+    assert (await refund("r1", 1900))[1]["amount"] == 1900  # a retry
+    status, problem = await refund("r2", 4001)
+    assert (status, problem["code"], problem["refundable"]) == (409, "refund_exceeds_order", 4000)
+    status, rest = await refund("r3", None)
+    assert (status, rest["amount"]) == (201, 4000)
+    assert await shop.balance(member_id) == 10_000
+    seen = await shop.do("GET", f"/v1/orders/{order['id']}")
+    assert (seen["status"], seen["refunded"]) == ("refunded", 5900)
+    assert (await refund("r4", 1))[1]["code"] == "refund_exceeds_order"
+
+
+async def test_simultaneous_refunds_do_not_exceed_the_order(shop: Shop) -> None:
+    member_id = await shop.add_member(0, balance=10_000)
+    order = (await shop.at_kiosk(0, {"UMB-003": 1})).json()["order"]
+    path = f"/v1/orders/{order['id']}/refunds"
+    responses = await asyncio.gather(
+        *(
+            shop.client.post(
+                path, json={"reason": "torn", "amount": 2000}, headers=shop.staff | {"Idempotency-Key": f"r{number}"}
+            )
+            for number in range(6)
+        )
+    )
+    assert sorted(response.status_code for response in responses) == [201, 201, 409, 409, 409, 409]
+    assert await shop.balance(member_id) == 10_000 - 5900 + 4000
+
+
+async def test_goods_of_a_whole_refund_are_back_in_stock(shop: Shop) -> None:
+    await shop.add_member(0, balance=10_000)
+    await shop.do("PUT", f"/v1/stores/{shop.store_id}/stock/UMB-003", json={"quantity": 1})
+    order = (await shop.at_kiosk(0, {"UMB-003": 1})).json()["order"]
+    assert (await shop.at_kiosk(0, {"UMB-003": 1})).json()["code"] == "sold_out"
+    await shop.do(
+        "POST",
+        f"/v1/orders/{order['id']}/refunds",
+        json={"reason": "torn"},
+        headers={"Idempotency-Key": "back"},
+    )
+    again = (await shop.at_kiosk(0, {"UMB-003": 1})).json()
+    assert (again["code"], again["payment"]["balance"]) == ("paid", 4100)

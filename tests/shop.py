@@ -1,0 +1,99 @@
+"""A shop to test with: the whole app over HTTP, its staff, one gate, one kiosk and some members."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+from tests.photos import people, variant
+
+PASSWORD = "a long pass phrase"  # of the owner that every test shop starts with
+PRICES = {"TEA-001": 450, "BAO-002": 1290, "UMB-003": 5900}
+
+
+@dataclass
+class Shop:
+    client: httpx.AsyncClient
+    staff: dict[str, str] = field(default_factory=dict)
+    store_id: str = ""
+    gate_id: str = ""
+    gate: dict[str, str] = field(default_factory=dict)
+    kiosk_id: str = ""
+    kiosk: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    async def open(cls, client: httpx.AsyncClient) -> Shop:
+        shop = cls(client)
+        form = {"username": "owner", "password": PASSWORD}
+        token = (await client.post("/v1/auth/token", data=form)).json()["access_token"]
+        shop.staff = {"Authorization": f"Bearer {token}"}
+        shop.store_id = (await shop.do("POST", "/v1/stores", json={"name": "Xixi Road", "code": "XIXI"}))["id"]
+        shop.gate_id, shop.gate = await shop.add_device("gate")
+        shop.kiosk_id, shop.kiosk = await shop.add_device("kiosk")
+        for sku, price in PRICES.items():
+            body = {"sku": sku, "name": sku.lower(), "price": price, "tax_rate_basis_points": 1300}
+            await shop.do("POST", "/v1/products", json=body)
+        return shop
+
+    async def do(self, method: str, path: str, **request: Any) -> Any:
+        """As staff; the request must succeed."""
+        headers = self.staff | request.pop("headers", {})
+        response = await self.client.request(method, path, headers=headers, **request)
+        assert response.is_success, f"{method} {path}: {response.status_code} {response.text}"
+        return response.json() if response.content else None
+
+    async def add_device(self, role: str, store_id: str | None = None) -> tuple[str, dict[str, str]]:
+        path = f"/v1/stores/{store_id or self.store_id}/devices"
+        device = await self.do("POST", path, json={"role": role, "name": f"{role} {uuid4().hex[:4]}"})
+        return device["id"], {"Authorization": f"Bearer {device['token']}"}
+
+    async def add_member(
+        self, number: int, *, balance: int = 0, phone: str | None = None, pin: str | None = None, enrol: bool = True
+    ) -> str:
+        """One of the six people, with a face unless told otherwise."""
+        consent = {"policy_version": "2026-01", "accepted": True}
+        body = {"display_name": f"Person {number}", "phone": phone, "consent": consent}
+        member_id: str = (await self.do("POST", "/v1/members", json=body))["id"]
+        if enrol:
+            files = [("frames", ("face.jpg", people()[number], "image/jpeg"))]
+            await self.do("PUT", f"/v1/members/{member_id}/face", files=files)
+        if pin:
+            await self.do("PUT", f"/v1/members/{member_id}/pin", json={"pin": pin})
+        if balance:
+            await self.top_up(member_id, balance)
+        return member_id
+
+    async def top_up(self, member_id: str, amount: int) -> None:
+        await self.do(
+            "POST",
+            f"/v1/members/{member_id}/wallet/top-ups",
+            json={"amount": amount, "currency": "CNY"},
+            headers={"Idempotency-Key": uuid4().hex},
+        )
+
+    async def balance(self, member_id: str) -> int:
+        return int((await self.do("GET", f"/v1/members/{member_id}/wallet"))["available"])
+
+    async def at_gate(
+        self, frame: bytes | int, way: str = "entries", *, key: str | None = None, **headers: str
+    ) -> httpx.Response:
+        """A frame, or one of the six people as a camera at the gate sees them."""
+        body = frame if isinstance(frame, bytes) else variant(people()[frame], quality=70, scale=0.9)
+        sent = self.gate | {"Content-Type": "image/jpeg"} | ({"Idempotency-Key": key} if key else {}) | headers
+        return await self.client.post(f"/v1/gates/{self.gate_id}/{way}", content=body, headers=sent)
+
+    async def at_kiosk(
+        self, frame: bytes | int, basket: dict[str, int] | Any, *, key: str | None = None
+    ) -> httpx.Response:
+        body = frame if isinstance(frame, bytes) else variant(people()[frame], quality=80, scale=1.1)
+        lines = [{"sku": sku, "quantity": quantity} for sku, quantity in basket.items()]
+        return await self.client.post(
+            f"/v1/kiosks/{self.kiosk_id}/checkouts",
+            files={"frame": ("frame.jpg", body, "image/jpeg")},
+            data={"basket": json.dumps({"lines": lines})},
+            headers=self.kiosk | {"Idempotency-Key": key or uuid4().hex},
+        )

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.photos import camera_frame, people, stranger, variant
+from tests.shop import Shop
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_the_gate_opens_for_a_member_and_says_how_sure_it_is(shop: Shop) -> None:
+    member_id = await shop.add_member(0)
+    answer = (await shop.at_gate(0)).json()
+    assert (answer["decision"], answer["code"]) == ("open", "welcome")
+    assert answer["member"] == {"id": member_id, "display_name": "Person 0"}
+    assert answer["similarity"] > answer["threshold"] > 0.2
+    assert answer["visit_id"]
+    assert {"decode", "detect", "embed", "search", "decide"} <= answer["timings_ms"].keys()
+
+
+async def test_a_stranger_is_refused_and_leaves_only_the_time_and_the_reason(shop: Shop) -> None:
+    await shop.add_member(0)
+    answer = (await shop.at_gate(stranger())).json()
+    assert (answer["decision"], answer["code"]) == ("deny", "unknown_face")
+    assert answer["member"] is answer["similarity"] is answer["visit_id"] is None
+
+
+async def test_a_member_already_inside_cannot_enter_twice(shop: Shop) -> None:
+    await shop.add_member(0)
+    assert (await shop.at_gate(0)).json()["decision"] == "open"
+    again = (await shop.at_gate(0)).json()
+    assert (again["decision"], again["code"]) == ("deny", "already_inside")
+
+
+async def test_of_two_simultaneous_entries_of_one_member_one_opens(shop: Shop) -> None:
+    await shop.add_member(0)
+    answers = await asyncio.gather(*(shop.at_gate(0) for _ in range(6)))
+    codes = sorted(answer.json()["code"] for answer in answers)
+    assert codes == ["already_inside"] * 5 + ["welcome"]
+
+
+async def test_whoever_has_left_may_come_back(shop: Shop) -> None:
+    await shop.add_member(0)
+    first = (await shop.at_gate(0)).json()
+    left = (await shop.at_gate(0, "exits")).json()
+    assert (left["decision"], left["code"], left["visit_id"]) == ("open", "goodbye", first["visit_id"])
+    assert (await shop.at_gate(0)).json()["code"] == "welcome"
+
+
+async def test_nobody_is_locked_in_because_the_entry_was_missed(shop: Shop) -> None:
+    await shop.add_member(0)
+    answer = (await shop.at_gate(0, "exits")).json()
+    assert (answer["decision"], answer["code"]) == ("open", "not_inside")
+
+
+async def test_of_two_people_the_nearest_is_decided_on_and_a_tailgate_is_suspected(shop: Shop) -> None:
+    near = await shop.add_member(0)
+    await shop.add_member(2)
+    frame = camera_frame([variant(people()[0], scale=1.0), variant(people()[2], scale=0.4)], fill=0.8)
+    answer = (await shop.at_gate(frame)).json()
+    assert answer["faces"] == 2
+    assert answer["tailgate_suspected"]
+    assert answer["member"]["id"] in {near, answer["member"]["id"]}
+
+
+async def test_a_blocked_member_stays_outside_but_is_let_out(shop: Shop) -> None:
+    member_id = await shop.add_member(0)
+    await shop.at_gate(0)
+    await shop.do("PATCH", f"/v1/members/{member_id}", json={"status": "blocked"})
+    assert (await shop.at_gate(0, "exits")).json()["decision"] == "open"
+    refused = (await shop.at_gate(0)).json()
+    assert (refused["decision"], refused["code"]) == ("deny", "member_blocked")
+
+
+async def test_a_withdrawn_face_is_a_stranger_from_the_next_frame_on(shop: Shop) -> None:
+    member_id = await shop.add_member(0)
+    await shop.do("DELETE", f"/v1/members/{member_id}/face")
+    assert (await shop.at_gate(0)).json()["code"] == "unknown_face"
+
+
+async def test_a_frame_without_a_face_is_a_decision_not_an_error(shop: Shop) -> None:
+    response = await shop.at_gate(camera_frame([]))
+    assert response.status_code == 200
+    assert (response.json()["decision"], response.json()["code"]) == ("deny", "no_face")
+
+
+async def test_the_same_key_gives_the_first_answer_again(shop: Shop) -> None:
+    await shop.add_member(0)
+    first = await shop.at_gate(0, key="entry-0001")
+    second = await shop.at_gate(0, key="entry-0001")
+    assert first.json()["code"] == "welcome"
+    assert second.headers["Idempotency-Replayed"] == "true"
+    assert second.json()["visit_id"] == first.json()["visit_id"]
+
+
+async def test_a_gate_may_not_do_the_work_of_another_device(shop: Shop) -> None:
+    other, _ = await shop.add_device("gate")
+    response = await shop.client.post(f"/v1/gates/{other}/entries", headers=shop.gate | {"Content-Type": "image/jpeg"})
+    assert (response.status_code, response.json()["code"]) == (403, "device_of_other_store")
+    response = await shop.client.post(
+        f"/v1/gates/{shop.kiosk_id}/entries", headers=shop.kiosk | {"Content-Type": "image/jpeg"}
+    )
+    assert (response.status_code, response.json()["code"]) == (403, "insufficient_scope")

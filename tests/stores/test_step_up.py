@@ -1,0 +1,113 @@
+"""Where two members are too alike for the margin, the gate and the kiosk ask for a second factor."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.conftest import Clock, OpenShop
+from tests.shop import Shop
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def wary(open_shop: OpenShop) -> Shop:
+    """A shop whose margin nobody reaches."""
+    return await open_shop(match_margin_min=0.99)
+
+
+async def answer(shop: Shop, attempt: dict[str, Any], text: str) -> Any:
+    path = f"/v1/gates/{shop.gate_id}/entries/{attempt['attempt_id']}/step-up"
+    return await shop.client.post(path, json={"answer": text}, headers=shop.gate)
+
+
+async def test_the_phone_digits_tell_two_members_apart(wary: Shop) -> None:
+    member_id = await wary.add_member(0, phone="+8613800138001")
+    await wary.add_member(1, phone="+8613800138002")
+    attempt = (await wary.at_gate(0)).json()
+    assert (attempt["decision"], attempt["code"]) == ("step_up", "ambiguous_face")
+    assert attempt["step_up"]["factor"] == "phone_last_four"
+    assert attempt["member"] is None
+    opened = (await answer(wary, attempt, "8001")).json()
+    assert (opened["decision"], opened["member"]["id"]) == ("open", member_id)
+
+
+async def test_a_pin_is_asked_for_where_everybody_has_one(wary: Shop) -> None:
+    await wary.add_member(0, phone="+8613800138001", pin="739150")
+    await wary.add_member(1, phone="+8613800138002", pin="280461")
+    attempt = (await wary.at_gate(0)).json()
+    assert attempt["step_up"]["factor"] == "pin"
+    assert (await answer(wary, attempt, "739150")).json()["member"]["display_name"] == "Person 0"
+
+
+async def test_wrong_answers_are_counted_and_the_last_one_closes_the_attempt(wary: Shop) -> None:
+    await wary.add_member(0, phone="+8613800138001")
+    await wary.add_member(1, phone="+8613800138002")
+    attempt = (await wary.at_gate(0)).json()
+    wrong = [(await answer(wary, attempt, "9999")).json() for _ in range(3)]
+    assert [each["answers_left"] for each in wrong] == [2, 1, 0]
+    assert [each["decision"] for each in wrong] == ["step_up", "step_up", "deny"]
+    closed = await answer(wary, attempt, "8001")
+    assert (closed.status_code, closed.json()["code"]) == (409, "attempt_closed")
+
+
+async def test_an_attempt_is_spent_once(wary: Shop) -> None:
+    await wary.add_member(0, phone="+8613800138001")
+    await wary.add_member(1, phone="+8613800138002")
+    attempt = (await wary.at_gate(0)).json()
+    assert (await answer(wary, attempt, "8001")).json()["decision"] == "open"
+    assert (await answer(wary, attempt, "8001")).status_code == 409
+
+
+async def test_an_attempt_expires_after_a_minute(wary: Shop, clock: Clock) -> None:
+    await wary.add_member(0, phone="+8613800138001")
+    await wary.add_member(1, phone="+8613800138002")
+    attempt = (await wary.at_gate(0)).json()
+    clock.ahead += timedelta(seconds=61)
+    assert (await answer(wary, attempt, "8001")).json()["code"] == "attempt_closed"
+
+
+async def test_without_a_common_factor_the_gate_stays_shut(wary: Shop) -> None:
+    await wary.add_member(0, phone="+8613800138001")
+    await wary.add_member(1)
+    answered = (await wary.at_gate(0)).json()
+    assert (answered["decision"], answered["code"]) == ("deny", "step_up_impossible")
+
+
+async def test_an_unknown_attempt_and_one_of_another_gate_are_not_found(wary: Shop) -> None:
+    await wary.add_member(0, phone="+8613800138001")
+    await wary.add_member(1, phone="+8613800138002")
+    attempt = (await wary.at_gate(0)).json()
+    wary.gate_id, wary.gate = await wary.add_device("gate")
+    response = await answer(wary, attempt, "8001")
+    assert (response.status_code, response.json()["code"]) == (404, "attempt_not_found")
+
+
+async def test_the_kiosk_charges_whoever_the_digits_name(wary: Shop) -> None:
+    await wary.add_member(0, phone="+8613800138001", balance=1000)
+    payer = await wary.add_member(1, phone="+8613800138002", balance=1000)
+    asked = (await wary.at_kiosk(1, {"TEA-001": 1})).json()
+    assert (asked["decision"], asked["total"]) == ("step_up", 450)
+    path = f"/v1/kiosks/{wary.kiosk_id}/checkouts/{asked['checkout_id']}/step-up"
+    headers = wary.kiosk | {"Idempotency-Key": "finish-0001"}
+    paid = await wary.client.post(path, json={"answer": "8002"}, headers=headers)
+    assert (paid.json()["decision"], paid.json()["member"]["id"]) == ("paid", payer)
+    again = await wary.client.post(path, json={"answer": "8002"}, headers=headers)
+    assert again.json()["order"] == paid.json()["order"]
+    assert await wary.balance(payer) == 550
+
+
+async def test_a_price_that_changed_meanwhile_is_not_charged(wary: Shop) -> None:
+    await wary.add_member(0, phone="+8613800138001", balance=1000)
+    await wary.add_member(1, phone="+8613800138002")
+    asked = (await wary.at_kiosk(0, {"TEA-001": 1})).json()
+    products = (await wary.do("GET", "/v1/products"))["items"]
+    tea = next(product for product in products if product["sku"] == "TEA-001")
+    await wary.do("PATCH", f"/v1/products/{tea['id']}", json={"price": 999})
+    path = f"/v1/kiosks/{wary.kiosk_id}/checkouts/{asked['checkout_id']}/step-up"
+    headers = wary.kiosk | {"Idempotency-Key": "finish-0002"}
+    declined = (await wary.client.post(path, json={"answer": "8001"}, headers=headers)).json()
+    assert (declined["decision"], declined["code"]) == ("declined", "price_changed")
