@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 from importlib.metadata import version
+from typing import Any
 
 import structlog
 from fastapi import FastAPI
@@ -15,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import State
 
 from facepay import health
+from facepay.bootstrap import master_key, payment_provider
 from facepay.catalog import router as catalog
 from facepay.checkout import router as checkout
 from facepay.identity import router as identity
@@ -26,13 +28,12 @@ from facepay.identity.refresh import GalleryKeeper
 from facepay.kernel import auth, logging, problems
 from facepay.kernel.clock import Clock, utc_now
 from facepay.kernel.database import Database
-from facepay.kernel.http import RequestLog
+from facepay.kernel.http import RequestGuard
 from facepay.kernel.idempotency import Idempotency
 from facepay.kernel.metrics import Metrics
 from facepay.kernel.passwords import PasswordHasher
-from facepay.kernel.secrets import MasterKey
-from facepay.kernel.uploads import JSON_BYTES_MAX
 from facepay.members import router as members
+from facepay.members import top_up_router as top_ups
 from facepay.members import wallet_router as wallet
 from facepay.settings import Settings
 from facepay.staff import router as staff
@@ -44,6 +45,9 @@ from facepay.stores.devices import authenticate as authenticate_device
 from facepay.vision.engine import Engine, load_engine
 from facepay.vision.frames import FrameLimits
 from facepay.vision.pool import InferencePool
+from facepay.wallet import webhook_router as providers
+from facepay.wallet.providers.mock import deliver_to
+from facepay.wallet.resume import keep_resuming
 
 log = structlog.get_logger()
 HOUSEKEEPING_SECONDS = 600
@@ -70,15 +74,14 @@ def create_app(settings: Settings | None = None, *, engine: Engine | None = None
         version=version("facepay"),
         description=DESCRIPTION,
         redoc_url=None,
-        max_body_size=JSON_BYTES_MAX,
         lifespan=_lifespan(settings, engine),
         swagger_ui_parameters={"persistAuthorization": True},
     )
     _furnish(app, settings, clock)
-    for room in (staff, stores, gates, members, identity, catalog, checkout, wallet, health):
+    for room in (staff, stores, gates, members, identity, catalog, checkout, wallet, top_ups, providers, health):
         app.include_router(room.router)
     problems.install(app)
-    app.add_middleware(RequestLog, metrics=app.state.metrics)
+    app.add_middleware(RequestGuard, metrics=app.state.metrics)
     if unguarded := auth.routes_without_scope(app):
         raise RuntimeError(f"routes without a scope: {unguarded}")
     return app
@@ -88,7 +91,7 @@ def _furnish(app: FastAPI, settings: Settings, clock: Clock) -> None:
     """Everything that needs no running event loop."""
     state = app.state
     state.settings, state.clock, state.metrics = settings, clock, Metrics()
-    state.master_key = _master_key(settings)
+    state.master_key = master_key(settings)
     state.password_hasher = PasswordHasher()
     assert settings.database_url
     state.database = Database(settings.database_url, pool_size=settings.database_pool_size)
@@ -100,13 +103,8 @@ def _furnish(app: FastAPI, settings: Settings, clock: Clock) -> None:
         lease=timedelta(seconds=settings.idempotency_lease_seconds),
         retention=timedelta(hours=settings.idempotency_retention_hours),
     )
+    state.provider = payment_provider(settings, state.database, key=state.master_key, clock=clock)
     state.inference = None
-
-
-def _master_key(settings: Settings) -> MasterKey:
-    if settings.master_key is not None:
-        return MasterKey.from_text(settings.master_key.get_secret_value())
-    return MasterKey.from_file(settings.data_dir / "master.key")
 
 
 def _lifespan(settings: Settings, engine: Engine | None) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
@@ -116,12 +114,23 @@ def _lifespan(settings: Settings, engine: Engine | None) -> Callable[[FastAPI], 
             stack.push_async_callback(app.state.database.close)
             await _open_recognition(app.state, settings, engine, stack)
             await _add_first_owner(app.state, settings)
-            for work in (app.state.gallery_keeper.listen(app.state.database), _housekeep(app.state)):
+            for work in _background(app):
                 stack.push_async_callback(_end, asyncio.create_task(work))
             log.info("ready", pack=app.state.gallery_keeper.pack, templates=app.state.gallery.size)
             yield
 
     return lifespan
+
+
+def _background(app: FastAPI) -> tuple[Coroutine[Any, Any, None], ...]:
+    """What goes on between the requests."""
+    state = app.state
+    return (
+        state.gallery_keeper.listen(state.database),
+        state.provider.run(deliver_to(app, providers.MOCK_WEBHOOKS_PATH)),
+        keep_resuming(state.database, state.provider, state.clock),
+        _housekeep(state),
+    )
 
 
 async def _open_recognition(state: State, settings: Settings, engine: Engine | None, stack: AsyncExitStack) -> None:

@@ -30,7 +30,7 @@ from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.paging import Page, Paging, SearchText, page
 from facepay.kernel.problems import problems
 from facepay.kernel.schemas import Code
-from facepay.kernel.uploads import CSV_BYTES_MAX, BodyTooLarge, UnsupportedMediaType
+from facepay.kernel.uploads import BodyTooLarge, UnsupportedMediaType
 from facepay.settings import SettingsOf
 from facepay.stores.stores import StoreClosed, StoreNotFound, get_store
 
@@ -82,7 +82,6 @@ async def list_products(
 @router.post(
     "/products/import",
     summary="Import products from CSV",
-    max_body_size=CSV_BYTES_MAX,
     responses=problems(*REFUSALS, UnreadableCsv, BadLines, GtinTaken, UnsupportedMediaType, BodyTooLarge),
     openapi_extra=CSV_BODY,
 )

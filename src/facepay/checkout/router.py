@@ -33,7 +33,7 @@ from facepay.kernel.idempotency import (
 )
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
-from facepay.kernel.uploads import FRAME_REQUEST_BYTES_MAX, frame_body, open_form, read_files
+from facepay.kernel.uploads import frame_body, open_form, read_files
 from facepay.settings import SettingsOf
 from facepay.stores.gate_router import FRAME_PROBLEMS, STEP_UP_PROBLEMS
 from facepay.stores.visits import members_inside
@@ -62,7 +62,6 @@ def read_basket(form: FormData) -> Basket:
     response_model=CheckoutAnswer,
     responses=problems(IdempotencyKeyMissing, *FRAME_PROBLEMS),
     openapi_extra=frame_body(multipart=BASKET_PART, raw=False),
-    max_body_size=FRAME_REQUEST_BYTES_MAX,
 )
 async def check_out(
     kiosk_id: UUID,

@@ -27,7 +27,6 @@ from facepay.kernel.database import Db, Session
 from facepay.kernel.errors import NotFound, Overloaded, Unauthenticated
 from facepay.kernel.problems import problems
 from facepay.kernel.uploads import (
-    FRAMES_REQUEST_BYTES_MAX,
     BodyTooLarge,
     FrameMissing,
     UnsupportedMediaType,
@@ -73,7 +72,6 @@ class FaceNotEnrolled(NotFound):
 @router.put(
     "/face",
     summary="Enrol a member's face",
-    max_body_size=FRAMES_REQUEST_BYTES_MAX,
     openapi_extra=FRAMES_BODY,
     responses=problems(
         *REFUSALS,

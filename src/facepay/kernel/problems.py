@@ -97,11 +97,21 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _on_bug)
 
 
+def respond_to(request: Request, problem: Problem) -> JSONResponse:
+    return respond(
+        request,
+        problem.status,
+        problem.code,
+        problem.title,
+        problem.detail,
+        headers=problem.headers,
+        **problem.measured,
+    )
+
+
 async def _on_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
-    return respond(
-        request, error.status, error.code, error.title, error.detail, headers=error.headers, **error.measured
-    )
+    return respond_to(request, error)
 
 
 async def _on_invalid(request: Request, error: Exception) -> Response:
@@ -129,7 +139,7 @@ def _sentence(errors: list[dict[str, str]]) -> str:
 async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == BodyTooLarge.status:
-        return await _on_problem(request, BodyTooLarge("The body is larger than this request may be."))
+        return respond_to(request, BodyTooLarge("The body is larger than one of its kind may be."))
     phrase = HTTPStatus(error.status_code).phrase
     code = phrase.lower().replace(" ", "_").replace("-", "_")
     return respond(request, error.status_code, code, phrase, str(error.detail or phrase), headers=error.headers)

@@ -12,12 +12,6 @@ from facepay.kernel.errors import Problem
 FILES_MAX = 5
 FIELDS_MAX = 5
 FIELD_BYTES_MAX = 256 * 1024
-MEBIBYTE = 1024 * 1024
-# The `max_body_size` of routes; what a single frame may be is settings.frame_bytes_max.
-JSON_BYTES_MAX = MEBIBYTE
-FRAME_REQUEST_BYTES_MAX = 17 * MEBIBYTE
-FRAMES_REQUEST_BYTES_MAX = FILES_MAX * FRAME_REQUEST_BYTES_MAX
-CSV_BYTES_MAX = 10 * MEBIBYTE
 IMAGE_TYPES = ("image/jpeg", "image/png", "image/webp")
 
 
@@ -29,7 +23,7 @@ class FrameMissing(Problem):
 
 
 class BodyTooLarge(Problem):
-    """The body is larger than this request may be."""
+    """The body is larger than one of its kind may be."""
 
     status = 413
     code = "body_too_large"

@@ -19,7 +19,6 @@ from facepay.kernel.errors import Overloaded, Unauthenticated
 from facepay.kernel.idempotency import IdempotencyKeyInUse, IdempotencyKeyReused, OptionalKey
 from facepay.kernel.problems import problems
 from facepay.kernel.uploads import (
-    FRAME_REQUEST_BYTES_MAX,
     BodyTooLarge,
     FrameMissing,
     UnsupportedMediaType,
@@ -115,7 +114,6 @@ async def _finish(
     response_model=GateAnswer,
     responses=problems(*FRAME_PROBLEMS),
     openapi_extra=frame_body(),
-    max_body_size=FRAME_REQUEST_BYTES_MAX,
 )
 async def enter(
     gate_id: UUID,
@@ -139,7 +137,6 @@ async def enter(
     response_model=GateAnswer,
     responses=problems(*FRAME_PROBLEMS),
     openapi_extra=frame_body(),
-    max_body_size=FRAME_REQUEST_BYTES_MAX,
 )
 async def leave(
     gate_id: UUID,
