@@ -141,7 +141,7 @@ def test_a_face_that_fills_the_frame_is_found_and_recognised(
 def test_the_payer_who_leans_in_is_nearer_than_whoever_stands_behind(
     engine: Engine, enrolled: list[FaceEvidence]
 ) -> None:
-    frame = close_up(people()[5], enrolled[5].box, fill=0.85, behind=people()[0])
+    frame = close_up(people()[5], enrolled[5].box, fill=0.85, size=(720, 720), behind=people()[0])
     payer, behind = engine.analyse(frame, embed=2).faces
     assert embedding(payer) @ embedding(enrolled[5]) >= 0.85
     assert embedding(behind) @ embedding(enrolled[0]) >= 0.85

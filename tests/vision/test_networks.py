@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from facepay.vision.alignment import TEMPLATE, align, similarity
+from facepay.vision.detection import _with_close_faces
 from facepay.vision.engine import InsightFaceEngine, load_engine
+from facepay.vision.evidence import Floats
 from facepay.vision.frames import FrameLimits, decode_frame
 from facepay.vision.packs import find_pack
 from facepay.vision.sessions import open_session, without_prelu
@@ -50,6 +52,20 @@ def test_the_detector_finds_what_scrfd_finds(own_engine: InsightFaceEngine) -> N
         assert np.abs(ours.boxes - boxes[order, :4]).max() < 1.0
         assert np.abs(ours.landmarks - landmarks[order]).max() < 1.0
         assert np.abs(ours.scores - boxes[order, 4]).max() < 0.01
+
+
+def test_a_close_face_replaces_its_parts_and_leaves_other_faces_alone() -> None:
+    def rows(*boxes: tuple[float, float, float, float]) -> Floats:
+        return np.array([[*box, 0.7, *range(10)] for box in boxes], dtype=np.float32).reshape(-1, 15)
+
+    close, a_bit_off = (100, 100, 500, 600), (110, 90, 510, 590)
+    part, behind = (200, 300, 320, 420), (0, 0, 60, 80)
+    for first_look, expected in (
+        (rows(), rows(close)),
+        (rows(part, behind), rows(behind, close)),
+        (rows(a_bit_off, behind), rows(a_bit_off, behind)),
+    ):
+        assert np.array_equal(_with_close_faces(first_look, rows(close)), expected)
 
 
 def test_the_closed_form_is_insightfaces_alignment() -> None:

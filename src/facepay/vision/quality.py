@@ -52,7 +52,7 @@ Reason = Literal[
 class QualityPolicy:
     """What a photo must reach to be enrolled.
 
-    The defaults were set on 2,761 photos of Labeled Faces in the Wild with buffalo_sc: they refuse 0.5 % of
+    The defaults were set on 2,761 photos of Labeled Faces in the Wild with buffalo_sc: they refuse 1 % of
     these, and each lies where degrading a photo has cost its embedding about a tenth (cosine to its former
     self about 0.9): eyes 16 px apart, a Gaussian blur of 2 px, a fifth of the light, nearly twice the light, a
     fifth of the contrast. Turned heads lose less (at a yaw of 54 to 62 degrees the cosine to other photos of
