@@ -1,13 +1,18 @@
-"""Everything the API needs around it: a database that is up and migrated."""
+"""Everything the API needs around it: a database that is up and migrated, the master key, a payment provider."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
+from facepay.kernel.clock import Clock, utc_now
+from facepay.kernel.database import Database
 from facepay.kernel.embedded import EmbeddedPostgres
+from facepay.kernel.secrets import MasterKey
 from facepay.migrate import connect, migrate
 from facepay.settings import Settings
+from facepay.wallet.providers.mock import Behaviour, MockProvider
 
 
 @contextmanager
@@ -20,3 +25,23 @@ def with_database(settings: Settings) -> Iterator[Settings]:
         with connect(postgres.url(role="facepay_owner")) as connection:
             migrate(connection)
         yield settings.model_copy(update={"database_url": postgres.url()})
+
+
+def master_key(settings: Settings) -> MasterKey:
+    """From the settings, or from the data folder, where it's made the first time."""
+    if settings.master_key is not None:
+        return MasterKey.from_text(settings.master_key.get_secret_value())
+    return MasterKey.from_file(settings.data_dir / "master.key")
+
+
+def payment_provider(settings: Settings, database: Database, *, key: MasterKey, clock: Clock = utc_now) -> MockProvider:
+    """The mock, as nasty as the settings want it."""
+    behaviour = Behaviour(
+        delay=timedelta(milliseconds=settings.provider_delay_ms),
+        failure_rate=settings.provider_failure_rate,
+        outage_rate=settings.provider_outage_rate,
+        duplicate_rate=settings.provider_duplicate_rate,
+        shuffle=settings.provider_shuffle,
+        seed=settings.provider_seed,
+    )
+    return MockProvider(database, secret=key.derive("mock provider webhooks"), behaviour=behaviour, clock=clock)

@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Rate = Annotated[float, Field(gt=0, lt=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Settings(BaseSettings):
@@ -55,6 +56,13 @@ class Settings(BaseSettings):
 
     # Money
     currency: str = Field(default="CNY", pattern="^[A-Z]{3}$")
+    provider_wait_ms: int = Field(default=2000, ge=0, le=10_000)
+    provider_delay_ms: int = Field(default=0, ge=0, le=24 * 3600 * 1000)
+    provider_failure_rate: Share = 0.0
+    provider_outage_rate: Share = 0.0
+    provider_duplicate_rate: Share = 0.0
+    provider_shuffle: bool = False
+    provider_seed: int | None = None
     consent_policy_version: str = Field(default="2026-01", max_length=40)
 
 

@@ -9,6 +9,8 @@ from facepay.kernel import idempotency
 from facepay.members import consents, members
 from facepay.staff import accounts
 from facepay.stores import devices, gates, stores, visits
+from facepay.wallet import top_up_refunds, top_ups
+from facepay.wallet.providers import mock_books
 
 __all__ = [
     "accounts",
@@ -18,6 +20,7 @@ __all__ = [
     "idempotency",
     "kiosk",
     "members",
+    "mock_books",
     "orders",
     "products",
     "refunds",
@@ -25,5 +28,7 @@ __all__ = [
     "stock",
     "stores",
     "templates",
+    "top_up_refunds",
+    "top_ups",
     "visits",
 ]
