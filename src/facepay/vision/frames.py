@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 from dataclasses import dataclass
 from typing import Literal
@@ -22,6 +23,8 @@ ImageType = Literal["jpeg", "png", "webp"]
 
 # A progressive JPEG repeats work for every scan: honest files have about ten, a bomb of 8 MiB 200,000.
 JPEG_SCANS_MAX = 64
+# Any marker but those within a scan: stuffed and filling bytes, and restarts.
+JPEG_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
 EXIF_ORIENTATION = 0x0112
 
 # What simplejpeg and Pillow raise, depending on where a file breaks.
@@ -117,10 +120,8 @@ def _check_size(width: int, height: int, limits: FrameLimits) -> None:
 def _decode_jpeg(data: bytes, limits: FrameLimits) -> Image:
     height, width, colorspace, _ = simplejpeg.decode_jpeg_header(data, strict=False)
     _check_size(width, height, limits)
-    # Entropy-coded bytes never hold a bare marker, so this counts scans (and at most a thumbnail's).
-    scans = data.count(b"\xff\xda")
-    if scans > JPEG_SCANS_MAX:
-        raise FrameTooLarge("The JPEG image has too many scans.", scans=scans, limit=JPEG_SCANS_MAX)
+    if _has_too_many_scans(data):
+        raise FrameTooLarge("The JPEG image has too many scans.", limit=JPEG_SCANS_MAX)
     if colorspace in ("CMYK", "YCCK"):
         return _decode_any(data, limits)
     try:
@@ -147,6 +148,22 @@ def _decode_any(data: bytes, limits: FrameLimits) -> Image:
         paper = PillowImage.new("RGBA", picture.size, "white")
         picture = PillowImage.alpha_composite(paper, picture)
     return np.ascontiguousarray(np.asarray(picture.convert("RGB"))[..., ::-1])
+
+
+def _has_too_many_scans(jpeg: bytes) -> bool:
+    """Walk the markers as libjpeg does: segments are skipped by their length, up to the end of the image."""
+    if jpeg.count(b"\xff\xda") <= JPEG_SCANS_MAX:  # the walk costs a millisecond, this none
+        return False
+    scans, position = 0, 2
+    while found := JPEG_MARKER.search(jpeg, position):
+        marker, position = jpeg[found.end() - 1], found.end()
+        if marker == 0xD9:
+            return False
+        scans += marker == 0xDA
+        if scans > JPEG_SCANS_MAX:
+            return True
+        position += int.from_bytes(jpeg[position : position + 2], "big")
+    return False
 
 
 def _orientation(jpeg: bytes) -> int:
