@@ -70,30 +70,28 @@ async def test_stores_come_in_pages_newest_first(shop: Shop) -> None:
     assert codes == ["S3", "S2", "S1", "S0", "XIXI"]
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"name": None},
-        {"name": " "},
-        {"name": "x" * 201},
-        {"name": "a\0b"},
-        {"code": "with space"},
-        {"code": "x" * 65},
-        {"timezone": "Mars/Olympus"},
-        {"currency": "cny"},
-        {"currency": "CNYY"},
-        {"address": "line\nbreak"},
-        {"open": True},
-    ],
-)
-async def test_a_store_that_makes_no_sense_is_refused(shop: Shop, wrong: dict[str, Any]) -> None:
-    body = {"name": "Quai", "code": "QUAI"} | wrong
-    response = await shop.client.post("/v1/stores", json=body, headers=shop.staff)
-    assert verdict(response) == (422, "invalid_request")
-    changes = {field: value for field, value in wrong.items() if field != "address"}
-    if changes:
-        response = await shop.client.patch(f"/v1/stores/{shop.store_id}", json=changes, headers=shop.staff)
-        assert verdict(response) == (422, "invalid_request")
+WRONG_STORES: list[dict[str, Any]] = [
+    {"name": None},
+    {"name": " "},
+    {"name": "x" * 201},
+    {"name": "a\0b"},
+    {"code": "with space"},
+    {"code": "x" * 65},
+    {"timezone": "Mars/Olympus"},
+    {"currency": "cny"},
+    {"currency": "CNYY"},
+    {"address": "line\nbreak"},
+    {"open": True},
+]
+
+
+async def test_a_store_that_makes_no_sense_is_refused(shop: Shop) -> None:
+    for wrong in WRONG_STORES:
+        body = {"name": "Quai", "code": "QUAI"} | wrong
+        response = await shop.client.post("/v1/stores", json=body, headers=shop.staff)
+        assert verdict(response) == (422, "invalid_request"), wrong
+        response = await shop.client.patch(f"/v1/stores/{shop.store_id}", json=wrong, headers=shop.staff)
+        assert verdict(response) == (422, "invalid_request"), wrong
 
 
 async def test_unknown_stores_and_broken_ids_are_told_apart(shop: Shop) -> None:
