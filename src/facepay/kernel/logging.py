@@ -32,5 +32,5 @@ def _where_it_failed(_: Any, __: str, event: structlog.typing.EventDict) -> stru
     if isinstance(error, BaseException):
         event["error"] = type(error).__name__
         frames = traceback.extract_tb(error.__traceback__)
-        event["stack"] = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+        event["where"] = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
     return event
