@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import gather
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Annotated
@@ -80,20 +81,24 @@ class Recogniser:
 
     async def at_gate(self, frame: bytes) -> Sighting:
         """Search the whole chain under the gate's policy. Raises vision's problems with the frame, and Overloaded."""
-        async with self.database.begin() as session:
-            await self.keeper.catch_up(session)
-        evidence = await self.inference.analyse(frame)
+        evidence, _ = await gather(self.inference.analyse(frame), self._catch_up())
         return self._sighting(
             evidence, lambda ranking: decide(ranking, policy_for("gate", self.settings), self.calibration)
         )
 
     async def at_checkout(self, frame: bytes, *, inside: Inside) -> Sighting:
         """Search those who are inside, then the chain under the stricter policy. Raises as `at_gate` does."""
-        async with self.database.begin() as session:
-            await self.keeper.catch_up(session)
-            present = await inside(session)
-        evidence = await self.inference.analyse(frame)
+        evidence, present = await gather(self.inference.analyse(frame), self._catch_up(inside))
         return self._sighting(evidence, lambda ranking: self._payer(ranking, present))
+
+    async def _catch_up(self, inside: Inside | None = None) -> Collection[UUID]:
+        """Follow the gallery while the models run, since the search comes after them; and see who is inside."""
+        async with self.database.read() as session:
+            behind = await self.keeper.is_behind(session)
+            present = await inside(session) if inside else frozenset[UUID]()
+        if behind:
+            await self.keeper.follow(self.database)
+        return present
 
     def _payer(self, ranking: Ranking, present: Collection[UUID]) -> Match | Ambiguous | Uncertain | NoMatch:
         """Few people are inside, so a lower threshold is as sure for them; but whoever is inside must also be

@@ -46,9 +46,13 @@ class GalleryKeeper:
             total = await count_templates(session, pack=self.pack) if progress else 0
             await self._apply_changes(session, progress, total)
 
+    async def is_behind(self, session: AsyncSession) -> bool:
+        """Whether templates have changed since; one indexed row to read."""
+        return await newest_version(session) > self.gallery.version
+
     async def catch_up(self, session: AsyncSession) -> None:
         """Apply what was committed since; one indexed row to read where nothing was. Raises GalleryLocked."""
-        if await newest_version(session) > self.gallery.version:
+        if await self.is_behind(session):
             await self._apply_changes(session)
 
     async def listen(self, database: Database) -> None:

@@ -54,15 +54,22 @@ class Database:
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=5,
-            pool_pre_ping=True,
             connect_args={"options": SERVER_OPTIONS, "connect_timeout": 5},
         )
         self._session = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=False)
+        reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._reading_session = async_sessionmaker(reading, expire_on_commit=False, autoflush=False)
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncSession]:
         """One transaction: committed when the block ends, rolled back when it raises."""
         async with self._session.begin() as session:
+            yield session
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncSession]:
+        """For single statements that only read: one round trip each, where a transaction takes three."""
+        async with self._reading_session() as session:
             yield session
 
     async def close(self) -> None:

@@ -59,7 +59,7 @@ async def authenticate(database: Database, master_key: MasterKey, token: str, no
         return None
     if now.timestamp() >= claims["exp"]:
         return None
-    async with database.begin() as session:
+    async with database.read() as session:
         account = await session.get(StaffAccount, UUID(claims["sub"]))
     if account is None or account.disabled_at is not None or account.token_epoch != claims["epoch"]:
         return None

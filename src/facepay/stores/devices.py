@@ -82,7 +82,7 @@ async def authenticate(database: Database, _: MasterKey, token: str, now: dateti
             Store.closed_at.is_(None),
         )
     )
-    async with database.begin() as session:
+    async with database.read() as session:
         device = (await session.scalars(query)).one_or_none()
     if device is None:
         return None
