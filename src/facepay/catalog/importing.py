@@ -195,7 +195,7 @@ async def import_products(
 async def _reject_unknown_stores(session: AsyncSession, sheet: Sheet) -> dict[str, UUID]:
     codes = {line.store_code for line in sheet.good.values() if line.store_code}
     rows = await session.execute(select(Store.code, Store.id).where(Store.code.in_(codes), Store.closed_at.is_(None)))
-    known = dict(rows.tuples().all())
+    known = dict(rows.all())
     for number, line in list(sheet.good.items()):
         if line.store_code and line.store_code not in known:
             sheet.reject(number, "store_code", "store_not_found", "No open store has this code.")
@@ -206,7 +206,7 @@ async def _reject_taken_gtins(session: AsyncSession, sheet: Sheet) -> None:
     """A GTIN that one sku gives up can go to another with the next import, so that the order of lines is no matter."""
     gtins = {line.gtin for line in sheet.good.values() if line.gtin}
     rows = await session.execute(select(Product.gtin, Product.sku).where(Product.gtin.in_(gtins)))
-    owner = {gtin: sku for gtin, sku in rows.tuples().all() if gtin}
+    owner = {gtin: sku for gtin, sku in rows.all() if gtin}
     for number, line in list(sheet.good.items()):
         if line.gtin and owner.setdefault(line.gtin, line.sku) != line.sku:
             sheet.reject(number, "gtin", "gtin_taken", "Another product has this GTIN.")
@@ -233,4 +233,4 @@ async def _upsert(
         )
     except IntegrityError as error:
         raise GtinTaken("Another product has just taken one of these GTINs.") from error
-    return {sku: product_id for product_id, sku in rows.tuples().all()}
+    return {sku: product_id for product_id, sku in rows.all()}

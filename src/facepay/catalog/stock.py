@@ -90,7 +90,7 @@ async def _locked(session: AsyncSession, store_id: UUID, quantities: Mapping[UUI
         .order_by(Stock.product_id)
         .with_for_update()
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 async def _set(session: AsyncSession, store_id: UUID, quantities: Mapping[UUID, int]) -> None:

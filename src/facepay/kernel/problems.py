@@ -23,6 +23,7 @@ from facepay.kernel.uploads import BodyTooLarge
 log = structlog.get_logger()
 MEDIA_TYPE = "application/problem+json"
 ERRORS_SHOWN_MAX = 20
+WHERE_CHARACTERS_MAX = 100
 
 
 class ProblemDocument(BaseModel):
@@ -119,12 +120,15 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
     found = error.errors()
     if any(_is_missing_key(each["loc"], each["type"]) for each in found):
         return await _on_problem(request, IdempotencyKeyMissing("This request needs an Idempotency-Key header."))
-    # The value itself is left out: it may be personal, a secret or ten megabytes.
+    # The value itself is left out: it may be personal, a secret or a megabyte. So may an unknown field's name be long.
     errors = [
-        {"where": ".".join(str(part) for part in each["loc"]), "code": each["type"], "detail": each["msg"]}
-        for each in found[:ERRORS_SHOWN_MAX]
+        {"where": _where(each["loc"]), "code": each["type"], "detail": each["msg"]} for each in found[:ERRORS_SHOWN_MAX]
     ]
     return await _on_problem(request, InvalidRequest(_sentence(errors), errors=errors))
+
+
+def _where(location: Sequence[int | str]) -> str:
+    return ".".join(str(part) for part in location)[:WHERE_CHARACTERS_MAX]
 
 
 def _is_missing_key(location: Sequence[int | str], kind: str) -> bool:
