@@ -199,8 +199,10 @@ begin
             end loop;
             if refundables[r].refunded > refundables[r].amount then refused := 'over_refund'; end if;
         end loop;
-        if not found or request.kind = 'refund' and request.target_id in (select id from transfers where kind = 'refund')
-        then refused := 'not_refundable'; end if;
+        if not found or request.kind = 'refund' and (select t.kind = 'refund' from transfers t where t.id = request.target_id) then
+            refused := case when exists (select from transfers t where t.id = request.target_id)
+                then 'not_refundable' else 'target_not_found' end;
+        end if;
         return;
     end if;
     h := (select n from unnest(holds) with ordinality x (transfer_id, a, u, m, c, r, e, n) where transfer_id = request.target_id);
@@ -276,6 +278,7 @@ language plpgsql immutable set search_path = ledger, pg_temp as $$
 declare
     request posting; last int := 0;
 begin
+    legs := '{}';
     for n in 0 .. jsonb_array_length(postings) - 1 loop
         request := jsonb_populate_record(null::posting, postings -> n);
         requests := requests || request;
@@ -334,7 +337,7 @@ declare
     targeted boolean := postings @? '$[*].target_id ? (@ != null)'; holder uuid; freed bigint;
     holds holds[]; refundables refundable[]; drawn_holds holds[]; drawn_refundables refundable[];
     made transfers[] := '{}'; written entries[] := '{}'; begun holds[] := '{}'; new_position bigint; written_before int;
-    chain_first int; chain_broken boolean := false; chain_states balances[]; chain_holds holds[];
+    chain_first int; chain_broken boolean := false; chain_known text[]; chain_states balances[]; chain_holds holds[];
     chain_refundables refundable[]; chain_made int; chain_written int; chain_begun int;
 begin
     if jsonb_array_length(postings) = 1 and not targeted then
@@ -364,21 +367,22 @@ begin
     for n in 1 .. cardinality(requests) loop
         request := requests[n]; first := last + 1; last := lasts[n];
         if chain_first is null and request.linked then
-            chain_first := n; chain_states := states; chain_holds := holds; chain_refundables := refundables;
+            chain_first := n; chain_known := known; chain_states := states; chain_holds := holds; chain_refundables := refundables;
             chain_made := cardinality(made); chain_written := cardinality(written); chain_begun := cardinality(begun);
         end if;
 
         holder := null;
         refused := case
             when request.key = any (known) then case when same_content(request, legs[first : last]) then 'replayed' else 'key_reused' end
-            when chain_broken then 'linked_failed'
-            when (request.target_id is null) <> (request.kind in ('transfer', 'hold')) then 'malformed'
-            when request.kind in ('hold', 'void', 'expiry') and last <> first then 'malformed'
-            when request.kind not in ('hold', 'void', 'expiry') and last - first not between 1 and 99 then 'malformed' end;
+            when chain_broken then 'linked_failed' end;
         if refused is null and request.target_id is not null then
             select * into drawn_holds, drawn_refundables, refused, holder, freed
               from draw(request, legs[first : last], holds, refundables);
         end if;
+        refused := coalesce(refused, case
+            when (request.target_id is null) <> (request.kind in ('transfer', 'hold')) then 'malformed'
+            when request.kind in ('hold', 'void', 'expiry') and last <> first then 'malformed'
+            when request.kind not in ('hold', 'void', 'expiry') and last - first not between 1 and 99 then 'malformed' end);
 
         seen := '{}'; units := '{}'; sums := '{}'; undo := '{}'; written_before := cardinality(written);
         new_position := nextval('transfer_position');
@@ -437,7 +441,7 @@ begin
 
         if chain_first is not null then
             if not chain_broken and refused <> 'replayed' then
-                chain_broken := true; states := chain_states; holds := chain_holds; refundables := chain_refundables;
+                chain_broken := true; known := chain_known; states := chain_states; holds := chain_holds; refundables := chain_refundables;
                 made := made[: chain_made]; written := written[: chain_written]; begun := begun[: chain_begun];
                 for i in chain_first .. n - 1 loop
                     if codes[i] = 'ok' then codes[i] := 'linked_failed'; end if;

@@ -1,0 +1,220 @@
+"""Random interleavings of everything the ledger can do, against a ledger of dictionaries.
+
+`FACEPAY_LEDGER_EXAMPLES` makes it longer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
+
+from facepay.kernel.database import Database
+from facepay.kernel.ids import new_id
+from facepay.wallet.accounts import CLEARING, POINTS_POOL, Account, house, member_wallet, store_sales, store_tax
+from facepay.wallet.ledger import Cause, Entry, Kind, Posting
+from facepay.wallet.upkeep import fold_hot_accounts, seal_all
+from facepay.wallet.verify import verify
+from tests.wallet.books import NOW
+from tests.wallet.model import Model
+
+amounts = st.integers(1, 300)
+offsets = st.integers(-2, 12).map(lambda minutes: NOW + timedelta(minutes=minutes))
+
+
+class Ledger(RuleBasedStateMachine):
+    """One shop, two members with money and points; every step is posted to the database and to the model."""
+
+    url: str
+    transfers = Bundle("transfers")
+    holds = Bundle("holds")
+    said = Bundle("said")
+
+    @initialize()
+    def open_the_shop(self) -> None:
+        self.connection = psycopg.connect(self.url, autocommit=True)
+        store, members = new_id(), [new_id(), new_id()]
+        self.wallets = [member_wallet(member) for member in members]
+        self.points = [member_wallet(member, "POINT") for member in members]
+        self.sales, self.tax = store_sales(store), store_tax(store)
+        self.clearing, self.pool = house(CLEARING), house(POINTS_POOL, "POINT")
+        accounts = [*self.wallets, *self.points, self.sales, self.tax, self.clearing, self.pool]
+        for account in accounts:
+            self.connection.execute(
+                "select ledger.open_account(%s, %s, %s, %s, %s::ledger.side, %s, %s, null, %s)",
+                [account.id, account.kind.name, account.owner_id, account.unit, account.kind.normal_side]
+                + [account.kind.hot, account.kind.floor, NOW],
+            )
+        floors = {account.id: 0 for account in accounts if not account.kind.hot}
+        self.model = Model({account.id: account.unit for account in accounts}, floors)
+        # The house's accounts are every example's, so only what this one moved is compared.
+        self.before = {account.id: self.balance(account.id)[0] for account in accounts}
+
+    def balance(self, account_id: UUID) -> tuple[int, int]:
+        row = self.connection.execute("select posted, held from ledger.balance(%s)", [account_id]).fetchone()
+        assert row is not None
+        return row[0], row[1]
+
+    def post(self, *batch: Posting) -> list[str]:
+        words = json.dumps([posting.worded() for posting in batch])
+        rows = self.connection.execute("select code, transfer_id from ledger.post(%s)", [words]).fetchall()
+        codes = [row[0] for row in rows]
+        assert codes == self.model.post(list(batch))
+        for posting, (code, transfer_id) in zip(batch, rows, strict=True):
+            assert code != "replayed" or self.model.keys[posting.key] == transfer_id
+        return codes
+
+    def new(self, kind: Kind, *entries: tuple[Account, int], **more: Any) -> Posting:
+        moved = tuple(Entry(account.id, amount, account.unit) for account, amount in entries if amount)
+        return Posting(f"model:{new_id()}", kind, Cause("test", UUID(int=7)), "model", NOW, moved, **more)
+
+    def sale(self, who: int, amount: int, tax: int, kind: Kind = "transfer", **more: Any) -> Posting:
+        tax = min(tax, amount)
+        return self.new(kind, (self.wallets[who], -amount), (self.sales, amount - tax), (self.tax, tax), **more)
+
+    @rule(target=transfers, who=st.integers(0, 1), amount=amounts)
+    def top_up(self, who: int, amount: int) -> Any:
+        posting = self.new("transfer", (self.wallets[who], amount), (self.clearing, -amount))
+        return posting.id if self.post(posting) == ["ok"] else multiple()
+
+    @rule(who=st.integers(0, 1), amount=amounts)
+    def earn_points(self, who: int, amount: int) -> None:
+        self.post(self.new("transfer", (self.pool, -amount), (self.points[who], amount)))
+
+    @rule(target=transfers, who=st.integers(0, 1), amount=amounts, tax=st.integers(0, 20))
+    def pay(self, who: int, amount: int, tax: int) -> Any:
+        posting = self.sale(who, amount, tax)
+        return posting.id if self.post(posting) == ["ok"] else multiple()
+
+    @rule(target=transfers, who=st.integers(0, 1), money=amounts, points=amounts)
+    def redeem(self, who: int, money: int, points: int) -> Any:
+        entries = (self.wallets[who], -money), (self.sales, money), (self.points[who], -points), (self.pool, points)
+        posting = self.new("transfer", *entries)
+        return posting.id if self.post(posting) == ["ok"] else multiple()
+
+    @rule(target=holds, who=st.integers(0, 1), amount=amounts, expires_at=st.none() | offsets)
+    def authorise(self, who: int, amount: int, expires_at: Any) -> Any:
+        posting = self.new("hold", (self.wallets[who], -amount), expires_at=expires_at)
+        return posting.id if self.post(posting) == ["ok"] else multiple()
+
+    @rule(target=transfers, hold=holds, amount=amounts, keep_open=st.booleans(), now=offsets)
+    def capture(self, hold: UUID, amount: int, keep_open: bool, now: Any) -> Any:
+        who = self.holder(hold)
+        posting = replace(self.sale(who, amount, 0, "capture", target_id=hold, keep_open=keep_open), event_at=now)
+        return posting.id if self.post(posting) == ["ok"] else multiple()
+
+    def holder(self, hold: UUID) -> int:
+        known = self.model.holds.get(hold)
+        return [wallet.id for wallet in self.wallets].index(known.account) if known else 0
+
+    @rule(target=holds, target_id=holds | transfers, kind=st.sampled_from(["void", "expiry"]), now=offsets)
+    def release(self, target_id: UUID, kind: Kind, now: Any) -> Any:
+        self.post(replace(self.new(kind, target_id=target_id), event_at=now))
+        return multiple()
+
+    @rule(target=transfers, target_id=transfers | holds, who=st.integers(0, 1), amount=amounts, tax=st.integers(0, 9))
+    def refund(self, target_id: UUID, who: int, amount: int, tax: int) -> Any:
+        sale = self.sale(who, amount, tax, "refund", target_id=target_id)
+        back = tuple(replace(entry, amount=-entry.amount) for entry in sale.entries)
+        posting = replace(sale, entries=back)
+        return posting.id if self.post(posting) == ["ok"] else multiple()
+
+    @rule(target_id=transfers | holds)
+    def reverse(self, target_id: UUID) -> None:
+        self.post(self.new("reversal", target_id=target_id))
+
+    @rule(who=st.integers(0, 1), amount=amounts, off_by=st.integers(-1, 1), unit=st.sampled_from(["CNY", "POINT"]))
+    def post_unevenly(self, who: int, amount: int, off_by: int, unit: str) -> None:
+        posting = self.sale(who, amount, 0)
+        payer, payee = posting.entries
+        self.post(replace(posting, entries=(payer, replace(payee, amount=amount + off_by, unit=unit))))
+
+    @rule(data=st.data(), size=st.integers(2, 6))
+    def post_a_batch(self, data: st.DataObject, size: int) -> None:
+        batch = []
+        for _ in range(size):
+            amount, who = data.draw(amounts), data.draw(st.integers(0, 1))
+            linked = data.draw(st.booleans())
+            if data.draw(st.booleans()):
+                to = (self.wallets[1 - who], amount)
+                posting = self.new("transfer", (self.wallets[who], -amount), to, linked=linked)
+            elif self.model.holds and data.draw(st.booleans()):
+                hold = data.draw(st.sampled_from(sorted(self.model.holds)))
+                posting = self.sale(self.holder(hold), amount, 3, "capture", target_id=hold, linked=linked)
+            else:
+                posting = self.new("hold", (self.wallets[who], -amount), linked=linked)
+            batch.append(posting)
+        if data.draw(st.booleans()):
+            batch.append(replace(data.draw(st.sampled_from(batch)), id=new_id()))
+        self.post(*batch)
+
+    @rule(data=st.data(), other=st.booleans())
+    def post_again(self, data: st.DataObject, other: bool) -> None:
+        if not self.model.made:
+            return
+        earlier = data.draw(st.sampled_from(list(self.model.made.values())))
+        changed = {"cause": Cause("test", UUID(int=8))} if other else {}
+        self.post(replace(earlier, id=new_id(), linked=False, **changed))
+
+    @invariant()
+    def the_balances_are_the_models(self) -> None:
+        for account, before in self.before.items():
+            posted, held = self.balance(account)
+            assert (posted - before, held) == (self.model.posted[account], self.model.held[account])
+        by_unit = dict.fromkeys(self.model.units.values(), 0)
+        for account, unit in self.model.units.items():
+            by_unit[unit] += self.model.posted[account]
+        assert not any(by_unit.values())
+
+    def teardown(self) -> None:
+        self.connection.close()
+        report = asyncio.run(self.prove())
+        assert report.ok, report
+
+    async def prove(self) -> Any:
+        database = Database(self.url.replace("postgresql:", "postgresql+psycopg:"), pool_size=1)
+        try:
+            await fold_hot_accounts(database)
+            await seal_all(database)
+            return await verify(database)
+        finally:
+            await database.close()
+
+
+@pytest.fixture
+def ledger(database_url: str) -> Iterator[type[Ledger]]:
+    Ledger.url = database_url.replace("+psycopg", "")
+    yield Ledger
+
+
+def test_whatever_the_shop_does_the_ledger_agrees_with_a_simple_one(ledger: type[Ledger]) -> None:
+    examples = int(os.environ.get("FACEPAY_LEDGER_EXAMPLES", "25"))
+    run_state_machine_as_test(
+        ledger,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=30,
+            deadline=None,
+            phases=[Phase.explicit, Phase.reuse, Phase.generate],  # each step costs a commit: shrinking takes minutes
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
