@@ -27,6 +27,7 @@ from facepay.kernel.secrets import MasterKey
 from facepay.migrate import connect, migrate
 from facepay.settings import Settings
 from facepay.vision.engine import Engine, load_engine
+from tests.server import serving
 from tests.shop import PASSWORD, Shop
 
 
@@ -181,3 +182,30 @@ async def shop(client: httpx.AsyncClient) -> Shop:
 def client_of(app: FastAPI) -> httpx.AsyncClient:
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url="http://shop")
+
+
+@dataclass(frozen=True)
+class LiveShop:
+    """A shop on a real socket, in a process of its own."""
+
+    address: str
+    tokens: dict[str, str]
+
+    def token_for(self, path: str) -> str:
+        """Of whoever may call this path."""
+        kinds = {"/gates/": "gate", "/kiosks/": "kiosk", "/heartbeats": "gate", "/metrics": "monitor"}
+        return next((self.tokens[role] for part, role in kinds.items() if part in path), self.tokens["staff"])
+
+
+@pytest.fixture(scope="module")
+def live_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveShop]:
+    with serving(tmp_path_factory.mktemp("live")) as address, httpx.Client(base_url=address) as client:
+        form = {"username": "owner", "password": PASSWORD}
+        staff = client.post("/v1/auth/token", data=form).json()["access_token"]
+        headers = {"Authorization": f"Bearer {staff}"}
+        store = client.post("/v1/stores", json={"name": "Live", "code": "LIVE"}, headers=headers).json()["id"]
+        tokens = {"staff": staff}
+        for role in ("gate", "kiosk", "monitor"):
+            body = {"role": role, "name": role}
+            tokens[role] = client.post(f"/v1/stores/{store}/devices", json=body, headers=headers).json()["token"]
+        yield LiveShop(address, tokens)

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.identity.calibration import Calibration
+from facepay.identity.enrolment import FRAMES_MAX
 from facepay.identity.gallery import Ranking
 from facepay.identity.policy import Ambiguous, Match, NoMatch, Uncertain, decide, policy_for
 from facepay.identity.refresh import GalleryKeeper
@@ -105,7 +106,7 @@ class Recogniser:
         the most alike of the whole chain, ahead by the margin, or a likeness outside would pay from their wallet.
         """
         if ranking.best is not None and ranking.best.member_id in present:
-            narrowed = replace(ranking, searched=len(present))
+            narrowed = replace(ranking, searched=FRAMES_MAX * len(present))  # templates, at the most
             return decide(narrowed, policy_for("pay_inside", self.settings), self.calibration)
         return decide(ranking, policy_for("pay_chain", self.settings), self.calibration)
 
@@ -131,10 +132,11 @@ def _unusable(faces: tuple[FaceEvidence, ...]) -> NoFace | None:
     return NoFace("face_too_small") if faces[0].quality.eye_distance_px < EYE_DISTANCE_MIN_PX else None
 
 
-async def recognised_member(session: AsyncSession, *, member_id: UUID) -> Member | None:
+async def recognised_member(session: AsyncSession, *, member_id: UUID, alone: bool = False) -> Member | None:
     """The member, whose consent and templates still stand; None where either was withdrawn since the search.
 
-    Their row is locked against withdrawal and blocking until the transaction ends.
+    Their row is locked against withdrawal and blocking until the transaction ends; `alone`, against whoever else
+    recognised them too.
     """
     return await session.scalar(
         select(Member)
@@ -144,7 +146,7 @@ async def recognised_member(session: AsyncSession, *, member_id: UUID) -> Member
             select(Consent.id).where(Consent.member_id == member_id, Consent.withdrawn_at.is_(None)).exists(),
             select(Template.id).where(Template.member_id == member_id).exists(),
         )
-        .with_for_update(read=True)
+        .with_for_update(read=not alone, key_share=alone)
     )
 
 

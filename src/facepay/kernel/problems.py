@@ -62,9 +62,9 @@ def respond(request: Request, status: int, code: str, title: str, detail: str, *
 
 
 def problems(*classes: type[Problem]) -> dict[int | str, dict[str, Any]]:
-    """The `responses=` of a route: one entry a status, one example a code. Any request can be invalid."""
+    """The `responses=` of a route: one entry a status, one example a code. Any request can be unreadable or invalid."""
     by_status: dict[int | str, list[type[Problem]]] = defaultdict(list)
-    every: tuple[type[Problem], ...] = (*classes, InvalidRequest)
+    every: tuple[type[Problem], ...] = (*classes, Problem, InvalidRequest)
     for each in every:
         by_status[each.status].append(each)
     return {

@@ -1,6 +1,6 @@
 """What a device waits for, side by side with plain InsightFace on the same frame, weights and cores.
 
-    .venv/bin/python -m benchmarks.http [--rounds 200]
+    .venv/bin/python -m benchmarks.service [--rounds 200]
 
 Starts the real server in a process of its own, with the embedded, durable Postgres, and interleaves one gate
 decision, one checkout and one `FaceAnalysis.get` in each round, so that noise hits all three alike.

@@ -1,0 +1,54 @@
+"""The real server as users start it: `facepay serve` with its embedded Postgres, in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from tests.shop import PASSWORD
+
+START_SECONDS_MAX = 60
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def start(data_dir: Path, port: int) -> subprocess.Popen[bytes]:
+    """Returns once it is ready."""
+    environment = os.environ | {
+        "FACEPAY_DATA_DIR": str(data_dir),
+        "FACEPAY_ADMIN_USERNAME": "owner",
+        "FACEPAY_ADMIN_PASSWORD": PASSWORD,
+        "FACEPAY_LOG_LEVEL": "error",
+    }
+    server = subprocess.Popen([sys.executable, "-m", "facepay.cli", "serve", "--port", str(port)], env=environment)
+    deadline = time.monotonic() + START_SECONDS_MAX
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            if httpx.get(f"http://127.0.0.1:{port}/readyz").is_success:
+                return server
+        except httpx.TransportError:
+            time.sleep(0.02)
+    server.kill()
+    raise AssertionError("the server did not start")
+
+
+@contextmanager
+def serving(data_dir: Path) -> Iterator[str]:
+    port = free_port()
+    server = start(data_dir, port)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(20)

@@ -1,0 +1,102 @@
+"""The server is killed while kiosks pay, and started again: nobody is charged twice, and no charge is lost."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+from tests.photos import people
+from tests.server import free_port, start
+from tests.shop import PASSWORD
+
+KIOSKS = 4
+PAYMENTS_EACH = 5
+PRICE = 100
+BALANCE = 100_000
+
+
+def test_a_killed_server_charges_each_key_once(tmp_path: Path) -> None:
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    server = start(tmp_path, port)
+    try:
+        staff, store, kiosk, member = open_shop(address)
+        payments: list[dict[str, Any]] = []
+        shoppers = [threading.Thread(target=shop, args=(address, kiosk, payments)) for _ in range(KIOSKS)]
+        for shopper in shoppers:
+            shopper.start()
+        for _ in range(2):
+            time.sleep(0.6)
+            server.kill()
+            server.wait()
+            server = start(tmp_path, port)
+        for shopper in shoppers:
+            shopper.join(120)
+        with httpx.Client(base_url=address, headers=staff) as client:
+            orders = client.get("/v1/orders", params={"limit": 200}).json()["items"]
+            wallet = client.get(f"/v1/members/{member}/wallet").json()
+    finally:
+        server.kill()
+        server.wait()
+    assert len(payments) == KIOSKS * PAYMENTS_EACH
+    assert {payment["order"]["id"] for payment in payments} == {order["id"] for order in orders}
+    assert len(orders) == KIOSKS * PAYMENTS_EACH
+    assert wallet["available"] == BALANCE - len(orders) * PRICE
+
+
+def open_shop(address: str) -> tuple[dict[str, str], str, dict[str, Any], str]:
+    with httpx.Client(base_url=address, timeout=30) as client:
+
+        def call(method: str, path: str, **request: Any) -> Any:
+            response = client.request(method, path, **request)
+            assert response.is_success, response.text
+            return response.json()
+
+        token = call("POST", "/v1/auth/token", data={"username": "owner", "password": PASSWORD})["access_token"]
+        client.headers["Authorization"] = f"Bearer {token}"
+        store = call("POST", "/v1/stores", json={"name": "Crash", "code": "CRASH"})["id"]
+        kiosk = call("POST", f"/v1/stores/{store}/devices", json={"role": "kiosk", "name": "till"})
+        product = {"sku": "TEA", "name": "Tea", "price": PRICE, "tax_rate_basis_points": 1300}
+        call("POST", "/v1/products", json=product)
+        consent = {"policy_version": "2026-01", "accepted": True}
+        member = call("POST", "/v1/members", json={"display_name": "Lin", "consent": consent})["id"]
+        call("PUT", f"/v1/members/{member}/face", files=[("frames", ("f.jpg", people()[0], "image/jpeg"))])
+        top_up = {"amount": BALANCE, "currency": "CNY"}
+        call("POST", f"/v1/members/{member}/wallet/top-ups", json=top_up, headers={"Idempotency-Key": uuid4().hex})
+        return {"Authorization": f"Bearer {token}"}, store, kiosk, member
+
+
+def shop(address: str, kiosk: dict[str, Any], payments: list[dict[str, Any]]) -> None:
+    """Pay a few times; after any doubt, again with the same key."""
+    headers = {"Authorization": f"Bearer {kiosk['token']}"}
+    with httpx.Client(base_url=address, headers=headers, timeout=30) as client:
+        for _ in range(PAYMENTS_EACH):
+            payments.append(pay(client, kiosk["id"], uuid4().hex))
+
+
+def pay(client: httpx.Client, kiosk_id: str, key: str) -> dict[str, Any]:
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        try:
+            response = client.post(
+                f"/v1/kiosks/{kiosk_id}/checkouts",
+                files={"frame": ("f.jpg", people()[0], "image/jpeg")},
+                data={"basket": json.dumps({"lines": [{"sku": "TEA", "quantity": 1}]})},
+                headers={"Idempotency-Key": key},
+            )
+        except httpx.TransportError:
+            time.sleep(0.1)
+            continue
+        if response.status_code == 200:
+            answer: dict[str, Any] = response.json()
+            assert answer["decision"] == "paid", answer
+            return answer
+        assert response.status_code in (409, 503), response.text
+        time.sleep(0.2)
+    raise AssertionError("no answer in time")
