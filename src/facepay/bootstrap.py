@@ -14,6 +14,8 @@ from facepay.migrate import connect, migrate
 from facepay.settings import Settings
 from facepay.wallet.providers.mock import Behaviour, MockProvider
 
+MASTER_KEY_FILE = "master.key"
+
 
 @contextmanager
 def with_database(settings: Settings) -> Iterator[Settings]:
@@ -31,7 +33,7 @@ def master_key(settings: Settings) -> MasterKey:
     """From the settings, or from the data folder, where it's made the first time."""
     if settings.master_key is not None:
         return MasterKey.from_text(settings.master_key.get_secret_value())
-    return MasterKey.from_file(settings.data_dir / "master.key")
+    return MasterKey.from_file(settings.data_dir / MASTER_KEY_FILE)
 
 
 def payment_provider(settings: Settings, database: Database, *, key: MasterKey, clock: Clock = utc_now) -> MockProvider:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -15,6 +16,10 @@ from rich.table import Table
 
 from facepay.kernel.embedded_host import EmbeddedPostgresError
 from facepay.settings import Settings
+
+# Requests run side by side; a matrix product that takes all cores for itself makes them wait. NumPy, which is
+# imported later, reads it once.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 T = TypeVar("T")
 app = typer.Typer(
@@ -131,6 +136,86 @@ def create_owner(
         console.print("[red]There is staff already.[/] Sign in as an owner and add more at POST /v1/staff.")
         raise typer.Exit(1)
     console.print(f"[bold]{username}[/] is the first owner and can sign in at POST /v1/auth/token.")
+
+
+@ledger_app.command("reconcile")
+def reconcile_command(
+    day: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="The day that the provider settled, in UTC.")],
+    file: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Its settlement file; asked for where not given.")
+    ] = None,
+) -> None:
+    """Compare the provider's settlement with the books, and move what agrees to the bank. Exits 1 on differences."""
+    from facepay.bootstrap import master_key, payment_provider
+    from facepay.kernel.database import Database
+    from facepay.wallet.providers.provider import ProviderUnavailable
+    from facepay.wallet.reconciliation import Report, reconcile
+    from facepay.wallet.settlement import MalformedSettlement
+
+    async def compare(database: Database) -> Report:
+        provider = payment_provider(Settings(), database, key=master_key(Settings()))
+        settlement = file.read_bytes() if file else await provider.settlement(day.date())
+        return await reconcile(database, day=day.date(), file=settlement)
+
+    try:
+        report = _on_database(compare)
+    except (MalformedSettlement, ProviderUnavailable) as error:
+        console.print(f"[red]No settlement to compare with:[/] {error}")
+        raise typer.Exit(2) from error
+    table = Table("difference", "top-up", "provider", "here", "there", "detail", box=None, header_style="bold")
+    for found in report.differences:
+        cells = (found.kind, found.reference, found.provider_id, found.here, found.there, found.detail)
+        table.add_row(*("" if cell is None else str(cell) for cell in cells))
+    if report.differences:
+        console.print(table)
+    console.print(f"{day:%Y-%m-%d}: {len(report.matched)} lines agree, {len(report.differences)} differ.")
+    raise typer.Exit(0 if report.ok else 1)
+
+
+@templates_app.command("renew")
+def renew_templates(
+    new_key: Annotated[
+        str | None, typer.Option(envvar="FACEPAY_NEW_MASTER_KEY", help="256 bits in base64; made where not given.")
+    ] = None,
+) -> None:
+    """Move every face template to a new master key, without a new photo. Stop the API first."""
+    from rich.progress import Progress
+
+    from facepay.bootstrap import MASTER_KEY_FILE, master_key
+    from facepay.identity.protection import Protection
+    from facepay.identity.renewal import renew
+    from facepay.kernel.database import Database
+    from facepay.kernel.secrets import MasterKey
+
+    settings = Settings()
+    if settings.master_key is not None and new_key is None:
+        raise typer.BadParameter("FACEPAY_MASTER_KEY is set, so give its successor in FACEPAY_NEW_MASTER_KEY.")
+    text = new_key or MasterKey.generate_text()
+    key_file = settings.data_dir / MASTER_KEY_FILE
+    old, new = Protection(master_key(settings)), Protection(MasterKey.from_text(text))
+
+    async def move(database: Database) -> int:
+        with Progress(console=console) as progress:
+            task = progress.add_task("renewing")
+            async with database.begin() as session:
+                return await renew(
+                    session,
+                    old=old,
+                    new=new,
+                    progress=lambda done, total: progress.update(task, completed=done, total=total),
+                )
+
+    if settings.master_key is None:
+        # Written before the templates move, so that no crash leaves them under a key that nobody has.
+        successor = key_file.with_suffix(".new")
+        successor.touch(mode=0o600)
+        successor.write_text(text)
+    count = _on_database(move)
+    if settings.master_key is None:
+        successor.replace(key_file)
+        console.print(f"{count} templates renewed; the new key is in {key_file}.")
+    else:
+        console.print(f"{count} templates renewed. Set FACEPAY_MASTER_KEY to the new key before the next start.")
 
 
 @app.command()
