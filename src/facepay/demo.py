@@ -85,7 +85,7 @@ def _play(console: Console, client: httpx.Client, settings: Settings, password: 
     except DayWentWrong as wrong:
         console.print(f"\n[red]The day went wrong:[/] {wrong}")
         return 1
-    console.print(f"\nAPI docs: {address}docs   (sign in as [bold]{OWNER}[/] / [bold]{password}[/])")
+    console.print(f"\nAPI docs: {address}/docs   (sign in as [bold]{OWNER}[/] / [bold]{password}[/])")
     if serve:
         console.print("Serving until Ctrl-C.")
         _wait_for_interrupt()

@@ -21,6 +21,7 @@ from facepay.kernel.schemas import Answer
 class Decision(Answer):
     """What every device's answer holds."""
 
+    decision: str
     code: str
     timings_ms: dict[str, float] = Field(default={})
 

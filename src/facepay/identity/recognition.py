@@ -113,8 +113,8 @@ class Recogniser:
     def _sighting(
         self, evidence: FrameEvidence, judge: Callable[[Ranking], Match | Ambiguous | Uncertain | NoMatch]
     ) -> Sighting:
-        timings = dict(evidence.timings_ms)
-        self.metrics.observe_stages(timings)
+        self.metrics.observe_stages(evidence.timings_ms)
+        timings = {stage: round(milliseconds, 2) for stage, milliseconds in evidence.timings_ms.items()}
         with self.metrics.stage("search", timings):
             outcome = _unusable(evidence.faces) or self._judged(evidence.faces[0], judge)
         return Sighting(outcome, faces=len(evidence.faces), timings_ms=timings)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from facepay.kernel.schemas import Answer, Request
+
+Cosine = Annotated[float, AfterValidator(partial(round, ndigits=4))]
 
 
 class RecognisedMember(Answer):

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from facepay.identity.desk import Decision
 from facepay.identity.recognition import Sighting
-from facepay.identity.schemas import RecognisedMember, StepUpAsked
+from facepay.identity.schemas import Cosine, RecognisedMember, StepUpAsked
 from facepay.stores.gates import GateDecision
 
 
@@ -19,9 +19,9 @@ class GateAnswer(Decision):
     code: Annotated[str, Field(description="Why: `welcome`, `goodbye`, `unknown_face`, `already_inside`, …")]
     visit_id: UUID | None = None
     member: RecognisedMember | None = None
-    similarity: Annotated[float | None, Field(description="Cosine to the member's template.")] = None
-    threshold: Annotated[float | None, Field(description="The cosine that was needed.")] = None
-    margin: Annotated[float | None, Field(description="Distance to the next best member.")] = None
+    similarity: Annotated[Cosine | None, Field(description="Cosine to the member's template.")] = None
+    threshold: Annotated[Cosine | None, Field(description="The cosine that was needed.")] = None
+    margin: Annotated[Cosine | None, Field(description="Distance to the next best member.")] = None
     faces: Annotated[int, Field(description="Faces in the frame; the nearest was decided on.")] = 1
     tailgate_suspected: bool = False
     basket_unpaid: bool = False
