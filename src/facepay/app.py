@@ -18,6 +18,7 @@ from starlette.datastructures import State
 from facepay import health
 from facepay.bootstrap import master_key, payment_provider
 from facepay.catalog import router as catalog
+from facepay.checkout import limits_router as limits
 from facepay.checkout import router as checkout
 from facepay.identity import router as identity
 from facepay.identity.calibration import load_calibration
@@ -78,7 +79,20 @@ def create_app(settings: Settings | None = None, *, engine: Engine | None = None
         swagger_ui_parameters={"persistAuthorization": True},
     )
     _furnish(app, settings, clock)
-    for room in (staff, stores, gates, members, identity, catalog, checkout, wallet, top_ups, providers, health):
+    for room in (
+        staff,
+        stores,
+        gates,
+        members,
+        identity,
+        catalog,
+        checkout,
+        limits,
+        wallet,
+        top_ups,
+        providers,
+        health,
+    ):
         app.include_router(room.router)
     problems.install(app)
     app.add_middleware(RequestGuard, metrics=app.state.metrics)

@@ -8,7 +8,10 @@ from typing import Annotated, Literal
 
 from fastapi import Depends, Request
 from pydantic import Field, SecretStr
+from pydantic_extra_types.timezone_name import TimeZoneName
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from facepay.kernel.schemas import AMOUNT_MAX
 
 Rate = Annotated[float, Field(gt=0, lt=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -56,6 +59,12 @@ class Settings(BaseSettings):
 
     # Money
     currency: str = Field(default="CNY", pattern="^[A-Z]{3}$")
+    time_zone: TimeZoneName = TimeZoneName("Asia/Shanghai")
+    payment_max: int = Field(default=1_000_000, ge=1, le=AMOUNT_MAX)
+    daily_spend_max: int = Field(default=2_000_000, ge=1, le=AMOUNT_MAX)
+    store_daily_spend_max: int = Field(default=1_000_000, ge=1, le=AMOUNT_MAX)
+    ten_minute_payments_max: int = Field(default=10, ge=1, le=10_000)
+    step_up_above: int = Field(default=100_000, ge=0, le=AMOUNT_MAX)
     provider_wait_ms: int = Field(default=2000, ge=0, le=10_000)
     provider_delay_ms: int = Field(default=0, ge=0, le=24 * 3600 * 1000)
     provider_failure_rate: Share = 0.0

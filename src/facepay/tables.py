@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from facepay.catalog import products, stock
-from facepay.checkout import kiosk, orders, refunds
+from facepay.checkout import kiosk, limits, orders, refunds
 from facepay.identity import step_up, templates
 from facepay.kernel import idempotency
-from facepay.members import consents, members
+from facepay.members import consents, freezes, members
 from facepay.staff import accounts
 from facepay.stores import devices, gates, stores, visits
 from facepay.wallet import top_up_refunds, top_ups
@@ -16,9 +16,11 @@ __all__ = [
     "accounts",
     "consents",
     "devices",
+    "freezes",
     "gates",
     "idempotency",
     "kiosk",
+    "limits",
     "members",
     "mock_books",
     "orders",

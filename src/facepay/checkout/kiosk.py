@@ -15,6 +15,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.catalog.products import find_products
 from facepay.catalog.stock import take_stock
+from facepay.checkout.limits import Declined, NeedsStepUp, judge
 from facepay.checkout.orders import Order, place
 from facepay.checkout.pricing import PricedBasket, Unpriceable, price_basket
 from facepay.identity import step_up as stepping
@@ -26,6 +27,7 @@ from facepay.kernel.database import Base, Identified
 from facepay.kernel.ids import new_id
 from facepay.kernel.passwords import PasswordHasher
 from facepay.members.members import Member
+from facepay.settings import Settings
 from facepay.stores.stores import get_store
 from facepay.stores.visits import current_visit
 from facepay.wallet import payments
@@ -67,6 +69,7 @@ class CheckoutDecision:
     skus: tuple[str, ...] = ()
     step_up: StepUp | None = None
     answers_left: int | None = None
+    over: Declined | NeedsStepUp | None = None
 
 
 async def check_out(
@@ -76,7 +79,7 @@ async def check_out(
     quantities: Mapping[str, int],
     sighting: Sighting,
     now: datetime,
-    step_up_lasts: timedelta,
+    settings: Settings,
 ) -> CheckoutDecision:
     """Charge the recognised payer for the basket, ask where it is unsure who pays, refuse everything else."""
     store = await get_store(session, kiosk.store)
@@ -96,10 +99,10 @@ async def check_out(
     outcome = sighting.outcome
     if isinstance(outcome, Match):
         checkout.similarity, checkout.threshold = outcome.similarity, outcome.threshold
-        decision = await _charge(session, kiosk, checkout, basket, outcome.member_id, now)
+        decision = await _charge(session, kiosk, checkout, basket, outcome.member_id, now, settings)
         return replace(decision, margin=outcome.margin)
     if isinstance(outcome, Ambiguous | Uncertain):
-        return await _ask(session, checkout, outcome, now, step_up_lasts)
+        return await _ask(session, checkout, code_of(outcome), candidates_of(outcome), now, settings)
     return await _settle(session, checkout, "declined", code_of(outcome))
 
 
@@ -110,7 +113,7 @@ async def finish_step_up(
     checkout_id: UUID,
     text: str,
     now: datetime,
-    answers_max: int,
+    settings: Settings,
     hasher: PasswordHasher,
 ) -> CheckoutDecision:
     """Check an answer; the right one charges its member. Raises AttemptNotFound and AttemptClosed."""
@@ -123,7 +126,7 @@ async def finish_step_up(
         device_id=kiosk.id,
         text=text,
         now=now,
-        answers_max=answers_max,
+        answers_max=settings.step_up_answers_max,
         hasher=hasher,
     )
     checkout.decided_at = now
@@ -135,7 +138,7 @@ async def finish_step_up(
         return replace(await _settle(session, checkout, "declined", basket.code), skus=basket.skus)
     if basket.total != checkout.total:
         return await _settle(session, checkout, "declined", "price_changed")
-    return await _charge(session, kiosk, checkout, basket, result.member_id, now)
+    return await _charge(session, kiosk, checkout, basket, result.member_id, now, settings, proven=True)
 
 
 async def _price(session: AsyncSession, checkout: Checkout) -> PricedBasket | Unpriceable:
@@ -150,8 +153,12 @@ async def _charge(
     basket: PricedBasket,
     member_id: UUID,
     now: datetime,
+    settings: Settings,
+    *,
+    proven: bool = False,
 ) -> CheckoutDecision:
-    member = await recognised_member(session, member_id=member_id)
+    # Alone: their payments go one by one, or two kiosks at once would both find room under one limit.
+    member = await recognised_member(session, member_id=member_id, alone=True)
     if member is None:
         # Withdrawn between the match and this transaction: from here on they are a stranger.
         checkout.similarity = None
@@ -159,6 +166,14 @@ async def _charge(
     checkout.member_id = member.id
     if not member.is_active:
         return await _settle(session, checkout, "declined", "member_blocked", member)
+    verdict = await judge(
+        session, member=member, store_id=checkout.store_id, amount=basket.total, now=now, settings=settings
+    )
+    if isinstance(verdict, Declined):
+        return replace(await _settle(session, checkout, "declined", verdict.code, member), over=verdict)
+    if isinstance(verdict, NeedsStepUp) and not proven:
+        asked = await _ask(session, checkout, verdict.code, (member.id,), now, settings, member)
+        return replace(asked, over=verdict)
     return await _sell(session, kiosk, checkout, basket, member, now)
 
 
@@ -214,21 +229,23 @@ async def _sell(
 async def _ask(
     session: AsyncSession,
     checkout: Checkout,
-    outcome: Ambiguous | Uncertain,
+    code: str,
+    candidate_ids: tuple[UUID, ...],
     now: datetime,
-    lasts: timedelta,
+    settings: Settings,
+    member: Member | None = None,
 ) -> CheckoutDecision:
     asked = await stepping.ask(
         session,
         attempt_id=checkout.id,
         device_id=checkout.kiosk_id,
-        candidate_ids=candidates_of(outcome),
+        candidate_ids=candidate_ids,
         now=now,
-        lasts=lasts,
+        lasts=timedelta(seconds=settings.step_up_seconds),
     )
     if asked is None:
-        return await _settle(session, checkout, "declined", "step_up_impossible")
-    return replace(await _settle(session, checkout, "step_up", code_of(outcome)), step_up=asked)
+        return await _settle(session, checkout, "declined", "step_up_impossible", member)
+    return replace(await _settle(session, checkout, "step_up", code, member), step_up=asked)
 
 
 async def _settle(

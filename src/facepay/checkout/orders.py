@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, select
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -19,11 +19,12 @@ class Order(Identified, Base):
     __table_args__ = (
         CheckConstraint("total >= 0 and tax >= 0 and tax <= total", name="amounts"),
         CheckConstraint("refunded >= 0 and refunded <= total", name="refund_within_total"),
+        Index("ix_shop_order_member_id_created_at", "member_id", "created_at"),
     )
 
     store_id: Mapped[UUID] = mapped_column(ForeignKey("store.id"), index=True)
     kiosk_id: Mapped[UUID] = mapped_column(ForeignKey("device.id"))
-    member_id: Mapped[UUID] = mapped_column(ForeignKey("member.id"), index=True)
+    member_id: Mapped[UUID] = mapped_column(ForeignKey("member.id"))
     currency: Mapped[str] = mapped_column(String(3))
     total: Mapped[int]
     tax: Mapped[int]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
@@ -89,7 +88,7 @@ async def check_out(
             quantities=basket.quantities(),
             sighting=sighting,
             now=now,
-            step_up_lasts=timedelta(seconds=settings.step_up_seconds),
+            settings=settings,
         )
         return CheckoutAnswer.of(decision, sighting)
 
@@ -132,7 +131,7 @@ async def finish_checkout(
             checkout_id=checkout_id,
             text=body.answer,
             now=now,
-            answers_max=settings.step_up_answers_max,
+            settings=settings,
             hasher=request.app.state.password_hasher,
         )
         return CheckoutAnswer.of(decision)

@@ -86,6 +86,10 @@ class CheckoutAnswer(Decision):
     faces: int = 1
     step_up: StepUpAsked | None = None
     answers_left: int | None = None
+    limit: Annotated[int | None, Field(description="The limit that was hit: an amount, or a number of payments.")] = (
+        None
+    )
+    measured: Annotated[int | None, Field(description="What this payment would have brought it to.")] = None
 
     @classmethod
     def of(cls, decision: CheckoutDecision, sighting: Sighting | None = None) -> CheckoutAnswer:
@@ -113,6 +117,8 @@ class CheckoutAnswer(Decision):
             faces=sighting.faces if sighting else 1,
             step_up=StepUpAsked.model_validate(decision.step_up) if decision.step_up else None,
             answers_left=decision.answers_left,
+            limit=decision.over.limit if decision.over else None,
+            measured=decision.over.measured if decision.over else None,
         )
 
 

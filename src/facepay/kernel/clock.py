@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Request
 
@@ -14,6 +15,12 @@ Clock = Callable[[], datetime]
 def utc_now() -> datetime:
     """The present instant, in UTC."""
     return datetime.now(UTC)
+
+
+def day_start(instant: datetime, *, time_zone: str) -> datetime:
+    """When the day of this instant began there."""
+    local = instant.astimezone(ZoneInfo(time_zone))
+    return local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
 
 
 def get_clock(request: Request) -> Clock:

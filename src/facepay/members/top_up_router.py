@@ -28,6 +28,7 @@ from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
 from facepay.kernel.schemas import Amount, Answer, Currency
 from facepay.kernel.schemas import Request as Body
+from facepay.members.freezes import WalletFrozen, hold_thawed
 from facepay.members.members import MemberNotFound, get_member
 from facepay.settings import SettingsOf
 from facepay.wallet import top_up_refunds, top_ups
@@ -171,7 +172,7 @@ async def see_top_up(member_id: UUID, top_up_id: UUID, session: Session, _: Read
     status_code=201,
     summary="Give a top-up back, whole or in part",
     response_model=TopUpRefundAnswer,
-    responses=problems(*REFUSALS, *ONCE, TopUpNotFound, TopUpNotRefundable, TopUpRefundRefused),
+    responses=problems(*REFUSALS, *ONCE, TopUpNotFound, TopUpNotRefundable, TopUpRefundRefused, WalletFrozen),
 )
 async def add_top_up_refund(
     member_id: UUID, top_up_id: UUID, body: NewTopUpRefund, writer: Writer, now: Now, errand: ErrandOf
@@ -179,7 +180,7 @@ async def add_top_up_refund(
     """From the wallet to where the money came from. It's on hold until the provider has given it back."""
 
     async def record(session: AsyncSession) -> TopUpRefund:
-        await get_member(session, member_id)
+        await hold_thawed(session, member_id=member_id)
         return await top_up_refunds.record(
             session,
             member_id=member_id,
