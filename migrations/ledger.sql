@@ -226,21 +226,24 @@ begin
 end $$;
 
 -- The commonest posting, a single transfer between one strict account and hot ones, in four statements. Answers what
--- the strict account has available then; null where anything is not as it should be, with nothing written: post() says
--- what it was.
+-- the strict account has available then; null where anything is not as it should be, with nothing written: post()
+-- says what it was.
 create function ledger.post_plain(request ledger.posting) returns bigint
 language plpgsql set search_path = ledger, pg_temp as $$
 declare
-    payer uuid; change bigint; state balances; now timestamptz; new_position bigint;
+    ids uuid[]; payer uuid; change bigint; state balances; now timestamptz; new_position bigint;
 begin
-    select (array_agg(l.account_id) filter (where not a.hot))[1], sum(l.amount) filter (where not a.hot) into payer, change
+    select array_agg(a.id), (array_agg(a.id) filter (where not a.hot))[1], sum(l.amount) filter (where not a.hot)
+      into ids, payer, change
       from jsonb_populate_recordset(null::leg, request.entries) l
-      left join accounts a on a.id = l.account_id and a.unit = l.unit and a.closed_at is null
-    having request.kind = 'transfer' and sum(l.amount) = 0 and min(l.unit) = max(l.unit) and min(abs(l.amount)) > 0 and max(abs(l.amount)) <= 1000000000000000
+      left join accounts a on a.id = l.account_id and a.unit = l.unit
+    having request.kind = 'transfer' and sum(l.amount) = 0 and min(l.unit) = max(l.unit)
+       and min(abs(l.amount)) > 0 and max(abs(l.amount)) <= 1000000000000000
        and count(distinct a.id) = count(*) and count(*) <= 100 and count(*) filter (where a.hot) = count(*) - 1;
     update balances b set posted = b.posted + change, version = b.version + 1
      where b.account_id = payer and (change > 0 or b.posted + change - b.held >= b.floor is not false)
        and (change < 0 or b.posted + change <= b.ceiling is not false)
+       and not exists (select from accounts a where a.id = any (ids) and a.closed_at is not null)
     returning b.* into state;
     if not found then return null; end if;
     new_position := nextval('transfer_position');
@@ -474,7 +477,8 @@ begin
     return id;
 end $$;
 
--- Closes an empty account for good. Nothing locks a hot account, so closing one waits for the postings under way.
+-- Closes an empty account for good: its limits then keep it at zero. Nothing locks a hot account, so closing one waits
+-- for the postings under way; every posting asks whether its accounts are closed after it has touched `balances`.
 create function ledger.close_account(account uuid, at timestamptz) returns text
 language plpgsql security definer set search_path = ledger, pg_temp as $$
 begin
@@ -486,6 +490,7 @@ begin
     if not found then return 'account_not_found'; end if;
     if exists (select from balance(account) b where b.posted <> 0 or b.held <> 0) then return 'account_not_empty'; end if;
     update accounts a set closed_at = at where a.id = account and a.closed_at is null;
+    update balances b set floor = 0, ceiling = 0 where b.account_id = account;
     return 'ok';
 end $$;
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from copy import deepcopy
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -47,7 +47,7 @@ class Model:
         broken = False
         for number, posting in enumerate(batch):
             if posting.linked and not chain:
-                before = deepcopy(self)
+                before = self._copy()
             code = self._one(posting, known, broken)
             codes.append(code)
             chain.append(number)
@@ -61,13 +61,20 @@ class Model:
                 chain, before, broken = [], None, False
         return codes
 
+    def _copy(self) -> Model:
+        other = copy(self)
+        for name in ("posted", "held", "made", "entries", "refunded", "keys"):
+            setattr(other, name, copy(getattr(self, name)))
+        other.holds = {hold_id: copy(hold) for hold_id, hold in self.holds.items()}
+        return other
+
     def _one(self, posting: Posting, known: set[UUID], broken: bool) -> str:
         if posting.key in self.keys:
             earlier = self.keys[posting.key]
             return "replayed" if earlier in known and self._same(self.made[earlier], posting) else "key_reused"
         if broken:
             return "linked_failed"
-        attempt = deepcopy(self)
+        attempt = self._copy()
         code = attempt._try(posting, known)
         if code == "ok":
             self.__dict__.update(attempt.__dict__)

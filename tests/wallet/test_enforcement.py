@@ -44,7 +44,8 @@ def test_the_apps_role_reads_the_ledger_and_writes_none_of_it(app: psycopg.Conne
         "drop table {0} cascade",
     ):
         (column,) = app.execute(
-            "select column_name from information_schema.columns where table_schema = 'ledger' and table_name = %s limit 1",
+            "select column_name from information_schema.columns"
+            " where table_schema = 'ledger' and table_name = %s limit 1",
             [table],
         ).fetchone() or ("",)
         with pytest.raises(errors.InsufficientPrivilege):
@@ -67,7 +68,7 @@ def test_the_apps_role_reads_the_ledger_and_writes_none_of_it(app: psycopg.Conne
 )
 def test_the_apps_role_cannot_get_around_the_functions(app: psycopg.Connection, statement: str) -> None:
     with pytest.raises((errors.InsufficientPrivilege, errors.DivisionByZero)):
-        app.execute(statement)  # type: ignore[call-overload]
+        app.execute(statement)
 
 
 async def test_the_inner_functions_write_nothing_for_the_apps_role(books: Books, app: psycopg.Connection) -> None:
@@ -77,7 +78,8 @@ async def test_the_inner_functions_write_nothing_for_the_apps_role(books: Books,
         app.execute("select ledger.post_plain(p) from jsonb_populate_recordset(null::ledger.posting, %s) p", [theft])
     with pytest.raises(errors.InsufficientPrivilege):
         app.execute(
-            "select ledger.write('{}', '{}', array[row(%s::uuid, 0, null, 9999, 0, 9)::ledger.balances], '{}', '{}', '{}')",
+            "select ledger.write('{}', '{}', array[row(%s::uuid, 0, null, 9999, 0, 9)::ledger.balances],"
+            " '{}', '{}', '{}')",
             [wallet.id],
         )
     assert (await books.balance(wallet)).posted == 100
@@ -85,7 +87,9 @@ async def test_the_inner_functions_write_nothing_for_the_apps_role(books: Books,
 
 async def test_a_callers_own_tables_do_not_stand_in_for_the_ledgers(books: Books, app: psycopg.Connection) -> None:
     member = await books.member(100)
-    app.execute("create temp table balances (account_id uuid, floor bigint, posted bigint, held bigint, version bigint)")
+    app.execute(
+        "create temp table balances (account_id uuid, floor bigint, posted bigint, held bigint, version bigint)"
+    )
     app.execute("create temp table accounts as select * from ledger.accounts")
     app.execute("set search_path = pg_temp, ledger, public")
     words = json.dumps([moves(member_wallet(member), store_sales(books.store_id), 101).worded()])

@@ -84,24 +84,23 @@ def house(kind: AccountKind, unit: str = "CNY") -> Account:
 async def open_account(session: AsyncSession, account: Account, *, now: datetime) -> UUID:
     """Open it, where it isn't open yet."""
     kind = account.kind
-    return (
-        await session.execute(
-            text(
-                "select ledger.open_account(cast(:id as uuid), :kind, cast(:owner_id as uuid), :unit,"
-                " cast(:side as ledger.side), :hot, cast(:floor as bigint), null, :now)"
-            ),
-            {
-                "id": account.id,
-                "kind": kind.name,
-                "owner_id": account.owner_id,
-                "unit": account.unit,
-                "side": kind.normal_side,
-                "hot": kind.hot,
-                "floor": kind.floor,
-                "now": now,
-            },
-        )
-    ).scalar_one()
+    opened: UUID = await session.scalar(
+        text(
+            "select ledger.open_account(cast(:id as uuid), :kind, cast(:owner_id as uuid), :unit,"
+            " cast(:side as ledger.side), :hot, cast(:floor as bigint), null, :now)"
+        ),
+        {
+            "id": account.id,
+            "kind": kind.name,
+            "owner_id": account.owner_id,
+            "unit": account.unit,
+            "side": kind.normal_side,
+            "hot": kind.hot,
+            "floor": kind.floor,
+            "now": now,
+        },
+    )
+    return opened
 
 
 async def close_account(session: AsyncSession, account_id: UUID, *, now: datetime) -> str:

@@ -118,7 +118,8 @@ async def expire_due_holds(session: AsyncSession, *, now: datetime, limit: int =
     """Release up to `limit` holds whose time is over; answers how many."""
     due = await session.execute(
         text(
-            "select h.transfer_id, t.cause, t.cause_id from ledger.holds h join ledger.transfers t on t.id = h.transfer_id"
+            "select h.transfer_id, t.cause, t.cause_id"
+            " from ledger.holds h join ledger.transfers t on t.id = h.transfer_id"
             " where h.captured + h.released < h.amount and h.expires_at <= :now order by h.expires_at limit :limit"
         ),
         {"now": now, "limit": limit},

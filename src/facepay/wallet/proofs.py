@@ -53,8 +53,10 @@ with page as materialized (
      where a.id > cast(:after as uuid) order by a.id limit 100
 ), walked as (
     select e.*, p.hot, p.floor, p.unit as account_unit, p.closed_at,
-           row_number() over earlier as version, sum(e.amount) over earlier as posted, sum(e.held) over earlier as on_hold,
-           exists (select from ledger.transfers t where t.id = e.transfer_id and (not p.hot or t.position = e.position)) as caused
+           row_number() over earlier as version, sum(e.amount) over earlier as posted,
+           sum(e.held) over earlier as on_hold,
+           exists (select from ledger.transfers t
+                    where t.id = e.transfer_id and (not p.hot or t.position = e.position)) as caused
       from page p join ledger.entries e on e.account_id = p.id
     window earlier as (partition by e.account_id order by e.position)
 ), wrong_entry as (
@@ -69,7 +71,8 @@ with page as materialized (
         end as problem from walked w
 ), summed as (
     select p.id, p.hot, p.strict_id, p.posted, p.held, p.version, p.closed_at,
-           count(w.*) as entries, coalesce(sum(w.amount), 0) as entries_posted, coalesce(sum(w.held), 0) as entries_held,
+           count(w.*) as entries, coalesce(sum(w.amount), 0) as entries_posted,
+           coalesce(sum(w.held), 0) as entries_held,
            (select coalesce(sum(h.amount - h.captured - h.released), 0) from ledger.holds h
              where h.account_id = p.id and h.captured + h.released < h.amount) as open_holds
       from page p left join walked w on w.account_id = p.id
@@ -78,7 +81,8 @@ with page as materialized (
     select f.account_id, f.position from (
         select f.*, f.posted - lag(f.posted, 1, 0::bigint) over earlier as amount,
                lag(f.position, 1, 0::bigint) over earlier as since
-          from ledger.folds f join page p on p.id = f.account_id window earlier as (partition by f.account_id order by f.position)
+          from ledger.folds f join page p on p.id = f.account_id
+        window earlier as (partition by f.account_id order by f.position)
     ) f where f.amount <> (select coalesce(sum(w.amount), 0) from walked w
         where w.account_id = f.account_id and w.position > f.since and w.position <= f.position)
 ), wrong as (
@@ -105,7 +109,7 @@ with page as materialized (
     select * from ledger.holds where transfer_id > cast(:after as uuid) order by transfer_id limit 500
 ), summed as (
     select p.*, c.captured as entries_captured, c.freed,
-           (select e.held from ledger.entries e where e.transfer_id = p.transfer_id) as entry_held
+           (select sum(e.held) from ledger.entries e where e.transfer_id = p.transfer_id) as entry_held
       from page p cross join lateral (
         select coalesce(sum(-e.amount), 0) as captured, coalesce(sum(-e.held), 0) as freed
           from ledger.transfers t join ledger.entries e on e.transfer_id = t.id and e.account_id = p.account_id
@@ -117,7 +121,8 @@ with page as materialized (
 )
 select (select count(*) from page) as rows, (select max(transfer_id::text) from page) as last,
        'hold ' || wrong.transfer_id as row,
-       case when wrong.transfer_id is not null then 'was captured or released by other amounts than its row says' end as problem
+       case when wrong.transfer_id is not null
+           then 'was captured or released by other amounts than its row says' end as problem
   from (select 1) one left join wrong on true
 """
 
@@ -130,7 +135,8 @@ with page as materialized (
     select p.*, (select coalesce(sum(e.amount), 0) from ledger.entries e
                   where e.transfer_id = p.transfer_id and e.unit = p.unit and e.amount > 0) as moved,
            (select coalesce(sum(e.amount), 0) from ledger.transfers t join ledger.entries e on e.transfer_id = t.id
-             where t.target_id = p.transfer_id and t.kind in ('refund', 'reversal') and e.unit = p.unit and e.amount > 0) as given
+             where t.target_id = p.transfer_id and t.kind in ('refund', 'reversal')
+               and e.unit = p.unit and e.amount > 0) as given
       from page p
 ), wrong as (
     select transfer_id from summed where amount <> moved or refunded <> given order by transfer_id limit 1
@@ -147,7 +153,8 @@ select 0 as rows, null as last, 'account ' || wrong.account_id || ' position ' |
        case when wrong.account_id is not null then 'entry belongs to no account' end as problem
   from (select 1) one left join lateral (
     select e.account_id, e.position from ledger.entries e
-     where not exists (select from ledger.accounts a where a.id = e.account_id) and e.account_id > cast(:after as uuid) limit 1) wrong on true
+     where not exists (select from ledger.accounts a where a.id = e.account_id)
+       and e.account_id > cast(:after as uuid) limit 1) wrong on true
 """
 
 CHECKS = {

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+
 from sqlalchemy import text
 
 from facepay.kernel.database import Database
@@ -21,12 +24,19 @@ async def seal_transfers(database: Database, *, positions_max: int = POSITIONS_M
         return int(await session.scalar(text("select ledger.seal(:most)"), {"most": positions_max}) or 0)
 
 
-async def seal_all(database: Database) -> int:
-    """Chain until a call gets no further. Transfers of transactions still under way stay for the next time."""
-    # The horizon moves one call late, so it takes two calls without progress to know.
-    reached, stalled = -1, 0
-    while stalled < 2:
+async def seal_all(database: Database, *, patience_seconds: float = 2.0) -> int:
+    """Chain all that has been posted until now; answers the position that the chain reaches.
+
+    A transaction that is still under way, anywhere on the server, holds the chain up. Without progress for
+    `patience_seconds` the rest is left for the next time.
+    """
+    async with database.begin() as session:
+        goal = int(await session.scalar(text("select ledger.last_position()")) or 0)
+    reached, waiting_since = -1, time.monotonic()
+    while reached < goal and time.monotonic() - waiting_since < patience_seconds:
         now = await seal_transfers(database)
-        stalled = 0 if now > reached else stalled + 1
-        reached = max(reached, now)
+        if now > reached:
+            reached, waiting_since = now, time.monotonic()
+        else:
+            await asyncio.sleep(0.005)
     return reached
