@@ -60,6 +60,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("charge_id", name=op.f("uq_top_up_charge_id")),
     )
     op.create_index(op.f("ix_top_up_member_id"), "top_up", ["member_id"], unique=False)
+    op.create_index(op.f("ix_top_up_settled_at"), "top_up", ["settled_at"], unique=False)
     op.create_index(
         "ix_top_up_pending", "top_up", ["checked_at"], unique=False, postgresql_where=sa.text("status = 'pending'")
     )
@@ -143,11 +144,13 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("status = 'pending'"),
     )
+    op.create_index(op.f("ix_top_up_refund_settled_at"), "top_up_refund", ["settled_at"], unique=False)
     op.create_index(op.f("ix_top_up_refund_top_up_id"), "top_up_refund", ["top_up_id"], unique=False)
 
 
 def downgrade() -> None:
     op.drop_index(op.f("ix_top_up_refund_top_up_id"), table_name="top_up_refund")
+    op.drop_index(op.f("ix_top_up_refund_settled_at"), table_name="top_up_refund")
     op.drop_index(
         "ix_top_up_refund_pending", table_name="top_up_refund", postgresql_where=sa.text("status = 'pending'")
     )
@@ -161,6 +164,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_provider_mock_movement_charge_id"), table_name="provider_mock_movement")
     op.drop_table("provider_mock_movement")
     op.drop_index("ix_top_up_pending", table_name="top_up", postgresql_where=sa.text("status = 'pending'"))
+    op.drop_index(op.f("ix_top_up_settled_at"), table_name="top_up")
     op.drop_index(op.f("ix_top_up_member_id"), table_name="top_up")
     op.drop_table("top_up")
     op.drop_index(op.f("ix_provider_mock_delivery_due_at"), table_name="provider_mock_delivery")

@@ -6,7 +6,6 @@ import asyncio
 from datetime import datetime, timedelta
 from time import monotonic
 from typing import TypeVar
-from uuid import UUID
 
 import structlog
 from sqlalchemy import select, update
@@ -18,10 +17,10 @@ from facepay.kernel.database import Database
 from facepay.wallet import top_up_refunds, top_ups
 from facepay.wallet.providers.provider import Movement, PaymentProvider, ProviderUnavailable
 from facepay.wallet.top_up_refunds import TopUpRefund
-from facepay.wallet.top_ups import TopUp
+from facepay.wallet.top_ups import AtProvider, TopUp
 
 log = structlog.get_logger()
-Asked = TypeVar("Asked", TopUp, TopUpRefund)
+Asked = TypeVar("Asked", bound=AtProvider)
 QUIET_FOR = timedelta(minutes=1)
 BATCH_MAX = 50
 SWEEP_SECONDS = 15.0
@@ -50,15 +49,15 @@ async def resume(database: Database, provider: PaymentProvider, *, now: datetime
 
     Answers how many were looked at. Any number of processes may do it at once.
     """
-    waiting_top_ups = await _take(database, TopUp, now)
-    waiting_refunds = await _take(database, TopUpRefund, now)
-    for top_up in waiting_top_ups:
-        if not await _asked(database, provider, top_up.id):
-            await top_ups.submit(database, provider, top_up)
-    for refund in waiting_refunds:
-        if not await _asked(database, provider, refund.id):
-            await top_up_refunds.submit(database, provider, refund)
-    return len(waiting_top_ups) + len(waiting_refunds)
+    waiting: list[TopUp | TopUpRefund] = [*await _take(database, TopUp, now), *await _take(database, TopUpRefund, now)]
+    for asked in waiting:
+        try:
+            await _look_after(database, provider, asked)
+        except ProviderUnavailable as error:
+            log.warning("provider_unavailable", reference=str(asked.id), error=str(error))
+        except Exception as error:  # one that can't be settled doesn't keep the others waiting
+            log.error("resuming_failed", reference=str(asked.id), exc_info=error)
+    return len(waiting)
 
 
 async def keep_resuming(database: Database, provider: PaymentProvider, clock: Clock) -> None:
@@ -68,7 +67,7 @@ async def keep_resuming(database: Database, provider: PaymentProvider, clock: Cl
             while await resume(database, provider, now=clock()) >= BATCH_MAX:
                 pass
         except (SQLAlchemyError, OSError) as error:
-            log.warning("resuming_failed", error=type(error).__name__)
+            log.warning("database_unavailable", error=type(error).__name__)
         await asyncio.sleep(SWEEP_SECONDS)
 
 
@@ -81,13 +80,13 @@ async def _take(database: Database, model: type[Asked], now: datetime) -> list[A
         return list(taken)
 
 
-async def _asked(database: Database, provider: PaymentProvider, reference: UUID) -> bool:
-    """Ask what became of it, and settle that. False where the provider never heard of it."""
-    try:
-        movement = await provider.find(reference)
-    except ProviderUnavailable:
-        return True  # nothing is known: the next sweep asks again
+async def _look_after(database: Database, provider: PaymentProvider, asked: TopUp | TopUpRefund) -> None:
+    """Settle what became of it; where the provider never heard of it, ask again, under the same key."""
+    movement = await provider.find(asked.id)
     if movement is not None:
         async with database.begin() as session:
             await settle(session, movement)
-    return movement is not None
+    elif isinstance(asked, TopUp):
+        await top_ups.submit(database, provider, asked)
+    else:
+        await top_up_refunds.submit(database, provider, asked)

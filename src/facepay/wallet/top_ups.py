@@ -47,7 +47,7 @@ class AtProvider(Identified):
     actor: Mapped[str] = mapped_column(String(80))
     created_at: Mapped[datetime]
     checked_at: Mapped[datetime]
-    settled_at: Mapped[datetime | None]
+    settled_at: Mapped[datetime | None] = mapped_column(index=True)
 
 
 def at_provider_rules(table: str) -> tuple[CheckConstraint | Index, ...]:

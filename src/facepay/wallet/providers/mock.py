@@ -20,7 +20,6 @@ import structlog
 from pydantic import TypeAdapter
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.kernel.clock import Clock, utc_now
@@ -162,8 +161,8 @@ class MockProvider:
             try:
                 await self.work(deliver)
                 idle_seconds = await self._idle_seconds()
-            except (SQLAlchemyError, OSError) as error:
-                log.warning("mock_provider_failed", error=type(error).__name__)
+            except Exception as error:  # whatever it was, the rest is still owed
+                log.error("mock_provider_failed", exc_info=error)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), idle_seconds)
             self._woken.clear()
