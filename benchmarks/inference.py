@@ -1,6 +1,6 @@
 """One frame with one face: plain InsightFace beside our engine beside the bare networks, in turn.
 
-    python -m benchmarks.inference [--rounds 100]
+    python -m benchmarks.inference [--rounds 60]
 
 Plain InsightFace gets the frame decoded; the engine gets the JPEG. Every round runs each contestant once, so
 that whatever else the machine does hits all alike. The second table keeps several callers busy at once.
@@ -61,7 +61,7 @@ def take_turns(contestants: Contestants, rounds: int) -> dict[str, np.ndarray]:
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in contestants}
     for turn in range(-5, rounds):  # the first few only warm up
         for name, run in contestants.items():
-            time.sleep(0.01)  # until the last one's threads have stopped spinning
+            time.sleep(0.1)  # ONNX Runtime's default threads spin on for some 50 ms, against whoever is next
             clock, cores = time.perf_counter(), time.process_time()
             run()
             if turn >= 0:
@@ -83,7 +83,7 @@ def frames_per_second(run: Callable[[], object], callers: int, seconds: float = 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=100)
+    parser.add_argument("--rounds", type=int, default=60)
     rounds = parser.parse_args().rounds
     console = Console()
     frame = camera_frame([people()[0]], width=1280, height=720, fill=0.5)
