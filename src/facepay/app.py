@@ -12,7 +12,6 @@ from typing import Any
 import structlog
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import State
 
 from facepay import health
@@ -20,6 +19,7 @@ from facepay.bootstrap import master_key, payment_provider
 from facepay.catalog import router as catalog
 from facepay.checkout import limits_router as limits
 from facepay.checkout import router as checkout
+from facepay.housekeeping import keep_house, tasks_of
 from facepay.identity import router as identity
 from facepay.identity.calibration import load_calibration
 from facepay.identity.gallery import MemoryGallery
@@ -51,7 +51,6 @@ from facepay.wallet.providers.mock import deliver_to
 from facepay.wallet.resume import keep_resuming
 
 log = structlog.get_logger()
-HOUSEKEEPING_SECONDS = 600
 DESCRIPTION = """
 The backend of shops where a face is the ticket and the wallet.
 
@@ -143,7 +142,7 @@ def _background(app: FastAPI) -> tuple[Coroutine[Any, Any, None], ...]:
         state.gallery_keeper.listen(state.database),
         state.provider.run(deliver_to(app, providers.MOCK_WEBHOOKS_PATH)),
         keep_resuming(state.database, state.provider, state.clock),
-        _housekeep(state),
+        keep_house(state.database, tasks_of(state.database, state.idempotency, state.clock)),
     )
 
 
@@ -174,15 +173,6 @@ async def _add_first_owner(state: State, settings: Settings) -> None:
             await ensure_first_owner(
                 session, username=settings.admin_username, password=settings.admin_password.get_secret_value()
             )
-
-
-async def _housekeep(state: State) -> None:
-    while True:
-        try:
-            await state.idempotency.forget_old()
-        except SQLAlchemyError as error:
-            log.warning("housekeeping_failed", error=type(error).__name__)
-        await asyncio.sleep(HOUSEKEEPING_SECONDS)
 
 
 async def _end(task: asyncio.Task[None]) -> None:

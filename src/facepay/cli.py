@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -140,6 +141,56 @@ def create_owner(
 
 @ledger_app.command("reconcile")
 def reconcile_command(
+@ledger_app.command("verify")
+def verify_command(
+    head: Annotated[
+        str | None, typer.Option(metavar="NUMBER:HASH", help="An earlier run's head, which the chain must still hold.")
+    ] = None,
+) -> None:
+    """Prove the books: sums, balances, holds, refunds, the chain, orders against payments. Exits 1 where one is wrong.
+
+    No payment waits for it. Keep the head that it prints somewhere else: only that shows a chain that was cut short.
+    """
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from facepay.checkout.audit import CHECKS
+    from facepay.wallet.verify import verify
+
+    expected = _head(head) if head else None
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bars:
+        tasks = {}
+
+        def progress(check: str, done: int, total: int) -> None:
+            if check not in tasks:
+                tasks[check] = bars.add_task(check)
+            bars.update(tasks[check], completed=done, total=total or None)
+
+        report = _on_database(
+            lambda database: verify(database, expected_head=expected, extra_checks=CHECKS, progress=progress)
+        )
+    table = Table("check", box=None, pad_edge=False, header_style="bold")
+    table.add_column("rows", justify="right")
+    table.add_column("")
+    wrong = {"links" if finding.check == "chain" else finding.check for finding in report.findings}
+    for check, rows in report.checked.items():
+        table.add_row(check, f"{rows:,}", "[red]wrong[/]" if check in wrong else "[green]in order[/]")
+    console.print(table)
+    for finding in report.findings:
+        console.print(f"[red]{finding}[/]", highlight=False)
+    number, digest = report.head
+    if report.ok and number:
+        console.print(f"head {number}:{digest}", highlight=False, soft_wrap=True)
+    raise typer.Exit(0 if report.ok else 1)
+
+
+def _head(text: str) -> tuple[int, str]:
+    number, _, digest = text.partition(":")
+    if not re.fullmatch(r"\d{1,18}:[0-9a-f]{64}", text):
+        raise typer.BadParameter(f"{text!r} is not NUMBER:HASH, as `facepay ledger verify` prints it")
+    return int(number), digest
+
+
     day: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="The day that the provider settled, in UTC.")],
     file: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="Its settlement file; asked for where not given.")

@@ -25,11 +25,13 @@ from rich.table import Table
 
 from facepay.app import create_app
 from facepay.bootstrap import with_database
+from facepay.checkout.audit import CHECKS
 from facepay.kernel.database import Database
 from facepay.settings import Settings
 from facepay.vision import samples
 from facepay.vision.engine import Engine, load_engine
-from facepay.wallet.verify import verify
+from facepay.wallet.upkeep import seal_all
+from facepay.wallet.verify import Report, verify
 
 OWNER = "owner"
 # Name, top-up in fen. Yan can't afford what she wants.
@@ -237,16 +239,19 @@ def yuan(fen: int) -> str:
 
 
 def _check_books(console: Console, settings: Settings) -> None:
-    async def check() -> Any:
+    async def check() -> Report:
         assert settings.database_url
         database = Database(settings.database_url, pool_size=2)
         try:
-            return await verify(database)
+            await seal_all(database)
+            return await verify(database, extra_checks=CHECKS)
         finally:
             await database.close()
 
     report = asyncio.run(check())
     console.print(f"\nBooks: {report}")
+    if not report.ok:
+        raise DayWentWrong("the books are not in order")
 
 
 @contextmanager

@@ -76,7 +76,10 @@ async def verify(
             await _walk(connection, report, name, paged, progress)
         await _chain(connection, report, expected_head, progress)
         for name, check in extra_checks:
-            report.checked[name], finding = await check(connection)
+            progress(name, 0, 0)
+            rows, finding = await check(connection)
+            progress(name, rows, rows)
+            report.checked[name] = rows
             report.findings += [finding] if finding else []
     return report
 

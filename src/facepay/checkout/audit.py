@@ -1,0 +1,108 @@
+"""Orders against payments, for `facepay ledger verify`: what the shop says it sold, and what the books say was paid."""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from facepay.wallet.proofs import FIRST
+from facepay.wallet.verify import Check, Finding
+
+# What a transfer brought a store: its sales and the tax in them. Whatever it was paid with, this is the order's total.
+_BROUGHT = """
+    select t.id, t.kind, t.cause, t.cause_id, t.target_id,
+           coalesce(sum(e.amount), 0) as total, coalesce(sum(e.amount) filter (where a.kind = 'tax'), 0) as tax,
+           bool_and(a.owner_id = page.store_id and e.unit = page.currency) as here
+      from ledger.transfers t
+      left join ledger.entries e on e.transfer_id = t.id
+       and exists (select from ledger.accounts x where x.id = e.account_id and x.kind in ('sales', 'tax'))
+      left join ledger.accounts a on a.id = e.account_id
+     where t.id = page.transfer_id group by t.id
+"""
+
+_ORDERS = f"""
+with page as materialized (
+    select * from shop_order where id > cast(:after as uuid) order by id limit 1000
+), judged as (
+    select page.id, case
+        when page.transfer_id is null and page.total > 0 then 'was never paid'
+        when page.transfer_id is not null and paid.id is null then 'was paid by a transfer that does not exist'
+        when (paid.cause, paid.cause_id) <> ('order', page.id) then 'was paid by a transfer for something else'
+        when (paid.total, paid.tax) <> (page.total, page.tax) then 'was paid another amount than its total and tax'
+        when not paid.here then 'was paid to another store, or in another currency'
+        when exists (select from ledger.transfers t join ledger.entries e on e.transfer_id = t.id
+              join ledger.accounts a on a.id = e.account_id and a.kind = 'wallet'
+             where t.id = page.transfer_id and a.owner_id <> page.member_id) then 'was paid from another wallet'
+        when page.refunded <> (select coalesce(sum(r.amount), 0) from refund r where r.order_id = page.id)
+            then 'was refunded another amount than its refunds sum up to'
+        end as problem
+      from page left join lateral ({_BROUGHT}) paid on true
+), wrong as (
+    select * from judged where problem is not null order by id limit 1
+)
+select (select count(*) from page) as rows, (select max(id::text) from page) as last,
+       'order ' || wrong.id as row, wrong.problem
+  from (select 1) one left join wrong on true
+"""  # noqa: S608 (nothing in it comes from outside)
+
+_REFUNDS = f"""
+with page as materialized (
+    select r.*, o.store_id, o.transfer_id as payment_id from refund r join shop_order o on o.id = r.order_id
+     where r.id > cast(:after as uuid) order by r.id limit 1000
+), judged as (
+    select page.id, case
+        when given.id is null then 'was given back by a transfer that does not exist'
+        when (given.kind, given.cause, given.cause_id) <> ('refund', 'refund', page.id)
+            then 'was given back by a transfer for something else'
+        when given.target_id is distinct from page.payment_id then 'gives back another payment than its order''s'
+        when (-given.total, -given.tax) <> (page.amount, page.tax) then 'was given back another amount than it says'
+        when not given.here then 'was given back by another store, or in another currency'
+        end as problem
+      from page left join lateral ({_BROUGHT}) given on true
+), wrong as (
+    select * from judged where problem is not null order by id limit 1
+)
+select (select count(*) from page) as rows, (select max(id::text) from page) as last,
+       'refund ' || wrong.id as row, wrong.problem
+  from (select 1) one left join wrong on true
+"""  # noqa: S608
+
+# The other way round: whatever brought a store something, or took it back, is the payment of an order or its refund.
+_SALES = """
+with bounds as (
+    select cast(:after as bigint) as low, cast(:after as bigint) + 5000 as high, ledger.last_position() as top
+), page as materialized (
+    select t.* from ledger.transfers t, bounds
+     where t.position > bounds.low and t.position <= bounds.high and t.kind in ('transfer', 'capture', 'refund')
+       and exists (select from ledger.entries e join ledger.accounts a on a.id = e.account_id
+                    where e.transfer_id = t.id and a.kind in ('sales', 'tax'))
+), wrong as (
+    select id, kind from page t
+     where not exists (select from shop_order o where o.id = t.cause_id and o.transfer_id = t.id and t.cause = 'order')
+       and not exists (select from refund r where r.id = t.cause_id and r.transfer_id = t.id and t.cause = 'refund')
+     order by position limit 1
+)
+select (select count(*) from page) as rows, case when bounds.high < bounds.top then bounds.high end as last,
+       'transfer ' || wrong.id as row,
+       case wrong.kind when 'refund' then 'gives back, and there is no such refund'
+            else 'pays a store, and is no order''s payment' end as problem
+  from bounds left join wrong on true
+"""
+
+
+def _check(name: str, page: str, start: int | str) -> tuple[str, Check]:
+    async def walk(connection: AsyncConnection) -> tuple[int, Finding | None]:
+        rows, after = 0, start
+        while True:
+            found = (await connection.execute(text(page), {"after": after})).one()
+            rows += found.rows
+            if found.row is not None:
+                return rows, Finding(name, found.row, found.problem)
+            if found.last is None:
+                return rows, None
+            after = found.last
+
+    return name, walk
+
+
+CHECKS = (_check("orders", _ORDERS, FIRST), _check("order refunds", _REFUNDS, FIRST), _check("sales", _SALES, 0))

@@ -1,0 +1,83 @@
+"""What goes on behind the requests, in one of the replicas at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from time import monotonic
+
+import structlog
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from facepay.kernel.clock import Clock
+from facepay.kernel.database import Database
+from facepay.kernel.idempotency import Idempotency
+from facepay.wallet.payments import expire_due_holds
+from facepay.wallet.upkeep import fold_hot_accounts, seal_all
+
+log = structlog.get_logger()
+HOUSEKEEPING_LOCK = 7_016_996_766
+ROUND_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    name: str
+    every_seconds: float
+    run: Callable[[], Awaitable[object]]
+
+
+def tasks_of(database: Database, idempotency: Idempotency, clock: Clock) -> tuple[Task, ...]:
+    async def expire_holds() -> None:
+        async with database.begin() as session:
+            await expire_due_holds(session, now=clock())
+
+    return (
+        Task("expire_holds", 5, expire_holds),
+        Task("seal_transfers", 5, lambda: seal_all(database)),
+        Task("fold_accounts", 60, lambda: fold_hot_accounts(database)),
+        Task("forget_idempotency_keys", 600, idempotency.forget_old),
+    )
+
+
+async def keep_house(database: Database, tasks: tuple[Task, ...]) -> None:
+    """Run each task as often as it wants, until cancelled."""
+    due = dict.fromkeys(tasks, 0.0)
+    while True:
+        await asyncio.sleep(ROUND_SECONDS)
+        ready = [task for task in tasks if due[task] <= monotonic()]
+        try:
+            done = await keep_house_once(database, ready)
+        except (SQLAlchemyError, OSError) as error:
+            log.warning("housekeeping_failed", error=type(error).__name__)
+            continue
+        if done:
+            due.update({task: monotonic() + task.every_seconds for task in ready})
+
+
+async def keep_house_once(database: Database, tasks: list[Task]) -> bool:
+    """Run the tasks, one by one, whichever of them fails. False where another replica is at it."""
+    async with _alone(database) as alone:
+        for task in tasks if alone else ():
+            try:
+                await task.run()
+            except (SQLAlchemyError, OSError) as error:
+                log.warning("housekeeping_failed", task=task.name, error=type(error).__name__)
+    return alone
+
+
+@asynccontextmanager
+async def _alone(database: Database) -> AsyncIterator[bool]:
+    """Whether this replica has the lock. It ends with its connection, so a replica that dies leaves none behind."""
+    async with database.engine.connect() as connection:
+        # Outside of a transaction: one that stays open holds back the chain, which waits for all before it.
+        await connection.execution_options(isolation_level="AUTOCOMMIT")
+        alone = bool(await connection.scalar(text("select pg_try_advisory_lock(:key)"), {"key": HOUSEKEEPING_LOCK}))
+        try:
+            yield alone
+        finally:
+            if alone:
+                await connection.execute(text("select pg_advisory_unlock(:key)"), {"key": HOUSEKEEPING_LOCK})

@@ -1,0 +1,73 @@
+"""What goes on behind the requests."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+
+from facepay.housekeeping import Task, keep_house_once, tasks_of
+from facepay.kernel.database import Database
+from facepay.kernel.idempotency import Idempotency
+from tests.conftest import Clock
+from tests.shop import Shop
+
+pytestmark = pytest.mark.anyio
+
+
+def tasks_on(database: Database, clock: Clock) -> tuple[Task, ...]:
+    lasts = timedelta(hours=1)
+    return tasks_of(database, Idempotency(database, b"secret", clock, lease=lasts, retention=lasts), clock)
+
+
+LEFT = """
+    select (select count(*) from ledger.transfers t left join ledger.links l on l.transfer_id = t.id
+             where l.number is null) as unsealed,
+           (select count(*) from ledger.accounts a left join ledger.folds f on f.account_id = a.id
+             where a.kind = 'sales' and f.position is null) as unfolded
+"""
+
+
+async def test_behind_the_payments_the_chain_and_the_sums_follow(shop: Shop, database_url: str, clock: Clock) -> None:
+    await shop.add_member(0, balance=10_000)
+    await shop.at_kiosk(0, {"TEA-001": 1})
+    database = Database(database_url)
+    left: tuple[int, ...] = ()
+    for _ in range(20):  # a transaction that is still under way holds up both
+        assert await keep_house_once(database, list(tasks_on(database, clock)))
+        async with database.begin() as session:
+            left = tuple((await session.execute(text(LEFT))).one())
+        if left == (0, 0):
+            break
+    assert left == (0, 0)
+    await database.close()
+
+
+async def test_a_task_that_fails_holds_up_no_other_and_replicas_take_turns(database_url: str) -> None:
+    database, replica = Database(database_url), Database(database_url)
+    ran: list[str] = []
+    holding, release = asyncio.Event(), asyncio.Event()
+
+    async def fail() -> None:
+        raise OperationalError("select 1", {}, Exception("gone"))
+
+    async def hold() -> None:
+        holding.set()
+        await release.wait()
+
+    async def last() -> None:
+        ran.append("last")
+
+    tasks = [Task("fail", 0, fail), Task("hold", 0, hold), Task("last", 0, last)]
+    first = asyncio.create_task(keep_house_once(database, tasks))
+    await holding.wait()
+    assert not await keep_house_once(replica, tasks)
+    release.set()
+    assert await first
+    assert ran == ["last"]
+    assert await keep_house_once(replica, tasks)
+    await database.close()
+    await replica.close()
