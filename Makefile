@@ -11,12 +11,13 @@ help: ## what there is
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("facepay needs Python 3.11 or newer (PYTHON=…), not " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar on --constraint constraints.txt --editable '.[dev]'
+	@echo "Installing pinned packages into .venv: a minute or two, the first time."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
 demo: $(INSTALLED) ## a day in the store with real faces (ARGS=--serve keeps it up)
-	$(BIN)/facepay demo $(ARGS)
+	@$(BIN)/facepay demo $(ARGS)
 
 test: $(INSTALLED) ## all tests
 	$(BIN)/pytest $(ARGS)

@@ -20,6 +20,7 @@ import httpx
 import uvicorn
 from pydantic import SecretStr
 from rich.console import Console
+from rich.live import Live
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -101,20 +102,21 @@ class Day:
 
     def __init__(self, client: httpx.Client, console: Console, password: str) -> None:
         self.client = client
-        self.console = console
         self.staff = {"Authorization": f"Bearer {self._token(password)}"}
         self.faces = dict(zip((name for name, _ in PEOPLE), samples.people(), strict=True))
         self.ids: dict[str, str] = {}
         self.devices: dict[str, tuple[str, dict[str, str]]] = {}
         self.table = Table("step", "who", "decision", "why", pad_edge=False, header_style="bold", box=None)
         for right in ("similarity", "ms", "balance"):
-            self.table.add_column(right, justify="right")
+            self.table.add_column(right, justify="right", no_wrap=True)
+        self.live = Live(self.table, console=console, vertical_overflow="visible")
 
     def __enter__(self) -> Self:
+        self.live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.console.print(self.table)
+        self.live.stop()
 
     def open_store(self) -> None:
         store = self._staff("POST", "/v1/stores", json={"name": "Xixi Road", "code": "XIXI"})
