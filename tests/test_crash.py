@@ -26,7 +26,7 @@ def test_a_killed_server_charges_each_key_once(tmp_path: Path) -> None:
     address = f"http://127.0.0.1:{port}"
     server = start(tmp_path, port)
     try:
-        staff, store, kiosk, member = open_shop(address)
+        staff, kiosk, member = open_shop(address)
         payments: list[dict[str, Any]] = []
         shoppers = [threading.Thread(target=shop, args=(address, kiosk, payments)) for _ in range(KIOSKS)]
         for shopper in shoppers:
@@ -50,7 +50,7 @@ def test_a_killed_server_charges_each_key_once(tmp_path: Path) -> None:
     assert wallet["available"] == BALANCE - len(orders) * PRICE
 
 
-def open_shop(address: str) -> tuple[dict[str, str], str, dict[str, Any], str]:
+def open_shop(address: str) -> tuple[dict[str, str], dict[str, Any], str]:
     with httpx.Client(base_url=address, timeout=30) as client:
 
         def call(method: str, path: str, **request: Any) -> Any:
@@ -69,7 +69,7 @@ def open_shop(address: str) -> tuple[dict[str, str], str, dict[str, Any], str]:
         call("PUT", f"/v1/members/{member}/face", files=[("frames", ("f.jpg", people()[0], "image/jpeg"))])
         top_up = {"amount": BALANCE, "currency": "CNY"}
         call("POST", f"/v1/members/{member}/wallet/top-ups", json=top_up, headers={"Idempotency-Key": uuid4().hex})
-        return {"Authorization": f"Bearer {token}"}, store, kiosk, member
+        return {"Authorization": f"Bearer {token}"}, kiosk, member
 
 
 def shop(address: str, kiosk: dict[str, Any], payments: list[dict[str, Any]]) -> None:

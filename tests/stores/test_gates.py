@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from tests.conftest import OpenShop
 from tests.photos import camera_frame, people, stranger, variant
 from tests.shop import Shop
 
@@ -103,3 +104,24 @@ async def test_a_gate_may_not_do_the_work_of_another_device(shop: Shop) -> None:
         f"/v1/gates/{shop.kiosk_id}/entries", headers=shop.kiosk | {"Content-Type": "image/jpeg"}
     )
     assert (response.status_code, response.json()["code"]) == (403, "insufficient_scope")
+
+
+async def test_one_frame_too_many_is_refused_at_once(open_shop: OpenShop) -> None:
+    shop = await open_shop(inference_workers=1, inference_queue_max=1)
+    await shop.add_member(0)
+    answers = await asyncio.gather(*(shop.at_gate(0) for _ in range(8)))
+    refused = [answer for answer in answers if answer.status_code == 503]
+    assert 1 <= len(refused) <= 6
+    assert all(answer.json()["code"] == "overloaded" and answer.headers["Retry-After"] for answer in refused)
+
+
+async def test_staff_see_who_is_inside_and_what_the_gates_decided(shop: Shop) -> None:
+    member_id = await shop.add_member(0)
+    await shop.at_gate(0)
+    await shop.at_gate(stranger())
+    inside = await shop.do("GET", f"/v1/stores/{shop.store_id}/visits", params={"inside": True})
+    assert [visit["member_id"] for visit in inside["items"]] == [member_id]
+    attempts = await shop.do("GET", f"/v1/stores/{shop.store_id}/gate-attempts")
+    assert [attempt["code"] for attempt in attempts["items"]] == ["unknown_face", "welcome"]
+    await shop.at_gate(0, "exits")
+    assert (await shop.do("GET", f"/v1/stores/{shop.store_id}/visits", params={"inside": True}))["items"] == []

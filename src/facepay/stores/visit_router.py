@@ -1,0 +1,89 @@
+"""Who is inside, and what the gates decided."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Security
+from pydantic import Field
+from sqlalchemy import select
+
+from facepay.identity.schemas import Cosine
+from facepay.kernel.auth import InsufficientScope, Principal, current_staff
+from facepay.kernel.database import Session
+from facepay.kernel.errors import Unauthenticated
+from facepay.kernel.paging import Page, Paging, page
+from facepay.kernel.problems import problems
+from facepay.kernel.schemas import Answer
+from facepay.stores.devices import Device
+from facepay.stores.gates import GateAttempt
+from facepay.stores.stores import StoreNotFound, get_store
+from facepay.stores.visits import Visit
+
+router = APIRouter(prefix="/v1/stores/{store_id}", tags=["stores"])
+Reader = Annotated[Principal, Security(current_staff, scopes=["members:read"])]
+REFUSALS = problems(Unauthenticated, InsufficientScope, StoreNotFound)
+
+
+class VisitAnswer(Answer):
+    id: UUID
+    store_id: UUID
+    member_id: UUID
+    entered_at: datetime
+    entry_gate_id: UUID
+    left_at: datetime | None
+    exit_gate_id: UUID | None
+    basket_unpaid: bool
+
+
+class GateAttemptAnswer(Answer):
+    """A stranger's attempt says when and why, and nothing about the face."""
+
+    id: UUID
+    gate_id: UUID
+    direction: Literal["entry", "exit"]
+    decision: Literal["open", "deny", "step_up"]
+    code: str
+    member_id: UUID | None
+    visit_id: UUID | None
+    similarity: Cosine | None
+    threshold: Cosine | None
+    created_at: datetime
+    decided_at: Annotated[datetime, Field(description="Later than `created_at` where a second factor was asked for.")]
+
+
+@router.get("/visits", summary="List visits", responses=REFUSALS)
+async def list_visits(
+    store_id: UUID,
+    session: Session,
+    _: Reader,
+    paging: Paging,
+    inside: Annotated[bool | None, Query(description="Only those who are inside now, or only those who left.")] = None,
+    member_id: Annotated[UUID | None, Query()] = None,
+) -> Page[VisitAnswer]:
+    """Newest first."""
+    await get_store(session, store_id)
+    query = select(Visit).where(Visit.store_id == store_id)
+    if inside is not None:
+        query = query.where(Visit.left_at.is_(None) if inside else Visit.left_at.is_not(None))
+    if member_id:
+        query = query.where(Visit.member_id == member_id)
+    return await page(session, query, by=Visit.id, paging=paging, show=VisitAnswer.model_validate)
+
+
+@router.get("/gate-attempts", summary="List what the gates decided", responses=REFUSALS)
+async def list_gate_attempts(
+    store_id: UUID,
+    session: Session,
+    _: Reader,
+    paging: Paging,
+    decision: Annotated[Literal["open", "deny", "step_up"] | None, Query()] = None,
+) -> Page[GateAttemptAnswer]:
+    """Newest first, refusals among them."""
+    await get_store(session, store_id)
+    query = select(GateAttempt).join(Device, Device.id == GateAttempt.gate_id).where(Device.store_id == store_id)
+    if decision:
+        query = query.where(GateAttempt.decision == decision)
+    return await page(session, query, by=GateAttempt.id, paging=paging, show=GateAttemptAnswer.model_validate)

@@ -1,0 +1,83 @@
+"""Passers-by leave nothing behind: not in the database, not in the log, not in a metric."""
+
+from __future__ import annotations
+
+import json
+
+import psycopg
+import pytest
+
+from facepay.vision.engine import Engine
+from tests.conftest import OpenShop
+from tests.photos import people, stranger
+from tests.shop import Shop
+
+pytestmark = pytest.mark.anyio
+# The record that a gate or kiosk refused somebody, without who.
+RECORDS = {"gate_attempt", "checkout", "idempotency_record"}
+
+
+def rows(database_url: str) -> dict[str, list[str]]:
+    """Every row of every table, as text."""
+    with psycopg.connect(database_url.replace("+psycopg", "")) as connection:
+        tables = connection.execute(
+            "select format('%I.%I', schemaname, tablename), tablename from pg_tables"
+            " where schemaname in ('public', 'ledger')"
+        ).fetchall()
+        return {
+            name: [row for (row,) in connection.execute(f"select to_jsonb(t)::text from {table} t").fetchall()]
+            for table, name in tables
+        }
+
+
+async def test_a_stranger_is_in_no_table(shop: Shop, owner_database_url: str) -> None:
+    await shop.add_member(0, balance=1000)
+    before = rows(owner_database_url)
+    assert (await shop.at_gate(stranger(), key="stranger-1")).json()["code"] == "unknown_face"
+    assert (await shop.at_kiosk(stranger(), {"TEA-001": 1})).json()["code"] == "unknown_face"
+    after = rows(owner_database_url)
+    changed = {table for table in after if after[table] != before[table]}
+    assert changed == RECORDS
+    (attempt,) = map(json.loads, after["gate_attempt"])
+    assert attempt["member_id"] is attempt["similarity"] is attempt["threshold"] is None
+    (checkout,) = map(json.loads, after["checkout"])
+    assert checkout["member_id"] is checkout["similarity"] is checkout["threshold"] is None
+    assert all(len(record) < 2500 for record in after["idempotency_record"])
+
+
+async def test_a_template_rests_sealed_and_rotated(shop: Shop, owner_database_url: str, engine: Engine) -> None:
+    member_id = await shop.add_member(0)
+    (row,) = map(json.loads, rows(owner_database_url)["template"])
+    embedding = engine.analyse(people()[0]).faces[0].embedding
+    assert embedding is not None
+    assert embedding.tobytes()[:16].hex() not in row["sealed"]
+    await shop.do("DELETE", f"/v1/members/{member_id}/face")
+    left = rows(owner_database_url)
+    assert left["template"] == []
+    assert json.loads(left["template_key"][0])["wrapped_key"] is None
+
+
+async def test_erasing_a_member_leaves_their_payments_and_no_name(shop: Shop, owner_database_url: str) -> None:
+    member_id = await shop.add_member(0, balance=1000, phone="+8613800138001", pin="739150")
+    await shop.at_kiosk(0, {"TEA-001": 1})
+    entries = rows(owner_database_url)["entries"]
+    await shop.do("DELETE", f"/v1/members/{member_id}")
+    after = rows(owner_database_url)
+    assert after["entries"] == entries
+    dump = json.dumps({table: content for table, content in after.items() if table != "idempotency_record"})
+    assert "Person 0" not in dump
+    assert "13800138001" not in dump
+    response = await shop.client.get(f"/v1/members/{member_id}", headers=shop.staff)
+    assert response.status_code == 404
+
+
+async def test_logs_name_nobody(open_shop: OpenShop, capsys: pytest.CaptureFixture[str]) -> None:
+    shop = await open_shop(log_level="debug")
+    await shop.add_member(0, balance=1000, phone="+8613800138001")
+    await shop.at_gate(0)
+    await shop.at_kiosk(0, {"TEA-001": 1})
+    await shop.client.get("/v1/members/13800138001", headers=shop.staff)
+    logged = capsys.readouterr().out
+    assert logged.count('"event": "request"') > 5
+    for secret in ("Person 0", "13800138001", "fpd_", "eyJ", "similarity"):
+        assert secret not in logged
