@@ -20,6 +20,7 @@ from facepay.catalog import router as catalog
 from facepay.checkout import limits_router as limits
 from facepay.checkout import router as checkout
 from facepay.housekeeping import keep_house, tasks_of
+from facepay.checkout import statement_router as statements
 from facepay.identity import router as identity
 from facepay.identity.calibration import load_calibration
 from facepay.identity.gallery import MemoryGallery
@@ -91,6 +92,9 @@ def create_app(settings: Settings | None = None, *, engine: Engine | None = None
         top_ups,
         providers,
         health,
+        rewards,
+        member_rewards,
+        statements,
     ):
         app.include_router(room.router)
     problems.install(app)

@@ -1,0 +1,109 @@
+"""A wallet's month in words: opening balance, what came and went, closing balance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from facepay.kernel.errors import NotFound
+from facepay.members.members import Member
+from facepay.stores.stores import Store
+from facepay.wallet.accounts import member_wallet
+from facepay.wallet.periods import Movement, period
+
+_WORDS = {
+    "order": "Purchase at {store}",
+    "refund": "Refund from {store}",
+    "top_up": "Top-up",
+    "top_up_refund": "Top-up given back",
+    "admin": "Correction",
+}
+
+
+class StatementNotFound(NotFound):
+    """That month has not begun yet."""
+
+    code = "statement_not_found"
+    title = "No such statement"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Amounts in minor units; `reference` is the id of the order, top-up or refund that caused it."""
+
+    booked_at: datetime
+    words: str
+    reference: UUID
+    amount: int
+    balance: int
+
+
+@dataclass(frozen=True, slots=True)
+class MonthlyStatement:
+    """Times are in the chain's time zone; `until` is where the next month begins, or now where this one goes on."""
+
+    member_name: str
+    currency: str
+    time_zone: str
+    since: datetime
+    until: datetime
+    complete: bool
+    opening: int
+    closing: int
+    lines: tuple[Line, ...]
+
+    @property
+    def came_in(self) -> int:
+        return sum(line.amount for line in self.lines if line.amount > 0)
+
+    @property
+    def went_out(self) -> int:
+        return sum(line.amount for line in self.lines if line.amount < 0)
+
+
+async def monthly_statement(
+    session: AsyncSession, *, member: Member, month: str, currency: str, time_zone: str, now: datetime
+) -> MonthlyStatement:
+    """Of a month such as 2026-11. Raises StatementNotFound."""
+    zone = ZoneInfo(time_zone)
+    since, until = _bounds(month, zone)
+    if since > now:
+        raise StatementNotFound("That month has not begun yet.")
+    found = await period(session, member_wallet(member.id, currency).id, since=since, until=until)
+    stores = await _store_names(session, {each.store_id for each in found.movements if each.store_id})
+    return MonthlyStatement(
+        member_name=member.display_name,
+        currency=currency,
+        time_zone=time_zone,
+        since=since,
+        until=min(until, now.astimezone(zone)),
+        complete=until <= now,
+        opening=found.opening,
+        closing=found.closing,
+        lines=tuple(
+            Line(each.created_at.astimezone(zone), _words(each, stores), each.cause_id, each.amount, each.posted_after)
+            for each in found.movements
+        ),
+    )
+
+
+def _bounds(month: str, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    year, number = map(int, month.split("-"))
+    since = datetime(year, number, 1, tzinfo=zone)
+    return since, datetime(year + number // 12, number % 12 + 1, 1, tzinfo=zone)
+
+
+async def _store_names(session: AsyncSession, ids: set[UUID]) -> dict[UUID, str]:
+    return {store.id: store.name for store in await session.scalars(select(Store).where(Store.id.in_(ids)))}
+
+
+def _words(movement: Movement, stores: Mapping[UUID, str]) -> str:
+    plain = movement.cause.replace("_", " ").capitalize()
+    store = stores.get(movement.store_id, "a store") if movement.store_id else "a store"
+    return _WORDS.get(movement.cause, plain).format(store=store)
