@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Security
+from fastapi import APIRouter, Depends, Security
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from facepay.identity.desk import Desk, DeskOf
-from facepay.identity.recognition import Recogniser, RecogniserOf, Sighting
+from facepay.identity.desk import DeskOf
+from facepay.identity.recognition import RecogniserOf, Sighting
 from facepay.identity.schemas import StepUpAnswer
 from facepay.identity.step_up import AttemptClosed, AttemptNotFound
 from facepay.kernel.auth import Principal, WrongStore, acts_as, current_device
 from facepay.kernel.clock import Now
 from facepay.kernel.errors import Overloaded, Unauthenticated
 from facepay.kernel.idempotency import IdempotencyKeyInUse, IdempotencyKeyReused, OptionalKey
+from facepay.kernel.passwords import get_hasher
 from facepay.kernel.problems import problems
 from facepay.kernel.uploads import (
     BodyTooLarge,
@@ -25,14 +28,13 @@ from facepay.kernel.uploads import (
     frame_body,
     read_frame,
 )
-from facepay.settings import Settings, SettingsOf
+from facepay.settings import SettingsOf
 from facepay.stores import gates
 from facepay.stores.gate_schemas import GateAnswer
 from facepay.stores.gates import Direction
 from facepay.vision.frames import CorruptImage, EmptyFrame, FrameTooLarge, UnsupportedImageType
 
 router = APIRouter(prefix="/v1/gates/{gate_id}", tags=["gates"])
-Gate = Annotated[Principal, Security(current_device, scopes=["gate:decide"])]
 FRAME_PROBLEMS = (
     Unauthenticated,
     WrongStore,
@@ -47,145 +49,100 @@ FRAME_PROBLEMS = (
     IdempotencyKeyReused,
     Overloaded,
 )
-STEP_UP_PROBLEMS = (Unauthenticated, WrongStore, AttemptNotFound, AttemptClosed)
-
-
-async def _decide(
-    direction: Direction,
-    gate_id: UUID,
-    gate: Principal,
-    key: str | None,
-    desk: Desk,
-    recogniser: Recogniser,
-    settings: Settings,
-    now: datetime,
-) -> Any:
-    acts_as(gate, gate_id)
-
-    async def act(session: AsyncSession, sighting: Sighting) -> GateAnswer:
-        decision = await gates.decide(
-            session,
-            gate=gate,
-            direction=direction,
-            sighting=sighting,
-            now=now,
-            step_up_lasts=timedelta(seconds=settings.step_up_seconds),
-        )
-        return GateAnswer.of(decision, sighting)
-
-    frame = await read_frame(desk.request)
-    return await desk.decide(
-        device=gate, use=f"gate_{direction}", key=key, frame=frame, see=recogniser.at_gate, act=act
-    )
-
-
-async def _finish(
-    direction: Direction,
-    gate_id: UUID,
-    attempt_id: UUID,
-    body: StepUpAnswer,
-    gate: Principal,
-    key: str | None,
-    desk: Desk,
-    settings: Settings,
-    now: datetime,
-) -> Any:
-    acts_as(gate, gate_id)
-
-    async def act(session: AsyncSession) -> GateAnswer:
-        decision = await gates.finish_step_up(
-            session,
-            gate=gate,
-            direction=direction,
-            attempt_id=attempt_id,
-            text=body.answer,
-            now=now,
-            answers_max=settings.step_up_answers_max,
-            hasher=desk.request.app.state.password_hasher,
-        )
-        return GateAnswer.of(decision)
-
-    return await desk.idempotency.once(desk.request, owner_id=gate.id, key=key, body=body, act=act)
-
-
-@router.post(
-    "/entries",
-    summary="Decide who may come in",
-    response_model=GateAnswer,
-    responses=problems(*FRAME_PROBLEMS),
-    openapi_extra=frame_body(),
+STEP_UP_PROBLEMS = (
+    Unauthenticated,
+    WrongStore,
+    AttemptNotFound,
+    AttemptClosed,
+    IdempotencyKeyInUse,
+    IdempotencyKeyReused,
 )
-async def enter(
-    gate_id: UUID,
-    gate: Gate,
-    desk: DeskOf,
-    recogniser: RecogniserOf,
-    settings: SettingsOf,
-    now: Now,
-    key: OptionalKey = None,
-) -> Any:
+
+
+@dataclass(frozen=True, slots=True)
+class GateCall:
+    """What every request of a gate brings along."""
+
+    gate_id: UUID
+    gate: Annotated[Principal, Security(current_device, scopes=["gate:decide"])]
+    desk: DeskOf
+    recogniser: RecogniserOf
+    settings: SettingsOf
+    now: Now
+    key: OptionalKey = None
+
+    async def decide(self, direction: Direction) -> Any:
+        acts_as(self.gate, self.gate_id)
+
+        async def act(session: AsyncSession, sighting: Sighting) -> GateAnswer:
+            decision = await gates.decide(
+                session,
+                gate=self.gate,
+                direction=direction,
+                sighting=sighting,
+                now=self.now,
+                step_up_lasts=timedelta(seconds=self.settings.step_up_seconds),
+            )
+            return GateAnswer.of(decision, sighting)
+
+        return await self.desk.decide(
+            device=self.gate,
+            use=f"gate_{direction}",
+            key=self.key,
+            frame=await read_frame(self.desk.request),
+            see=self.recogniser.at_gate,
+            act=act,
+        )
+
+    async def finish(self, direction: Direction, attempt_id: UUID, body: StepUpAnswer) -> Any:
+        acts_as(self.gate, self.gate_id)
+
+        async def act(session: AsyncSession) -> GateAnswer:
+            decision = await gates.finish_step_up(
+                session,
+                gate=self.gate,
+                direction=direction,
+                attempt_id=attempt_id,
+                text=body.answer,
+                now=self.now,
+                answers_max=self.settings.step_up_answers_max,
+                hasher=get_hasher(self.desk.request),
+            )
+            return GateAnswer.of(decision)
+
+        request = self.desk.request
+        return await self.desk.idempotency.once(request, owner_id=self.gate.id, key=self.key, body=body, act=act)
+
+
+Call = Annotated[GateCall, Depends()]
+decision_route = partial(
+    router.post, response_model=GateAnswer, responses=problems(*FRAME_PROBLEMS), openapi_extra=frame_body()
+)
+step_up_route = partial(router.post, response_model=GateAnswer, responses=problems(*STEP_UP_PROBLEMS))
+
+
+@decision_route("/entries", summary="Decide who may come in")
+async def enter(call: Call) -> Any:
     """Send the camera's frame as the body (`image/jpeg` is fastest) or as the multipart part `frame`.
 
     The nearest face is decided on. `open` has opened a visit; `step_up` says what to ask the person for.
     """
-    return await _decide("entry", gate_id, gate, key, desk, recogniser, settings, now)
+    return await call.decide("entry")
 
 
-@router.post(
-    "/exits",
-    summary="Decide who goes out",
-    response_model=GateAnswer,
-    responses=problems(*FRAME_PROBLEMS),
-    openapi_extra=frame_body(),
-)
-async def leave(
-    gate_id: UUID,
-    gate: Gate,
-    desk: DeskOf,
-    recogniser: RecogniserOf,
-    settings: SettingsOf,
-    now: Now,
-    key: OptionalKey = None,
-) -> Any:
+@decision_route("/exits", summary="Decide who goes out")
+async def leave(call: Call) -> Any:
     """Closes the visit and says whether a basket is unpaid. A member is never locked in."""
-    return await _decide("exit", gate_id, gate, key, desk, recogniser, settings, now)
+    return await call.decide("exit")
 
 
-@router.post(
-    "/entries/{attempt_id}/step-up",
-    summary="Answer what an entry asked for",
-    response_model=GateAnswer,
-    responses=problems(IdempotencyKeyInUse, IdempotencyKeyReused, *STEP_UP_PROBLEMS),
-)
-async def finish_entry(
-    gate_id: UUID,
-    attempt_id: UUID,
-    body: StepUpAnswer,
-    gate: Gate,
-    desk: DeskOf,
-    settings: SettingsOf,
-    now: Now,
-    key: OptionalKey = None,
-) -> Any:
+@step_up_route("/entries/{attempt_id}/step-up", summary="Answer what an entry asked for")
+async def finish_entry(call: Call, attempt_id: UUID, body: StepUpAnswer) -> Any:
     """Wrong answers are counted; after the last one, or after a minute, the attempt is closed."""
-    return await _finish("entry", gate_id, attempt_id, body, gate, key, desk, settings, now)
+    return await call.finish("entry", attempt_id, body)
 
 
-@router.post(
-    "/exits/{attempt_id}/step-up",
-    summary="Answer what an exit asked for",
-    response_model=GateAnswer,
-    responses=problems(IdempotencyKeyInUse, IdempotencyKeyReused, *STEP_UP_PROBLEMS),
-)
-async def finish_exit(
-    gate_id: UUID,
-    attempt_id: UUID,
-    body: StepUpAnswer,
-    gate: Gate,
-    desk: DeskOf,
-    settings: SettingsOf,
-    now: Now,
-    key: OptionalKey = None,
-) -> Any:
+@step_up_route("/exits/{attempt_id}/step-up", summary="Answer what an exit asked for")
+async def finish_exit(call: Call, attempt_id: UUID, body: StepUpAnswer) -> Any:
     """The same for somebody who is leaving."""
-    return await _finish("exit", gate_id, attempt_id, body, gate, key, desk, settings, now)
+    return await call.finish("exit", attempt_id, body)
