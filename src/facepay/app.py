@@ -92,8 +92,6 @@ def create_app(settings: Settings | None = None, *, engine: Engine | None = None
         top_ups,
         providers,
         health,
-        rewards,
-        member_rewards,
         statements,
     ):
         app.include_router(room.router)
