@@ -18,9 +18,10 @@ from facepay import health
 from facepay.bootstrap import master_key, payment_provider
 from facepay.catalog import router as catalog
 from facepay.checkout import limits_router as limits
+from facepay.checkout import rewards_router as member_rewards
 from facepay.checkout import router as checkout
-from facepay.housekeeping import keep_house, tasks_of
 from facepay.checkout import statement_router as statements
+from facepay.housekeeping import keep_house, tasks_of
 from facepay.identity import router as identity
 from facepay.identity.calibration import load_calibration
 from facepay.identity.gallery import MemoryGallery
@@ -37,12 +38,14 @@ from facepay.kernel.passwords import PasswordHasher
 from facepay.members import router as members
 from facepay.members import top_up_router as top_ups
 from facepay.members import wallet_router as wallet
+from facepay.rewards import router as rewards
 from facepay.settings import Settings
 from facepay.staff import router as staff
 from facepay.staff.accounts import ensure_first_owner
 from facepay.staff.tokens import authenticate as authenticate_staff
 from facepay.stores import gate_router as gates
 from facepay.stores import router as stores
+from facepay.stores import visit_router as visits
 from facepay.stores.devices import authenticate as authenticate_device
 from facepay.vision.engine import Engine, load_engine
 from facepay.vision.frames import FrameLimits
@@ -83,16 +86,19 @@ def create_app(settings: Settings | None = None, *, engine: Engine | None = None
         staff,
         stores,
         gates,
+        visits,
         members,
         identity,
         catalog,
         checkout,
         limits,
+        rewards,
+        member_rewards,
+        statements,
         wallet,
         top_ups,
         providers,
         health,
-        statements,
     ):
         app.include_router(room.router)
     problems.install(app)

@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from facepay.kernel.clock import Clock
 from facepay.kernel.database import Database
 from facepay.kernel.idempotency import Idempotency
+from facepay.rewards.expiry import expire_due
 from facepay.wallet.payments import expire_due_holds
 from facepay.wallet.upkeep import fold_hot_accounts, seal_all
 
@@ -38,6 +39,7 @@ def tasks_of(database: Database, idempotency: Idempotency, clock: Clock) -> tupl
     return (
         Task("expire_holds", 5, expire_holds),
         Task("seal_transfers", 5, lambda: seal_all(database)),
+        Task("expire_points_and_gifts", 60, lambda: expire_due(database, now=clock())),
         Task("fold_accounts", 60, lambda: fold_hot_accounts(database)),
         Task("forget_idempotency_keys", 600, idempotency.forget_old),
     )

@@ -65,6 +65,8 @@ class Settings(BaseSettings):
     store_daily_spend_max: int = Field(default=1_000_000, ge=1, le=AMOUNT_MAX)
     ten_minute_payments_max: int = Field(default=10, ge=1, le=10_000)
     step_up_above: int = Field(default=100_000, ge=0, le=AMOUNT_MAX)
+    point_value: int = Field(default=1, ge=1, le=AMOUNT_MAX)
+    points_expire_days: int = Field(default=365, ge=1, le=3650)
     provider_wait_ms: int = Field(default=2000, ge=0, le=10_000)
     provider_delay_ms: int = Field(default=0, ge=0, le=24 * 3600 * 1000)
     provider_failure_rate: Share = 0.0

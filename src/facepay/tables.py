@@ -7,6 +7,7 @@ from facepay.checkout import kiosk, limits, orders, refunds
 from facepay.identity import step_up, templates
 from facepay.kernel import idempotency
 from facepay.members import consents, freezes, members
+from facepay.rewards import coupons, lots, rules
 from facepay.staff import accounts
 from facepay.stores import devices, gates, stores, visits
 from facepay.wallet import top_up_refunds, top_ups
@@ -15,17 +16,20 @@ from facepay.wallet.providers import mock_books
 __all__ = [
     "accounts",
     "consents",
+    "coupons",
     "devices",
     "freezes",
     "gates",
     "idempotency",
     "kiosk",
     "limits",
+    "lots",
     "members",
     "mock_books",
     "orders",
     "products",
     "refunds",
+    "rules",
     "step_up",
     "stock",
     "stores",

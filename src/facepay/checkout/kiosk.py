@@ -15,6 +15,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.catalog.products import find_products
 from facepay.catalog.stock import take_stock
+from facepay.checkout import tenders
+from facepay.checkout.benefits import Offer, Refused, Wish, offer
 from facepay.checkout.limits import Declined, NeedsStepUp, judge
 from facepay.checkout.orders import Order, place
 from facepay.checkout.pricing import PricedBasket, Unpriceable, price_basket
@@ -30,7 +32,7 @@ from facepay.members.members import Member
 from facepay.settings import Settings
 from facepay.stores.stores import get_store
 from facepay.stores.visits import current_visit
-from facepay.wallet import payments
+from facepay.wallet.accounts import wallet_balance
 
 
 class Checkout(Identified, Base):
@@ -47,6 +49,8 @@ class Checkout(Identified, Base):
     decision: Mapped[str] = mapped_column(String(8))
     code: Mapped[str] = mapped_column(String(40))
     basket: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    coupons: Mapped[list[str]] = mapped_column(JSONB, server_default="[]")
+    redeem_points: Mapped[int] = mapped_column(server_default="0")
     total: Mapped[int | None]
     currency: Mapped[str] = mapped_column(String(3))
     member_id: Mapped[UUID | None] = mapped_column(ForeignKey("member.id"), index=True)
@@ -70,6 +74,7 @@ class CheckoutDecision:
     step_up: StepUp | None = None
     answers_left: int | None = None
     over: Declined | NeedsStepUp | None = None
+    coupon: str | None = None
 
 
 async def check_out(
@@ -80,6 +85,7 @@ async def check_out(
     sighting: Sighting,
     now: datetime,
     settings: Settings,
+    wish: Wish = Wish(),
 ) -> CheckoutDecision:
     """Charge the recognised payer for the basket, ask where it is unsure who pays, refuse everything else."""
     store = await get_store(session, kiosk.store)
@@ -88,6 +94,8 @@ async def check_out(
         kiosk_id=kiosk.id,
         store_id=store.id,
         basket=dict(quantities),
+        coupons=list(wish.coupons),
+        redeem_points=wish.redeem_points,
         currency=store.currency,
         created_at=now,
         decided_at=now,
@@ -166,26 +174,32 @@ async def _charge(
     checkout.member_id = member.id
     if not member.is_active:
         return await _settle(session, checkout, "declined", "member_blocked", member)
+    wish = Wish(tuple(checkout.coupons), checkout.redeem_points)
+    offered = await offer(session, member_id=member.id, basket=basket, wish=wish, now=now, settings=settings)
+    if isinstance(offered, Refused):
+        return replace(await _settle(session, checkout, "declined", offered.code, member), coupon=offered.coupon)
     verdict = await judge(
-        session, member=member, store_id=checkout.store_id, amount=basket.total, now=now, settings=settings
+        session, member=member, store_id=checkout.store_id, amount=offered.basket.total, now=now, settings=settings
     )
     if isinstance(verdict, Declined):
         return replace(await _settle(session, checkout, "declined", verdict.code, member), over=verdict)
     if isinstance(verdict, NeedsStepUp) and not proven:
         asked = await _ask(session, checkout, verdict.code, (member.id,), now, settings, member)
         return replace(asked, over=verdict)
-    return await _sell(session, kiosk, checkout, basket, member, now)
+    return await _sell(session, kiosk, checkout, offered, member, now, settings)
 
 
 async def _sell(
     session: AsyncSession,
     kiosk: Principal,
     checkout: Checkout,
-    basket: PricedBasket,
+    offered: Offer,
     member: Member,
     now: datetime,
+    settings: Settings,
 ) -> CheckoutDecision:
     """Stock, order and payment together, or none of them."""
+    basket = offered.basket
     attempt = await session.begin_nested()
     sold_out = await take_stock(
         session,
@@ -199,31 +213,26 @@ async def _sell(
     order = place(
         order_id=new_id(),
         basket=basket,
+        tender=offered.tender,
+        points_earned=offered.points_earned,
         store_id=checkout.store_id,
         kiosk_id=kiosk.id,
         member_id=member.id,
         now=now,
     )
     session.add(order)
-    payment = await payments.pay(
-        session,
-        order_id=order.id,
-        member_id=member.id,
-        store_id=checkout.store_id,
-        total=basket.total,
-        tax=basket.tax,
-        currency=basket.currency,
-        actor=f"device:{kiosk.id}",
-        now=now,
+    points_last = timedelta(days=settings.points_expire_days)
+    paid = await tenders.pay(
+        session, order=order, offer=offered, actor=f"device:{kiosk.id}", points_last=points_last, now=now
     )
-    if not payment.ok:
+    if not paid.ok:
         await attempt.rollback()
-        return await _settle(session, checkout, "declined", payment.code, member)
-    order.transfer_id = payment.transfer_id
+        return replace(await _settle(session, checkout, "declined", paid.code, member), coupon=paid.coupon)
     await attempt.commit()
-    checkout.order_id = order.id
+    checkout.order_id, checkout.total = order.id, order.total
+    balance = await wallet_balance(session, member_id=member.id, unit=order.currency)
     decision = await _settle(session, checkout, "paid", "paid", member)
-    return replace(decision, order=order, balance=payment.balance_after)
+    return replace(decision, order=order, balance=balance.available)
 
 
 async def _ask(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from facepay.catalog.products import Product
 from facepay.kernel.schemas import AMOUNT_MAX
-
-BASIS_POINTS = 10_000
+from facepay.rewards.discounts import BASIS_POINTS, Discount, portion, share_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +19,13 @@ class PricedLine:
     quantity: int
     unit_price: int
     tax_rate_basis_points: int
+    category: str | None = None
+    discount: int = 0
 
     @property
     def total(self) -> int:
-        return self.unit_price * self.quantity
+        """What is paid for it."""
+        return self.unit_price * self.quantity - self.discount
 
     @property
     def tax(self) -> int:
@@ -36,6 +38,7 @@ class PricedLine:
 class PricedBasket:
     lines: tuple[PricedLine, ...]
     currency: str
+    discounts: tuple[tuple[Discount, int], ...] = ()  # and how much each took off
 
     @property
     def total(self) -> int:
@@ -84,9 +87,63 @@ def _line(product: Product, quantity: int) -> PricedLine:
         quantity=quantity,
         unit_price=product.price,
         tax_rate_basis_points=product.tax_rate_basis_points,
+        category=product.category,
     )
 
 
-def tax_of_refund(*, total: int, tax: int, refunded_before: int, amount: int) -> int:
-    """The tax inside a partial refund: the shares of any sequence of refunds add up to the order's tax."""
-    return tax * (refunded_before + amount) // total - tax * refunded_before // total
+def discounted(basket: PricedBasket, discounts: Sequence[Discount]) -> PricedBasket:
+    """Take off one discount after another, each shared out to the cent among the lines that it covers."""
+    lines, taken_off = list(basket.lines), list(basket.discounts)
+    for discount in discounts:
+        bases = [line.total if discount.covers(line.sku, line.category) else 0 for line in lines]
+        amount = discount.of(sum(bases))
+        shares = share_out(amount, bases)
+        lines = [replace(line, discount=line.discount + share) for line, share in zip(lines, shares, strict=True)]
+        taken_off.append((discount, amount))
+    return replace(basket, lines=tuple(lines), discounts=tuple(taken_off))
+
+
+@dataclass(frozen=True, slots=True)
+class Tender:
+    """What a total is paid with, in minor units; `points_value` is what the points count for."""
+
+    points: int
+    points_value: int
+    gift: int
+    wallet: int
+
+    @property
+    def total(self) -> int:
+        return self.points_value + self.gift + self.wallet
+
+
+def split_tender(total: int, *, points: int, point_value: int, gift: int) -> Tender:
+    """As many of the offered points as the total takes, then gift balance, then the wallet."""
+    points = min(points, total // point_value)
+    points_value = points * point_value
+    gift = min(gift, total - points_value)
+    return Tender(points, points_value, gift, total - points_value - gift)
+
+
+def tender_of_refund(paid: Tender, *, refunded_before: int, amount: int) -> Tender:
+    """What a partial refund gives back, in proportion: the parts of any sequence add up to what was paid."""
+    before, after = _returned(paid, refunded_before), _returned(paid, refunded_before + amount)
+    return Tender(
+        points=after.points - before.points,
+        points_value=after.points_value - before.points_value,
+        gift=after.gift - before.gift,
+        wallet=after.wallet - before.wallet,
+    )
+
+
+def _returned(paid: Tender, refunded: int) -> Tender:
+    """All that is given back by the time this much is refunded. None of it ever falls as that grows."""
+    gift = _part(paid.gift, refunded, paid.total)
+    rest = refunded - gift
+    points_value = _part(paid.points_value, rest, paid.total - paid.gift)
+    points = _part(paid.points, points_value, paid.points_value)
+    return Tender(points, points_value, gift, rest - points_value)
+
+
+def _part(value: int, amount: int, of: int) -> int:
+    return portion(value, of=of, done=0, amount=amount) if of else 0

@@ -86,6 +86,7 @@ async def check_out(
             session,
             kiosk=kiosk,
             quantities=basket.quantities(),
+            wish=basket.wish(),
             sighting=sighting,
             now=now,
             settings=settings,

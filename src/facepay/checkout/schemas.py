@@ -8,13 +8,16 @@ from uuid import UUID
 
 from pydantic import Field
 
+from facepay.checkout.benefits import Wish
 from facepay.checkout.kiosk import CheckoutDecision
 from facepay.identity.desk import Decision
 from facepay.identity.recognition import Sighting
-from facepay.identity.schemas import RecognisedMember, StepUpAsked
-from facepay.kernel.schemas import Amount, Answer, Code, Line, Request
+from facepay.identity.schemas import Cosine, RecognisedMember, StepUpAsked
+from facepay.kernel.schemas import AMOUNT_MAX, Amount, Answer, Code, Line, Request
+from facepay.rewards.schemas import CouponCode
 
 LINES_MAX = 100
+COUPONS_MAX = 5
 
 
 class BasketLine(Request):
@@ -26,6 +29,12 @@ class Basket(Request):
     """What is bought. Lines of the same sku are added up."""
 
     lines: Annotated[list[BasketLine], Field(min_length=1, max_length=LINES_MAX)]
+    coupons: list[CouponCode] = Field(default=[], max_length=COUPONS_MAX)
+    redeem_points: Annotated[int, Field(ge=0, le=AMOUNT_MAX, strict=True)] = 0
+
+    def wish(self) -> Wish:
+        """A coupon that is named twice counts once."""
+        return Wish(tuple(dict.fromkeys(self.coupons)), self.redeem_points)
 
     def quantities(self) -> dict[str, int]:
         total: dict[str, int] = {}
@@ -40,12 +49,19 @@ class OrderLineAnswer(Answer):
     quantity: int
     unit_price: int
     tax_rate_basis_points: int
+    discount: int
     total: int
     tax: int
 
 
+class DiscountAnswer(Answer):
+    reason: Literal["tier", "coupon"]
+    label: Annotated[str, Field(description="The tier's name, or the coupon's code.")]
+    amount: int
+
+
 class OrderAnswer(Answer):
-    """An order; amounts in minor units, tax included in the total."""
+    """An order; amounts in minor units. The total is what was paid: discounts off, tax included."""
 
     id: UUID
     store_id: UUID
@@ -55,6 +71,13 @@ class OrderAnswer(Answer):
     currency: str
     total: int
     tax: int
+    discount: int
+    discounts: list[DiscountAnswer]
+    wallet: Annotated[int, Field(description="What of the total was paid in money.")]
+    gift: Annotated[int, Field(description="What of it was paid with gift balance.")]
+    points_value: Annotated[int, Field(description="What of it was paid with points.")]
+    points: Annotated[int, Field(description="How many points that took.")]
+    points_earned: int
     refunded: int
     transfer_id: UUID | None
     created_at: datetime
@@ -77,12 +100,13 @@ class CheckoutAnswer(Decision):
     total: Annotated[int | None, Field(description="What the basket costs, in minor units.")] = None
     currency: str
     skus: list[str] = Field(default=[], description="The skus at fault, where some are.")
+    coupon: Annotated[str | None, Field(description="The coupon at fault, where one is.")] = None
     member: RecognisedMember | None = None
     order: OrderAnswer | None = None
     payment: Payment | None = None
-    similarity: float | None = None
-    threshold: float | None = None
-    margin: float | None = None
+    similarity: Cosine | None = None
+    threshold: Cosine | None = None
+    margin: Cosine | None = None
     faces: int = 1
     step_up: StepUpAsked | None = None
     answers_left: int | None = None
@@ -101,11 +125,12 @@ class CheckoutAnswer(Decision):
             total=checkout.total,
             currency=checkout.currency,
             skus=list(decision.skus),
+            coupon=decision.coupon,
             member=RecognisedMember.model_validate(decision.member) if decision.member else None,
             order=OrderAnswer.model_validate(order) if order else None,
             payment=Payment(
                 transfer_id=order.transfer_id,
-                amount=order.total,
+                amount=order.wallet,
                 currency=order.currency,
                 balance=decision.balance or 0,
             )
@@ -134,6 +159,11 @@ class RefundAnswer(Answer):
     order_id: UUID
     amount: int
     tax: int
+    gift: Annotated[int, Field(description="What of the amount went back to gift balance.")]
+    points_value: Annotated[int, Field(description="What of it went back as points.")]
+    points: Annotated[int, Field(description="Points given back.")]
+    points_taken: Annotated[int, Field(description="Points that the order had earned, taken back.")]
+    points_owed: Annotated[int, Field(description="Such points that were spent already: the next ones pay for them.")]
     currency: str
     reason: str
     transfer_id: UUID

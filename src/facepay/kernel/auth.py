@@ -26,6 +26,8 @@ SCOPES = {
     "stores:write": "Open stores; register, rotate and revoke devices.",
     "catalog:read": "See products, prices and stock.",
     "catalog:write": "Change and import products.",
+    "rewards:read": "See tiers, coupons, and members' points and gifts.",
+    "rewards:write": "Set tiers, points and coupons; give gift balance.",
     "orders:read": "See checkouts and orders.",
     "staff:write": "Add staff, change their roles, revoke their access.",
     "account:own": "See your own account and change its password.",

@@ -1,0 +1,241 @@
+"""Money, gift balance, points and coupon budgets of one order: paid, and given back, in one call of the ledger.
+
+A store is paid an order's total whatever it was paid with: for points the house pays, out of promotions. What a
+coupon gave moves from its budget to its cost. Points are earned by a transfer of their own, linked to the payment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from facepay.checkout.benefits import Offer
+from facepay.checkout.orders import Order
+from facepay.checkout.pricing import Tender, tender_of_refund
+from facepay.rewards.coupons import CouponUse, coupon_budget, coupon_cost
+from facepay.rewards.discounts import portion
+from facepay.rewards.lots import (
+    POINT,
+    add_lot,
+    draw,
+    draws_for,
+    live_lots,
+    member_gift,
+    member_points,
+    member_points_owed,
+    part_of,
+    points_owed,
+    worth,
+)
+from facepay.wallet.accounts import (
+    POINTS_POOL,
+    PROMOTIONS,
+    Account,
+    balance,
+    house,
+    member_wallet,
+    open_account,
+    store_sales,
+    store_tax,
+)
+from facepay.wallet.ledger import Cause, Entry, Kind, Outcome, Posting, post
+
+# Value that a refund brings back lasts at least this long, however little time it had left.
+RETURNED_VALUE_LASTS = timedelta(days=30)
+Moves = list[tuple[Account, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """`code` says why not where it isn't `ok`; `coupon` whose budget was too small."""
+
+    code: str
+    coupon: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        return self.code == "ok"
+
+
+@dataclass(frozen=True, slots=True)
+class PointsTaken:
+    """Back for a refund: from what the member had, and the rest as owed."""
+
+    taken: int = 0
+    owed: int = 0
+
+
+async def pay(
+    session: AsyncSession, *, order: Order, offer: Offer, actor: str, points_last: timedelta, now: datetime
+) -> Paid:
+    """Charge a placed order as it was offered. Sets the order's transfers; a refusal has posted nothing."""
+    coupons = {d.coupon_id: amount for d, amount in offer.basket.discounts if d.coupon_id is not None}
+    owed = 0
+    if order.points_earned:
+        owed = min(order.points_earned, await points_owed(session, member_id=order.member_id))
+    cause = Cause("order", order.id)
+    sale = _sale(order, order.tender, order.tax, coupons)
+    earning = _earning(order.member_id, order.points_earned - owed, owed)
+    batch = _linked("transfer", f"order:{order.id}", cause, actor, now, payment=(sale, None), points=(earning, None))
+    order.transfer_id = batch["payment"].id if "payment" in batch else None
+    order.points_transfer_id = batch["points"].id if "points" in batch else None
+    refused = await _post(session, batch.values(), sale + earning, now)
+    if refused is not None:
+        return await _why(session, refused, offer, order.currency)
+    draw(session, offer.gift_lots, order.gift, cause=cause, now=now)
+    draw(session, offer.points_lots, order.points, cause=cause, now=now)
+    if order.points_earned > owed:
+        add_lot(
+            session,
+            member_points(order.member_id),
+            amount=order.points_earned - owed,
+            expires_at=now + points_last,
+            cause=cause,
+            now=now,
+        )
+    session.add_all(
+        CouponUse(coupon_id=coupon_id, order_id=order.id, member_id=order.member_id, amount=amount, used_at=now)
+        for coupon_id, amount in coupons.items()
+    )
+    return Paid("ok")
+
+
+async def give_back(
+    session: AsyncSession, *, order: Order, refund_id: UUID, tender: Tender, tax: int, actor: str, now: datetime
+) -> tuple[Outcome, PointsTaken]:
+    """Give back a part of an order, each thing in proportion. The caller has locked the order and its member."""
+    done, amount = order.refunded, tender.total
+    cause = Cause("refund", refund_id)
+    uses = (await session.scalars(select(CouponUse).where(CouponUse.order_id == order.id))).all()
+    coupons = {use.coupon_id: portion(use.amount, of=order.total, done=done, amount=amount) for use in uses}
+    await _return_value(session, order, tender, cause, now)
+    back = portion(order.points_earned, of=order.total, done=done, amount=amount)
+    taken = await _take_points(session, order, back, cause, now)
+    sale = _reversed(_sale(order, tender, tax, coupons))
+    earning = _reversed(_earning(order.member_id, taken.taken, taken.owed))
+    batch = _linked(
+        "refund",
+        f"refund:{refund_id}",
+        cause,
+        actor,
+        now,
+        payment=(sale, order.transfer_id),
+        points=(earning, order.points_transfer_id),
+    )
+    refused = await _post(session, batch.values(), sale + earning, now)
+    if done + amount == order.total:
+        for use in uses:
+            use.returned_at = now
+    return refused or Outcome("ok", batch["payment"].id, None), taken
+
+
+def _sale(order: Order, tender: Tender, tax: int, coupons: Mapping[UUID, int]) -> Moves:
+    member_id, store_id, unit = order.member_id, order.store_id, order.currency
+    moves = [
+        (member_wallet(member_id, unit), -tender.wallet),
+        (member_gift(member_id, unit), -tender.gift),
+        (house(PROMOTIONS, unit), -tender.points_value),
+        (store_sales(store_id, unit), tender.total - tax),
+        (store_tax(store_id, unit), tax),
+        (member_points(member_id), -tender.points),
+        (house(POINTS_POOL, POINT), tender.points),
+    ]
+    for coupon_id, amount in coupons.items():
+        moves += [(coupon_budget(coupon_id, unit), -amount), (coupon_cost(coupon_id, unit), amount)]
+    return [(account, amount) for account, amount in moves if amount]
+
+
+def _earning(member_id: UUID, points: int, owed: int) -> Moves:
+    moves = [
+        (house(POINTS_POOL, POINT), -points - owed),
+        (member_points(member_id), points),
+        (member_points_owed(member_id), owed),
+    ]
+    return [(account, amount) for account, amount in moves if amount]
+
+
+def _reversed(moves: Moves) -> Moves:
+    return [(account, -amount) for account, amount in moves]
+
+
+def _linked(
+    kind: Kind, key: str, cause: Cause, actor: str, now: datetime, **parts: tuple[Moves, UUID | None]
+) -> dict[str, Posting]:
+    """A posting, all or none of them, for each part that moves anything; a refund's has a target."""
+    moving = {name: part for name, part in parts.items() if part[0]}
+    return {
+        name: Posting(
+            key=f"{key}:{name}",
+            kind=kind,
+            cause=cause,
+            actor=actor,
+            event_at=now,
+            entries=_entries(moves),
+            target_id=target_id,
+            linked=name != next(reversed(moving)),
+        )
+        for name, (moves, target_id) in moving.items()
+    }
+
+
+def _entries(moves: Moves) -> tuple[Entry, ...]:
+    return tuple(Entry(account.id, amount, account.unit) for account, amount in moves)
+
+
+async def _post(session: AsyncSession, postings: Collection[Posting], moves: Moves, now: datetime) -> Outcome | None:
+    """Post all or nothing, opening what isn't open yet; answers the refusal that was its cause, if there was one."""
+    if not postings:
+        return None
+    outcomes = await post(session, list(postings))
+    if any(outcome.code == "account_not_found" for outcome in outcomes):
+        # In one order, so that two who open the same accounts don't wait for each other.
+        for account in sorted((account for account, _ in moves), key=lambda account: account.id):
+            await open_account(session, account, now=now)
+        outcomes = await post(session, list(postings))
+    refused = (outcome for outcome in outcomes if not outcome.ok)
+    return min(refused, key=lambda outcome: outcome.code == "linked_failed", default=None)
+
+
+async def _why(session: AsyncSession, refused: Outcome, offer: Offer, currency: str) -> Paid:
+    """Whose funds were too small. The refused posting still holds its accounts, so that this is what it saw."""
+    if refused.code == "insufficient_funds":
+        for discount, amount in offer.basket.discounts:
+            if discount.coupon_id is not None:
+                budget = await balance(session, coupon_budget(discount.coupon_id, currency).id)
+                if budget.available < amount:
+                    return Paid("coupon_exhausted", discount.label)
+    return Paid(refused.code)
+
+
+async def _return_value(session: AsyncSession, order: Order, tender: Tender, cause: Cause, now: datetime) -> None:
+    """New lots with the expiry of those that the order drew, the last one drawn first."""
+    paid = order.tender
+    returned = tender_of_refund(paid, refunded_before=0, amount=order.refunded)
+    for account, whole, start, amount in (
+        (member_gift(order.member_id, order.currency), paid.gift, returned.gift, tender.gift),
+        (member_points(order.member_id), paid.points, returned.points, tender.points),
+    ):
+        if not amount:
+            continue
+        draws = await draws_for(session, account, order.id)
+        assert sum(length for length, _ in draws) == whole
+        for part, expires_at in part_of(draws, start=start, amount=amount):
+            lasts_until = max(expires_at, now + RETURNED_VALUE_LASTS)
+            add_lot(session, account, amount=part, expires_at=lasts_until, cause=cause, now=now)
+    await session.flush()
+
+
+async def _take_points(session: AsyncSession, order: Order, amount: int, cause: Cause, now: datetime) -> PointsTaken:
+    """From what the order earned, then from what expires first; what was spent already is owed."""
+    if not amount:
+        return PointsTaken()
+    lots = await live_lots(session, (member_points(order.member_id),), now=now)
+    lots.sort(key=lambda lot: lot.cause_id != order.id)
+    taken = min(amount, worth(lots))
+    draw(session, lots, taken, cause=cause, now=now)
+    return PointsTaken(taken, amount - taken)
