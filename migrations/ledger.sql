@@ -148,13 +148,12 @@ end $$;
 create trigger never_changed before update of id, kind, owner_id, unit, normal_side, hot, opened_at on ledger.accounts
     for each statement execute function ledger.refuse_change();
 
--- One posting as the caller words it. `entries` is an array of {account_id, unit, amount}; a void, an expiry and a
--- reversal need none, since their target says them. `linked` ties a posting to the one after it: all or none.
+-- One posting as the caller words it, entry by entry in three arrays; a void, an expiry and a reversal need none, since
+-- their target says them. `linked` ties a posting to the one after it: all or none.
 create type ledger.posting as (
-    id uuid, key text, kind ledger.kind, target_id uuid, entries jsonb, cause text, cause_id uuid, actor text,
-    event_at timestamptz, expires_at timestamptz, keep_open boolean, linked boolean
+    id uuid, key text, kind ledger.kind, target_id uuid, accounts uuid[], units text[], amounts bigint[], cause text,
+    cause_id uuid, actor text, event_at timestamptz, expires_at timestamptz, keep_open boolean, linked boolean
 );
-create type ledger.leg as (account_id uuid, unit text, amount bigint);
 
 -- Locks the targets in one order and fills in the entries that a void, an expiry and a reversal leave unsaid.
 create function ledger.spell_out(postings jsonb) returns jsonb
@@ -171,32 +170,32 @@ begin
     perform from refundable r where r.transfer_id = any (targets) order by r.transfer_id, r.unit for no key update;
     perform from holds h where h.transfer_id = any (targets) order by h.transfer_id for no key update;
     return jsonb_agg(case
-        when p ->> 'kind' in ('void', 'expiry') then p || jsonb_build_object('entries', (
-            select jsonb_agg(jsonb_build_object('account_id', h.account_id, 'unit', h.unit, 'amount', 0))
-              from holds h where h.transfer_id = (p ->> 'target_id')::uuid))
-        when p ->> 'kind' = 'reversal' then p || jsonb_build_object('entries', (
-            select jsonb_agg(jsonb_build_object('account_id', e.account_id, 'unit', e.unit, 'amount', -e.amount))
-              from entries e where e.transfer_id = (p ->> 'target_id')::uuid and e.amount <> 0))
+        when p ->> 'kind' in ('void', 'expiry') then p || (
+            select jsonb_build_object('accounts', jsonb_agg(h.account_id), 'units', jsonb_agg(h.unit), 'amounts', jsonb_agg(0))
+              from holds h where h.transfer_id = (p ->> 'target_id')::uuid)
+        when p ->> 'kind' = 'reversal' then p || (
+            select jsonb_build_object('accounts', jsonb_agg(e.account_id order by e.account_id),
+                'units', jsonb_agg(e.unit order by e.account_id), 'amounts', jsonb_agg(-e.amount order by e.account_id))
+              from entries e where e.transfer_id = (p ->> 'target_id')::uuid and e.amount <> 0)
         else p end order by n) from jsonb_array_elements(postings) with ordinality as x (p, n);
 end $$;
 
 -- Draws a capture, release, refund or reversal from what its target still allows; `refused` says why not. `freed`
 -- is what `holder` no longer has on hold.
-create function ledger.draw(request ledger.posting, legs ledger.leg[], inout holds ledger.holds[],
+create function ledger.draw(request ledger.posting, inout holds ledger.holds[],
     inout refundables ledger.refundable[], out refused text, out holder uuid, out freed bigint)
 language plpgsql set search_path = ledger, pg_temp as $$
 declare
-    hold holds; remaining bigint; taken bigint := 0; leg leg; h int; r int; found boolean := false;
+    hold holds; remaining bigint; taken bigint; h int; found boolean := false;
 begin
     if request.kind in ('refund', 'reversal') then
         for r in 1 .. coalesce(cardinality(refundables), 0) loop
             continue when refundables[r].transfer_id <> request.target_id;
             found := true;
             if request.kind = 'reversal' and refundables[r].refunded > 0 then refused := 'over_refund'; end if;
-            foreach leg in array legs loop
-                continue when leg.unit <> refundables[r].unit or leg.amount < 0;
-                refundables[r].refunded := refundables[r].refunded + leg.amount;
-            end loop;
+            refundables[r].refunded := refundables[r].refunded + coalesce((
+                select sum(e.amount) from unnest(request.units, request.amounts) e (unit, amount)
+                 where e.unit = refundables[r].unit and e.amount > 0), 0);
             if refundables[r].refunded > refundables[r].amount then refused := 'over_refund'; end if;
         end loop;
         if not found or request.kind = 'refund' and (select t.kind = 'refund' from transfers t where t.id = request.target_id) then
@@ -210,9 +209,7 @@ begin
     hold := holds[h];
     holder := hold.account_id;
     remaining := hold.amount - hold.captured - hold.released;
-    foreach leg in array legs loop
-        if leg.account_id = holder then taken := -leg.amount; end if;
-    end loop;
+    taken := -coalesce(request.amounts[array_position(request.accounts, holder)], 0);
     refused := case
         when remaining = 0 then 'hold_not_open'
         when request.kind = 'expiry' and (hold.expires_at > request.event_at) is not false then 'hold_not_expired'
@@ -225,73 +222,18 @@ begin
     holds[h] := hold;
 end $$;
 
--- The commonest posting, a single transfer between one strict account and hot ones, in four statements. Answers what
--- the strict account has available then; null where anything is not as it should be, with nothing written: post()
--- says what it was.
-create function ledger.post_plain(request ledger.posting) returns bigint
-language plpgsql set search_path = ledger, pg_temp as $$
-declare
-    ids uuid[]; payer uuid; change bigint; state balances; now timestamptz; new_position bigint;
-begin
-    select array_agg(a.id), (array_agg(a.id) filter (where not a.hot))[1], sum(l.amount) filter (where not a.hot)
-      into ids, payer, change
-      from jsonb_populate_recordset(null::leg, request.entries) l
-      left join accounts a on a.id = l.account_id and a.unit = l.unit
-    having request.kind = 'transfer' and sum(l.amount) = 0 and min(l.unit) = max(l.unit)
-       and min(abs(l.amount)) > 0 and max(abs(l.amount)) <= 1000000000000000
-       and count(distinct a.id) = count(*) and count(*) <= 100 and count(*) filter (where a.hot) = count(*) - 1;
-    update balances b set posted = b.posted + change, version = b.version + 1
-     where b.account_id = payer and (change > 0 or b.posted + change - b.held >= b.floor is not false)
-       and (change < 0 or b.posted + change <= b.ceiling is not false)
-       and not exists (select from accounts a where a.id = any (ids) and a.closed_at is not null)
-    returning b.* into state;
-    if not found then return null; end if;
-    new_position := nextval('transfer_position');
-    now := clock_timestamp();
-    insert into transfers values (request.id, new_position, request.key, 'transfer', null, request.cause,
-        request.cause_id, request.actor, request.event_at, now) on conflict (key) do nothing;
-    if not found then -- the key was posted before: put back what was taken
-        update balances b set posted = b.posted - change, version = b.version - 1 where b.account_id = payer;
-        return null;
-    end if;
-    insert into entries
-    select l.account_id, case when l.account_id = payer then state.version else new_position end, request.id, l.unit,
-           l.amount, 0, case when l.account_id = payer then state.posted end,
-           case when l.account_id = payer then state.held end, now
-      from jsonb_populate_recordset(null::leg, request.entries) l;
-    return state.posted - state.held;
-end $$;
-
 -- Whether the transfer that owns the request's key says what the request says. A hold's entry is what it reserves.
-create function ledger.same_content(request ledger.posting, legs ledger.leg[]) returns boolean
+create function ledger.same_content(request ledger.posting) returns boolean
 language sql stable set search_path = ledger, pg_temp as $$
     select (t.kind, t.cause, t.cause_id) = (request.kind, request.cause, request.cause_id)
        and t.target_id is not distinct from request.target_id
        and (t.kind in ('void', 'expiry', 'reversal') or not exists (
             (select e.account_id, e.unit, case t.kind when 'hold' then -e.held else e.amount end
                from entries e where e.transfer_id = t.id)
-            except (select l.account_id, l.unit, l.amount from unnest(legs) l))
-           and cardinality(legs) = (select count(*) from entries e where e.transfer_id = t.id))
+            except (select * from unnest(request.accounts, request.units, request.amounts)))
+           and cardinality(request.accounts) = (select count(*) from entries e where e.transfer_id = t.id))
       from transfers t where t.key = request.key
 $$;
-
--- The postings as rows, and their legs one after another; `lasts` says where those of each posting end.
-create function ledger.unpack(postings jsonb, out requests ledger.posting[], out legs ledger.leg[], out lasts int[])
-language plpgsql immutable set search_path = ledger, pg_temp as $$
-declare
-    request posting; last int := 0;
-begin
-    legs := '{}';
-    for n in 0 .. jsonb_array_length(postings) - 1 loop
-        request := jsonb_populate_record(null::posting, postings -> n);
-        requests := requests || request;
-        for i in 0 .. coalesce(jsonb_array_length(request.entries), 0) - 1 loop
-            legs := legs || jsonb_populate_record(null::leg, request.entries -> i);
-            last := last + 1;
-        end loop;
-        lasts := lasts || last;
-    end loop;
-end $$;
 
 -- Writes what post() decided. created_at comes last, under all locks, so that it grows with every account's versions.
 create function ledger.write(made ledger.transfers[], written ledger.entries[], states ledger.balances[], begun ledger.holds[],
@@ -333,9 +275,9 @@ language plpgsql security definer set search_path = ledger, pg_temp set plan_cac
 set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 #variable_conflict use_column
 declare
-    request posting; requests posting[]; known text[]; refused text; codes text[] := '{}'; results uuid[] := '{}';
-    availables bigint[] := '{}'; leg leg; legs leg[]; lasts int[]; first int; last int := 0; units text[]; sums bigint[]; u int;
-    seen uuid[]; account_ids uuid[]; account_units text[]; accounts_closed boolean[]; a int;
+    request posting; requests posting[]; known text[]; keys text[]; ids uuid[]; refused text; codes text[] := '{}'; results uuid[] := '{}';
+    availables bigint[] := '{}'; account uuid; unit text; parts int; units text[]; sums bigint[]; u int;
+    total bigint; account_ids uuid[]; account_units text[]; accounts_closed boolean[]; a int;
     states balances[]; state_ids uuid[]; state balances; undo balances[]; b int; change bigint; held_change bigint;
     targeted boolean := postings @? '$[*].target_id ? (@ != null)'; holder uuid; freed bigint;
     holds holds[]; refundables refundable[]; drawn_holds holds[]; drawn_refundables refundable[];
@@ -343,24 +285,16 @@ declare
     chain_first int; chain_broken boolean := false; chain_known text[]; chain_states balances[]; chain_holds holds[];
     chain_refundables refundable[]; chain_made int; chain_written int; chain_begun int;
 begin
-    if jsonb_array_length(postings) = 1 and not targeted then
-        request := jsonb_populate_record(null::posting, postings -> 0);
-        available := post_plain(request);
-        if available is not null then
-            code := 'ok'; transfer_id := request.id;
-            return next; return;
-        end if;
-    end if;
-
     if targeted then postings := spell_out(postings); end if;
-    select * into requests, legs, lasts from unpack(postings);
+    select array_agg(r), array_agg(r.key) into requests, keys from jsonb_populate_recordset(null::posting, postings) r;
+    ids := array(select unnest(r.accounts) from unnest(requests) r);
     select array_agg(s), array_agg(s.account_id) into states, state_ids from (
-        select * from balances where account_id = any (array(select l.account_id from unnest(legs) l))
+        select * from balances where account_id = any (ids)
          order by account_id for no key update) s;
     select array_agg(x.id), array_agg(x.unit), array_agg(x.closed_at is not null)
       into account_ids, account_units, accounts_closed
-      from accounts x where x.id = any (array(select l.account_id from unnest(legs) l));
-    select array_agg(t.key) into known from transfers t where t.key = any (array(select r.key from unnest(requests) r));
+      from accounts x where x.id = any (ids);
+    select array_agg(t.key) into known from transfers t where t.key = any (keys);
     if targeted then
         holds := array(select h from holds h where h.transfer_id = any (array(select r.target_id from unnest(requests) r)));
         refundables := array(select f from refundable f where f.transfer_id = any (array(select r.target_id from unnest(requests) r)));
@@ -368,7 +302,7 @@ begin
     perform pg_current_xact_id(); -- before a position is drawn: the horizon rests on it
 
     for n in 1 .. cardinality(requests) loop
-        request := requests[n]; first := last + 1; last := lasts[n];
+        request := requests[n]; parts := coalesce(cardinality(request.accounts), 0);
         if chain_first is null and request.linked then
             chain_first := n; chain_known := known; chain_states := states; chain_holds := holds; chain_refundables := refundables;
             chain_made := cardinality(made); chain_written := cardinality(written); chain_begun := cardinality(begun);
@@ -376,38 +310,42 @@ begin
 
         holder := null;
         refused := case
-            when request.key = any (known) then case when same_content(request, legs[first : last]) then 'replayed' else 'key_reused' end
+            when request.key = any (known) then case when same_content(request) then 'replayed' else 'key_reused' end
             when chain_broken then 'linked_failed' end;
         if refused is null and request.target_id is not null then
             select * into drawn_holds, drawn_refundables, refused, holder, freed
-              from draw(request, legs[first : last], holds, refundables);
+              from draw(request, holds, refundables);
         end if;
         refused := coalesce(refused, case
             when (request.target_id is null) <> (request.kind in ('transfer', 'hold')) then 'malformed'
-            when request.kind in ('hold', 'void', 'expiry') and last <> first then 'malformed'
-            when request.kind not in ('hold', 'void', 'expiry') and last - first not between 1 and 99 then 'malformed' end);
+            when cardinality(request.units) <> parts or cardinality(request.amounts) <> parts then 'malformed'
+            when request.kind in ('hold', 'void', 'expiry') and parts <> 1 then 'malformed'
+            when request.kind not in ('hold', 'void', 'expiry') and parts not between 2 and 100 then 'malformed' end);
 
-        seen := '{}'; units := '{}'; sums := '{}'; undo := '{}'; written_before := cardinality(written);
+        total := 0; units := '{}'; sums := '{}'; undo := '{}'; written_before := cardinality(written);
         new_position := nextval('transfer_position');
-        for i in first .. last loop
+        for i in 1 .. parts loop
             exit when refused is not null;
-            leg := legs[i];
-            a := array_position(account_ids, leg.account_id); b := array_position(state_ids, leg.account_id);
+            account := request.accounts[i]; unit := request.units[i]; change := request.amounts[i]; held_change := 0;
+            a := array_position(account_ids, account); b := array_position(state_ids, account);
             refused := case
                 when a is null then 'account_not_found'
                 when accounts_closed[a] then 'account_closed'
-                when account_units[a] <> leg.unit then 'unit_mismatch'
-                when leg.account_id = any (seen) or leg.amount is null or abs(leg.amount) > 1000000000000000
-                    or leg.amount = 0 and request.kind not in ('void', 'expiry')
-                    or request.kind = 'hold' and (leg.amount > 0 or b is null) then 'malformed' end;
+                when account_units[a] is distinct from unit then 'unit_mismatch'
+                when array_position(request.accounts, account) < i or change is null or abs(change) > 1000000000000000
+                    or change = 0 and request.kind not in ('void', 'expiry')
+                    or request.kind = 'hold' and (change > 0 or b is null) then 'malformed' end;
             exit when refused is not null;
-            seen := seen || leg.account_id; change := leg.amount; held_change := 0;
-            if request.kind = 'hold' then change := 0; held_change := -leg.amount;
-            elsif leg.account_id = holder then held_change := -freed; end if;
-            u := array_position(units, leg.unit);
-            if u is null then units := units || leg.unit; sums := sums || change; else sums[u] := sums[u] + change; end if;
+            if request.kind = 'hold' then held_change := -change; change := 0;
+            elsif account = holder then held_change := -freed; end if;
+            if unit = request.units[1] then
+                total := total + change;
+            else
+                u := array_position(units, unit);
+                if u is null then units := units || unit; sums := sums || change; else sums[u] := sums[u] + change; end if;
+            end if;
             if b is null then
-                written := written || row(leg.account_id, new_position, request.id, leg.unit, change, 0, null, null, null)::entries;
+                written := written || row(account, new_position, request.id, unit, change, 0, null, null, null)::entries;
                 continue;
             end if;
             state := states[b]; undo := undo || state;
@@ -416,19 +354,19 @@ begin
             refused := case
                 when change < held_change and state.posted - state.held < state.floor then 'insufficient_funds'
                 when change > 0 and state.posted > state.ceiling then 'ceiling_exceeded' end;
-            written := written || row(leg.account_id, state.version, request.id, leg.unit, change, held_change,
+            written := written || row(account, state.version, request.id, unit, change, held_change,
                 state.posted, state.held, null)::entries;
         end loop;
-        if refused is null and not 0 = all (sums) then refused := 'unbalanced'; end if;
+        if refused is null and (total <> 0 or not 0 = all (sums)) then refused := 'unbalanced'; end if;
 
-        b := array_position(state_ids, legs[first].account_id);
+        b := array_position(state_ids, request.accounts[1]);
         if refused is null then
             made := made || row(request.id, new_position, request.key, request.kind, request.target_id, request.cause,
                 request.cause_id, request.actor, request.event_at, null)::transfers;
             known := known || request.key;
             availables := availables || case when b is not null then states[b].posted - states[b].held end;
             if request.kind = 'hold' then
-                begun := begun || row(request.id, leg.account_id, leg.unit, -leg.amount, 0, 0, request.expires_at)::holds;
+                begun := begun || row(request.id, account, unit, held_change, 0, 0, request.expires_at)::holds;
             elsif request.target_id is not null then
                 holds := drawn_holds; refundables := drawn_refundables;
             end if;
@@ -438,9 +376,12 @@ begin
             end loop;
             written := written[: written_before];
             availables := availables || null::bigint;
+            if refused = 'replayed' then
+                select t.id into request.id from transfers t where t.key = request.key;
+            end if;
         end if;
         codes := codes || coalesce(refused, 'ok');
-        results := results || case refused when 'replayed' then (select t.id from transfers t where t.key = request.key) else request.id end;
+        results := results || request.id;
 
         if chain_first is not null then
             if not chain_broken and refused <> 'replayed' then
@@ -458,6 +399,50 @@ begin
         perform write(made, written, states, begun, holds, refundables);
     end if;
     return query select * from unnest(codes, results, availables);
+end $$;
+
+-- The commonest posting, a single transfer of one strict account, named first, with hot ones: three statements where all
+-- is as it should be; where anything isn't, nothing has been written, and post() says what it was.
+create function ledger.post_one(id uuid, key text, accounts uuid[], units text[], amounts bigint[], cause text, cause_id uuid,
+    actor text, event_at timestamptz, out code text, out transfer_id uuid, out available bigint)
+language plpgsql security definer set search_path = ledger, pg_temp set plan_cache_mode = force_generic_plan
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+#variable_conflict use_variable
+declare
+    payer uuid := accounts[1]; change bigint := amounts[1]; unit text := units[1]; parts int := cardinality(accounts);
+    total bigint := 0; state balances; now timestamptz; new_position bigint;
+begin
+    if parts between 2 and 100 and parts = cardinality(units) and parts = cardinality(amounts) and unit = all (units)
+        and 0 <> all (amounts) and 1000000000000000 >= all (amounts) and -1000000000000000 <= all (amounts)
+    then
+        foreach available in array amounts loop total := total + available; end loop;
+        update balances b set posted = b.posted + change, version = b.version + 1
+         where b.account_id = payer and total = 0
+           and (change > 0 or b.posted + change - b.held >= b.floor is not false)
+           and (change < 0 or b.posted + change <= b.ceiling is not false)
+           and parts = (select count(*) from ledger.accounts a where a.id = any (accounts) and a.unit = unit
+                           and a.closed_at is null and (a.hot or a.id = payer))
+        returning b.* into state;
+    end if;
+    if state.account_id is not null then
+        new_position := nextval('transfer_position');
+        now := clock_timestamp();
+        insert into transfers values (id, new_position, key, 'transfer', null, cause, cause_id, actor, event_at, now)
+            on conflict do nothing;
+        if found then
+            insert into entries
+            select e.account_id, case when e.account_id = payer then state.version else new_position end, id, unit, e.amount, 0,
+                   case when e.account_id = payer then state.posted end, case when e.account_id = payer then state.held end, now
+              from unnest(accounts, amounts) e (account_id, amount);
+            code := 'ok'; transfer_id := id; available := state.posted - state.held;
+            return;
+        end if;
+        -- The key was posted before: put back what was taken.
+        update balances b set posted = b.posted - change, version = b.version - 1 where b.account_id = payer;
+    end if;
+    select * into code, transfer_id, available from post(jsonb_build_array(jsonb_build_object('id', id, 'key', key,
+        'kind', 'transfer', 'accounts', accounts, 'units', units, 'amounts', amounts, 'cause', cause, 'cause_id', cause_id,
+        'actor', actor, 'event_at', event_at)));
 end $$;
 
 -- Opens an account, or answers the one of this kind, owner and unit that is there already.

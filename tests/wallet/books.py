@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
+
+from sqlalchemy.dialects.postgresql import psycopg
 
 from facepay.kernel.database import Database
 from facepay.kernel.ids import new_id
 from facepay.wallet import payments, top_ups
 from facepay.wallet.accounts import Account, Balance, balance, member_wallet, open_account, store_sales
-from facepay.wallet.ledger import Cause, Entry, Kind, Outcome, Posting, post
+from facepay.wallet.ledger import Cause, Entry, Kind, Outcome, Posting, post, statement_for
 from facepay.wallet.payments import Payment
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -120,6 +124,12 @@ class Books:
 
     async def sales(self) -> Balance:
         return await self.balance(store_sales(self.store_id))
+
+
+def as_psycopg_takes_it(postings: Sequence[Posting]) -> tuple[str, dict[str, Any]]:
+    """The statement and parameters of `post`, for a bare connection."""
+    statement, parameters = statement_for(postings)
+    return str(statement.compile(dialect=psycopg.dialect()))  # type: ignore[no-untyped-call], parameters
 
 
 def posting(*entries: Entry, kind: Kind = "transfer", key: str | None = None, linked: bool = False) -> Posting:

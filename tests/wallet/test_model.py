@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 from dataclasses import replace
 from datetime import timedelta
@@ -33,7 +32,7 @@ from facepay.wallet.accounts import CLEARING, POINTS_POOL, Account, house, membe
 from facepay.wallet.ledger import Cause, Entry, Kind, Posting
 from facepay.wallet.upkeep import fold_hot_accounts, seal_all
 from facepay.wallet.verify import verify
-from tests.wallet.books import NOW
+from tests.wallet.books import NOW, as_psycopg_takes_it
 from tests.wallet.model import Model
 
 amounts = st.integers(1, 300)
@@ -74,11 +73,10 @@ class Ledger(RuleBasedStateMachine):
         return row[0], row[1]
 
     def post(self, *batch: Posting) -> list[str]:
-        words = json.dumps([posting.worded() for posting in batch])
-        rows = self.connection.execute("select code, transfer_id from ledger.post(%s)", [words]).fetchall()
+        rows = self.connection.execute(*as_psycopg_takes_it(batch)).fetchall()
         codes = [row[0] for row in rows]
         assert codes == self.model.post(list(batch))
-        for posting, (code, transfer_id) in zip(batch, rows, strict=True):
+        for posting, (code, transfer_id, _) in zip(batch, rows, strict=True):
             assert code != "replayed" or self.model.keys[posting.key] == transfer_id
         return codes
 

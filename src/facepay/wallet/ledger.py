@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.kernel.ids import new_id
@@ -38,6 +38,11 @@ Code = Literal[
 # What one call may post: it holds its locks until the transaction ends.
 POSTINGS_MAX = 1000
 _POST = text("select code, transfer_id, available from ledger.post(cast(:postings as jsonb))")
+_POST_ONE = text(
+    "select code, transfer_id, available from ledger.post_one(cast(:id as uuid), :key, cast(:accounts as uuid[]),"
+    " cast(:units as text[]), cast(:amounts as bigint[]), :cause, cast(:cause_id as uuid), :actor,"
+    " cast(:event_at as timestamptz))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +94,9 @@ class Posting:
             "cause_id": str(self.cause.id),
             "actor": self.actor,
             "event_at": self.event_at.isoformat(),
-            "entries": [
-                {"account_id": str(entry.account_id), "unit": entry.unit, "amount": entry.amount}
-                for entry in self.entries
-            ],
+            "accounts": [str(entry.account_id) for entry in self.entries],
+            "units": [entry.unit for entry in self.entries],
+            "amounts": [entry.amount for entry in self.entries],
         }
         if self.target_id is not None:
             words["target_id"] = str(self.target_id)
@@ -103,6 +107,24 @@ class Posting:
         if self.linked:
             words["linked"] = True
         return words
+
+    def spread(self) -> dict[str, Any]:
+        """As `ledger.post_one` takes it. Arrays go as text, which is half the work of the driver's own way."""
+        return {
+            "id": self.id,
+            "key": self.key,
+            "accounts": _array(entry.account_id for entry in self.entries),
+            "units": _array(entry.unit for entry in self.entries),
+            "amounts": _array(entry.amount for entry in self.entries),
+            "cause": self.cause.kind,
+            "cause_id": self.cause.id,
+            "actor": self.actor,
+            "event_at": self.event_at,
+        }
+
+
+def _array(values: Iterable[UUID | str | int]) -> str:
+    return "{" + ",".join(map(str, values)) + "}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +146,14 @@ async def post(session: AsyncSession, postings: Sequence[Posting]) -> list[Outco
     Raises ValueError for an empty batch or one above POSTINGS_MAX, and OperationalError (SQLSTATE 40001) where
     another transaction posted one of the keys for other accounts at the same moment: run the transaction again.
     """
+    rows = await session.execute(*statement_for(postings))
+    return [Outcome(*row) for row in rows]
+
+
+def statement_for(postings: Sequence[Posting]) -> tuple[TextClause, dict[str, Any]]:
+    """What `post` sends: a function of its own for a single transfer, the commonest case by far."""
     if not 0 < len(postings) <= POSTINGS_MAX:
         raise ValueError(f"a batch has 1 to {POSTINGS_MAX} postings, not {len(postings)}")
-    rows = await session.execute(_POST, {"postings": json.dumps([posting.worded() for posting in postings])})
-    return [Outcome(*row) for row in rows]
+    if len(postings) == 1 and postings[0].kind == "transfer" and postings[0].target_id is None:
+        return _POST_ONE, postings[0].spread()
+    return _POST, {"postings": json.dumps([posting.worded() for posting in postings])}
