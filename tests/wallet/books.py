@@ -129,7 +129,8 @@ class Books:
 def as_psycopg_takes_it(postings: Sequence[Posting]) -> tuple[str, dict[str, Any]]:
     """The statement and parameters of `post`, for a bare connection."""
     statement, parameters = statement_for(postings)
-    return str(statement.compile(dialect=psycopg.dialect()))  # type: ignore[no-untyped-call], parameters
+    dialect = psycopg.dialect()  # type: ignore[no-untyped-call]
+    return str(statement.compile(dialect=dialect)), parameters
 
 
 def posting(*entries: Entry, kind: Kind = "transfer", key: str | None = None, linked: bool = False) -> Posting:
