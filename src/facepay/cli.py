@@ -54,6 +54,8 @@ def serve(
         assert ready.database_url
         # Worker processes read it from here.
         os.environ["FACEPAY_DATABASE_URL"] = ready.database_url
+        if sys.stdout.isatty():
+            console.print(f"Loading models; then at http://{host or settings.host}:{port or settings.port}/docs")
         uvicorn.run(
             "facepay.app:create_app",
             factory=True,
@@ -139,8 +141,6 @@ def create_owner(
     console.print(f"[bold]{username}[/] is the first owner and can sign in at POST /v1/auth/token.")
 
 
-@ledger_app.command("reconcile")
-def reconcile_command(
 @ledger_app.command("verify")
 def verify_command(
     head: Annotated[
@@ -191,6 +191,8 @@ def _head(text: str) -> tuple[int, str]:
     return int(number), digest
 
 
+@ledger_app.command("reconcile")
+def reconcile_command(
     day: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="The day that the provider settled, in UTC.")],
     file: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="Its settlement file; asked for where not given.")
