@@ -8,7 +8,8 @@
 -- next version and the balance after it. A hot account (a store's sales) has none: nothing is ever locked for it,
 -- its entries are its balance, and ledger.fold() writes down their sum now and then, so that few are left to add.
 --
--- The app's role may read everything, execute the functions granted at the end, and nothing else.
+-- The app's role may read everything and execute the functions, which run as their owner where they write; it has
+-- no right to write a row itself (facepay/migrate.py grants).
 
 create schema ledger;
 
@@ -57,8 +58,8 @@ create table ledger.transfers (
 create index transfers_position on ledger.transfers using brin (position) with (pages_per_range = 16, autosummarize);
 create index transfers_target on ledger.transfers (target_id) where target_id is not null;
 
--- `position` is the version of a strict account, the transfer's position on a hot one. There is no foreign key to
--- the account: its check would lock the row of a hot account for every payment. entries_sound() checks it instead.
+-- `position` is the version of a strict account, the transfer's position on a hot one. There is no foreign key to the
+-- account: its check would lock the row of a hot account for every payment. post() checks instead, under its locks.
 create table ledger.entries (
     account_id uuid not null,
     position bigint not null,
@@ -165,13 +166,15 @@ begin
     insert into refundable (transfer_id, unit, amount)
     select t.id, e.unit, sum(e.amount) from transfers t join entries e on e.transfer_id = t.id
      where t.kind in ('transfer', 'capture', 'refund') and e.amount > 0 and t.id in (
-        select (p ->> 'target_id')::uuid from jsonb_array_elements(postings) p where p ->> 'kind' in ('refund', 'reversal'))
+        select (p ->> 'target_id')::uuid from jsonb_array_elements(postings) p
+         where p ->> 'kind' in ('refund', 'reversal'))
      group by 1, 2 order by 1, 2 on conflict do nothing;
     perform from refundable r where r.transfer_id = any (targets) order by r.transfer_id, r.unit for no key update;
     perform from holds h where h.transfer_id = any (targets) order by h.transfer_id for no key update;
     return jsonb_agg(case
         when p ->> 'kind' in ('void', 'expiry') then p || (
-            select jsonb_build_object('accounts', jsonb_agg(h.account_id), 'units', jsonb_agg(h.unit), 'amounts', jsonb_agg(0))
+            select jsonb_build_object('accounts', jsonb_agg(h.account_id), 'units', jsonb_agg(h.unit),
+                'amounts', jsonb_agg(0))
               from holds h where h.transfer_id = (p ->> 'target_id')::uuid)
         when p ->> 'kind' = 'reversal' then p || (
             select jsonb_build_object('accounts', jsonb_agg(e.account_id order by e.account_id),
@@ -198,13 +201,15 @@ begin
                  where e.unit = refundables[r].unit and e.amount > 0), 0);
             if refundables[r].refunded > refundables[r].amount then refused := 'over_refund'; end if;
         end loop;
-        if not found or request.kind = 'refund' and (select t.kind = 'refund' from transfers t where t.id = request.target_id) then
+        if not found or request.kind = 'refund'
+            and (select t.kind = 'refund' from transfers t where t.id = request.target_id)
+        then
             refused := case when exists (select from transfers t where t.id = request.target_id)
                 then 'not_refundable' else 'target_not_found' end;
         end if;
         return;
     end if;
-    h := (select n from unnest(holds) with ordinality x (transfer_id, a, u, m, c, r, e, n) where transfer_id = request.target_id);
+    h := array_position(array(select x.transfer_id from unnest(holds) x), request.target_id);
     if h is null then refused := 'target_not_found'; return; end if;
     hold := holds[h];
     holder := hold.account_id;
@@ -236,8 +241,8 @@ language sql stable set search_path = ledger, pg_temp as $$
 $$;
 
 -- Writes what post() decided. created_at comes last, under all locks, so that it grows with every account's versions.
-create function ledger.write(made ledger.transfers[], written ledger.entries[], states ledger.balances[], begun ledger.holds[],
-    holds ledger.holds[], refundables ledger.refundable[]) returns void
+create function ledger.write(made ledger.transfers[], written ledger.entries[], states ledger.balances[],
+    begun ledger.holds[], holds ledger.holds[], refundables ledger.refundable[]) returns void
 language plpgsql set search_path = ledger, pg_temp as $$
 declare
     now timestamptz := clock_timestamp(); inserted int;
@@ -247,7 +252,8 @@ begin
       from unnest(made) m on conflict (key) do nothing;
     get diagnostics inserted = row_count;
     if inserted < cardinality(made) then
-        raise exception 'one of the keys was posted for other accounts at this moment' using errcode = 'serialization_failure';
+        raise exception 'one of the keys was posted for other accounts at this moment'
+            using errcode = 'serialization_failure';
     end if;
     insert into entries
     select e.account_id, e.position, e.transfer_id, e.unit, e.amount, e.held, e.posted_after, e.held_after, now
@@ -258,7 +264,8 @@ begin
         insert into holds select * from unnest(begun);
     end if;
     if cardinality(holds) > 0 then
-        update holds h set captured = x.captured, released = x.released from unnest(holds) x where h.transfer_id = x.transfer_id;
+        update holds h set captured = x.captured, released = x.released from unnest(holds) x
+         where h.transfer_id = x.transfer_id;
     end if;
     if cardinality(refundables) > 0 then
         update refundable r set refunded = x.refunded from unnest(refundables) x
@@ -275,11 +282,12 @@ language plpgsql security definer set search_path = ledger, pg_temp set plan_cac
 set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 #variable_conflict use_column
 declare
-    request posting; requests posting[]; known text[]; keys text[]; ids uuid[]; refused text; codes text[] := '{}'; results uuid[] := '{}';
-    availables bigint[] := '{}'; account uuid; unit text; parts int; units text[]; sums bigint[]; u int;
+    request posting; requests posting[]; known text[]; keys text[]; ids uuid[]; refused text;
+    codes text[] := '{}'; results uuid[] := '{}'; availables bigint[] := '{}';
+    account uuid; unit text; parts int; units text[]; sums bigint[]; u int;
     total bigint; account_ids uuid[]; account_units text[]; accounts_closed boolean[]; a int;
     states balances[]; state_ids uuid[]; state balances; undo balances[]; b int; change bigint; held_change bigint;
-    targeted boolean := postings @? '$[*].target_id ? (@ != null)'; holder uuid; freed bigint;
+    targeted boolean := postings @? '$[*].target_id ? (@ != null)'; targets uuid[]; holder uuid; freed bigint;
     holds holds[]; refundables refundable[]; drawn_holds holds[]; drawn_refundables refundable[];
     made transfers[] := '{}'; written entries[] := '{}'; begun holds[] := '{}'; new_position bigint; written_before int;
     chain_first int; chain_broken boolean := false; chain_known text[]; chain_states balances[]; chain_holds holds[];
@@ -296,15 +304,17 @@ begin
       from accounts x where x.id = any (ids);
     select array_agg(t.key) into known from transfers t where t.key = any (keys);
     if targeted then
-        holds := array(select h from holds h where h.transfer_id = any (array(select r.target_id from unnest(requests) r)));
-        refundables := array(select f from refundable f where f.transfer_id = any (array(select r.target_id from unnest(requests) r)));
+        targets := array(select r.target_id from unnest(requests) r);
+        holds := array(select h from holds h where h.transfer_id = any (targets));
+        refundables := array(select f from refundable f where f.transfer_id = any (targets));
     end if;
     perform pg_current_xact_id(); -- before a position is drawn: the horizon rests on it
 
     for n in 1 .. cardinality(requests) loop
         request := requests[n]; parts := coalesce(cardinality(request.accounts), 0);
         if chain_first is null and request.linked then
-            chain_first := n; chain_known := known; chain_states := states; chain_holds := holds; chain_refundables := refundables;
+            chain_first := n; chain_known := known; chain_states := states;
+            chain_holds := holds; chain_refundables := refundables;
             chain_made := cardinality(made); chain_written := cardinality(written); chain_begun := cardinality(begun);
         end if;
 
@@ -342,14 +352,20 @@ begin
                 total := total + change;
             else
                 u := array_position(units, unit);
-                if u is null then units := units || unit; sums := sums || change; else sums[u] := sums[u] + change; end if;
+                if u is null then
+                    units := units || unit; sums := sums || change;
+                else
+                    sums[u] := sums[u] + change;
+                end if;
             end if;
             if b is null then
-                written := written || row(account, new_position, request.id, unit, change, 0, null, null, null)::entries;
+                written := written || row(account, new_position, request.id, unit, change, 0,
+                    null, null, null)::entries;
                 continue;
             end if;
             state := states[b]; undo := undo || state;
-            state.version := state.version + 1; state.posted := state.posted + change; state.held := state.held + held_change;
+            state.version := state.version + 1;
+            state.posted := state.posted + change; state.held := state.held + held_change;
             states[b] := state;
             refused := case
                 when change < held_change and state.posted - state.held < state.floor then 'insufficient_funds'
@@ -385,7 +401,8 @@ begin
 
         if chain_first is not null then
             if not chain_broken and refused <> 'replayed' then
-                chain_broken := true; known := chain_known; states := chain_states; holds := chain_holds; refundables := chain_refundables;
+                chain_broken := true; known := chain_known; states := chain_states;
+                holds := chain_holds; refundables := chain_refundables;
                 made := made[: chain_made]; written := written[: chain_written]; begun := begun[: chain_begun];
                 for i in chain_first .. n - 1 loop
                     if codes[i] = 'ok' then codes[i] := 'linked_failed'; end if;
@@ -401,10 +418,10 @@ begin
     return query select * from unnest(codes, results, availables);
 end $$;
 
--- The commonest posting, a single transfer of one strict account, named first, with hot ones: three statements where all
--- is as it should be; where anything isn't, nothing has been written, and post() says what it was.
-create function ledger.post_one(id uuid, key text, accounts uuid[], units text[], amounts bigint[], cause text, cause_id uuid,
-    actor text, event_at timestamptz, out code text, out transfer_id uuid, out available bigint)
+-- The commonest posting, a single transfer of one strict account, named first, with hot ones: three statements where
+-- all is as it should be; where anything isn't, nothing has been written, and post() says what it was.
+create function ledger.post_one(id uuid, key text, accounts uuid[], units text[], amounts bigint[], cause text,
+    cause_id uuid, actor text, event_at timestamptz, out code text, out transfer_id uuid, out available bigint)
 language plpgsql security definer set search_path = ledger, pg_temp set plan_cache_mode = force_generic_plan
 set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 #variable_conflict use_variable
@@ -431,8 +448,9 @@ begin
             on conflict do nothing;
         if found then
             insert into entries
-            select e.account_id, case when e.account_id = payer then state.version else new_position end, id, unit, e.amount, 0,
-                   case when e.account_id = payer then state.posted end, case when e.account_id = payer then state.held end, now
+            select e.account_id, case when e.account_id = payer then state.version else new_position end, id, unit,
+                   e.amount, 0, case when e.account_id = payer then state.posted end,
+                   case when e.account_id = payer then state.held end, now
               from unnest(accounts, amounts) e (account_id, amount);
             code := 'ok'; transfer_id := id; available := state.posted - state.held;
             return;
@@ -441,8 +459,8 @@ begin
         update balances b set posted = b.posted - change, version = b.version - 1 where b.account_id = payer;
     end if;
     select * into code, transfer_id, available from post(jsonb_build_array(jsonb_build_object('id', id, 'key', key,
-        'kind', 'transfer', 'accounts', accounts, 'units', units, 'amounts', amounts, 'cause', cause, 'cause_id', cause_id,
-        'actor', actor, 'event_at', event_at)));
+        'kind', 'transfer', 'accounts', accounts, 'units', units, 'amounts', amounts, 'cause', cause,
+        'cause_id', cause_id, 'actor', actor, 'event_at', event_at)));
 end $$;
 
 -- Opens an account, or answers the one of this kind, owner and unit that is there already.
@@ -473,7 +491,9 @@ begin
     perform from balances b where b.account_id = account for update;
     perform from accounts a where a.id = account for update;
     if not found then return 'account_not_found'; end if;
-    if exists (select from balance(account) b where b.posted <> 0 or b.held <> 0) then return 'account_not_empty'; end if;
+    if exists (select from balance(account) b where b.posted <> 0 or b.held <> 0) then
+        return 'account_not_empty';
+    end if;
     update accounts a set closed_at = at where a.id = account and a.closed_at is null;
     update balances b set floor = 0, ceiling = 0 where b.account_id = account;
     return 'ok';
@@ -485,7 +505,8 @@ language sql stable set search_path = ledger, pg_temp as $$
     select b.posted, b.held from balances b where b.account_id = account
     union all
     select coalesce(f.posted, 0) + coalesce((
-        select sum(e.amount) from entries e where e.account_id = account and e.position > coalesce(f.position, 0)), 0)::bigint, 0
+        select sum(e.amount) from entries e
+         where e.account_id = account and e.position > coalesce(f.position, 0)), 0)::bigint, 0
       from accounts a left join lateral (
         select * from folds where account_id = a.id order by position desc limit 1) f on true
      where a.id = account and a.hot
@@ -499,7 +520,8 @@ declare
     low bigint := 0; high bigint; middle bigint; base folds;
 begin
     if exists (select from accounts a where a.id = account and a.hot) then
-        select * into base from folds f where f.account_id = account and f.folded_at <= instant order by f.position desc limit 1;
+        select * into base from folds f
+         where f.account_id = account and f.folded_at <= instant order by f.position desc limit 1;
         return query select coalesce(base.posted, 0) + coalesce(sum(e.amount), 0)::bigint, 0::bigint from entries e
           where e.account_id = account and e.position > coalesce(base.position, 0) and e.created_at <= instant
             and e.position <= coalesce((select min(f.position) from folds f
@@ -541,7 +563,8 @@ begin
         h.fence := '0';
     end if;
     if h.fence < pg_snapshot_xmin(pg_current_snapshot()) then
-        update horizon set settled = candidate, settled_at = candidate_at, candidate = seen, fence = fence_now, candidate_at = seen_at
+        update horizon set settled = candidate, settled_at = candidate_at,
+            candidate = seen, fence = fence_now, candidate_at = seen_at
             returning * into h;
     end if;
     return h.settled;
@@ -569,8 +592,8 @@ create function ledger.sealed_text(transfer uuid) returns text
 language sql stable set search_path = ledger, pg_temp as $$
     select jsonb_build_array(t.id, t.position, t.key, t.kind, t.target_id, t.cause, t.cause_id, t.actor,
         (extract(epoch from t.event_at) * 1000000)::bigint, (extract(epoch from t.created_at) * 1000000)::bigint, (
-            select jsonb_agg(jsonb_build_array(e.account_id, e.position, e.unit, e.amount, e.held, e.posted_after, e.held_after)
-                order by e.account_id)
+            select jsonb_agg(jsonb_build_array(e.account_id, e.position, e.unit, e.amount, e.held, e.posted_after,
+                e.held_after) order by e.account_id)
               from entries e where e.transfer_id = t.id))::text
       from transfers t where t.id = transfer
 $$;
@@ -585,7 +608,10 @@ begin
     select * into link from links order by number desc limit 1;
     link.number := coalesce(link.number, 0);
     link.hash := coalesce(link.hash, decode(repeat('00', 32), 'hex'));
-    for t in select x.id, x.position from transfers x where x.position > since and x.position <= upto order by x.position loop
+    for t in
+        select x.id, x.position from transfers x
+         where x.position > since and x.position <= upto order by x.position
+    loop
         link.number := link.number + 1;
         link.position := t.position;
         link.transfer_id := t.id;
