@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import APIOperation
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_schema_conformance,
@@ -20,13 +23,13 @@ EXAMPLES_EACH = 6
 
 def test_no_request_breaks_the_contract(live_shop: LiveShop) -> None:
     schema = schemathesis.openapi.from_url(f"{live_shop.address}/openapi.json")
-    operations = [result.ok() for result in schema.get_all_operations()]
+    operations = [result.ok() for result in schema.get_all_operations() if isinstance(result, Ok)]
     assert len(operations) > 40
     for operation in operations:
         hold_to_contract(operation, {"Authorization": f"Bearer {live_shop.token_for(operation.path)}"})
 
 
-def hold_to_contract(operation: APIOperation, headers: dict[str, str]) -> None:
+def hold_to_contract(operation: APIOperation[Any, Any, Any, Any], headers: dict[str, str]) -> None:
     @given(case=operation.as_strategy())
     @settings(
         max_examples=EXAMPLES_EACH,
@@ -36,7 +39,7 @@ def hold_to_contract(operation: APIOperation, headers: dict[str, str]) -> None:
         phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    def holds(case: schemathesis.Case) -> None:
+    def holds(case: schemathesis.Case[Any]) -> None:
         case.call_and_validate(headers=headers, checks=CHECKS)
 
     holds()
