@@ -87,13 +87,14 @@ class Shop:
         return await self.client.post(f"/v1/gates/{self.gate_id}/{way}", content=body, headers=sent)
 
     async def at_kiosk(
-        self, frame: bytes | int, basket: dict[str, int] | Any, *, key: str | None = None
+        self, frame: bytes | int, basket: dict[str, int] | Any, *, key: str | None = None, **wish: Any
     ) -> httpx.Response:
+        """`wish` is what a basket may ask for beside its lines: coupons, redeem_points."""
         body = frame if isinstance(frame, bytes) else variant(people()[frame], quality=80, scale=1.1)
         lines = [{"sku": sku, "quantity": quantity} for sku, quantity in basket.items()]
         return await self.client.post(
             f"/v1/kiosks/{self.kiosk_id}/checkouts",
             files={"frame": ("frame.jpg", body, "image/jpeg")},
-            data={"basket": json.dumps({"lines": lines})},
+            data={"basket": json.dumps({"lines": lines} | wish)},
             headers=self.kiosk | {"Idempotency-Key": key or uuid4().hex},
         )

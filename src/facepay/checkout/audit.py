@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from facepay.rewards.audit import BALANCES, LOTS
 from facepay.wallet.proofs import FIRST
 from facepay.wallet.verify import Check, Finding
 
@@ -105,4 +106,10 @@ def _check(name: str, page: str, start: int | str) -> tuple[str, Check]:
     return name, walk
 
 
-CHECKS = (_check("orders", _ORDERS, FIRST), _check("order refunds", _REFUNDS, FIRST), _check("sales", _SALES, 0))
+CHECKS = (
+    _check("orders", _ORDERS, FIRST),
+    _check("order refunds", _REFUNDS, FIRST),
+    _check("sales", _SALES, 0),
+    _check("points and gifts", BALANCES, FIRST),
+    _check("lots", LOTS, FIRST),
+)

@@ -41,7 +41,11 @@ router = APIRouter(prefix="/v1")
 Kiosk = Annotated[Principal, Security(current_device, scopes=["kiosk:checkout"])]
 Reader = Annotated[Principal, Security(current_staff, scopes=["orders:read"])]
 Refunder = Annotated[Principal, Security(current_staff, scopes=["wallet:write"])]
-BASKET_PART = {"basket": {"type": "string", "examples": ['{"lines":[{"sku":"TEA-001","quantity":2}]}']}}
+BASKETS = [
+    '{"lines":[{"sku":"TEA-001","quantity":2}]}',
+    '{"lines":[{"sku":"TEA-001","quantity":2}],"coupons":["WELCOME10"],"redeem_points":200}',
+]
+BASKET_PART = {"basket": {"type": "string", "examples": BASKETS}}
 
 
 def read_basket(form: FormData) -> Basket:
@@ -186,7 +190,7 @@ async def refund(
     idempotency: IdempotencyOf,
     now: Now,
 ) -> Any:
-    """The money goes back to the member's wallet, from the store's sales and tax in proportion."""
+    """It goes back as it was paid, in proportion: money, gift balance and points; points earned with it are taken."""
 
     async def act(session: AsyncSession) -> RefundAnswer:
         made = await refund_order(

@@ -168,7 +168,8 @@ async def change_coupon(
 
 async def get_coupon(session: AsyncSession, coupon_id: UUID, *, lock: bool = False) -> Coupon:
     """Raises CouponNotFound."""
-    coupon = await session.get(Coupon, coupon_id, with_for_update=lock or None)
+    # Not against those who refer to it: a payment does, while it holds the budget that a change waits for.
+    coupon = await session.get(Coupon, coupon_id, with_for_update={"key_share": True} if lock else None)
     if coupon is None:
         raise CouponNotFound("There is no coupon with this id.")
     return coupon

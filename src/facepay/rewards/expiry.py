@@ -28,7 +28,7 @@ async def expire_due(database: Database, *, now: datetime, members_max: int = 10
 
 
 async def _expire(session: AsyncSession, member_id: UUID, now: datetime) -> int:
-    await session.execute(select(Member.id).where(Member.id == member_id).with_for_update())
+    await session.execute(select(Member.id).where(Member.id == member_id).with_for_update(key_share=True))
     due = list(
         await session.scalars(
             select(ValueLot)
