@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from tests.answers import verdict
 from tests.rewards.till import (
     COUPON,
+    EARNING,
     add_coupon,
     assert_books_in_order,
     buy,
@@ -95,6 +96,7 @@ async def test_a_basket_that_costs_nothing_any_more_is_sold(app: FastAPI, shop: 
 
 
 async def test_many_kiosks_give_the_last_cent_of_a_budget_once(app: FastAPI, shop: Shop) -> None:
+    await set_rules(shop, earning=EARNING)  # so that they open the pool's account side by side, too
     coupon_id = await add_coupon(shop, basis_points=None, amount=100, budget=399, per_member_max=2)
     for number in range(4):
         await shop.add_member(number, balance=10_000)

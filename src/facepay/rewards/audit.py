@@ -1,4 +1,4 @@
-"""Lots against the books, for `facepay ledger verify`: a balance is what its lots have left, and a lot what isn't drawn."""
+"""Lots against the books, for `facepay ledger verify`: a balance is what its lots have left, undrawn."""
 
 from __future__ import annotations
 
