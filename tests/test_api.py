@@ -5,9 +5,8 @@ from __future__ import annotations
 import httpx
 import pytest
 from fastapi import FastAPI
-from fastapi.routing import APIRoute
 
-from facepay.kernel.auth import PUBLIC_PATHS, routes_without_scope
+from facepay.kernel.auth import PUBLIC_PATHS, api_routes, routes_without_scope
 from tests.shop import Shop
 
 pytestmark = pytest.mark.anyio
@@ -23,8 +22,10 @@ async def test_no_route_can_be_called_without_a_scope(app: FastAPI) -> None:
 
 
 async def test_every_guarded_route_refuses_whoever_has_no_token(app: FastAPI, client: httpx.AsyncClient) -> None:
-    for route in app.routes:
-        if isinstance(route, APIRoute) and route.path not in PUBLIC_PATHS:
+    routes = list(api_routes(app.routes))
+    assert {route.path for route in routes if route.include_in_schema} == set(app.openapi()["paths"])
+    for route in routes:
+        if route.path not in PUBLIC_PATHS:
             path = route.path.replace("{", "").replace("}", "")
             for method in route.methods or ():
                 for token in ({}, {"Authorization": "Bearer fpd_wrong"}, {"Authorization": "Bearer a.b.c"}):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
@@ -12,6 +12,7 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, OAuth2PasswordBearer, SecurityScopes
+from starlette.routing import BaseRoute
 
 from facepay.kernel.database import Database
 from facepay.kernel.errors import Forbidden, Unauthenticated
@@ -135,10 +136,19 @@ def _scopes_of(dependant: Dependant) -> Iterable[str]:
         yield from _scopes_of(child)
 
 
+def api_routes(routes: Iterable[BaseRoute]) -> Iterator[APIRoute]:
+    """All of them, also those that FastAPI keeps in the routers that were included."""
+    for route in routes:
+        if isinstance(route, APIRoute):
+            yield route
+        elif included := getattr(route, "original_router", None):
+            yield from api_routes(included.routes)
+
+
 def routes_without_scope(app: FastAPI) -> list[str]:
     """Routes that anybody could call although PUBLIC_PATHS doesn't name them."""
     return [
         f"{','.join(sorted(route.methods or ()))} {route.path}"
-        for route in app.routes
-        if isinstance(route, APIRoute) and route.path not in PUBLIC_PATHS and not set(_scopes_of(route.dependant))
+        for route in api_routes(app.routes)
+        if route.path not in PUBLIC_PATHS and not set(_scopes_of(route.dependant))
     ]
