@@ -19,6 +19,7 @@ from facepay.bootstrap import master_key, payment_provider
 from facepay.catalog import router as catalog
 from facepay.checkout import limits_router as limits
 from facepay.checkout import rewards_router as member_rewards
+from facepay.checkout import record_router as checkouts
 from facepay.checkout import router as checkout
 from facepay.checkout import statement_router as statements
 from facepay.housekeeping import keep_house, tasks_of
@@ -91,6 +92,7 @@ def create_app(settings: Settings | None = None, *, engine: Engine | None = None
         identity,
         catalog,
         checkout,
+        checkouts,
         limits,
         rewards,
         member_rewards,

@@ -160,3 +160,15 @@ async def test_goods_of_a_whole_refund_are_back_in_stock(shop: Shop) -> None:
     )
     again = (await shop.at_kiosk(0, {"UMB-003": 1})).json()
     assert (again["code"], again["payment"]["balance"]) == ("paid", 4100)
+
+
+async def test_a_refusal_stays_on_record_without_the_face(shop: Shop) -> None:
+    await shop.add_member(0, balance=10_000)
+    await shop.at_kiosk(stranger(), {"TEA-001": 3})
+    await shop.at_kiosk(0, {"TEA-001": 1})
+    path = f"/v1/stores/{shop.store_id}/checkouts"
+    records = (await shop.do("GET", path))["items"]
+    assert [record["code"] for record in records] == ["paid", "unknown_face"]
+    (refused,) = (await shop.do("GET", path, params={"decision": "declined"}))["items"]
+    assert refused["basket"] == {"TEA-001": 3}
+    assert refused["member_id"] is refused["similarity"] is refused["order_id"] is None
