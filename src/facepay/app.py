@@ -18,8 +18,8 @@ from facepay import health
 from facepay.bootstrap import master_key, payment_provider
 from facepay.catalog import router as catalog
 from facepay.checkout import limits_router as limits
-from facepay.checkout import rewards_router as member_rewards
 from facepay.checkout import record_router as checkouts
+from facepay.checkout import rewards_router as member_rewards
 from facepay.checkout import router as checkout
 from facepay.checkout import statement_router as statements
 from facepay.housekeeping import keep_house, tasks_of
