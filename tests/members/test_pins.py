@@ -1,16 +1,11 @@
 from __future__ import annotations
 
-from datetime import timedelta
-from uuid import UUID
-
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import select
 
-from facepay.members.members import Member, get_member
-from facepay.members.pins import check_pin
+from facepay.members.members import Member
 from tests.answers import verdict
-from tests.conftest import Clock
 from tests.shop import Shop
 
 pytestmark = pytest.mark.anyio
@@ -37,24 +32,3 @@ async def test_pins_that_anybody_would_try_are_refused(shop: Shop) -> None:
     assert not (await shop.do("GET", f"/v1/members/{member_id}"))["has_pin"]
     for pin in ("7391", "2580147", "112358132134"):
         await shop.do("PUT", path, json={"pin": pin})
-
-
-async def test_five_wrong_pins_lock_it_until_time_passes_or_a_new_one_is_set(
-    shop: Shop, app: FastAPI, clock: Clock
-) -> None:
-    member_id = await shop.add_member(0, enrol=False, pin="739150")
-
-    async def right(pin: str) -> bool:
-        async with app.state.database.begin() as session:
-            member = await get_member(session, UUID(member_id), lock=True)
-            return await check_pin(session, member=member, pin=pin, now=clock(), hasher=app.state.password_hasher)
-
-    assert [await right("000001") for _ in range(4)] == [False] * 4
-    assert await right("739150")
-    assert [await right("000001") for _ in range(5)] == [False] * 5
-    assert not await right("739150")
-    clock.ahead = timedelta(minutes=15, seconds=1)
-    assert await right("739150")
-    assert [await right("000001") for _ in range(5)] == [False] * 5
-    await shop.do("PUT", f"/v1/members/{member_id}/pin", json={"pin": "280461"})
-    assert await right("280461")

@@ -54,6 +54,44 @@ async def test_wrong_answers_are_counted_and_the_last_one_closes_the_attempt(war
     assert (closed.status_code, closed.json()["code"]) == (409, "attempt_closed")
 
 
+async def guess(shop: Shop, count: int, *, wrong: str = "9998") -> None:
+    """Wrong answers, each at an attempt of its own."""
+    for _ in range(count):
+        attempt = (await shop.at_gate(0)).json()
+        assert (await answer(shop, attempt, wrong)).json()["code"] == "wrong_answer"
+
+
+async def test_new_attempts_give_no_more_than_five_guesses_at_a_phone_number(wary: Shop, clock: Clock) -> None:
+    await wary.add_member(0, phone="+8613800138001")
+    await wary.add_member(1, phone="+8613800138002")
+    waiting = (await wary.at_gate(0)).json()
+    await guess(wary, 5)
+    assert (await answer(wary, waiting, "8001")).json()["code"] == "wrong_answer"
+    assert (await wary.at_gate(0)).json()["code"] == "step_up_impossible"
+    clock.ahead += timedelta(minutes=15, seconds=1)
+    assert (await answer(wary, (await wary.at_gate(0)).json(), "8001")).json()["decision"] == "open"
+
+
+async def test_five_wrong_pins_lock_it_until_new_ones_are_set(wary: Shop) -> None:
+    first = await wary.add_member(0, pin="739150")
+    second = await wary.add_member(1, pin="280461")
+    await guess(wary, 5, wrong="000001")
+    assert (await wary.at_gate(0)).json()["code"] == "step_up_impossible"
+    for member_id in (first, second):
+        await wary.do("PUT", f"/v1/members/{member_id}/pin", json={"pin": "604817"})
+    await wary.do("PUT", f"/v1/members/{second}/pin", json={"pin": "280461"})
+    assert (await answer(wary, (await wary.at_gate(0)).json(), "604817")).json()["decision"] == "open"
+
+
+async def test_a_right_answer_is_no_wrong_one_of_whoever_looks_alike(wary: Shop) -> None:
+    await wary.add_member(0, phone="+8613800138001", pin="739150")
+    second = await wary.add_member(1, phone="+8613800138002", pin="280461")
+    for _ in range(5):
+        await answer(wary, (await wary.at_gate(0)).json(), "739150")
+    opened = (await answer(wary, (await wary.at_gate(1)).json(), "280461")).json()
+    assert (opened["decision"], opened["member"]["id"]) == ("open", second)
+
+
 async def test_an_attempt_is_spent_once(wary: Shop) -> None:
     await wary.add_member(0, phone="+8613800138001")
     await wary.add_member(1, phone="+8613800138002")

@@ -1,18 +1,19 @@
 """Stepping up: where a face alone is not sure enough, the person proves who they are.
 
 A step-up holds the few members it could be, asks for one factor that all of them have, counts wrong answers
-and ends after a minute. It is spent once.
+and ends after a minute. It is spent once. Wrong answers count against the candidates too, whatever the factor: whoever
+merely looks like a member can make new attempts without end, and four digits are soon guessed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, String, Uuid, select
+from sqlalchemy import ForeignKey, String, Uuid, delete, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -21,7 +22,7 @@ from facepay.kernel.database import Base
 from facepay.kernel.errors import Conflict, NotFound
 from facepay.kernel.passwords import PasswordHasher
 from facepay.members.members import Member
-from facepay.members.pins import check_pin
+from facepay.members.pins import count_wrong_answer, is_locked, knows_pin
 
 PHONE_DIGITS = 4
 
@@ -80,14 +81,14 @@ async def ask(
     now: datetime,
     lasts: timedelta,
 ) -> StepUp | None:
-    """Open a step-up for an attempt; None where the candidates have no factor in common to ask for."""
+    """Open a step-up for an attempt; None where they have no factor in common to ask for, or one is locked."""
     members = (
         await session.scalars(
             select(Member).where(Member.id.in_(candidate_ids), Member.status == "active").order_by(Member.id)
         )
     ).all()
     factor = _common_factor(members)
-    if factor is None:
+    if factor is None or any(is_locked(member, now=now) for member in members):
         return None
     step_up = StepUp(
         attempt_id=attempt_id,
@@ -127,30 +128,40 @@ async def answer(
         raise AttemptNotFound("No attempt with this id waits at this device.")
     if step_up.closed_at is not None or now >= step_up.expires_at:
         raise AttemptClosed("This attempt was answered, has expired or saw too many wrong answers.")
-    proven = await _who_proved(session, step_up, text, now, hasher)
+    members = await _lock_candidates(session, step_up)
+    proven = (
+        []
+        if any(is_locked(member, now=now) for member in members)
+        else await _who_proved(step_up, members, text, hasher)
+    )
     if len(proven) == 1:
-        step_up.closed_at = now
+        step_up.closed_at, proven[0].pin_failures = now, 0
     else:
         step_up.wrong_answers += 1
         if step_up.wrong_answers >= answers_max:
             step_up.closed_at = now
+        for member in members:
+            count_wrong_answer(member, now=now)
     await session.flush()
-    return Proven(proven[0]) if len(proven) == 1 else Wrong(max(0, answers_max - step_up.wrong_answers))
+    return Proven(proven[0].id) if len(proven) == 1 else Wrong(max(0, answers_max - step_up.wrong_answers))
 
 
-async def _who_proved(
-    session: AsyncSession, step_up: StepUp, text: str, now: datetime, hasher: PasswordHasher
-) -> list[UUID]:
-    members = (
-        await session.scalars(
-            select(Member)
-            .where(Member.id.in_(step_up.candidate_ids), Member.status == "active")
-            .order_by(Member.id)
-            .with_for_update()
-        )
-    ).all()
+async def _lock_candidates(session: AsyncSession, step_up: StepUp) -> Sequence[Member]:
+    found = await session.scalars(
+        select(Member)
+        .where(Member.id.in_(step_up.candidate_ids), Member.status == "active")
+        .order_by(Member.id)
+        .with_for_update()
+    )
+    return found.all()
+
+
+async def _who_proved(step_up: StepUp, members: Sequence[Member], text: str, hasher: PasswordHasher) -> list[Member]:
     if step_up.factor == Factor.PHONE_LAST_FOUR:
-        return [member.id for member in members if member.phone and member.phone.endswith(text)]
-    return [
-        member.id for member in members if await check_pin(session, member=member, pin=text, now=now, hasher=hasher)
-    ]
+        return [member for member in members if member.phone and member.phone[-PHONE_DIGITS:] == text]
+    return [member for member in members if await knows_pin(member, text, hasher=hasher)]
+
+
+async def forget_candidate(session: AsyncSession, *, member_id: UUID) -> None:
+    """End and drop the step-ups that a member was a candidate of."""
+    await session.execute(delete(StepUp).where(StepUp.candidate_ids.contains([member_id])))

@@ -1,4 +1,4 @@
-"""A member's PIN: the second factor where a face alone is not sure enough."""
+"""A member's PIN, and how often a second factor may be guessed: where a face alone is not sure enough."""
 
 from __future__ import annotations
 
@@ -46,16 +46,20 @@ def _repeats(pin: str) -> bool:
     return pin in (pin + pin)[1:-1]
 
 
-async def check_pin(session: AsyncSession, *, member: Member, pin: str, now: datetime, hasher: PasswordHasher) -> bool:
-    """Whether the PIN is right. Five wrong ones in a row lock it for 15 minutes, right or not.
+async def knows_pin(member: Member, pin: str, *, hasher: PasswordHasher) -> bool:
+    return member.pin_hash is not None and await hasher.verify(member.pin_hash, pin)
+
+
+def is_locked(member: Member, *, now: datetime) -> bool:
+    """Whether no answer of theirs counts, right or not, because too many were wrong."""
+    return member.pin_locked_until is not None and now < member.pin_locked_until
+
+
+def count_wrong_answer(member: Member, *, now: datetime) -> None:
+    """Five in a row, of whichever factor and at however many attempts, lock the member's answers for 15 minutes.
 
     The caller holds the member's row lock, so that guesses can't be tried side by side.
     """
-    if member.pin_hash is None or (member.pin_locked_until is not None and now < member.pin_locked_until):
-        return False
-    right = await hasher.verify(member.pin_hash, pin)
-    member.pin_failures = 0 if right else member.pin_failures + 1
+    member.pin_failures += 1
     if member.pin_failures >= FAILURES_MAX:
         member.pin_failures, member.pin_locked_until = 0, now + LOCKED_FOR
-    await session.flush()
-    return right
