@@ -20,7 +20,7 @@ demo: $(INSTALLED) ## a day in the store with real faces (ARGS=--serve keeps it 
 	@$(BIN)/facepay demo $(ARGS)
 
 test: $(INSTALLED) ## all tests
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --numprocesses auto $(ARGS)
 
 serve: $(INSTALLED) ## the API, for real use
 	$(BIN)/facepay serve $(ARGS)
