@@ -57,16 +57,23 @@ async def test_a_template_rests_sealed_and_rotated(shop: Shop, owner_database_ur
     assert json.loads(left["template_key"][0])["wrapped_key"] is None
 
 
-async def test_erasing_a_member_leaves_their_payments_and_no_name(shop: Shop, owner_database_url: str) -> None:
-    member_id = await shop.add_member(0, balance=1000, phone="+8613800138001", pin="739150")
-    await shop.at_kiosk(0, {"TEA-001": 1})
-    entries = rows(owner_database_url)["entries"]
+async def test_erasing_a_member_leaves_their_payments_and_no_name(open_shop: OpenShop, owner_database_url: str) -> None:
+    shop = await open_shop(step_up_above=1000)
+    member_id = await shop.add_member(0, balance=10_000, phone="+8613800138001", pin="739150")
+    assert (await shop.at_gate(0, key="entry-0001")).json()["member"]["display_name"] == "Person 0"
+    paid = (await shop.at_kiosk(0, {"TEA-001": 1}, key="payment-0001")).json()
+    assert (await shop.at_kiosk(0, {"UMB-003": 1})).json()["decision"] == "step_up"
+    before = rows(owner_database_url)
     await shop.do("DELETE", f"/v1/members/{member_id}")
     after = rows(owner_database_url)
-    assert after["entries"] == entries
-    dump = json.dumps({table: content for table, content in after.items() if table != "idempotency_record"})
-    assert "Person 0" not in dump
-    assert "13800138001" not in dump
+    assert after["entries"] == before["entries"]
+    assert "Person 0" not in json.dumps(after)
+    assert "13800138001" not in json.dumps(after)
+    for table in ("step_up", "provider_customer"):
+        assert member_id in json.dumps(before[table])
+        assert member_id not in json.dumps(after[table])
+    again = (await shop.at_kiosk(0, {"TEA-001": 1}, key="payment-0001")).json()
+    assert (again["order"], again["member"]["display_name"]) == (paid["order"], "")
     response = await shop.client.get(f"/v1/members/{member_id}", headers=shop.staff)
     assert response.status_code == 404
 

@@ -8,12 +8,14 @@ from datetime import datetime
 from itertools import combinations
 from uuid import UUID
 
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.identity.calibration import Calibration
 from facepay.identity.policy import MatchPolicy
 from facepay.identity.protection import Floats
 from facepay.identity.refresh import GalleryKeeper
+from facepay.identity.step_up import forget_candidate
 from facepay.identity.templates import Template, lock_gallery, remove_templates, replace_templates
 from facepay.kernel.errors import Conflict, Problem
 from facepay.members.consents import require_consent, withdraw_consent
@@ -24,6 +26,12 @@ from facepay.vision.quality import QualityPolicy, assess
 FRAMES_MAX = 5
 # A face counts as alone when it covers twice the area of the next: a bystander stands 1.4 times as far away.
 DOMINANT_AREA_RATIO = 2.0
+_UNNAME = text(
+    """
+    update idempotency_record set answer = jsonb_set(answer, '{member,display_name}', '""')
+    where answer -> 'member' ->> 'id' = :member_id
+    """
+)
 
 
 class FrameRefused(Problem):
@@ -118,9 +126,19 @@ async def withdraw(session: AsyncSession, *, member_id: UUID, now: datetime) -> 
 
 
 async def erase_member(session: AsyncSession, *, member_id: UUID, now: datetime) -> None:
-    """Withdraw, and forget who they were. Raises MemberNotFound."""
+    """Withdraw, and forget who they were, in the answers kept for retries too. Raises MemberNotFound."""
     await withdraw(session, member_id=member_id, now=now)
     await strip_personal_data(session, member=await get_member(session, member_id), now=now)
+    await forget_candidate(session, member_id=member_id)
+    await _unname_answers(session, member_id)
+
+
+async def _unname_answers(session: AsyncSession, member_id: UUID) -> None:
+    """Blank the name in the answers kept for retries. The answers stay: without one, a retry would act again.
+
+    Whoever decides on a member holds their row until the answer is kept, so none can come after this.
+    """
+    await session.execute(_UNNAME, {"member_id": str(member_id)})
 
 
 def select_faces(evidences: Sequence[FrameEvidence], quality: QualityPolicy) -> list[FaceEvidence]:

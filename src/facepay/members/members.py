@@ -6,13 +6,14 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ColumnElement, Index, String, func, or_, select, text
+from sqlalchemy import CheckConstraint, ColumnElement, Index, String, delete, func, or_, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.kernel.database import Base, Identified
 from facepay.kernel.errors import Conflict, NotFound
+from facepay.wallet.top_ups import ProviderCustomer
 
 
 class MemberStatus(StrEnum):
@@ -83,9 +84,11 @@ async def change(session: AsyncSession, *, member: Member, changes: dict[str, st
 
 
 async def strip_personal_data(session: AsyncSession, *, member: Member, now: datetime) -> None:
-    """Forget who they were. The row stays, because the ledger's rows point at it."""
+    """Forget who they were, also to the payment provider. The row stays, because the ledger's rows point at it."""
     member.display_name, member.phone, member.pin_hash = "", None, None
+    member.pin_failures, member.pin_locked_until = 0, None
     member.status, member.updated_at = MemberStatus.ERASED, now
+    await session.execute(delete(ProviderCustomer).where(ProviderCustomer.member_id == member.id))
     await session.flush()
 
 
