@@ -1,0 +1,40 @@
+"""The command line: `facepay --help`."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+from rich.console import Console
+
+from facepay.cli.api import demo, models, serve
+from facepay.cli.ledger import ledger_app
+from facepay.cli.schema import migrate
+from facepay.cli.staff import admin_app
+from facepay.cli.templates import templates_app
+from facepay.kernel.embedded_host import EmbeddedPostgresError
+
+# Requests run side by side; a matrix product that takes all cores for itself makes them wait. NumPy, which the
+# commands import, reads it once.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help="The backend of shops where a face is the ticket and the wallet. Settings: `FACEPAY_*` (see `.env.example`).",
+)
+for command in (serve, demo, migrate, models):
+    app.command()(command)
+app.add_typer(ledger_app, name="ledger")
+app.add_typer(admin_app, name="admin")
+app.add_typer(templates_app, name="templates")
+
+
+def main() -> None:
+    try:
+        app()
+    except EmbeddedPostgresError as error:
+        Console(stderr=True).print(f"[red]{error}[/]")
+        sys.exit(1)
