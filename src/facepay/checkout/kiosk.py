@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, String
+from sqlalchemy import CheckConstraint, ForeignKey, String, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from facepay.catalog.products import find_products
-from facepay.catalog.stock import take_stock
+from facepay.catalog.products import Product, find_products
+from facepay.catalog.stock import return_stock, take_stock
 from facepay.checkout import tenders
 from facepay.checkout.benefits import Offer, Refused, Wish, offer
 from facepay.checkout.limits import Declined, NeedsStepUp, judge
@@ -30,7 +30,7 @@ from facepay.kernel.ids import new_id
 from facepay.kernel.passwords import PasswordHasher
 from facepay.members.members import Member
 from facepay.settings import Settings
-from facepay.stores.stores import get_store
+from facepay.stores.stores import Store
 from facepay.stores.visits import current_visit
 from facepay.wallet.accounts import wallet_balance
 
@@ -88,19 +88,19 @@ async def check_out(
     wish: Wish = Wish(),
 ) -> CheckoutDecision:
     """Charge the recognised payer for the basket, ask where it is unsure who pays, refuse everything else."""
-    store = await get_store(session, kiosk.store)
+    currency, products = await _currency_and_products(session, store_id=kiosk.store, skus=list(quantities))
     checkout = Checkout(
         id=new_id(),
         kiosk_id=kiosk.id,
-        store_id=store.id,
+        store_id=kiosk.store,
         basket=dict(quantities),
         coupons=list(wish.coupons),
         redeem_points=wish.redeem_points,
-        currency=store.currency,
+        currency=currency,
         created_at=now,
         decided_at=now,
     )
-    basket = await _price(session, checkout)
+    basket = price_basket(quantities, products, currency=currency)
     if isinstance(basket, Unpriceable):
         return replace(await _settle(session, checkout, "declined", basket.code), skus=basket.skus)
     checkout.total = basket.total
@@ -141,7 +141,8 @@ async def finish_step_up(
     if not isinstance(result, Proven):
         again: Literal["step_up", "declined"] = "step_up" if result.answers_left else "declined"
         return replace(await _settle(session, checkout, again, "wrong_answer"), answers_left=result.answers_left)
-    basket = await _price(session, checkout)
+    products = await find_products(session, skus=list(checkout.basket))
+    basket = price_basket(checkout.basket, products, currency=checkout.currency)
     if isinstance(basket, Unpriceable):
         return replace(await _settle(session, checkout, "declined", basket.code), skus=basket.skus)
     if basket.total != checkout.total:
@@ -149,9 +150,15 @@ async def finish_step_up(
     return await _charge(session, kiosk, checkout, basket, result.member_id, now, settings, proven=True)
 
 
-async def _price(session: AsyncSession, checkout: Checkout) -> PricedBasket | Unpriceable:
-    products = await find_products(session, skus=list(checkout.basket))
-    return price_basket(checkout.basket, products, currency=checkout.currency)
+async def _currency_and_products(
+    session: AsyncSession, *, store_id: UUID, skus: list[str]
+) -> tuple[str, dict[str, Product]]:
+    """Of the store, and by sku: all that has to be known to price a basket, in one round trip."""
+    rows = await session.execute(
+        select(Store.currency, Product).outerjoin(Product, Product.sku.in_(skus)).where(Store.id == store_id)
+    )
+    currencies, products = zip(*rows, strict=True)
+    return currencies[0], {product.sku: product for product in products if product is not None}
 
 
 async def _charge(
@@ -200,14 +207,9 @@ async def _sell(
 ) -> CheckoutDecision:
     """Stock, order and payment together, or none of them."""
     basket = offered.basket
-    attempt = await session.begin_nested()
-    sold_out = await take_stock(
-        session,
-        store_id=checkout.store_id,
-        quantities={line.product_id: line.quantity for line in basket.lines},
-    )
+    goods = {line.product_id: line.quantity for line in basket.lines}
+    sold_out = await take_stock(session, store_id=checkout.store_id, quantities=goods)
     if sold_out:
-        await attempt.rollback()
         skus = tuple(line.sku for line in basket.lines if line.product_id in sold_out)
         return replace(await _settle(session, checkout, "declined", "sold_out", member), skus=skus)
     order = place(
@@ -220,19 +222,20 @@ async def _sell(
         member_id=member.id,
         now=now,
     )
-    session.add(order)
     points_last = timedelta(days=settings.points_expire_days)
     paid = await tenders.pay(
         session, order=order, offer=offered, actor=f"device:{kiosk.id}", points_last=points_last, now=now
     )
     if not paid.ok:
-        await attempt.rollback()
+        # Rather than a savepoint, which would cost every payment that goes through two round trips more.
+        await return_stock(session, store_id=checkout.store_id, quantities=goods)
         return replace(await _settle(session, checkout, "declined", paid.code, member), coupon=paid.coupon)
-    await attempt.commit()
     checkout.order_id, checkout.total = order.id, order.total
-    balance = await wallet_balance(session, member_id=member.id, unit=order.currency)
+    available = paid.available
+    if available is None:
+        available = (await wallet_balance(session, member_id=member.id, unit=order.currency)).available
     decision = await _settle(session, checkout, "paid", "paid", member)
-    return replace(decision, order=order, balance=balance.available)
+    return replace(decision, order=order, balance=available)
 
 
 async def _ask(

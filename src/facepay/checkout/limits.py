@@ -17,7 +17,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.kernel.clock import day_start
 from facepay.kernel.database import Base, Identified
-from facepay.members.freezes import current_freeze
 from facepay.members.members import Member, get_member
 from facepay.settings import Settings
 from facepay.stores.stores import get_open_store
@@ -57,8 +56,10 @@ class SpendingLimit(Identified, Base):
 
 
 # In SQL, since it's asked for every payment: composing it took longer than the database's answer.
-_OWN_AND_SPENT = text("""
-    select * from (
+_STANDING = text("""
+    select own.*, spent.*, exists (
+        select from wallet_freeze where member_id = :member_id and thawed_at is null) as frozen
+      from (
         select min(payment_max) as payment_max, min(daily_spend_max) as daily_spend_max,
                min(store_daily_spend_max) as store_daily_spend_max,
                min(ten_minute_payments_max) as ten_minute_payments_max, min(step_up_above) as step_up_above
@@ -98,15 +99,15 @@ async def judge(
 
     Holds until the transaction ends, provided that the caller has locked the member's row alone.
     """
-    if await current_freeze(session, member_id=member.id) is not None:
+    standing = await _standing(session, member.id, store_id, now, settings.time_zone)
+    if standing.frozen:
         return Declined("wallet_frozen")
-    own, spent = await _own_and_spent(session, member.id, store_id, now, settings.time_zone)
-    limits = {name: getattr(settings, name) if limit is None else limit for name, limit in own.items()}
+    limits = {name: getattr(settings, name) if limit is None else limit for name, limit in standing.own.items()}
     for code, limit, measured in (
         ("payment_limit", limits["payment_max"], amount),
-        ("too_many_payments", limits["ten_minute_payments_max"], spent.payments_lately + 1),
-        ("daily_limit", limits["daily_spend_max"], spent.today + amount),
-        ("store_daily_limit", limits["store_daily_spend_max"], spent.today_here + amount),
+        ("too_many_payments", limits["ten_minute_payments_max"], standing.payments_lately + 1),
+        ("daily_limit", limits["daily_spend_max"], standing.today + amount),
+        ("store_daily_limit", limits["store_daily_spend_max"], standing.today_here + amount),
     ):
         if measured > limit:
             return Declined(code, limit, measured)
@@ -115,18 +116,17 @@ async def judge(
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
-    """In minor units, and the number of payments in the last ten minutes."""
+class _Standing:
+    """A freeze, the lower of the member's and the store's own limits, and what was spent, in minor units."""
 
+    frozen: bool
+    own: dict[str, int | None]
     today: int
     today_here: int
     payments_lately: int
 
 
-async def _own_and_spent(
-    session: AsyncSession, member_id: UUID, store_id: UUID, now: datetime, time_zone: str
-) -> tuple[dict[str, int | None], Spent]:
-    """The lower of the member's and the store's own limits, and what was spent, in one round trip."""
+async def _standing(session: AsyncSession, member_id: UUID, store_id: UUID, now: datetime, time_zone: str) -> _Standing:
     today, lately = day_start(now, time_zone=time_zone), now - TEN_MINUTES
     given = {
         "member_id": member_id,
@@ -135,8 +135,9 @@ async def _own_and_spent(
         "lately": lately,
         "since": min(today, lately),
     }
-    row = (await session.execute(_OWN_AND_SPENT, given)).one()
-    return {name: getattr(row, name) for name in NAMES}, Spent(int(row.today), int(row.today_here), row.payments_lately)
+    row = (await session.execute(_STANDING, given)).one()
+    own = {name: getattr(row, name) for name in NAMES}
+    return _Standing(row.frozen, own, int(row.today), int(row.today_here), row.payments_lately)
 
 
 async def member_limits(session: AsyncSession, member_id: UUID) -> SpendingLimit | None:

@@ -6,7 +6,7 @@ coupon gave moves from its budget to its cost. Points are earned by a transfer o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -52,9 +52,13 @@ Moves = list[tuple[Account, int]]
 
 @dataclass(frozen=True, slots=True)
 class Paid:
-    """`code` says why not where it isn't `ok`; `coupon` whose budget was too small."""
+    """`code` says why not where it isn't `ok`; `coupon` whose budget was too small.
+
+    `available` is what the wallet may spend then, where it paid a part.
+    """
 
     code: str
+    available: int | None = None
     coupon: str | None = None
 
     @property
@@ -73,7 +77,7 @@ class PointsTaken:
 async def pay(
     session: AsyncSession, *, order: Order, offer: Offer, actor: str, points_last: timedelta, now: datetime
 ) -> Paid:
-    """Charge a placed order as it was offered. Sets the order's transfers; a refusal has posted nothing."""
+    """Charge a placed order as it was offered, and record it. A refusal has posted and recorded nothing."""
     coupons = {d.coupon_id: amount for d, amount in offer.basket.discounts if d.coupon_id is not None}
     owed = 0
     if order.points_earned:
@@ -82,11 +86,13 @@ async def pay(
     sale = _sale(order, order.tender, order.tax, coupons)
     earning = _earning(order.member_id, order.points_earned - owed, owed)
     batch = _linked("transfer", f"order:{order.id}", cause, actor, now, payment=(sale, None), points=(earning, None))
+    outcomes = await _post(session, batch.values(), sale + earning, now)
+    if refused := _refusal(outcomes):
+        return await _why(session, refused, offer, order.currency)
     order.transfer_id = batch["payment"].id if "payment" in batch else None
     order.points_transfer_id = batch["points"].id if "points" in batch else None
-    refused = await _post(session, batch.values(), sale + earning, now)
-    if refused is not None:
-        return await _why(session, refused, offer, order.currency)
+    session.add(order)
+    await session.flush()  # before what refers to it
     draw(session, offer.gift_lots, order.gift, cause=cause, now=now)
     draw(session, offer.points_lots, order.points, cause=cause, now=now)
     if order.points_earned > owed:
@@ -102,7 +108,7 @@ async def pay(
         CouponUse(coupon_id=coupon_id, order_id=order.id, member_id=order.member_id, amount=amount, used_at=now)
         for coupon_id, amount in coupons.items()
     )
-    return Paid("ok")
+    return Paid("ok", available=outcomes[0].available if order.wallet else None)
 
 
 async def give_back(
@@ -127,7 +133,7 @@ async def give_back(
         payment=(sale, order.transfer_id),
         points=(earning, order.points_transfer_id),
     )
-    refused = await _post(session, batch.values(), sale + earning, now)
+    refused = _refusal(await _post(session, batch.values(), sale + earning, now))
     if done + amount == order.total:
         for use in uses:
             use.returned_at = now
@@ -187,16 +193,21 @@ def _entries(moves: Moves) -> tuple[Entry, ...]:
     return tuple(Entry(account.id, amount, account.unit) for account, amount in moves)
 
 
-async def _post(session: AsyncSession, postings: Collection[Posting], moves: Moves, now: datetime) -> Outcome | None:
-    """Post all or nothing, opening what isn't open yet; answers the refusal that was its cause, if there was one."""
+async def _post(session: AsyncSession, postings: Collection[Posting], moves: Moves, now: datetime) -> list[Outcome]:
+    """Post all or nothing, opening what isn't open yet."""
     if not postings:
-        return None
+        return []
     outcomes = await post(session, list(postings))
     if any(outcome.code == "account_not_found" for outcome in outcomes):
         # In one order, so that two who open the same accounts don't wait for each other.
         for account in sorted((account for account, _ in moves), key=lambda account: account.id):
             await open_account(session, account, now=now)
         outcomes = await post(session, list(postings))
+    return outcomes
+
+
+def _refusal(outcomes: Sequence[Outcome]) -> Outcome | None:
+    """The one that the others failed with, if there was one."""
     refused = (outcome for outcome in outcomes if not outcome.ok)
     return min(refused, key=lambda outcome: outcome.code == "linked_failed", default=None)
 
@@ -208,7 +219,7 @@ async def _why(session: AsyncSession, refused: Outcome, offer: Offer, currency: 
             if discount.coupon_id is not None:
                 budget = await balance(session, coupon_budget(discount.coupon_id, currency).id)
                 if budget.available < amount:
-                    return Paid("coupon_exhausted", discount.label)
+                    return Paid("coupon_exhausted", coupon=discount.label)
     return Paid(refused.code)
 
 

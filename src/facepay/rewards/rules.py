@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import CheckConstraint, String, UniqueConstraint, delete, select, text
+from sqlalchemy import CheckConstraint, String, UniqueConstraint, delete, false, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -63,9 +63,11 @@ def tier_discount(tier: Tier) -> Discount:
 
 
 async def read_rules(session: AsyncSession) -> Rules:
-    tiers = await session.scalars(select(Tier).order_by(Tier.min_spend.desc()))
-    earning = await session.execute(select(EarningRule.category, EarningRule.points_per_100))
-    return Rules(tuple(tiers), {row.category: row.points_per_100 for row in earning})
+    """As they stand at one moment."""
+    both = select(Tier, EarningRule).join(EarningRule, false(), full=True).order_by(Tier.min_spend.desc())
+    rows = (await session.execute(both)).all()
+    tiers = tuple(tier for tier, _ in rows if tier is not None)
+    return Rules(tiers, {rule.category: rule.points_per_100 for _, rule in rows if rule is not None})
 
 
 async def replace_rules(session: AsyncSession, *, tiers: Sequence[Tier], earning: Sequence[EarningRule]) -> Rules:

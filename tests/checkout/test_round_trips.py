@@ -1,0 +1,48 @@
+"""How often a paid checkout asks the database: each time is a wait at the kiosk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import event
+
+from facepay.kernel.database import Database
+from tests.shop import Shop
+
+pytestmark = pytest.mark.anyio
+# What goes on behind the requests began in another context, and stays out of the count.
+asked_here: ContextVar[bool] = ContextVar("asked_here", default=False)
+
+
+@contextmanager
+def recorded(database: Database) -> Iterator[list[str]]:
+    """The statements that the test's own requests send meanwhile, savepoints among them."""
+    sent: list[str] = []
+
+    def record(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        if asked_here.get():
+            sent.append(" ".join(statement.split()))
+
+    asked_here.set(True)
+
+    event.listen(database.engine.sync_engine, "before_cursor_execute", record)
+    yield sent
+    event.remove(database.engine.sync_engine, "before_cursor_execute", record)
+
+
+async def test_a_paid_checkout_asks_the_database_no_more_often_than_it_must(shop: Shop, app: FastAPI) -> None:
+    await shop.add_member(0, balance=10_000)
+    await shop.at_gate(0)
+    await shop.at_kiosk(0, {"TEA-001": 1})  # opens the store's accounts
+    with recorded(app.state.database) as sent:
+        answer = (await shop.at_kiosk(0, {"TEA-001": 2, "BAO-002": 1})).json()
+    assert answer["code"] == "paid"
+    start = next(number for number, each in enumerate(sent) if each.startswith("SELECT store.currency"))
+    assert sent[-1].startswith("UPDATE idempotency_record")
+    assert len(sent[start:]) <= 12, "\n".join(sent)
+    assert len(sent) <= 16, "\n".join(sent)
