@@ -46,13 +46,16 @@ async def test_behind_the_payments_the_chain_and_the_sums_follow(shop: Shop, dat
     await database.close()
 
 
-async def test_a_task_that_fails_holds_up_no_other_and_replicas_take_turns(database_url: str) -> None:
+@pytest.mark.parametrize("failure", [OperationalError("select 1", {}, Exception("gone")), AssertionError("a bug")])
+async def test_a_task_that_fails_holds_up_no_other_and_replicas_take_turns(
+    database_url: str, failure: Exception
+) -> None:
     database, replica = Database(database_url), Database(database_url)
     ran: list[str] = []
     holding, release = asyncio.Event(), asyncio.Event()
 
     async def fail() -> None:
-        raise OperationalError("select 1", {}, Exception("gone"))
+        raise failure
 
     async def hold() -> None:
         holding.set()

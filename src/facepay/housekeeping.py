@@ -68,6 +68,8 @@ async def keep_house_once(database: Database, tasks: list[Task]) -> bool:
                 await task.run()
             except (SQLAlchemyError, OSError) as error:
                 log.warning("housekeeping_failed", task=task.name, error=type(error).__name__)
+            except Exception as error:  # a bug in one is no reason to stop sealing, folding and expiring
+                log.error("housekeeping_failed", task=task.name, exc_info=error)
     return alone
 
 

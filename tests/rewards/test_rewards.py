@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -34,6 +35,21 @@ from tests.shop import PRICES, Shop
 pytestmark = pytest.mark.anyio
 TEA, BAO, UMBRELLA = PRICES["TEA-001"], PRICES["BAO-002"], PRICES["UMB-003"]
 GOLD = {"name": "Gold", "min_spend": 5000, "discount_basis_points": 500, "points_multiplier_basis_points": 20_000}
+
+
+async def test_a_lot_that_disagrees_with_its_account_holds_no_other_up(app: FastAPI, shop: Shop, clock: Clock) -> None:
+    wrong, right = [await shop.add_member(number, enrol=False) for number in (0, 1)]
+    for member_id in (wrong, right):
+        await give(shop, member_id, 1000, days=1)
+    async with app.state.database.begin() as session:
+        await session.execute(
+            text("update value_lot set amount = 2000, remaining = 2000 where member_id = cast(:id as uuid)"),
+            {"id": wrong},
+        )
+    clock.ahead += timedelta(days=2)
+    assert await expire_due(app.state.database, now=clock()) == 1
+    assert await ledger_of(app.state.database, "gift", right) == 0
+    assert await ledger_of(app.state.database, "gift", wrong) == 1000
 
 
 async def test_points_are_earned_on_money_and_pay_at_the_next_visit(app: FastAPI, shop: Shop) -> None:
