@@ -1,0 +1,64 @@
+"""The API and its models: serve, demo, models."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from facepay.cli.running import console
+from facepay.settings import Settings
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on (FACEPAY_HOST).")] = None,
+    port: Annotated[int | None, typer.Option(help="Port, 0 for a free one (FACEPAY_PORT).")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes; each loads the models.")] = 1,
+) -> None:
+    """Run the API, with the embedded Postgres where FACEPAY_DATABASE_URL is not set."""
+    import uvicorn
+
+    from facepay.bootstrap import with_database
+
+    settings = Settings()
+    with with_database(settings) as ready:
+        assert ready.database_url
+        # Worker processes read it from here.
+        os.environ["FACEPAY_DATABASE_URL"] = ready.database_url
+        if sys.stdout.isatty():
+            console.print(f"Loading models; then at http://{host or settings.host}:{port or settings.port}/docs")
+        uvicorn.run(
+            "facepay.app:create_app",
+            factory=True,
+            host=host or settings.host,
+            port=settings.port if port is None else port,
+            workers=workers,
+            access_log=False,
+            log_level="warning" if settings.log_level == "info" else settings.log_level,
+            server_header=False,
+            timeout_graceful_shutdown=15,
+        )
+
+
+def demo(
+    keep: Annotated[bool, typer.Option("--serve", help="Stay up when the day is over.")] = False,
+    port: Annotated[int, typer.Option(help="Port, 0 for a free one.")] = 0,
+) -> None:
+    """Play a day in the store: real faces over HTTP, from enrolment to the books."""
+    from facepay.demo import run_demo
+
+    raise typer.Exit(run_demo(console, serve=keep, port=port))
+
+
+def models() -> None:
+    """List the model packs on this machine."""
+    from facepay.vision.packs import available_packs
+
+    table = Table("pack", "file", "SHA-256", "licence")
+    for pack in available_packs():
+        for file in pack.files:
+            table.add_row(pack.label, str(file.path), file.sha256, pack.licence)
+    console.print(table)

@@ -1,0 +1,107 @@
+"""The books: verify, reconcile."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from facepay.cli.running import console, on_database
+from facepay.settings import Settings
+
+if TYPE_CHECKING:
+    from facepay.wallet.verify import Report as Proof
+
+ledger_app = typer.Typer(no_args_is_help=True, help="The books.")
+
+
+@ledger_app.command("verify")
+def verify_command(
+    head: Annotated[
+        str | None, typer.Option(metavar="NUMBER:HASH", help="An earlier run's head, which the chain must still hold.")
+    ] = None,
+) -> None:
+    """Prove the books: sums, balances, holds, refunds, the chain, orders against payments. Exits 1 where one is wrong.
+
+    No payment waits for it. Keep the head that it prints somewhere else: only that shows a chain that was cut short.
+    """
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from facepay.checkout.audit import CHECKS
+    from facepay.wallet.verify import verify
+
+    expected = _head(head) if head else None
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bars:
+        tasks = {}
+
+        def progress(check: str, done: int, total: int) -> None:
+            if check not in tasks:
+                tasks[check] = bars.add_task(check)
+            bars.update(tasks[check], completed=done, total=total or None)
+
+        report = on_database(
+            lambda database: verify(database, expected_head=expected, extra_checks=CHECKS, progress=progress)
+        )
+    _print_proof(report)
+    raise typer.Exit(0 if report.ok else 1)
+
+
+def _print_proof(report: Proof) -> None:
+    table = Table("check", box=None, pad_edge=False, header_style="bold")
+    table.add_column("rows", justify="right")
+    table.add_column("")
+    wrong = {"links" if finding.check == "chain" else finding.check for finding in report.findings}
+    for check, rows in report.checked.items():
+        table.add_row(check, f"{rows:,}", "[red]wrong[/]" if check in wrong else "[green]in order[/]")
+    console.print(table)
+    for finding in report.findings:
+        console.print(f"[red]{finding}[/]", highlight=False)
+    number, digest = report.head
+    if report.ok and number:
+        console.print(f"head {number}:{digest}", highlight=False, soft_wrap=True)
+
+
+def _head(text: str) -> tuple[int, str]:
+    number, _, digest = text.partition(":")
+    if not re.fullmatch(r"\d{1,18}:[0-9a-f]{64}", text):
+        raise typer.BadParameter(f"{text!r} is not NUMBER:HASH, as `facepay ledger verify` prints it")
+    return int(number), digest
+
+
+@ledger_app.command("reconcile")
+def reconcile_command(
+    day: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="The day that the provider settled, in UTC.")],
+    file: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Its settlement file; asked for where not given.")
+    ] = None,
+) -> None:
+    """Compare the provider's settlement with the books, and move what agrees to the bank. Exits 1 on differences."""
+    from facepay.bootstrap import master_key, payment_provider
+    from facepay.kernel.database import Database
+    from facepay.wallet.providers.provider import ProviderUnavailable
+    from facepay.wallet.reconciliation import Report, reconcile
+    from facepay.wallet.settlement import MalformedSettlement
+
+    async def compare(database: Database) -> Report:
+        provider = payment_provider(Settings(), database, key=master_key(Settings()))
+        settlement = file.read_bytes() if file else await provider.settlement(day.date())
+        return await reconcile(database, day=day.date(), file=settlement)
+
+    try:
+        report = on_database(compare)
+    except (MalformedSettlement, ProviderUnavailable) as error:
+        console.print(f"[red]No settlement to compare with:[/] {error}")
+        raise typer.Exit(2) from error
+    table = Table("difference", "top-up", "provider", "here", "there", "detail", box=None, header_style="bold")
+    for found in report.differences:
+        cells = (found.kind, found.reference, found.provider_id, found.here, found.there, found.detail)
+        table.add_row(*("" if cell is None else str(cell) for cell in cells))
+    if report.differences:
+        console.print(table)
+    console.print(f"{day:%Y-%m-%d}: {len(report.matched)} lines agree, {len(report.differences)} differ.")
+    raise typer.Exit(0 if report.ok else 1)
