@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 
+import httpx
 import psycopg
 import pytest
 
 from facepay.vision.engine import Engine
-from tests.conftest import OpenShop
+from tests.answers import verdict
+from tests.conftest import OpenApp, OpenShop
 from tests.photos import people, stranger
 from tests.shop import Shop
 
@@ -88,3 +90,22 @@ async def test_logs_name_nobody(open_shop: OpenShop, capsys: pytest.CaptureFixtu
     assert logged.count('"event": "request"') > 5
     for secret in ("Person 0", "13800138001", "fpd_", "eyJ", "similarity"):
         assert secret not in logged
+
+
+async def test_a_bug_is_answered_and_logged_without_its_message(
+    open_app: OpenApp, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = await open_app(log_level="error")
+
+    @app.get("/v1/broken")
+    async def broken() -> None:
+        raise ValueError("Person 0, +8613800138001")
+
+    # An exception that gets through to the server is written to its log, with its message.
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://shop") as client:
+        response = await client.get("/v1/broken")
+    assert verdict(response) == (500, "internal_error")
+    (line,) = capsys.readouterr().out.splitlines()
+    assert json.loads(line)["request_id"] == response.headers["x-request-id"] == response.json()["request_id"]
+    assert json.loads(line)["error"] == "ValueError"
+    assert "Person 0" not in line + response.text

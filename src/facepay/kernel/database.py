@@ -54,6 +54,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=5,
+            hide_parameters=True,  # an error's message would quote them, and some are personal
             connect_args={"options": SERVER_OPTIONS, "connect_timeout": 5},
         )
         self._session = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=False)

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from facepay.kernel.metrics import Metrics
-from facepay.kernel.problems import respond_to
+from facepay.kernel.problems import respond_to, respond_to_bug
 from facepay.kernel.uploads import BodyTooLarge
 
 log = structlog.get_logger()
@@ -38,7 +38,8 @@ class RequestGuard:
         request_id = _request_id(request)
         scope.setdefault("state", {})["request_id"] = request_id
         structlog.contextvars.bind_contextvars(request_id=request_id)
-        start, status = perf_counter(), 500
+        start = perf_counter()
+        status: int | None = None  # until the answer starts
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
@@ -49,8 +50,14 @@ class RequestGuard:
 
         try:
             await self._within_limit(request, receive, send_with_id)
+        except Exception as error:
+            # It ends here: the server would log its message, which may hold personal data.
+            answer = respond_to_bug(request, error)
+            if status is not None:
+                raise RuntimeError("an answer was broken off") from None
+            await answer(scope, receive, send_with_id)
         finally:
-            self._record(scope, status, perf_counter() - start)
+            self._record(scope, status or 500, perf_counter() - start)
             structlog.contextvars.clear_contextvars()
 
     async def _within_limit(self, request: Request, receive: Receive, send: Send) -> None:

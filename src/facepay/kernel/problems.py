@@ -95,7 +95,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(DBAPIError, _on_database)
     app.add_exception_handler(PoolTimeout, _on_busy_pool)
-    app.add_exception_handler(Exception, _on_bug)
 
 
 def respond_to(request: Request, problem: Problem) -> JSONResponse:
@@ -152,17 +151,18 @@ async def _on_http(request: Request, error: Exception) -> Response:
 async def _on_database(request: Request, error: Exception) -> Response:
     if isinstance(error, DataError):
         return await _on_problem(request, InvalidRequest("A value can't be stored.", errors=[]))
-    if isinstance(error, OperationalError):
+    assert isinstance(error, DBAPIError)
+    if isinstance(error, OperationalError) or error.connection_invalidated:
         log.error("database_unavailable", error=type(error.orig).__name__)
         return await _on_problem(request, DatabaseUnavailable("The database can't be reached right now."))
-    return await _on_bug(request, error)
+    return respond_to_bug(request, error)
 
 
 async def _on_busy_pool(request: Request, error: Exception) -> Response:
     return await _on_problem(request, Overloaded("Every database connection is busy."))
 
 
-async def _on_bug(request: Request, error: Exception) -> Response:
+def respond_to_bug(request: Request, error: Exception) -> Response:
     log.error("internal_error", exc_info=error)
     return respond(request, 500, "internal_error", "Internal error", "The error was logged under this request id.")
 
