@@ -11,6 +11,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, create_engine, make_url, text
+from sqlalchemy.exc import ProgrammingError
 
 from facepay.settings import Settings
 
@@ -19,6 +20,10 @@ INSIDE = Path(__file__).parent / "migrations"
 MIGRATIONS = INSIDE if INSIDE.is_dir() else Path(__file__).parents[2] / "migrations"
 # Two replicas that start together migrate one after the other.
 MIGRATION_LOCK = 7_016_996_765
+
+
+class AppRoleMissing(Exception):
+    """The app's role has to be made by somebody who may."""
 
 
 def alembic_config() -> Config:
@@ -51,7 +56,7 @@ def owner_connection(settings: Settings) -> Iterator[Connection]:
 
 @contextmanager
 def connect(url: str) -> Iterator[Connection]:
-    engine = create_engine(url)
+    engine = create_engine(url, hide_parameters=True)
     try:
         with engine.begin() as connection:
             yield connection
@@ -86,7 +91,14 @@ def _ensure_role(connection: Connection, role: str, password: object) -> None:
         text("select format('create role %I login password %L', cast(:role as text), cast(:password as text))"),
         {"role": role, "password": str(password) if password else None},
     )
-    connection.execute(text(str(create)))
+    try:
+        connection.execute(text(str(create)))
+    except ProgrammingError:
+        # Not with its cause: that quotes the statement, and so the password.
+        raise AppRoleMissing(
+            f"There is no role {role}, and the owner's role may not create it: have an administrator run "
+            f'`create role "{role}" login password …`, then migrate again.'
+        ) from None
 
 
 def grant_rights(connection: Connection, role: str) -> None:
