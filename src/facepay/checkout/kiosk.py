@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, select
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -42,6 +42,7 @@ class Checkout(Identified, Base):
     __table_args__ = (
         CheckConstraint("decision in ('paid', 'declined', 'step_up')", name="decision_known"),
         CheckConstraint("(decision = 'paid') = (order_id is not null)", name="paid_has_order"),
+        Index("ix_checkout_store_id_id", "store_id", "id"),
     )
 
     kiosk_id: Mapped[UUID] = mapped_column(ForeignKey("device.id"), index=True)

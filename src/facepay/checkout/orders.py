@@ -21,9 +21,10 @@ class Order(Identified, Base):
         CheckConstraint("refunded >= 0 and refunded <= total", name="refund_within_total"),
         CheckConstraint("gift >= 0 and points_value >= 0 and gift + points_value <= total", name="tender_within_total"),
         Index("ix_shop_order_member_id_created_at", "member_id", "created_at"),
+        Index("ix_shop_order_store_id_id", "store_id", "id"),
     )
 
-    store_id: Mapped[UUID] = mapped_column(ForeignKey("store.id"), index=True)
+    store_id: Mapped[UUID] = mapped_column(ForeignKey("store.id"))
     kiosk_id: Mapped[UUID] = mapped_column(ForeignKey("device.id"))
     member_id: Mapped[UUID] = mapped_column(ForeignKey("member.id"))
     currency: Mapped[str] = mapped_column(String(3))
