@@ -148,7 +148,7 @@ class CheckoutAnswer(Decision):
 
 
 class RefundRequest(Request):
-    """Without an amount, all that is left is refunded and the goods go back into stock."""
+    """Without an amount, all that is left is refunded; where nothing was before, the goods go back into stock."""
 
     amount: Amount | None = None
     reason: Annotated[Line, Field(examples=["Damaged on the shelf"])]

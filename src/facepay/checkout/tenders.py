@@ -36,7 +36,7 @@ from facepay.wallet.accounts import (
     POINTS_POOL,
     PROMOTIONS,
     Account,
-    balance,
+    balances,
     house,
     member_wallet,
     open_account,
@@ -215,11 +215,15 @@ def _refusal(outcomes: Sequence[Outcome]) -> Outcome | None:
 async def _why(session: AsyncSession, refused: Outcome, offer: Offer, currency: str) -> Paid:
     """Whose funds were too small. The refused posting still holds its accounts, so that this is what it saw."""
     if refused.code == "insufficient_funds":
-        for discount, amount in offer.basket.discounts:
-            if discount.coupon_id is not None:
-                budget = await balance(session, coupon_budget(discount.coupon_id, currency).id)
-                if budget.available < amount:
-                    return Paid("coupon_exhausted", coupon=discount.label)
+        given = [
+            (coupon_budget(discount.coupon_id, currency).id, discount.label, amount)
+            for discount, amount in offer.basket.discounts
+            if discount.coupon_id is not None
+        ]
+        left = await balances(session, [budget_id for budget_id, _, _ in given])
+        for budget_id, label, amount in given:
+            if left[budget_id].available < amount:
+                return Paid("coupon_exhausted", coupon=label)
     return Paid(refused.code)
 
 

@@ -22,7 +22,7 @@ from facepay.kernel.database import Base, Identified
 from facepay.kernel.errors import Conflict, NotFound, Problem
 from facepay.kernel.ids import new_id
 from facepay.rewards.discounts import Discount
-from facepay.wallet.accounts import PROMOTIONS, Account, AccountKind, balance, house, open_account
+from facepay.wallet.accounts import PROMOTIONS, Account, AccountKind, balances, house, open_account
 from facepay.wallet.ledger import Cause, Entry, Posting, post
 
 BUDGET = AccountKind("coupon_budget", "credit", hot=False, floor=0)
@@ -180,8 +180,10 @@ def _check_period(coupon: Coupon) -> None:
         raise CouponPeriod("A coupon ends after it starts.", starts_at=coupon.starts_at.isoformat())
 
 
-async def budget_left(session: AsyncSession, coupon: Coupon) -> int:
-    return (await balance(session, coupon.budget_account.id)).available
+async def budgets_left(session: AsyncSession, coupons: Sequence[Coupon]) -> list[int]:
+    """What each may still give."""
+    found = await balances(session, [coupon.budget_account.id for coupon in coupons])
+    return [found[coupon.budget_account.id].available for coupon in coupons]
 
 
 async def _fund(session: AsyncSession, coupon: Coupon, amount: int, actor: str, now: datetime) -> None:
@@ -195,7 +197,8 @@ async def _fund(session: AsyncSession, coupon: Coupon, amount: int, actor: str, 
     posting = Posting(f"coupon:{coupon.id}:{new_id()}", "transfer", Cause("coupon", coupon.id), actor, now, entries)
     (outcome,) = await post(session, [posting])
     if outcome.code == "insufficient_funds":
-        raise BudgetGiven("The coupon has given more than that.", left=await budget_left(session, coupon))
+        (left,) = await budgets_left(session, [coupon])
+        raise BudgetGiven("The coupon has given more than that.", left=left)
     assert outcome.ok, outcome.code
 
 
@@ -246,10 +249,11 @@ async def coupons_for(session: AsyncSession, *, member_id: UUID, now: datetime, 
         .where(CouponUse.coupon_id == Coupon.id, CouponUse.member_id == member_id, CouponUse.returned_at.is_(None))
         .scalar_subquery()
     )
-    found = await session.scalars(
+    usable = await session.scalars(
         select(Coupon)
         .where(Coupon.active, Coupon.starts_at <= now, Coupon.ends_at > now, used < Coupon.per_member_max)
         .order_by(Coupon.ends_at, Coupon.id)
         .limit(limit)
     )
-    return [coupon for coupon in found if await budget_left(session, coupon)]
+    found = usable.all()
+    return [coupon for coupon, left in zip(found, await budgets_left(session, found), strict=True) if left]

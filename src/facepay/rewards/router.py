@@ -80,7 +80,8 @@ async def add_coupon(
 async def list_coupons(session: Session, _: Reader, paging: Paging) -> Page[CouponAnswer]:
     """Newest first."""
     found = await page(session, select(Coupon), by=Coupon.id, paging=paging, show=lambda coupon: coupon)
-    items = [await _with_budget(session, coupon) for coupon in found.items]
+    lefts = await coupons.budgets_left(session, found.items)
+    items = [CouponAnswer.of(coupon, left) for coupon, left in zip(found.items, lefts, strict=True)]
     return Page(items=items, next_cursor=found.next_cursor)
 
 
@@ -154,4 +155,5 @@ def _shown(book: Rules) -> RuleBookAnswer:
 
 
 async def _with_budget(session: AsyncSession, coupon: Coupon) -> CouponAnswer:
-    return CouponAnswer.of(coupon, await coupons.budget_left(session, coupon))
+    (left,) = await coupons.budgets_left(session, [coupon])
+    return CouponAnswer.of(coupon, left)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -116,6 +117,15 @@ async def balance(session: AsyncSession, account_id: UUID) -> Balance:
     if row is None:
         raise AccountNotFound("There is no account with this id.")
     return Balance(*row)
+
+
+async def balances(session: AsyncSession, account_ids: Sequence[UUID]) -> dict[UUID, Balance]:
+    """Of those that there are, in one round trip."""
+    statement = text(
+        "select asked.id, b.posted, b.held from unnest(cast(:ids as uuid[])) asked (id), ledger.balance(asked.id) b"
+    )
+    rows = await session.execute(statement, {"ids": list(account_ids)})
+    return {account_id: Balance(posted, held) for account_id, posted, held in rows}
 
 
 async def wallet_balance(session: AsyncSession, *, member_id: UUID, unit: str = "CNY") -> Balance:
