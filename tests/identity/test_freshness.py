@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
+from uuid import UUID
 
 import pytest
 from sqlalchemy import select, text, update
 
 from facepay.identity import refresh
 from facepay.identity.enrolment import enrol
+from facepay.identity.gallery import MemoryGallery, Ranking
 from facepay.identity.policy import Match
+from facepay.identity.protection import Floats
 from facepay.identity.refresh import GalleryLocked
-from facepay.identity.templates import Template
+from facepay.identity.templates import Template, next_version
 from facepay.kernel.database import Database
 from facepay.members.consents import withdraw_consent
 from tests.identity.conftest import NOW, OpenProcess, Process, Seen
@@ -183,3 +187,36 @@ async def test_a_start_loads_nobody_whose_consent_has_ended(
     restarted = open_process()
     await restarted.keeper.load(restarted.database)
     assert restarted.keeper.gallery.size == 0
+
+
+async def test_a_change_of_nobody_s_templates_is_followed_once(process: Process, photo: Seen) -> None:
+    await process.add_enrolled(photo(0))
+    async with process.database.begin() as session:
+        await next_version(session)
+    await process.keeper.follow(process.database)
+    async with process.database.begin() as session:
+        assert not await process.keeper.is_behind(session)
+
+
+async def test_only_a_search_that_takes_long_leaves_the_event_loop(
+    process: Process, photo: Seen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = []
+
+    class Watched(MemoryGallery):
+        def search(self, embedding: Floats, *, among: Collection[UUID] | None = None) -> Ranking:
+            threads.append(threading.current_thread())
+            return super().search(embedding, among=among)
+
+    process.keeper.gallery = Watched(process.keeper.protection.rotate)
+    member_id = await process.add_enrolled(photo(0))
+    face = photo(0).faces[0].embedding
+    assert face is not None
+    threads.clear()
+    for largest in (1, 0):
+        monkeypatch.setattr(refresh, "SEARCHED_ON_THE_LOOP_MAX", largest)
+        best = (await process.keeper.search(face)).best
+        assert best is not None
+        assert best.member_id == member_id
+    assert threads[0] is threading.main_thread()
+    assert threads[1] is not threading.main_thread()

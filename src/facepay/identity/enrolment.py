@@ -106,7 +106,7 @@ async def enrol(
     consent = await require_consent(session, member_id=member_id)
     await lock_gallery(session)
     await keeper.catch_up(session)
-    _require_unknown(faces, member_id, keeper, policy)
+    await _require_unknown(faces, member_id, keeper, policy)
     return await replace_templates(
         session,
         protection=keeper.protection,
@@ -197,11 +197,11 @@ def _require_agreement(embeddings: Sequence[Floats], policy: EnrolmentPolicy) ->
         )
 
 
-def _require_unknown(
+async def _require_unknown(
     faces: Sequence[FaceEvidence], member_id: UUID, keeper: GalleryKeeper, policy: EnrolmentPolicy
 ) -> None:
     for face in faces:
-        ranking = keeper.gallery.search(_embedding(face))
+        ranking = await keeper.search(_embedding(face))
         other = ranking.best_other_than(member_id)
         if other and other.similarity >= policy.match.threshold(policy.calibration, ranking.searched):
             raise FaceAlreadyEnrolled("Another member has enrolled this face.")

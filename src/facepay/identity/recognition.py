@@ -83,14 +83,14 @@ class Recogniser:
     async def at_gate(self, frame: bytes) -> Sighting:
         """Search the whole chain under the gate's policy. Raises vision's problems with the frame, and Overloaded."""
         evidence, _ = await gather(self.inference.analyse(frame), self._catch_up())
-        return self._sighting(
+        return await self._sighting(
             evidence, lambda ranking: decide(ranking, policy_for("gate", self.settings), self.calibration)
         )
 
     async def at_checkout(self, frame: bytes, *, inside: Inside) -> Sighting:
         """Search those who are inside, then the chain under the stricter policy. Raises as `at_gate` does."""
         evidence, present = await gather(self.inference.analyse(frame), self._catch_up(inside))
-        return self._sighting(evidence, lambda ranking: self._payer(ranking, present))
+        return await self._sighting(evidence, lambda ranking: self._payer(ranking, present))
 
     async def _catch_up(self, inside: Inside | None = None) -> Collection[UUID]:
         """Follow the gallery while the models run, since the search comes after them; and see who is inside."""
@@ -110,20 +110,20 @@ class Recogniser:
             return decide(narrowed, policy_for("pay_inside", self.settings), self.calibration)
         return decide(ranking, policy_for("pay_chain", self.settings), self.calibration)
 
-    def _sighting(
+    async def _sighting(
         self, evidence: FrameEvidence, judge: Callable[[Ranking], Match | Ambiguous | Uncertain | NoMatch]
     ) -> Sighting:
         self.metrics.observe_stages(evidence.timings_ms)
         timings = {stage: round(milliseconds, 2) for stage, milliseconds in evidence.timings_ms.items()}
         with self.metrics.stage("search", timings):
-            outcome = _unusable(evidence.faces) or self._judged(evidence.faces[0], judge)
+            outcome = _unusable(evidence.faces) or await self._judged(evidence.faces[0], judge)
         return Sighting(outcome, faces=len(evidence.faces), timings_ms=timings)
 
-    def _judged(
+    async def _judged(
         self, face: FaceEvidence, judge: Callable[[Ranking], Match | Ambiguous | Uncertain | NoMatch]
     ) -> Outcome:
         assert face.embedding is not None, "the nearest face is always embedded"
-        return judge(self.keeper.gallery.search(face.embedding))
+        return judge(await self.keeper.search(face.embedding))
 
 
 def _unusable(faces: tuple[FaceEvidence, ...]) -> NoFace | None:
