@@ -172,3 +172,24 @@ async def test_a_refusal_stays_on_record_without_the_face(shop: Shop) -> None:
     (refused,) = (await shop.do("GET", path, params={"decision": "declined"}))["items"]
     assert refused["basket"] == {"TEA-001": 3}
     assert refused["member_id"] is refused["similarity"] is refused["order_id"] is None
+
+
+async def test_a_store_in_another_currency_is_paid_from_the_wallet_in_that_currency(shop: Shop) -> None:
+    member_id = await shop.add_member(0, balance=10_000)
+    wallet = f"/v1/members/{member_id}/wallet"
+    abroad = await shop.do("POST", "/v1/stores", json={"name": "Broadway", "code": "NYC", "currency": "USD"})
+    shop.kiosk_id, shop.kiosk = await shop.add_device("kiosk", abroad["id"])
+    body = {"sku": "HOT-DOG", "name": "Hot dog", "price": 400, "tax_rate_basis_points": 0, "currency": "USD"}
+    await shop.do("POST", "/v1/products", json=body)
+    assert (await shop.at_kiosk(0, {"TEA-001": 1})).json()["code"] == "currency_mismatch"
+    assert (await shop.at_kiosk(0, {"HOT-DOG": 1})).json()["code"] == "insufficient_funds"
+    await shop.do(
+        "POST", f"{wallet}/top-ups", json={"amount": 500, "currency": "USD"}, headers={"Idempotency-Key": "usd"}
+    )
+    answer = (await shop.at_kiosk(0, {"HOT-DOG": 1})).json()
+    assert (answer["code"], answer["payment"]["currency"], answer["payment"]["balance"]) == ("paid", "USD", 100)
+    dollars = await shop.do("GET", wallet, params={"currency": "USD"})
+    assert (dollars["currency"], dollars["available"]) == ("USD", 100)
+    lines = await shop.do("GET", f"{wallet}/statement", params={"currency": "USD"})
+    assert [line["amount"] for line in lines["items"]] == [-400, 500]
+    assert await shop.balance(member_id) == 10_000

@@ -15,6 +15,7 @@ from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.problems import problems
 from facepay.members.members import MemberNotFound, get_member
+from facepay.members.wallet_router import WalletCurrency
 from facepay.settings import SettingsOf
 
 router = APIRouter(prefix="/v1/members/{member_id}/wallet/statements", tags=["wallet"])
@@ -42,6 +43,7 @@ async def see_month(
     settings: SettingsOf,
     now: Now,
     form: Annotated[Literal["html", "csv"] | None, Query(alias="format", description="Else by Accept.")] = None,
+    currency: WalletCurrency = None,
     accept: Annotated[str, Header(include_in_schema=False)] = "",
 ) -> Response:
     """Opening balance, every line with the balance after it, closing balance; days as in the chain's time zone.
@@ -50,7 +52,12 @@ async def see_month(
     """
     member = await get_member(session, member_id)
     statement = await monthly_statement(
-        session, member=member, month=month, currency=settings.currency, time_zone=settings.time_zone, now=now
+        session,
+        member=member,
+        month=month,
+        currency=currency or settings.currency,
+        time_zone=settings.time_zone,
+        now=now,
     )
     if form == "csv" or (form is None and "text/csv" in accept.lower()):
         name = {"Content-Disposition": f'attachment; filename="statement-{month}.csv"'}

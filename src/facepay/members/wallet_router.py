@@ -14,7 +14,7 @@ from facepay.kernel.clock import Now
 from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.problems import problems
-from facepay.kernel.schemas import Answer, Line, Request
+from facepay.kernel.schemas import Answer, Currency, Line, Request
 from facepay.members import freezes
 from facepay.members.freezes import WalletNotFrozen, current_freeze
 from facepay.members.members import MemberNotFound, get_member
@@ -26,6 +26,9 @@ router = APIRouter(prefix="/v1/members/{member_id}/wallet", tags=["wallet"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["wallet:read"])]
 Writer = Annotated[Principal, Security(current_staff, scopes=["wallet:write"])]
 REFUSALS = (Unauthenticated, InsufficientScope, MemberNotFound)
+WalletCurrency = Annotated[
+    Currency | None, Query(description="A member has a wallet in each; `FACEPAY_CURRENCY` where none is given.")
+]
 
 
 class FreezeRequest(Request):
@@ -77,16 +80,18 @@ async def see_wallet(
     _: Reader,
     settings: SettingsOf,
     at: Annotated[AwareDatetime | None, Query(description="The balance as it was then.")] = None,
+    currency: WalletCurrency = None,
 ) -> WalletAnswer:
     """The balance now, or at any past instant."""
     await get_member(session, member_id)
+    unit = currency or settings.currency
     if at is None:
-        balance = await wallet_balance(session, member_id=member_id, unit=settings.currency)
+        balance = await wallet_balance(session, member_id=member_id, unit=unit)
     else:
-        balance = await balance_at(session, member_wallet(member_id, settings.currency).id, at)
+        balance = await balance_at(session, member_wallet(member_id, unit).id, at)
     frozen = await current_freeze(session, member_id=member_id)
     return WalletAnswer(
-        currency=settings.currency,
+        currency=unit,
         posted=balance.posted,
         held=balance.held,
         available=balance.available,
@@ -120,12 +125,14 @@ async def see_statement(
     settings: SettingsOf,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[int | None, Query(ge=1, le=2**63 - 1, description="`next_cursor` of the page before.")] = None,
+    currency: WalletCurrency = None,
 ) -> StatementAnswer:
     """Newest first, each line with the balance after it and what caused it."""
     await get_member(session, member_id)
-    found = await statement(session, member_wallet(member_id, settings.currency).id, before=cursor, limit=limit)
+    unit = currency or settings.currency
+    found = await statement(session, member_wallet(member_id, unit).id, before=cursor, limit=limit)
     return StatementAnswer(
-        currency=settings.currency,
+        currency=unit,
         items=[StatementLine.model_validate(line) for line in found.lines],
         next_cursor=found.next_before,
     )
