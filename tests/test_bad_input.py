@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 from uuid import uuid4
 
@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.answers import verdict
 from tests.photos import camera_frame, people
 from tests.shop import Shop
 
@@ -182,3 +183,13 @@ async def test_a_refusal_names_the_request_and_not_what_was_sent(shop: Shop) -> 
     response = await shop.client.post("/v1/members", json={"display_name": ["secret"]}, headers=headers)
     assert response.headers["x-request-id"] == response.json()["request_id"] == "till-7-0001"
     assert "secret" not in response.text
+
+
+async def test_only_a_route_that_takes_files_reads_more_than_a_mebibyte(shop: Shop) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(32):
+            yield bytes(64 * 1024)
+
+    for kind in ("image/jpeg", "multipart/form-data; boundary=x", "text/csv"):
+        response = await shop.client.post("/v1/stores", content=chunks(), headers={"Content-Type": kind})
+        assert verdict(response) == (413, "body_too_large"), kind

@@ -30,7 +30,7 @@ from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.paging import Page, Paging, SearchText, page
 from facepay.kernel.problems import problems
 from facepay.kernel.schemas import Code
-from facepay.kernel.uploads import BodyTooLarge, UnsupportedMediaType
+from facepay.kernel.uploads import BodyTooLarge, UnsupportedMediaType, expect_upload
 from facepay.settings import SettingsOf
 from facepay.stores.stores import StoreClosed, StoreNotFound, get_store
 
@@ -164,6 +164,7 @@ async def list_stock(store_id: UUID, session: Session, _: Reader, paging: Paging
 
 async def read_csv(request: Request) -> bytes:
     """The file, whichever way it was sent. Raises UnsupportedMediaType and UnreadableCsv."""
+    expect_upload(request)
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind == "text/csv":
         return await request.body()

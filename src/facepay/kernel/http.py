@@ -71,7 +71,8 @@ class RequestGuard:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if received > limit:  # sent in chunks, with no length to refuse it by
+            # It may be sent in chunks, with no length to refuse it by.
+            if received > (limit if request.scope["state"].get("expects_upload") else JSON_BYTES_MAX):
                 # Not a Problem: FastAPI takes whatever else goes wrong while it reads a body for a bad request.
                 raise HTTPException(BodyTooLarge.status)
             return message

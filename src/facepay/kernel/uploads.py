@@ -38,12 +38,20 @@ class UnsupportedMediaType(Problem):
     title = "Unsupported media type"
 
 
+def expect_upload(request: Request) -> None:
+    """Let this request's body be as large as its kind may be. Until a route asks, no caller sends more than JSON may
+    have: FastAPI reads a body before it asks who sends it.
+    """
+    request.state.expects_upload = True
+
+
 async def read_frame(request: Request) -> bytes:
     """The frame of a request. What the bytes really are is decided when they are decoded.
 
     Raises FrameMissing and UnsupportedMediaType.
     """
     if _media_type(request).startswith("image/"):
+        expect_upload(request)
         return await request.body()
     async with open_form(request) as form:
         return (await read_files(form, "frame"))[0]
@@ -55,6 +63,7 @@ def open_form(request: Request) -> Any:
         raise UnsupportedMediaType(
             f"Send {', '.join(IMAGE_TYPES)} or multipart/form-data.", content_type=_media_type(request)[:100]
         )
+    expect_upload(request)
     return request.form(max_files=FILES_MAX, max_fields=FIELDS_MAX, max_part_size=FIELD_BYTES_MAX)
 
 
