@@ -9,7 +9,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -66,35 +66,35 @@ def run_demo(console: Console, *, serve: bool, port: int) -> int:
             log_format="console",
             currency="CNY",
         )
-        with _progress(console) as progress, with_database(settings) as ready:
-            engine = load_engine(ready.model_pack, progress=progress)
-            progress("starting the API")
-            with _running(ready, engine, port) as address, httpx.Client(base_url=address, timeout=30) as client:
-                progress("")
-                return _play(console, client, ready, password, serve=serve)
+        try:
+            with _progress(console) as progress, with_database(settings) as ready:
+                engine = load_engine(ready.model_pack, progress=progress)
+                progress("starting the API")
+                with _running(ready, engine, port) as address, httpx.Client(base_url=address, timeout=30) as client:
+                    progress("")
+                    _play(console, client, ready, password, serve=serve)
+        except (DayWentWrong, httpx.HTTPError) as wrong:
+            console.print(f"\n[red]The day went wrong:[/] {wrong}")
+            return 1
+    return 0
 
 
-def _play(console: Console, client: httpx.Client, settings: Settings, password: str, *, serve: bool) -> int:
+def _play(console: Console, client: httpx.Client, settings: Settings, password: str, *, serve: bool) -> None:
     address = client.base_url
     console.print(f"\n[bold]A day in the store[/] at {address}, every line over HTTP, every face a photograph\n")
-    try:
-        with Day(client, console, password) as day:
-            day.open_store()
-            day.enrol_members()
-            day.come_in()
-            day.buy()
-            day.go_home()
-        _check_books(console, settings)
-    except DayWentWrong as wrong:
-        console.print(f"\n[red]The day went wrong:[/] {wrong}")
-        return 1
+    with Day(client, console, password) as day:
+        day.open_store()
+        day.enrol_members()
+        day.come_in()
+        day.buy()
+        day.go_home()
+    _check_books(console, settings)
     console.print(f"\nAPI docs: {address}/docs   (sign in as [bold]{OWNER}[/] / [bold]{password}[/])")
     if serve:
         console.print("Serving until Ctrl-C.")
         _wait_for_interrupt()
     else:
         console.print("They go with this demo; [bold]make demo ARGS=--serve[/] keeps the store open.")
-    return 0
 
 
 class Day:
@@ -274,7 +274,10 @@ def _progress(console: Console) -> Iterator[Any]:
 @contextmanager
 def _running(settings: Settings, engine: Engine, port: int) -> Iterator[str]:
     """The API on a real socket, in a thread of this process."""
-    listener = socket.create_server((settings.host, port))
+    try:
+        listener = socket.create_server((settings.host, port))
+    except OSError as error:
+        raise DayWentWrong(f"{settings.host}:{port} can't be listened on: {error.strerror}") from error
     config = uvicorn.Config(create_app(settings, engine=engine), access_log=False, log_level="warning")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
@@ -291,7 +294,5 @@ def _running(settings: Settings, engine: Engine, port: int) -> Iterator[str]:
 
 
 def _wait_for_interrupt() -> None:
-    try:
+    with suppress(KeyboardInterrupt):
         threading.Event().wait()
-    except KeyboardInterrupt:
-        return
