@@ -18,7 +18,11 @@ async def test_no_route_can_be_called_without_a_scope(app: FastAPI) -> None:
     @app.get("/v1/forgotten")
     async def forgotten() -> None: ...
 
-    assert routes_without_scope(app) == ["GET /v1/forgotten"]
+    @app.websocket("/v1/overheard")
+    async def overheard() -> None: ...
+
+    app.mount("/files", FastAPI())
+    assert routes_without_scope(app) == ["GET /v1/forgotten", "/v1/overheard", "/files"]
 
 
 async def test_every_guarded_route_refuses_whoever_has_no_token(app: FastAPI, client: httpx.AsyncClient) -> None:

@@ -49,6 +49,7 @@ PUBLIC_PATHS = frozenset(
         "/v1/providers/mock/webhooks",
         "/docs",
         "/docs/oauth2-redirect",
+        "/static-offline-docs",
         "/openapi.json",
     }
 )
@@ -136,19 +137,24 @@ def _scopes_of(dependant: Dependant) -> Iterable[str]:
         yield from _scopes_of(child)
 
 
-def api_routes(routes: Iterable[BaseRoute]) -> Iterator[APIRoute]:
+def _all_routes(routes: Iterable[BaseRoute]) -> Iterator[BaseRoute]:
     """All of them, also those that FastAPI keeps in the routers that were included."""
     for route in routes:
-        if isinstance(route, APIRoute):
+        if included := getattr(route, "original_router", None):
+            yield from _all_routes(included.routes)
+        else:
             yield route
-        elif included := getattr(route, "original_router", None):
-            yield from api_routes(included.routes)
+
+
+def api_routes(routes: Iterable[BaseRoute]) -> Iterator[APIRoute]:
+    return (route for route in _all_routes(routes) if isinstance(route, APIRoute))
 
 
 def routes_without_scope(app: FastAPI) -> list[str]:
-    """Routes that anybody could call although PUBLIC_PATHS doesn't name them."""
+    """Routes that anybody could call although PUBLIC_PATHS doesn't name them: of any kind, mounts and sockets too."""
     return [
-        f"{','.join(sorted(route.methods or ()))} {route.path}"
-        for route in api_routes(app.routes)
-        if route.path not in PUBLIC_PATHS and not set(_scopes_of(route.dependant))
+        f"{','.join(sorted(getattr(route, 'methods', None) or ()))} {path}".strip()
+        for route in _all_routes(app.routes)
+        if (path := getattr(route, "path", "")) not in PUBLIC_PATHS
+        and not (isinstance(route, APIRoute) and set(_scopes_of(route.dependant)))
     ]
