@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from facepay.identity.step_up import forget_expired
+from facepay.kernel.database import Database
 from tests.conftest import Clock, OpenShop
 from tests.shop import Shop
 
@@ -17,6 +20,13 @@ pytestmark = pytest.mark.anyio
 async def wary(open_shop: OpenShop) -> Shop:
     """A shop whose margin nobody reaches."""
     return await open_shop(match_margin_min=0.99)
+
+
+@pytest.fixture
+async def app_database(database_url: str) -> AsyncIterator[Database]:
+    database = Database(database_url)
+    yield database
+    await database.close()
 
 
 async def answer(shop: Shop, attempt: dict[str, Any], text: str) -> Any:
@@ -90,6 +100,16 @@ async def test_a_right_answer_is_no_wrong_one_of_whoever_looks_alike(wary: Shop)
         await answer(wary, (await wary.at_gate(0)).json(), "739150")
     opened = (await answer(wary, (await wary.at_gate(1)).json(), "280461")).json()
     assert (opened["decision"], opened["member"]["id"]) == ("open", second)
+
+
+async def test_step_ups_are_forgotten_after_a_day(wary: Shop, app_database: Database, clock: Clock) -> None:
+    await wary.add_member(0, phone="+8613800138001")
+    await wary.add_member(1, phone="+8613800138002")
+    attempt = (await wary.at_gate(0)).json()
+    await forget_expired(app_database, now=clock())
+    assert (await answer(wary, attempt, "9999")).json()["code"] == "wrong_answer"
+    await forget_expired(app_database, now=clock() + timedelta(days=1, minutes=2))
+    assert (await answer(wary, attempt, "8001")).json()["code"] == "attempt_not_found"
 
 
 async def test_an_attempt_is_spent_once(wary: Shop) -> None:

@@ -18,13 +18,14 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from facepay.kernel.database import Base
+from facepay.kernel.database import Base, Database
 from facepay.kernel.errors import Conflict, NotFound
 from facepay.kernel.passwords import PasswordHasher
 from facepay.members.members import Member
 from facepay.members.pins import count_wrong_answer, is_locked, knows_pin
 
 PHONE_DIGITS = 4
+KEPT_FOR = timedelta(days=1)
 
 
 class Factor(StrEnum):
@@ -165,3 +166,9 @@ async def _who_proved(step_up: StepUp, members: Sequence[Member], text: str, has
 async def forget_candidate(session: AsyncSession, *, member_id: UUID) -> None:
     """End and drop the step-ups that a member was a candidate of."""
     await session.execute(delete(StepUp).where(StepUp.candidate_ids.contains([member_id])))
+
+
+async def forget_expired(database: Database, *, now: datetime) -> None:
+    """Drop step-ups that ended a day ago: whom a face was taken for is nobody's business any more."""
+    async with database.begin() as session:
+        await session.execute(delete(StepUp).where(StepUp.expires_at < now - KEPT_FOR))
