@@ -103,14 +103,6 @@ def matching(search: str | None) -> ColumnElement[bool]:
     )
 
 
-async def phone_ends_with(session: AsyncSession, *, member_ids: list[UUID], digits: str) -> list[UUID]:
-    """Which of these members' phone numbers end with these digits."""
-    found = await session.scalars(
-        select(Member.id).where(Member.id.in_(member_ids), Member.phone.endswith(digits, autoescape=True))
-    )
-    return list(found)
-
-
 async def _flush(session: AsyncSession) -> None:
     try:
         async with session.begin_nested():
