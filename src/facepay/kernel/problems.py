@@ -50,7 +50,7 @@ class InvalidRequest(Problem):
 def respond(request: Request, status: int, code: str, title: str, detail: str, **more: Any) -> JSONResponse:
     headers = more.pop("headers", None)
     document = {
-        "type": f"https://facepay.dev/problems/{code}",
+        "type": f"urn:facepay:problem:{code}",
         "title": title,
         "status": status,
         "code": code,
@@ -79,7 +79,7 @@ def problems(*classes: type[Problem]) -> dict[int | str, dict[str, Any]]:
 
 def _example(problem: type[Problem]) -> dict[str, Any]:
     document = ProblemDocument(
-        type=f"https://facepay.dev/problems/{problem.code}",
+        type=f"urn:facepay:problem:{problem.code}",
         title=problem.title,
         status=problem.status,
         code=problem.code,

@@ -7,7 +7,9 @@ import binascii
 import hashlib
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -38,13 +40,15 @@ class MasterKey:
     def from_file(cls, path: Path) -> MasterKey:
         """Read it from a file, which is made (mode 0600) the first time."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return cls.from_text(path.read_text().strip())
-        with os.fdopen(descriptor, "w") as file:
-            file.write(cls.generate_text())
-        return cls.from_text(path.read_text())
+        if not path.exists():
+            # Written whole under another name first: processes that start together all read one key, and no half.
+            with NamedTemporaryFile("w", dir=path.parent, prefix=path.name) as draft:
+                draft.write(cls.generate_text())
+                draft.flush()
+                os.fsync(draft.fileno())
+                with suppress(FileExistsError):
+                    os.link(draft.name, path)
+        return cls.from_text(path.read_text().strip())
 
     @staticmethod
     def generate_text() -> str:
