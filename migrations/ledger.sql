@@ -463,58 +463,58 @@ begin
         'cause_id', cause_id, 'actor', actor, 'event_at', event_at)));
 end $$;
 
--- A batch of such transfers, each in one unit, whose entries say the number of theirs: written as a set where all is
--- as it should be, whatever order they are taken in; where anything isn't, nothing has been written, as above.
+-- A batch of plain transfers in one unit, whose entries say the number of theirs: written as a set where no balance
+-- ever leaves its limits, in the order of the batch. Where anything isn't as it should be, all is undone, and post()
+-- says what it was. Balances are locked by id: without bitmaps, every way to join them keeps that order.
 create function ledger.post_many(ids uuid[], keys text[], causes text[], cause_ids uuid[], actors text[],
-    event_ats timestamptz[], numbers int[], accounts uuid[], units text[], amounts bigint[])
+    event_ats timestamptz[], unit text, numbers int[], accounts uuid[], amounts bigint[])
 returns table (code text, transfer_id uuid, available bigint)
 language plpgsql security definer set search_path = ledger, pg_temp set plan_cache_mode = force_generic_plan
 set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
-#variable_conflict use_column
+#variable_conflict use_variable
 declare
-    parts int := cardinality(accounts); positions bigint[]; written entries[]; now timestamptz;
+    positions bigint[]; written entries[]; touched int; locked int; now timestamptz;
 begin
     perform pg_current_xact_id(); -- before a position is drawn: the horizon rests on it
     positions := array(select nextval('transfer_position') from generate_series(1, cardinality(ids)));
     with entry as (
-        select e.*, a.hot, (sum(e.amount) over earlier)::bigint as change, row_number() over earlier as version
-          from unnest(numbers, accounts, units, amounts) with ordinality e (number, account, unit, amount, place)
-          join ledger.accounts a on a.id = e.account and a.unit = e.unit and a.closed_at is null
-         where e.amount <> 0 and abs(e.amount) <= 1000000000000000
+        select e.*, (sum(e.amount) over earlier)::bigint as change, row_number() over earlier as version
+          from unnest(numbers, accounts, amounts) with ordinality e (number, account, amount, place)
         window earlier as (partition by e.account order by e.place)
     ), state as (
         update balances b set posted = b.posted + c.change, version = b.version + c.entries
-          from (select account, sum(amount)::bigint as change, count(*) as entries,
-                       min(change) as lowest, max(change) as highest
-                  from entry where not hot group by account order by account) c
+          from (select e.account, sum(e.amount)::bigint as change, count(*) as entries,
+                       min(e.change) as lowest, max(e.change) as highest
+                  from entry e group by e.account order by e.account) c
          where b.account_id = c.account and (b.posted + c.lowest - b.held >= b.floor) is not false
            and (b.posted + c.highest <= b.ceiling) is not false
         returning b.account_id, b.posted - c.change as posted, b.held, b.version - c.entries as version
     )
-    select array_agg(row(e.account, coalesce(s.version + e.version, positions[e.number]), ids[e.number], e.unit,
-               e.amount, 0, s.posted + e.change, s.held, null)::entries order by e.place)
-      into written
-      from entry e left join state s on s.account_id = e.account where e.hot or s.version is not null;
-    if cardinality(written) = parts and cardinality(ids) = (
-        select count(*) from (
-            select from unnest(numbers, accounts, units, amounts) e (number, account, unit, amount)
-             group by number having count(*) between 2 and 100 and count(distinct account) = count(*)
-                and min(unit) = max(unit) and sum(amount) = 0) x)
+    select array_agg(row(e.account, coalesce(s.version + e.version, positions[e.number]), ids[e.number], unit,
+               e.amount, 0, s.posted + e.change, s.held, null)::entries order by e.place),
+           count(*) filter (where e.version = 1), count(s.version) filter (where e.version = 1)
+      into written, touched, locked
+      from entry e left join state s on s.account_id = e.account;
+    if not (0 <> all (amounts) and 1000000000000000 >= all (amounts) and -1000000000000000 <= all (amounts)
+        and (touched, locked) = (select count(*), count(*) filter (where not a.hot) from ledger.accounts a
+                                  where a.id = any (accounts) and a.unit = unit and a.closed_at is null)
+        and cardinality(ids) = (select count(*) from (
+            select from unnest(numbers, accounts, amounts) e (number, account, amount) group by e.number
+            having count(*) between 2 and 100 and count(distinct e.account) = count(*) and sum(e.amount) = 0) x))
     then
-        now := clock_timestamp();
-        insert into transfers
-        select t.id, t.position, t.key, 'transfer', null, t.cause, t.cause_id, t.actor, t.event_at, now
-          from unnest(ids, positions, keys, causes, cause_ids, actors, event_ats)
-            t (id, position, key, cause, cause_id, actor, event_at);
-        insert into entries
-        select e.account_id, e.position, e.transfer_id, e.unit, e.amount, e.held, e.posted_after, e.held_after, now
-          from unnest(written) e;
-        return query select 'ok', t.id, e.posted_after - e.held_after
-          from unnest(ids) with ordinality t (id, number),
-               lateral (select (written[array_position(numbers, t.number::int)]).*) e;
-        return;
+        raise no_data_found;
     end if;
-    raise no_data_found;
+    now := clock_timestamp();
+    insert into transfers
+    select t.id, t.position, t.key, 'transfer', null, t.cause, t.cause_id, t.actor, t.event_at, now
+      from unnest(ids, positions, keys, causes, cause_ids, actors, event_ats)
+        t (id, position, key, cause, cause_id, actor, event_at);
+    insert into entries
+    select e.account_id, e.position, e.transfer_id, e.unit, e.amount, e.held, e.posted_after, e.held_after, now
+      from unnest(written) e;
+    return query select 'ok', t.id, e.posted_after - e.held_after
+      from unnest(ids) with ordinality t (id, number),
+           lateral (select (written[array_position(numbers, t.number::int)]).*) e;
 exception when no_data_found or unique_violation or numeric_value_out_of_range then
     return query select p.* from post((
         select jsonb_agg(jsonb_build_object('id', t.id, 'key', t.key, 'kind', 'transfer', 'cause', t.cause,
@@ -523,10 +523,10 @@ exception when no_data_found or unique_violation or numeric_value_out_of_range t
           from unnest(ids, keys, causes, cause_ids, actors, event_ats)
             with ordinality t (id, key, cause, cause_id, actor, event_at, number)
           left join (
-            select number, jsonb_agg(account order by place) as accounts, jsonb_agg(unit order by place) as units,
-                   jsonb_agg(amount order by place) as amounts
-              from unnest(numbers, accounts, units, amounts) with ordinality x (number, account, unit, amount, place)
-             group by number) e on e.number = t.number)) p;
+            select x.number, array_agg(x.account order by x.place) as accounts, array_agg(unit) as units,
+                   array_agg(x.amount order by x.place) as amounts
+              from unnest(numbers, accounts, amounts) with ordinality x (number, account, amount, place)
+             group by x.number) e on e.number = t.number)) p;
 end $$;
 
 -- Opens an account, or answers the one of this kind, owner and unit that is there already.

@@ -46,7 +46,7 @@ _POST_ONE = text(
 _POST_MANY = text(
     "select code, transfer_id, available from ledger.post_many(cast(:ids as uuid[]), cast(:keys as text[]),"
     " cast(:causes as text[]), cast(:cause_ids as uuid[]), cast(:actors as text[]), cast(:event_ats as timestamptz[]),"
-    " cast(:numbers as int[]), cast(:accounts as uuid[]), cast(:units as text[]), cast(:amounts as bigint[]))"
+    " :unit, cast(:numbers as int[]), cast(:accounts as uuid[]), cast(:amounts as bigint[]))"
 )
 
 
@@ -128,11 +128,6 @@ class Posting:
         }
 
 
-    @property
-    def plain(self) -> bool:
-        return self.kind == "transfer" and self.target_id is None and not self.linked
-
-
 def _array(values: Iterable[UUID | str | int]) -> str:
     return "{" + ",".join(map(str, values)) + "}"
 
@@ -141,6 +136,14 @@ def _texts(values: list[str]) -> str:
     """An array of any texts. The separator can't occur in one that is escaped."""
     escaped = "\0".join(values).replace("\\", "\\\\").replace('"', '\\"').replace("\0", '","')
     return '{"' + escaped + '"}'
+
+
+def _plain(postings: Sequence[Posting]) -> bool:
+    """Whether they are nothing but transfers, which don't depend on each other, in one unit."""
+    units = {entry.unit for posting in postings for entry in posting.entries}
+    return len(units) == 1 and all(
+        posting.kind == "transfer" and posting.target_id is None and not posting.linked for posting in postings
+    )
 
 
 def _columns(postings: Sequence[Posting]) -> dict[str, Any]:
@@ -153,9 +156,9 @@ def _columns(postings: Sequence[Posting]) -> dict[str, Any]:
         "cause_ids": _array(posting.cause.id for posting in postings),
         "actors": _texts([posting.actor for posting in postings]),
         "event_ats": _array(posting.event_at.isoformat() for posting in postings),
+        "unit": entries[0][1].unit,
         "numbers": _array(number for number, _ in entries),
         "accounts": _array(entry.account_id for _, entry in entries),
-        "units": _array(entry.unit for _, entry in entries),
         "amounts": _array(entry.amount for _, entry in entries),
     }
 
@@ -189,6 +192,6 @@ def statement_for(postings: Sequence[Posting]) -> tuple[TextClause, dict[str, An
         raise ValueError(f"a batch has 1 to {POSTINGS_MAX} postings, not {len(postings)}")
     if len(postings) == 1 and postings[0].kind == "transfer" and postings[0].target_id is None:
         return _POST_ONE, postings[0].spread()
-    if all(posting.plain for posting in postings):
+    if _plain(postings):
         return _POST_MANY, _columns(postings)
     return _POST, {"postings": json.dumps([posting.worded() for posting in postings])}
