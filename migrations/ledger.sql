@@ -32,12 +32,14 @@ create index accounts_hot on ledger.accounts (id) where hot;
 
 -- The limits are one constraint, because Postgres reads each CHECK anew for every statement.
 create table ledger.balances (
-    account_id uuid primary key references ledger.accounts (id),
+    account_id uuid primary key,
+    unit text not null,
     floor bigint,
     ceiling bigint,
     posted bigint not null default 0,
     held bigint not null default 0,
     version bigint not null default 0,
+    foreign key (account_id, unit) references ledger.accounts (id, unit),
     constraint within_limits check (held >= 0 and posted - held >= floor and posted <= ceiling)
 ) with (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.02);
 
@@ -419,7 +421,8 @@ begin
 end $$;
 
 -- The commonest posting, a single transfer of one strict account, named first, with hot ones: three statements where
--- all is as it should be; where anything isn't, nothing has been written, and post() says what it was.
+-- all is as it should be; where anything isn't, nothing has been written, and post() says what it was. Closed accounts
+-- have limits of zero, so only the hot ones have to be looked up.
 create function ledger.post_one(id uuid, key text, accounts uuid[], units text[], amounts bigint[], cause text,
     cause_id uuid, actor text, event_at timestamptz, out code text, out transfer_id uuid, out available bigint)
 language plpgsql security definer set search_path = ledger, pg_temp set plan_cache_mode = force_generic_plan
@@ -434,11 +437,11 @@ begin
     then
         foreach available in array amounts loop total := total + available; end loop;
         update balances b set posted = b.posted + change, version = b.version + 1
-         where b.account_id = payer and total = 0
+         where b.account_id = payer and b.unit = unit and total = 0
            and (change > 0 or b.posted + change - b.held >= b.floor is not false)
            and (change < 0 or b.posted + change <= b.ceiling is not false)
-           and parts = (select count(*) from ledger.accounts a where a.id = any (accounts) and a.unit = unit
-                           and a.closed_at is null and (a.hot or a.id = payer))
+           and parts - 1 = (select count(*) from ledger.accounts a where a.id = any (accounts[2:])
+                               and a.hot and a.unit = unit and a.closed_at is null)
         returning b.* into state;
     end if;
     if state.account_id is not null then
@@ -473,7 +476,7 @@ language plpgsql security definer set search_path = ledger, pg_temp set plan_cac
 set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
 #variable_conflict use_variable
 declare
-    positions bigint[]; written entries[]; touched int; locked int; now timestamptz;
+    positions bigint[]; written entries[]; others uuid[]; now timestamptz;
 begin
     perform pg_current_xact_id(); -- before a position is drawn: the horizon rests on it
     positions := array(select nextval('transfer_position') from generate_series(1, cardinality(ids)));
@@ -486,18 +489,18 @@ begin
           from (select e.account, sum(e.amount)::bigint as change, count(*) as entries,
                        min(e.change) as lowest, max(e.change) as highest
                   from entry e group by e.account order by e.account) c
-         where b.account_id = c.account and (b.posted + c.lowest - b.held >= b.floor) is not false
-           and (b.posted + c.highest <= b.ceiling) is not false
+         where b.account_id = c.account and b.unit = unit
+           and (b.posted + c.lowest - b.held >= b.floor) is not false and (b.posted + c.highest <= b.ceiling) is not false
         returning b.account_id, b.posted - c.change as posted, b.held, b.version - c.entries as version
     )
     select array_agg(row(e.account, coalesce(s.version + e.version, positions[e.number]), ids[e.number], unit,
                e.amount, 0, s.posted + e.change, s.held, null)::entries order by e.place),
-           count(*) filter (where e.version = 1), count(s.version) filter (where e.version = 1)
-      into written, touched, locked
+           array_agg(e.account) filter (where e.version = 1 and s.version is null)
+      into written, others
       from entry e left join state s on s.account_id = e.account;
     if not (0 <> all (amounts) and 1000000000000000 >= all (amounts) and -1000000000000000 <= all (amounts)
-        and (touched, locked) = (select count(*), count(*) filter (where not a.hot) from ledger.accounts a
-                                  where a.id = any (accounts) and a.unit = unit and a.closed_at is null)
+        and coalesce(cardinality(others), 0) = (select count(*) from ledger.accounts a
+              where a.id = any (others) and a.hot and a.unit = unit and a.closed_at is null)
         and cardinality(ids) = (select count(*) from (
             select from unnest(numbers, accounts, amounts) e (number, account, amount) group by e.number
             having count(*) between 2 and 100 and count(distinct e.account) = count(*) and sum(e.amount) = 0) x))
@@ -541,7 +544,7 @@ begin
                  where (a.kind, a.unit) = (kind, unit) and a.owner_id is not distinct from owner_id);
     end if;
     if not hot then
-        insert into balances (account_id, floor, ceiling) values (id, floor, ceiling);
+        insert into balances (account_id, unit, floor, ceiling) values (id, unit, floor, ceiling);
     end if;
     return id;
 end $$;

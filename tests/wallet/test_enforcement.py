@@ -75,7 +75,7 @@ async def test_the_inner_functions_write_nothing_for_the_apps_role(books: Books,
     wallet = member_wallet(await books.member(100))
     with pytest.raises(errors.InsufficientPrivilege):
         app.execute(
-            "select ledger.write('{}', '{}', array[row(%s::uuid, 0, null, 9999, 0, 9)::ledger.balances],"
+            "select ledger.write('{}', '{}', array[row(%s::uuid, 'CNY', 0, null, 9999, 0, 9)::ledger.balances],"
             " '{}', '{}', '{}')",
             [wallet.id],
         )
