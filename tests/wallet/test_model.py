@@ -62,6 +62,7 @@ class Ledger(RuleBasedStateMachine):
                 "select ledger.open_account(%s, %s, %s, %s, %s::ledger.side, %s, %s, null, %s)",
                 [account.id, kind.name, account.owner_id, account.unit, kind.normal_side, kind.hot, kind.floor, NOW],
             )
+        self.plain: list[Posting] = []
         floors = {account.id: 0 for account in accounts if not account.kind.hot}
         self.model = Model({account.id: account.unit for account in accounts}, floors)
         # The house's accounts are every example's, so only what this one moved is compared.
@@ -162,6 +163,17 @@ class Ledger(RuleBasedStateMachine):
             batch.append(posting)
         if data.draw(st.booleans()):
             batch.append(replace(data.draw(st.sampled_from(batch)), id=new_id()))
+        self.post(*batch)
+
+    @rule(data=st.data(), amounts=st.lists(amounts, min_size=2, max_size=6), off_by=st.sampled_from([0, 0, 0, 1]))
+    def post_plain_transfers(self, data: st.DataObject, amounts: list[int], off_by: int) -> None:
+        batch = []
+        for amount in amounts:
+            who, to = data.draw(st.permutations([*self.wallets, self.sales, self.clearing]))[:2]
+            batch.append(self.new("transfer", (who, -amount), (to, amount + off_by)))
+        if data.draw(st.booleans()):
+            batch.append(replace(data.draw(st.sampled_from([*batch, *self.plain])), id=new_id()))
+        self.plain = batch
         self.post(*batch)
 
     @rule(data=st.data(), other=st.booleans())
