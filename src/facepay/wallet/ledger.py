@@ -37,6 +37,8 @@ Code = Literal[
 ]
 # What one call may post: it holds its locks until the transaction ends.
 POSTINGS_MAX = 1000
+# Above it `ledger.post` is the faster one: `post_many` looks through all its balances for every entry.
+SET_MAX = 100
 _POST = text("select code, transfer_id, available from ledger.post(cast(:postings as jsonb))")
 _POST_ONE = text(
     "select code, transfer_id, available from ledger.post_one(cast(:id as uuid), :key, cast(:accounts as uuid[]),"
@@ -192,6 +194,6 @@ def statement_for(postings: Sequence[Posting]) -> tuple[TextClause, dict[str, An
         raise ValueError(f"a batch has 1 to {POSTINGS_MAX} postings, not {len(postings)}")
     if len(postings) == 1 and postings[0].kind == "transfer" and postings[0].target_id is None:
         return _POST_ONE, postings[0].spread()
-    if _plain(postings):
+    if len(postings) <= SET_MAX and _plain(postings):
         return _POST_MANY, _columns(postings)
     return _POST, {"postings": json.dumps([posting.worded() for posting in postings])}
