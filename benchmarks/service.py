@@ -11,10 +11,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -33,18 +30,21 @@ from rich.table import Table
 
 from facepay.vision.packs import find_pack
 from facepay.vision.samples import camera_frame, people
+from tests.server import free_port, start
+from tests.shop import PASSWORD
 
 BLOCK, WARM_UP = 15, 3
-PASSWORD = "benchmark pass phrase"
 Milliseconds = list[float]
 
 
 def main(rounds: Annotated[int, typer.Option(min=1)] = 15) -> None:
     console = Console()
     with tempfile.TemporaryDirectory(prefix="facepay-bench-") as folder:
-        server, address, ready_seconds = start(Path(folder))
+        port, begun = free_port(), time.perf_counter()
+        server = start(Path(folder) / "data", port)
+        ready_seconds = time.perf_counter() - begun
         try:
-            with httpx.Client(base_url=address, timeout=30) as client:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
                 gate, kiosk = open_shop(client)
                 plain = plain_insightface(Path(folder))
                 times = measure(gate, kiosk, plain, rounds)
@@ -58,29 +58,6 @@ def main(rounds: Annotated[int, typer.Option(min=1)] = 15) -> None:
     console.print(
         f"gate decision / FaceAnalysis.get = [bold]{ratio:.2f}[/]  ({os.cpu_count()} cores, {rounds} rounds of {BLOCK})"
     )
-
-
-def start(folder: Path) -> tuple[subprocess.Popen[bytes], str, float]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    environment = os.environ | {
-        "FACEPAY_DATA_DIR": str(folder / "data"),
-        "FACEPAY_ADMIN_USERNAME": "owner",
-        "FACEPAY_ADMIN_PASSWORD": PASSWORD,
-        "FACEPAY_LOG_LEVEL": "warning",
-        "FACEPAY_TEN_MINUTE_PAYMENTS_MAX": "10000",  # one face pays again and again
-    }
-    command = [sys.executable, "-m", "facepay.cli", "serve", "--port", str(port)]
-    begun = time.perf_counter()
-    server = subprocess.Popen(command, env=environment)
-    address = f"http://127.0.0.1:{port}"
-    while server.poll() is None:
-        try:
-            if httpx.get(f"{address}/readyz").is_success:
-                return server, address, time.perf_counter() - begun
-        except httpx.TransportError:
-            time.sleep(0.01)
-    raise SystemExit("the server did not start")
 
 
 def open_shop(client: httpx.Client) -> tuple[Callable[[], Any], Callable[[], Any]]:
