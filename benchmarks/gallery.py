@@ -15,9 +15,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from facepay.identity.gallery import Floats, MemoryGallery
-from facepay.identity.protection import Protection
 from facepay.kernel.secrets import MasterKey
+from facepay.templates.gallery import Floats, MemoryGallery
+from facepay.templates.protection import Protection
 
 DIMENSIONS = 512
 INSIDE = 50

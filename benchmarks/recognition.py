@@ -28,11 +28,8 @@ from rich.table import Table
 from facepay.bootstrap import with_database
 from facepay.identity.calibration import calibrate, load_calibration
 from facepay.identity.enrolment import EnrolmentPolicy, enrol
-from facepay.identity.gallery import MemoryGallery
 from facepay.identity.policy import Ambiguous, Match, Uncertain, policy_for
-from facepay.identity.protection import Protection
 from facepay.identity.recognition import Outcome, Recogniser
-from facepay.identity.refresh import GalleryKeeper
 from facepay.kernel.database import Database
 from facepay.kernel.errors import Problem
 from facepay.kernel.metrics import Metrics
@@ -40,6 +37,9 @@ from facepay.kernel.secrets import MasterKey
 from facepay.members.consents import give_consent
 from facepay.members.members import register
 from facepay.settings import Settings
+from facepay.templates.gallery import MemoryGallery
+from facepay.templates.keeper import GalleryKeeper
+from facepay.templates.protection import Protection
 from facepay.vision.engine import Engine, load_engine
 from facepay.vision.evidence import FaceEvidence, FrameEvidence
 from facepay.vision.pool import InferencePool
@@ -72,8 +72,8 @@ class CentralFace:
         self.pack = engine.pack
         self.embedding_dim = engine.embedding_dim
 
-    def analyse(self, frame: bytes, *, embed: int = 1) -> FrameEvidence:
-        evidence = self._engine.analyse(frame, embed=FACES_EMBEDDED_MAX)
+    def analyse(self, frame: bytes, *, embed: int = 1, points: bool = False) -> FrameEvidence:
+        evidence = self._engine.analyse(frame, embed=FACES_EMBEDDED_MAX, points=points)
         centre = np.array([evidence.width, evidence.height]) / 2
 
         def distance(face: FaceEvidence) -> float:

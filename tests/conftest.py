@@ -30,6 +30,8 @@ from facepay.vision.engine import Engine, load_engine
 from tests.server import serving
 from tests.shop import PASSWORD, Shop
 
+pytest_plugins = ["tests.processes"]
+
 
 class Clones:
     """Copies of the migrated database: the next is made, and the last dropped, while a test runs."""

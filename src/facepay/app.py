@@ -25,10 +25,7 @@ from facepay.checkout import statement_router as statements
 from facepay.housekeeping import keep_house, tasks_of
 from facepay.identity import router as identity
 from facepay.identity.calibration import load_calibration
-from facepay.identity.gallery import MemoryGallery
-from facepay.identity.protection import Protection
 from facepay.identity.recognition import Recogniser
-from facepay.identity.refresh import GalleryKeeper
 from facepay.kernel import auth, logging, problems
 from facepay.kernel.clock import Clock, utc_now
 from facepay.kernel.database import Database
@@ -48,6 +45,9 @@ from facepay.stores import gate_router as gates
 from facepay.stores import router as stores
 from facepay.stores import visit_router as visits
 from facepay.stores.devices import authenticate as authenticate_device
+from facepay.templates.gallery import MemoryGallery
+from facepay.templates.keeper import GalleryKeeper
+from facepay.templates.protection import Protection
 from facepay.vision.engine import Engine, load_engine
 from facepay.vision.frames import FrameLimits
 from facepay.vision.pool import InferencePool

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from facepay.catalog import products, stock
 from facepay.checkout import kiosk, limits, orders, refunds
-from facepay.identity import step_up, templates
+from facepay.identity import step_up
 from facepay.kernel import idempotency
 from facepay.members import consents, freezes, members
 from facepay.rewards import coupons, lots, rules
 from facepay.staff import accounts
 from facepay.stores import devices, gates, stores, visits
+from facepay.templates import templates
 from facepay.wallet import top_up_refunds, top_ups
 from facepay.wallet.providers import mock_books
 

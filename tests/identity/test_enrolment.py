@@ -16,15 +16,15 @@ from facepay.identity.enrolment import (
     erase_member,
 )
 from facepay.identity.policy import Match, NoMatch
-from facepay.identity.templates import Template, TemplateKey, templates_of
 from facepay.kernel.ids import new_id
 from facepay.members.consents import ConsentRequired, standing_consent
 from facepay.members.members import Member, MemberNotFound
+from facepay.templates.templates import Template, TemplateKey, templates_of
 from facepay.vision.engine import Engine
 from facepay.vision.evidence import FrameEvidence
 from facepay.vision.quality import QualityPolicy
-from tests.identity.conftest import NOW, STRANGER, OpenProcess, Process, Seen
 from tests.photos import camera_frame, people, variant
+from tests.processes import NOW, STRANGER, OpenProcess, Process, Seen
 
 pytestmark = pytest.mark.anyio
 

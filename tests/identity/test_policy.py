@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facepay.identity.calibration import Calibration, load_calibration
-from facepay.identity.gallery import Candidate, Ranking
 from facepay.identity.policy import FMR_MAX, Ambiguous, Match, MatchPolicy, NoMatch, Uncertain, decide, policy_for
 from facepay.settings import Settings
+from facepay.templates.gallery import Candidate, Ranking
 
 LI, WANG = UUID(int=1), UUID(int=2)
 GATE = MatchPolicy(use="gate", fpir_target=1e-3, margin_min=0.08)

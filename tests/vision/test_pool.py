@@ -26,7 +26,7 @@ class Held:
         self.door = threading.Event()
         self.analysed = 0
 
-    def analyse(self, frame: bytes, *, embed: int = 1) -> FrameEvidence:
+    def analyse(self, frame: bytes, *, embed: int = 1, points: bool = False) -> FrameEvidence:
         self.door.wait(timeout=30)
         self.analysed += 1
         return self._engine.analyse(frame, embed=embed)

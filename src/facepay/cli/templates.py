@@ -22,10 +22,10 @@ def renew_templates(
     from rich.progress import Progress
 
     from facepay.bootstrap import MASTER_KEY_FILE, master_key
-    from facepay.identity.protection import Protection
-    from facepay.identity.renewal import renew
     from facepay.kernel.database import Database
     from facepay.kernel.secrets import MasterKey
+    from facepay.templates.protection import Protection
+    from facepay.templates.renewal import renew
 
     settings = Settings()
     if settings.master_key is not None and new_key is None:

@@ -13,13 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.identity.calibration import Calibration
 from facepay.identity.policy import MatchPolicy
-from facepay.identity.protection import Floats
-from facepay.identity.refresh import GalleryKeeper
 from facepay.identity.step_up import forget_candidate
-from facepay.identity.templates import Template, lock_gallery, remove_templates, replace_templates
 from facepay.kernel.errors import Conflict, Problem
 from facepay.members.consents import require_consent, withdraw_consent
 from facepay.members.members import get_member, strip_personal_data
+from facepay.templates.keeper import GalleryKeeper
+from facepay.templates.protection import Floats
+from facepay.templates.templates import Template, lock_gallery, remove_templates, replace_templates
 from facepay.vision.evidence import FaceEvidence, FrameEvidence
 from facepay.vision.quality import QualityPolicy, assess
 

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Self
 from uuid import UUID
 
-from facepay.identity.templates import Template
 from facepay.kernel.schemas import Answer
+from facepay.templates.templates import Template
 
 
 class PhotoQuality(Answer):

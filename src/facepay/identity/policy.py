@@ -13,8 +13,8 @@ from typing import Literal
 from uuid import UUID
 
 from facepay.identity.calibration import Calibration
-from facepay.identity.gallery import Ranking
 from facepay.settings import Settings
+from facepay.templates.gallery import Ranking
 
 Use = Literal["gate", "pay_inside", "pay_chain"]
 

@@ -14,15 +14,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.identity.calibration import Calibration
 from facepay.identity.enrolment import FRAMES_MAX
-from facepay.identity.gallery import Ranking
 from facepay.identity.policy import Ambiguous, Match, NoMatch, Uncertain, decide, policy_for
-from facepay.identity.refresh import GalleryKeeper
-from facepay.identity.templates import Template
 from facepay.kernel.database import Database
 from facepay.kernel.metrics import Metrics
 from facepay.members.consents import Consent
 from facepay.members.members import Member, MemberStatus
 from facepay.settings import Settings
+from facepay.templates.gallery import Ranking
+from facepay.templates.keeper import GalleryKeeper
+from facepay.templates.templates import Template
 from facepay.vision.evidence import FaceEvidence, FrameEvidence
 from facepay.vision.pool import InferencePool
 

@@ -19,8 +19,6 @@ from facepay.identity.enrolment import (
 from facepay.identity.face_schemas import EnrolledFace
 from facepay.identity.policy import policy_for
 from facepay.identity.recognition import RecogniserOf
-from facepay.identity.refresh import GalleryLocked
-from facepay.identity.templates import templates_of
 from facepay.kernel.auth import InsufficientScope, Principal, current_staff
 from facepay.kernel.clock import Now
 from facepay.kernel.database import Db, Session
@@ -35,6 +33,8 @@ from facepay.kernel.uploads import (
 )
 from facepay.members.consents import ConsentRequired, require_consent
 from facepay.members.members import MemberNotFound, get_member
+from facepay.templates.keeper import GalleryLocked
+from facepay.templates.templates import templates_of
 from facepay.vision.frames import CorruptImage, EmptyFrame, FrameTooLarge, UnsupportedImageType
 from facepay.vision.quality import QualityPolicy
 

@@ -15,6 +15,7 @@ from facepay.vision.alignment import align
 from facepay.vision.detection import Detector
 from facepay.vision.evidence import FaceEvidence, Floats, FrameEvidence
 from facepay.vision.frames import FrameLimits, Image, decode_frame
+from facepay.vision.landmarks import Landmarker
 from facepay.vision.packs import DEFAULT_PACK, ModelPack, find_pack
 from facepay.vision.quality import measure
 from facepay.vision.sessions import open_session, without_prelu
@@ -37,8 +38,10 @@ class Engine(Protocol):
     @property
     def embedding_dim(self) -> int: ...
 
-    def analyse(self, frame: bytes, *, embed: int = 1) -> FrameEvidence:
+    def analyse(self, frame: bytes, *, embed: int = 1, points: bool = False) -> FrameEvidence:
         """Find all faces of a frame, and embed the `embed` nearest. Keeps a core busy for some 20 ms.
+
+        `points` asks for the 106 points of each embedded face too.
 
         Raises the Problems of `decode_frame`. A frame without a face is evidence with no faces.
         """
@@ -48,14 +51,23 @@ class Engine(Protocol):
 class InsightFaceEngine:
     """InsightFace's detector and recogniser on ONNX Runtime. Any number of threads may share one."""
 
-    def __init__(self, pack: ModelPack, detector: Detector, recogniser: ArcFaceONNX, *, limits: FrameLimits) -> None:
+    def __init__(
+        self,
+        pack: ModelPack,
+        detector: Detector,
+        recogniser: ArcFaceONNX,
+        landmarker: Landmarker | None,
+        *,
+        limits: FrameLimits,
+    ) -> None:
         self.pack = pack.label
         self.embedding_dim = int(recogniser.output_shape[-1])
         self.detector = detector
         self.recogniser = recogniser
+        self.landmarker = landmarker
         self._limits = limits
 
-    def analyse(self, frame: bytes, *, embed: int = 1) -> FrameEvidence:
+    def analyse(self, frame: bytes, *, embed: int = 1, points: bool = False) -> FrameEvidence:
         started = time.perf_counter()
         image = decode_frame(frame, limits=self._limits)
         decoded = time.perf_counter()
@@ -72,7 +84,8 @@ class InsightFaceEngine:
                 embedding = embeddings[index]
                 norm = float(np.linalg.norm(embedding))
                 quality = measure(landmarks, score, crops[index], norm)
-                faces.append(FaceEvidence(box, landmarks, quality, embedding / np.float32(norm)))
+                contour = self.landmarker.find(image, box) if points and self.landmarker else None
+                faces.append(FaceEvidence(box, landmarks, quality, embedding / np.float32(norm), contour))
             else:
                 faces.append(FaceEvidence(box, landmarks, measure(landmarks, score)))
         done = time.perf_counter()
@@ -133,7 +146,12 @@ def load_engine(
         str(models.recogniser.path),
         session=open_session(without_prelu(models.recogniser.path), threads=threads or available_cores()),
     )
-    engine = InsightFaceEngine(models, Detector(scrfd), recogniser, limits=limits or FrameLimits())
+    landmarker = (
+        Landmarker(open_session(models.landmarks.path, threads=threads or available_cores()))
+        if models.landmarks
+        else None
+    )
+    engine = InsightFaceEngine(models, Detector(scrfd), recogniser, landmarker, limits=limits or FrameLimits())
     progress("warming up")
     for height, width in WARM_UP_SIZES:
         engine.detector.detect(np.zeros((height, width, 3), dtype=np.uint8))

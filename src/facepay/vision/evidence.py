@@ -34,13 +34,15 @@ class FaceEvidence:
 
     `box` is (4,) as left, top, right, bottom and `landmarks` (5, 2) as left eye, right eye, nose, left and
     right mouth corner as the image shows them, both float32 in pixels of the upright frame. `embedding` is
-    (dim,) float32 of norm 1, or None where none was asked for.
+    (dim,) float32 of norm 1, or None where none was asked for. So are `points`, (106, 2) in pixels as 2d106det
+    orders them, where the pack has that model.
     """
 
     box: Floats
     landmarks: Floats
     quality: FaceQuality
     embedding: Floats | None = None
+    points: Floats | None = None
 
     def __repr__(self) -> str:
         # Whoever logs this must not log a biometric.

@@ -35,7 +35,7 @@ class InferencePool:
         """Workers that have a frame."""
         return min(self._admitted, self.workers)
 
-    async def analyse(self, frame: bytes, *, embed: int = 1) -> FrameEvidence:
+    async def analyse(self, frame: bytes, *, embed: int = 1, points: bool = False) -> FrameEvidence:
         """`Engine.analyse` on a worker thread. Raises Overloaded when the queue is full.
 
         A caller that is cancelled (its client hung up) gives its place in the queue back; a frame already
@@ -43,7 +43,7 @@ class InferencePool:
         """
         self._admit()
         try:
-            future = self._threads.submit(self.engine.analyse, frame, embed=embed)
+            future = self._threads.submit(self.engine.analyse, frame, embed=embed, points=points)
         except BaseException:
             self._release()
             raise

@@ -8,8 +8,8 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from facepay.identity.protection import Protection
-from facepay.identity.templates import PORTION, Template, TemplateKey, next_version
+from facepay.templates.protection import Protection
+from facepay.templates.templates import PORTION, Template, TemplateKey, next_version
 
 Progress = Callable[[int, int], None]  # members renewed, members in all
 

@@ -13,11 +13,11 @@ import psycopg
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from facepay.identity.gallery import Gallery, Ranking
-from facepay.identity.protection import Floats, Protection, TemplateUnreadable
-from facepay.identity.templates import CHANNEL, Change, changes_after, count_templates, newest_version
 from facepay.kernel.database import Database
 from facepay.kernel.errors import Overloaded
+from facepay.templates.gallery import Gallery, Ranking
+from facepay.templates.protection import Floats, Protection, TemplateUnreadable
+from facepay.templates.templates import CHANNEL, Change, changes_after, count_templates, newest_version
 
 log = structlog.get_logger()
 RECONNECT_SECONDS = 1.0

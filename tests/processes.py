@@ -12,14 +12,14 @@ import pytest
 
 from facepay.identity.calibration import load_calibration
 from facepay.identity.enrolment import EnrolmentPolicy, enrol, withdraw
-from facepay.identity.gallery import Floats, MemoryGallery, Ranking
 from facepay.identity.policy import Decision, MatchPolicy, decide
-from facepay.identity.protection import Protection
-from facepay.identity.refresh import GalleryKeeper
 from facepay.kernel.database import Database
 from facepay.kernel.secrets import MasterKey
 from facepay.members.consents import give_consent
 from facepay.members.members import register
+from facepay.templates.gallery import Floats, MemoryGallery, Ranking
+from facepay.templates.keeper import GalleryKeeper
+from facepay.templates.protection import Protection
 from facepay.vision.engine import Engine
 from facepay.vision.evidence import FrameEvidence
 from facepay.vision.quality import QualityPolicy

@@ -18,10 +18,10 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from facepay.identity.protection import Floats, Protection
 from facepay.kernel.database import Base, Identified
 from facepay.kernel.ids import new_id
 from facepay.members.consents import Consent
+from facepay.templates.protection import Floats, Protection
 from facepay.vision.evidence import FaceQuality
 
 CHANNEL = "facepay_gallery"

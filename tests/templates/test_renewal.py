@@ -5,11 +5,11 @@ import pytest
 from sqlalchemy import select, update
 
 from facepay.identity.policy import Match
-from facepay.identity.protection import TemplateUnreadable
-from facepay.identity.refresh import GalleryLocked
-from facepay.identity.renewal import renew
-from facepay.identity.templates import Template
-from tests.identity.conftest import OpenProcess, Process, Seen
+from facepay.templates.keeper import GalleryLocked
+from facepay.templates.protection import TemplateUnreadable
+from facepay.templates.renewal import renew
+from facepay.templates.templates import Template
+from tests.processes import OpenProcess, Process, Seen
 
 pytestmark = pytest.mark.anyio
 NEW_KEY = bytes([7] * 32)

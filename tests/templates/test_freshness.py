@@ -11,16 +11,16 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select, text, update
 
-from facepay.identity import refresh
 from facepay.identity.enrolment import enrol
-from facepay.identity.gallery import MemoryGallery, Ranking
 from facepay.identity.policy import Match
-from facepay.identity.protection import Floats
-from facepay.identity.refresh import GalleryLocked
-from facepay.identity.templates import Template, next_version
 from facepay.kernel.database import Database
 from facepay.members.consents import withdraw_consent
-from tests.identity.conftest import NOW, OpenProcess, Process, Seen
+from facepay.templates import keeper as refresh
+from facepay.templates.gallery import MemoryGallery, Ranking
+from facepay.templates.keeper import GalleryLocked
+from facepay.templates.protection import Floats
+from facepay.templates.templates import Template, next_version
+from tests.processes import NOW, OpenProcess, Process, Seen
 
 pytestmark = pytest.mark.anyio
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facepay.identity.protection import Floats, Protection, TemplateUnreadable
 from facepay.kernel.ids import new_id
 from facepay.kernel.secrets import MasterKey
+from facepay.templates.protection import Floats, Protection, TemplateUnreadable
 
 OURS, THEIRS = Protection(MasterKey(bytes(32))), Protection(MasterKey(bytes([1] * 32)))
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facepay.identity.gallery import Candidate, Floats, MemoryGallery, Ranking
-from facepay.identity.protection import Protection
 from facepay.kernel.secrets import MasterKey
+from facepay.templates.gallery import Candidate, Floats, MemoryGallery, Ranking
+from facepay.templates.protection import Protection
 
 DIMENSIONS = 8
 MEMBERS = [UUID(int=number + 1) for number in range(12)]
