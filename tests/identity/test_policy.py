@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facepay.identity.calibration import Calibration, load_calibration
-from facepay.identity.policy import FMR_MAX, Ambiguous, Match, MatchPolicy, NoMatch, Uncertain, decide, policy_for
+from facepay.identity.policy import FMR_MAX, Ambiguous, Match, MatchPolicy, NoMatch, Uncertain, Use, decide, policy_for
 from facepay.settings import Settings
 from facepay.templates.gallery import Candidate, Ranking
 
@@ -92,11 +92,43 @@ def test_a_face_between_the_thresholds_is_asked_for_more() -> None:
 
 
 def test_a_stranger_is_nobody() -> None:
-    assert decide(ranking(0.2, 0.19), GATE, CALIBRATION) == NoMatch(0.2, GATE.threshold(CALIBRATION, 1000), 1000)
-    assert isinstance(decide(Ranking(None, None, 0), GATE, CALIBRATION), NoMatch)
+    decision = decide(ranking(0.2, 0.19), GATE, CALIBRATION)
+    assert isinstance(decision, NoMatch)
+    assert (decision.similarity, decision.threshold) == (0.2, GATE.threshold(CALIBRATION, 1000))
+    nobody = decide(Ranking(None, None, 0), GATE, CALIBRATION)
+    assert isinstance(nobody, NoMatch)
+    assert nobody.similarity is nobody.false_positive_rate is None
+
+
+@given(calibrations, st.floats(0.3, 0.9), gallery_sizes)
+def test_a_decision_says_how_often_strangers_are_as_alike(
+    calibration: Calibration, similarity: float, searched: int
+) -> None:
+    decision = decide(ranking(similarity, searched=searched), GATE, calibration)
+    assert decision.false_positive_rate is not None
+    sure = decision.false_positive_rate <= GATE.fpir_target and calibration.fmr(similarity) <= FMR_MAX
+    assert sure == isinstance(decision, Match)
+
+
+def test_a_million_comparisons_make_a_one_in_a_million_error_likely() -> None:
+    similarity = CALIBRATION.similarity_at(1e-6)
+    assert CALIBRATION.false_positive_rate(similarity, searched=10_000) == pytest.approx(0.01, rel=0.01)
+    assert CALIBRATION.false_positive_rate(similarity, searched=1_000_000) == pytest.approx(0.632, rel=0.01)
+
+
+def test_a_decision_names_its_policy_and_the_numbers_behind_it() -> None:
+    bases = {
+        decide(ranking(0.7), policy, calibration).basis
+        for policy in (GATE, replace(GATE, fpir_target=1e-4), replace(GATE, use="door"))
+        for calibration in (CALIBRATION, replace(CALIBRATION, scale=0.025), replace(CALIBRATION, version="2"))
+    }
+    assert len(bases) == 9
+    assert all(len(basis) <= 80 for basis in bases)
+    assert decide(ranking(0.7), GATE, CALIBRATION).basis.startswith("gate:0.001 shipped@")
 
 
 def test_paying_in_the_chain_is_stricter_than_entering() -> None:
     calibration, settings = load_calibration("buffalo_sc@9cc6e4a7"), Settings(_env_file=None)
-    gate, chain = (policy_for(use, settings).threshold(calibration, 10_000) for use in ("gate", "pay_chain"))
-    assert chain > gate
+    uses: tuple[Use, ...] = ("gate", "pay_chain", "door")
+    gate, chain, door = (policy_for(use, settings).threshold(calibration, 10_000) for use in uses)
+    assert door > chain > gate

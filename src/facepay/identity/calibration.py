@@ -7,6 +7,7 @@ claim that no two people are ever more alike than some cosine, which no sample c
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Callable
@@ -47,6 +48,17 @@ class Calibration:
     people: int
     pairs: int
     source: str
+    version: str = "shipped"
+
+    @property
+    def label(self) -> str:
+        """What decisions call it: the version, and a hash of the numbers, since facepay may ship others later."""
+        numbers = json.dumps(asdict(self), sort_keys=True).encode()
+        return f"{self.version}@{hashlib.sha256(numbers).hexdigest()[:8]}"
+
+    def false_positive_rate(self, similarity: float, *, searched: int) -> float:
+        """How many strangers come out as somebody among so many templates at this threshold: 1 - (1 - FMR) ** n."""
+        return -math.expm1(searched * math.log1p(-self.fmr(similarity)))
 
     def fmr(self, similarity: float) -> float:
         """The false-match rate of one comparison at this threshold; below `tail_start`, that of `tail_start`."""
@@ -80,7 +92,7 @@ def assumed(pack: str) -> Calibration:
     Stricter than all packs looked at so far (1e-4 is at 0.28 with buffalo_sc, 1e-3 at 0.39 with SFace), so it
     refuses many; `calibrate` gives the pack its own.
     """
-    return Calibration(pack, 0.45, TAIL_FRACTION, 0.0, 0.039, 0, 0, "assumed, not measured")
+    return Calibration(pack, 0.45, TAIL_FRACTION, 0.0, 0.039, 0, 0, "assumed, not measured", "assumed")
 
 
 def calibrate(

@@ -16,7 +16,7 @@ from facepay.identity.calibration import Calibration
 from facepay.settings import Settings
 from facepay.templates.gallery import Ranking
 
-Use = Literal["gate", "pay_inside", "pay_chain"]
+Use = Literal["gate", "pay_inside", "pay_chain", "door"]
 
 # People of one family, age, sex or origin are taken for each other 10 to 100 times as often as two at random
 # (NIST IR 8280, 2019): however few are searched, one comparison has to be surer than the target alone asks for.
@@ -34,6 +34,10 @@ class MatchPolicy:
     margin_min: float
     fmr_max: float = FMR_MAX
 
+    def basis(self, calibration: Calibration) -> str:
+        """Under what it decides, in a word or two for records, say `gate:0.001 shipped@1f0c2a9b`."""
+        return f"{self.use}:{self.fpir_target:g} {calibration.label}"
+
     def threshold(self, calibration: Calibration, searched: int) -> float:
         """The smallest cosine s at which 1 - (1 - FMR(s)) ** searched <= fpir_target."""
         return calibration.similarity_at(min(self.fmr_max, _fmr(self.fpir_target, searched)))
@@ -50,13 +54,19 @@ def _fmr(fpir: float, searched: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """One member, above the threshold and ahead of everybody else. `margin` is None where there is nobody else."""
+    """One member, above the threshold and ahead of everybody else. `margin` is None where there is nobody else.
+
+    `false_positive_rate` is what the similarity stands for: how many strangers, searched for among as many, are
+    as alike to somebody. `basis` names policy and calibration.
+    """
 
     member_id: UUID
     similarity: float
     threshold: float
     margin: float | None
     searched: int
+    false_positive_rate: float
+    basis: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +78,8 @@ class Ambiguous:
     threshold: float
     margin: float
     searched: int
+    false_positive_rate: float
+    basis: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +91,19 @@ class Uncertain:
     threshold: float
     margin: float | None
     searched: int
+    false_positive_rate: float
+    basis: str
 
 
 @dataclass(frozen=True, slots=True)
 class NoMatch:
-    """Nobody who is enrolled. `similarity` is to the most alike, None where nobody was searched."""
+    """Nobody who is enrolled. `similarity` is to the most alike; it and its rate are None where nobody was searched."""
 
     similarity: float | None
     threshold: float
     searched: int
+    false_positive_rate: float | None
+    basis: str
 
 
 Decision = Match | Ambiguous | Uncertain | NoMatch
@@ -95,16 +111,20 @@ Decision = Match | Ambiguous | Uncertain | NoMatch
 
 def decide(ranking: Ranking, policy: MatchPolicy, calibration: Calibration) -> Decision:
     """Who it is under this policy. All similarities are plain cosines."""
-    searched = ranking.searched
+    searched, basis = ranking.searched, policy.basis(calibration)
     threshold = policy.threshold(calibration, searched)
     best, other = ranking.best, ranking.runner_up
-    if best is None or best.similarity < policy.step_up_threshold(calibration, searched):
-        return NoMatch(best.similarity if best else None, threshold, searched)
+    if best is None:
+        return NoMatch(None, threshold, searched, None, basis)
+    rate = calibration.false_positive_rate(best.similarity, searched=searched)
+    if best.similarity < policy.step_up_threshold(calibration, searched):
+        return NoMatch(best.similarity, threshold, searched, rate, basis)
     margin = best.similarity - other.similarity if other else None
     if other is not None and margin is not None and margin < policy.margin_min:
-        return Ambiguous((best.member_id, other.member_id), best.similarity, threshold, margin, searched)
+        candidates = (best.member_id, other.member_id)
+        return Ambiguous(candidates, best.similarity, threshold, margin, searched, rate, basis)
     verdict = Match if best.similarity >= threshold else Uncertain
-    return verdict(best.member_id, best.similarity, threshold, margin, searched)
+    return verdict(best.member_id, best.similarity, threshold, margin, searched, rate, basis)
 
 
 def policy_for(use: Use, settings: Settings) -> MatchPolicy:
@@ -112,5 +132,6 @@ def policy_for(use: Use, settings: Settings) -> MatchPolicy:
         "gate": settings.gate_fpir_target,
         "pay_inside": settings.pay_inside_fpir_target,
         "pay_chain": settings.pay_chain_fpir_target,
+        "door": settings.door_fpir_target,
     }
     return MatchPolicy(use=use, fpir_target=targets[use], margin_min=settings.match_margin_min)
