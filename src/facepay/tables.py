@@ -6,7 +6,8 @@ from facepay.catalog import products, stock
 from facepay.checkout import kiosk, limits, orders, refunds
 from facepay.identity import step_up
 from facepay.kernel import idempotency
-from facepay.members import consents, freezes, members
+from facepay.members import biometric_uses, consents, freezes, members
+from facepay.privacy import receipts
 from facepay.rewards import coupons, lots, rules
 from facepay.staff import accounts
 from facepay.stores import devices, gates, stores, visits
@@ -16,6 +17,7 @@ from facepay.wallet.providers import mock_books
 
 __all__ = [
     "accounts",
+    "biometric_uses",
     "consents",
     "coupons",
     "devices",
@@ -29,6 +31,7 @@ __all__ = [
     "mock_books",
     "orders",
     "products",
+    "receipts",
     "refunds",
     "rules",
     "step_up",

@@ -18,11 +18,14 @@ class Consent(Identified, Base):
     __tablename__ = "consent"
     __table_args__ = (
         Index("uq_consent_standing", "member_id", unique=True, postgresql_where=text("withdrawn_at is null")),
+        Index("ix_consent_expires_at", "expires_at", postgresql_where=text("withdrawn_at is null")),
     )
 
     member_id: Mapped[UUID] = mapped_column(ForeignKey("member.id"), index=True)
     policy_version: Mapped[str] = mapped_column(String(40))
+    region: Mapped[str | None] = mapped_column(String(8))  # whose law it was given under; null: the chain's
     accepted_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
     withdrawn_at: Mapped[datetime | None]
 
 
