@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from itertools import combinations
+from itertools import chain, combinations
 from uuid import UUID
 
 from sqlalchemy import text
@@ -21,6 +21,7 @@ from facepay.templates.keeper import GalleryKeeper
 from facepay.templates.protection import Floats
 from facepay.templates.templates import Template, lock_gallery, remove_templates, replace_templates
 from facepay.vision.evidence import FaceEvidence, FrameEvidence
+from facepay.vision.feedback import feedback
 from facepay.vision.quality import QualityPolicy, assess
 
 FRAMES_MAX = 5
@@ -53,7 +54,7 @@ class MultipleFaces(FrameRefused):
 
 
 class LowQuality(FrameRefused):
-    """A face can't be enrolled as it was taken; `refusals` says why, with what was measured."""
+    """A face can't be enrolled as it was taken; `refusals` says why, with what was measured, `feedback` what to do."""
 
     code = "low_quality"
     title = "Quality too low"
@@ -101,7 +102,7 @@ async def enrol(
     FacesDisagree and FaceAlreadyEnrolled.
     """
     faces = select_faces(evidences, policy.quality)
-    _require_agreement([_embedding(face) for face in faces], policy)
+    require_agreement([_embedding(face) for face in faces], policy)
     await get_member(session, member_id, lock=True)
     consent = await require_consent(session, member_id=member_id)
     await lock_gallery(session)
@@ -152,20 +153,15 @@ def select_faces(evidences: Sequence[FrameEvidence], quality: QualityPolicy) -> 
             faces=[len(evidences[index].faces) for index in crowded],
         )
     faces = [evidence.faces[0] for evidence in evidences]
-    refusals = [
-        {
-            "frame": index,
-            "reason": refusal.reason,
-            "measure": refusal.measure,
-            "measured": refusal.measured,
-            "limit": refusal.limit,
-        }
-        for index, face in enumerate(faces)
-        for refusal in assess(face, policy=quality)
-    ]
-    if refusals:
-        poor = sorted({int(str(refusal["frame"])) for refusal in refusals})
-        raise LowQuality(f"The face can't be enrolled from {_named(poor)}.", refusals=refusals)
+    refused = {index: refusals for index, face in enumerate(faces) if (refusals := assess(face, policy=quality))}
+    if refused:
+        raise LowQuality(
+            f"The face can't be enrolled from {_named(list(refused))}.",
+            refusals=[
+                {"frame": index} | asdict(refusal) for index, refusals in refused.items() for refusal in refusals
+            ],
+            feedback=[asdict(advice) for advice in feedback(list(chain.from_iterable(refused.values())))],
+        )
     return faces
 
 
@@ -181,7 +177,8 @@ def _area(face: FaceEvidence) -> float:
     return float((right - left) * (bottom - top))
 
 
-def _require_agreement(embeddings: Sequence[Floats], policy: EnrolmentPolicy) -> None:
+def require_agreement(embeddings: Sequence[Floats], policy: EnrolmentPolicy) -> None:
+    """Raises FacesDisagree where two of these (dim,) embeddings are not one person's."""
     threshold = policy.match.threshold(policy.calibration, searched=1)
     similarities = {
         (one, other): float(embeddings[one] @ embeddings[other])
