@@ -1,0 +1,269 @@
+"""One way of running the shop, tried on labelled photos: enrol some, search for the others, see what is decided.
+
+Everything that decides is the product's own: which photos can be enrolled, what a burst is fused to, the gallery,
+the policy of each use. Only the database is left out, which keeps templates and decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Literal, get_args
+from uuid import UUID
+
+import numpy as np
+
+from facepay.evaluation.folders import Photo
+from facepay.evaluation.metrics import NOWHERE, Counts, Searches, histogram
+from facepay.identity.calibration import Calibration
+from facepay.identity.enrolment import EnrolmentPolicy, require_agreement, select_faces
+from facepay.identity.policy import Ambiguous, Decision, Match, MatchPolicy, Uncertain, Use, decide, policy_for
+from facepay.kernel.errors import Problem
+from facepay.kernel.secrets import KEY_BYTES, MasterKey
+from facepay.settings import Settings
+from facepay.templates.gallery import MemoryGallery, Ranking
+from facepay.templates.protection import Protection
+from facepay.vision.evidence import FaceEvidence, Floats, FrameEvidence
+from facepay.vision.quality import ENROLMENT, RECOGNITION, QualityPolicy, assess
+
+Verdict = Literal["right", "wrong person", "let in", "stepped up", "refused"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+USES: tuple[Use, ...] = get_args(Use)
+
+Evidences = Callable[[Photo], FrameEvidence | None]
+Policies = Callable[[Use], MatchPolicy]
+Fuse = Callable[[Sequence[FaceEvidence]], Floats]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """One way of running the shop. `pool` sets so many photos of each person aside for enrolment, used or not, so
+
+    that variants search for the same photos; by default every photo that wasn't enrolled is searched for.
+    """
+
+    name: str
+    policies: Policies
+    enrol: int = 1
+    burst: int = 1
+    pool: int | None = None
+    enrolment_quality: QualityPolicy | None = ENROLMENT
+    search_quality: QualityPolicy | None = RECOGNITION
+    templates: Callable[[Sequence[FaceEvidence]], list[Floats]]
+    fuse: Fuse
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Search:
+    """Photos of one moment (one, or a burst), whose they are, and what the gallery and each policy said of them.
+
+    `ranking` is None where no photo was good enough; then `refusal` says why. `mated` is None for strangers.
+    """
+
+    person: str
+    photos: tuple[Photo, ...]
+    ranking: Ranking | None
+    mated: float | None
+    decisions: dict[Use, Decision]
+    verdicts: dict[Use, Verdict]
+    refusal: str | None = None
+
+
+@dataclass(slots=True)
+class Trial:
+    """What became of every photo under one variant."""
+
+    variant: Variant
+    calibration: Calibration
+    members: dict[str, UUID] = field(default_factory=dict)
+    photos_of: dict[str, tuple[Photo, ...]] = field(default_factory=dict)
+    refused_photos: list[tuple[Photo, str]] = field(default_factory=list)
+    offered_photos: int = 0
+    not_enrolled: list[str] = field(default_factory=list)
+    searches: list[Search] = field(default_factory=list)
+    templates: int = 0
+    genuine: Counts = field(default_factory=lambda: np.empty((0, 0), np.int64))  # (people, BINS), rows as in `people`
+    impostor: Counts = field(default_factory=lambda: np.empty((0, 0), np.int64))
+    people: list[str] = field(default_factory=list)
+
+    @property
+    def name_of(self) -> dict[UUID, str]:
+        return {member: person for person, member in self.members.items()}
+
+    def scores(self) -> Searches:
+        """The searches that took place, as numbers; the gallery's own members without mate where not searched for."""
+        numbers = {person: number for number, person in enumerate(self.people)}
+        made = [search for search in self.searches if search.ranking is not None]
+        return Searches(
+            np.array([numbers[search.person] for search in made], np.int64),
+            np.array([np.nan if search.mated is None else search.mated for search in made]),
+            np.array([self._other(search) for search in made]),
+        )
+
+    def _other(self, search: Search) -> float:
+        assert search.ranking is not None
+        own = self.members.get(search.person)
+        other = search.ranking.best_other_than(own) if own else search.ranking.best
+        return other.similarity if other else NOWHERE
+
+
+def run(variant: Variant, photos: Sequence[Photo], evidence_of: Evidences, calibration: Calibration) -> Trial:
+    """Enrol everybody but the strangers, and search for the photos left. `photos` are each person's in order."""
+    trial = Trial(variant, calibration)
+    by_person: dict[str, list[Photo]] = defaultdict(list)
+    for photo in photos:
+        by_person[photo.person].append(photo)
+    gallery = MemoryGallery(Protection(MasterKey(bytes(KEY_BYTES))).rotate)
+    to_search: list[tuple[str, list[Photo], bool]] = []
+    templates_of: dict[UUID, list[Floats]] = {}
+    for person, each in by_person.items():
+        if each[0].stranger:
+            to_search.append((person, each, False))
+            continue
+        templates, left = _enrol(trial, person, each, evidence_of)
+        if templates:
+            templates_of[trial.members[person]] = templates
+        to_search.append((person, left, len(each) > (variant.pool or variant.enrol)))
+    gallery.replace(templates_of, version=1)
+    trial.templates = gallery.size
+    trial.people = [person for person, _, _ in to_search]
+    probes: list[tuple[str, Floats]] = []
+    for person, left, searched_for in to_search:
+        for moment in _moments(left, variant.burst):
+            search, probe = _search(trial, gallery, person, moment, searched_for, evidence_of)
+            trial.searches.append(search)
+            if probe is not None:
+                probes.append((person, probe))
+    _compare(trial, templates_of, probes)
+    return trial
+
+
+def _enrol(
+    trial: Trial, person: str, photos: Sequence[Photo], evidence_of: Evidences
+) -> tuple[list[Floats], list[Photo]]:
+    """The templates of one person (none where no photo was good enough), and the photos left to search for."""
+    variant = trial.variant
+    offered = photos[: min(variant.pool or len(photos), len(photos) - 1)]
+    used: list[tuple[Photo, FaceEvidence]] = []
+    for photo in offered:
+        if len(used) == variant.enrol:
+            break
+        trial.offered_photos += 1
+        face, refusal = _enrollable(trial, [face for _, face in used], evidence_of(photo))
+        if face:
+            used.append((photo, face))
+        else:
+            trial.refused_photos.append((photo, refusal))
+    kept = [photo for photo, _ in used]
+    left = photos[len(offered) :] if variant.pool else [photo for photo in photos if photo not in kept]
+    if not used:
+        trial.not_enrolled.append(person)
+        return [], list(left)
+    trial.members[person] = UUID(int=len(trial.members) + 1)
+    trial.photos_of[person] = tuple(kept)
+    return variant.templates([face for _, face in used]), list(left)
+
+
+def _enrollable(
+    trial: Trial, already: list[FaceEvidence], evidence: FrameEvidence | None
+) -> tuple[FaceEvidence | None, str]:
+    """The face, where enrolment's rules take it beside those taken before; or the code of the rule that doesn't."""
+    if evidence is None:
+        return None, "unreadable"
+    variant = trial.variant
+    if variant.enrolment_quality is None:
+        return (evidence.faces[0], "") if evidence.faces else (None, "no_face")
+    policy = EnrolmentPolicy(variant.enrolment_quality, variant.policies("gate"), trial.calibration)
+    try:
+        (face,) = select_faces([evidence], variant.enrolment_quality)
+        require_agreement([_embedding(each) for each in (*already, face)], policy)
+    except Problem as problem:
+        return None, problem.code
+    return face, ""
+
+
+def _moments(photos: Sequence[Photo], burst: int) -> Iterable[tuple[Photo, ...]]:
+    left = iter(photos)
+    while moment := tuple(islice(left, burst)):
+        yield moment
+
+
+def _search(
+    trial: Trial,
+    gallery: MemoryGallery,
+    person: str,
+    moment: tuple[Photo, ...],
+    searched_for: bool,
+    evidence_of: Evidences,
+) -> tuple[Search, Floats | None]:
+    """One search of the gallery, and the embedding that was searched with."""
+    variant = trial.variant
+    faces, refusal = _usable([evidence_of(photo) for photo in moment], variant.search_quality)
+    if not faces:
+        verdicts: dict[Use, Verdict] = dict.fromkeys(USES, "refused")
+        return Search(person, moment, None, None, {}, verdicts, refusal), None
+    probe = variant.fuse(faces)
+    ranking = gallery.search(probe)
+    member = trial.members.get(person)
+    own = gallery.search(probe, among=[member]).best if member and searched_for else None
+    decisions = {use: decide(ranking, variant.policies(use), trial.calibration) for use in USES}
+    verdicts = {use: verdict_of(decision, member) for use, decision in decisions.items()}
+    return Search(person, moment, ranking, own.similarity if own else None, decisions, verdicts), probe
+
+
+def _usable(
+    evidences: Sequence[FrameEvidence | None], quality: QualityPolicy | None
+) -> tuple[list[FaceEvidence], str | None]:
+    """The nearest face of each photo that is good enough to be searched with, or why none is."""
+    faces, refusal = [], "unreadable"
+    for evidence in evidences:
+        if evidence is None:
+            continue
+        if not evidence.faces:
+            refusal = "no_face"
+        elif quality and (refusals := assess(evidence.faces[0], policy=quality)):
+            refusal = refusals[0].reason
+        else:
+            faces.append(evidence.faces[0])
+    return faces, None if faces else refusal
+
+
+def verdict_of(decision: Decision, member: UUID | None) -> Verdict:
+    """What a decision is worth to whom it was made on; `member` is None for a stranger."""
+    match decision:
+        case Match(member_id=found) if member is None or found != member:
+            return "let in" if member is None else "wrong person"
+        case Match():
+            return "right"
+        case Uncertain() | Ambiguous():
+            return "stepped up"
+        case _:
+            return "refused"
+
+
+def _compare(trial: Trial, templates_of: dict[UUID, list[Floats]], probes: Sequence[tuple[str, Floats]]) -> None:
+    """Histograms of every search against every member (the best of their templates), by whose photo it was."""
+    rows = {person: number for number, person in enumerate(trial.people)}
+    members, starts = list(templates_of), np.cumsum([0, *(len(each) for each in templates_of.values())])[:-1]
+    matrix = np.concatenate([np.stack(each) for each in templates_of.values()])
+    columns = {member: number for number, member in enumerate(members)}
+    trial.genuine = np.stack([histogram(np.empty(0))] * len(rows))
+    trial.impostor = trial.genuine.copy()
+    for person, probe in probes:
+        similarities = np.maximum.reduceat(matrix @ probe, starts)
+        member = trial.members.get(person)
+        if member is not None:
+            trial.genuine[rows[person]] += histogram(similarities[[columns[member]]])
+            similarities = np.delete(similarities, columns[member])
+        trial.impostor[rows[person]] += histogram(similarities)
+
+
+def product_policies(settings: Settings) -> Policies:
+    return lambda use: policy_for(use, settings)
+
+
+def _embedding(face: FaceEvidence) -> Floats:
+    assert face.embedding is not None, "the nearest face is always embedded"
+    return face.embedding
