@@ -12,7 +12,8 @@ from facepay.vision.alignment import TEMPLATE
 from facepay.vision.engine import Engine
 from facepay.vision.evidence import FaceEvidence, Floats
 from facepay.vision.frames import FrameLimits, Image, decode_frame
-from facepay.vision.quality import QualityPolicy, assess, pose_degrees
+from facepay.vision.pose import pose_degrees
+from facepay.vision.quality import QualityPolicy, assess
 from tests.photos import camera_frame, people, stranger, variant
 
 POLICY = QualityPolicy()

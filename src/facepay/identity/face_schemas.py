@@ -12,7 +12,10 @@ from facepay.templates.templates import Template
 
 
 class PhotoQuality(Answer):
-    """One enrolled photo, as measured; pixels, degrees, and grey levels from 0 to 255."""
+    """One enrolled photo, as measured: pixels, degrees, grey levels from 0 to 255, and ratios.
+
+    What a photo enrolled earlier, or a model pack without the 106 points, didn't measure is null.
+    """
 
     eye_distance_px: float
     yaw_degrees: float
@@ -22,6 +25,12 @@ class PhotoQuality(Answer):
     sharpness: float
     brightness: float
     contrast: float
+    light_uniformity: float | None = None
+    under_exposed: float | None = None
+    over_exposed: float | None = None
+    eyes_open: float | None = None
+    mouth_open: float | None = None
+    smile: float | None = None
     embedding_norm: float
 
 
@@ -43,7 +52,7 @@ class EnrolledFace(Answer):
             templates=len(templates),
             enrolled_at=first.created_at,
             photos=[
-                PhotoQuality(**{measure: round(value, 3) for measure, value in template.quality.items()})
+                PhotoQuality(**{measure: value and round(value, 3) for measure, value in template.quality.items()})
                 for template in templates
             ],
         )

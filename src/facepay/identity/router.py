@@ -36,7 +36,7 @@ from facepay.members.members import MemberNotFound, get_member
 from facepay.templates.keeper import GalleryLocked
 from facepay.templates.templates import templates_of
 from facepay.vision.frames import CorruptImage, EmptyFrame, FrameTooLarge, UnsupportedImageType
-from facepay.vision.quality import QualityPolicy
+from facepay.vision.quality import ENROLMENT
 
 router = APIRouter(prefix="/v1/members/{member_id}", tags=["members"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["members:read"])]
@@ -106,8 +106,8 @@ async def enrol_face(
     async with database.begin() as session:
         await get_member(session, member_id)
         await require_consent(session, member_id=member_id)
-    evidences = [await recogniser.inference.analyse(frame) for frame in frames]
-    policy = EnrolmentPolicy(QualityPolicy(), policy_for("gate", recogniser.settings), recogniser.calibration)
+    evidences = [await recogniser.inference.analyse(frame, points=True) for frame in frames]
+    policy = EnrolmentPolicy(ENROLMENT, policy_for("gate", recogniser.settings), recogniser.calibration)
     async with database.begin() as session:
         templates = await enrolment.enrol(
             session, member_id=member_id, evidences=evidences, keeper=recogniser.keeper, policy=policy, now=now

@@ -83,8 +83,8 @@ class InsightFaceEngine:
             if index < len(crops):
                 embedding = embeddings[index]
                 norm = float(np.linalg.norm(embedding))
-                quality = measure(landmarks, score, crops[index], norm)
                 contour = self.landmarker.find(image, box) if points and self.landmarker else None
+                quality = measure(landmarks, score, crops[index], norm, contour)
                 faces.append(FaceEvidence(box, landmarks, quality, embedding / np.float32(norm), contour))
             else:
                 faces.append(FaceEvidence(box, landmarks, measure(landmarks, score)))

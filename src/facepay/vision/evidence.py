@@ -14,7 +14,8 @@ Floats = npt.NDArray[np.float32]
 class FaceQuality:
     """How well a face can be recognised. See `facepay.vision.quality` for how each value is measured.
 
-    `sharpness`, `brightness`, `contrast` and `embedding_norm` are known for embedded faces only.
+    Light and `embedding_norm` are known for embedded faces only, the expression (`eyes_open`, `mouth_open`,
+    `smile`) only where the 106 points were asked for.
     """
 
     eye_distance_px: float
@@ -25,7 +26,41 @@ class FaceQuality:
     sharpness: float | None = None
     brightness: float | None = None
     contrast: float | None = None
+    light_uniformity: float | None = None
+    under_exposed: float | None = None
+    over_exposed: float | None = None
+    eyes_open: float | None = None
+    mouth_open: float | None = None
+    smile: float | None = None
     embedding_norm: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FaceRelief:
+    """The surface that a depth map shows at a face; see `facepay.vision.liveness.depth`.
+
+    `plane_residual` and `nose_protrusion` are shares of the distance between the eyes, `focal_share` is the
+    camera's focal length over the frame's width if that distance is a person's.
+    """
+
+    measured_share: float
+    distance_mm: float
+    plane_residual: float
+    nose_protrusion: float
+    focal_share: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameFingerprint:
+    """By what a copy of this frame is known again; see `facepay.vision.liveness.replay`.
+
+    `digest` is the SHA-256 of its pixels; `look` (32 bytes) and `shape`, (5, 2) float32, survive re-encoding,
+    and are None where the frame shows no face.
+    """
+
+    digest: bytes
+    look: bytes | None = None
+    shape: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,7 +70,8 @@ class FaceEvidence:
     `box` is (4,) as left, top, right, bottom and `landmarks` (5, 2) as left eye, right eye, nose, left and
     right mouth corner as the image shows them, both float32 in pixels of the upright frame. `embedding` is
     (dim,) float32 of norm 1, or None where none was asked for. So are `points`, (106, 2) in pixels as 2d106det
-    orders them, where the pack has that model.
+    orders them, where the pack has that model. `live_score` is a passive model's probability that this is no
+    picture of a face, where one is set, and `relief` what a depth map showed, where one came with the frame.
     """
 
     box: Floats
@@ -43,6 +79,8 @@ class FaceEvidence:
     quality: FaceQuality
     embedding: Floats | None = None
     points: Floats | None = None
+    live_score: float | None = None
+    relief: FaceRelief | None = None
 
     def __repr__(self) -> str:
         # Whoever logs this must not log a biometric.
@@ -62,3 +100,4 @@ class FrameEvidence:
     faces: tuple[FaceEvidence, ...]
     pack: str
     timings_ms: dict[str, float]
+    fingerprint: FrameFingerprint | None = None
