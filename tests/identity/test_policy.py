@@ -26,7 +26,8 @@ calibrations = st.sampled_from([CALIBRATION, BOUNDED_BELOW])
 
 
 def ranking(best: float, other: float | None = None, *, searched: int = 1000) -> Ranking:
-    return Ranking(Candidate(LI, best), None if other is None else Candidate(WANG, other), searched)
+    others = () if other is None else (Candidate(WANG, other),)
+    return Ranking((Candidate(LI, best), *others), searched)
 
 
 @given(calibrations, targets, gallery_sizes)
@@ -95,7 +96,7 @@ def test_a_stranger_is_nobody() -> None:
     decision = decide(ranking(0.2, 0.19), GATE, CALIBRATION)
     assert isinstance(decision, NoMatch)
     assert (decision.similarity, decision.threshold) == (0.2, GATE.threshold(CALIBRATION, 1000))
-    nobody = decide(Ranking(None, None, 0), GATE, CALIBRATION)
+    nobody = decide(Ranking((), 0), GATE, CALIBRATION)
     assert isinstance(nobody, NoMatch)
     assert nobody.similarity is nobody.false_positive_rate is None
 

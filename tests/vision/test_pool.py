@@ -11,7 +11,7 @@ from facepay.vision.engine import Engine
 from facepay.vision.evidence import FrameEvidence
 from facepay.vision.frames import EmptyFrame
 from facepay.vision.pool import InferencePool
-from tests.photos import camera_frame, people
+from tests.photos import camera_frame, people, variant
 
 pytestmark = pytest.mark.anyio
 
@@ -26,10 +26,12 @@ class Held:
         self.door = threading.Event()
         self.analysed = 0
 
-    def analyse(self, frame: bytes, *, embed: int = 1, points: bool = False) -> FrameEvidence:
+    def analyse(
+        self, frame: bytes, *, embed: int = 1, area_share_min: float = 0.0, points: bool = False
+    ) -> FrameEvidence:
         self.door.wait(timeout=30)
         self.analysed += 1
-        return self._engine.analyse(frame, embed=embed)
+        return self._engine.analyse(frame, embed=embed, area_share_min=area_share_min, points=points)
 
 
 @pytest.fixture
@@ -93,3 +95,51 @@ async def test_a_refused_frame_frees_its_worker(pool: InferencePool, held: Held)
             await pool.analyse(b"")
     assert (pool.busy, pool.depth) == (0, 0)
     assert len((await pool.analyse(people()[0])).faces) == 1
+
+
+async def test_a_burst_comes_back_in_order_and_leaves_the_pool_empty(
+    pool: InferencePool, held: Held, engine: Engine
+) -> None:
+    held.door.set()
+    frames = [camera_frame(people()[:count]) for count in (1, 3, 0, 2)]
+    evidences = await pool.analyse_burst(frames)
+    assert [len(evidence.faces) for evidence in evidences] == [1, 3, 0, 2]
+    assert (pool.busy, pool.depth) == (0, 0)
+
+
+async def test_a_burst_leaves_places_for_others_or_is_refused_before_any_work(pool: InferencePool, held: Held) -> None:
+    frame = camera_frame(people()[:1])
+    burst = asyncio.create_task(pool.analyse_burst([frame] * 10))
+    await until(lambda: pool.busy == 2)
+    others = [asyncio.create_task(pool.analyse(frame)) for _ in range(2)]
+    await until(lambda: pool.depth == 2)
+    with pytest.raises(Overloaded):
+        await pool.analyse_burst([frame] * 2)
+    held.door.set()
+    await asyncio.gather(burst, *others)
+    assert held.analysed == 12
+    assert (pool.busy, pool.depth) == (0, 0)
+
+
+async def test_a_burst_with_a_bad_frame_or_without_a_client_gives_its_places_back(
+    pool: InferencePool, held: Held
+) -> None:
+    frame = camera_frame(people()[:1])
+    left = asyncio.create_task(pool.analyse_burst([frame] * 10))
+    await until(lambda: pool.busy == 2)
+    left.cancel()
+    held.door.set()
+    with pytest.raises(asyncio.CancelledError):
+        await left
+    with pytest.raises(EmptyFrame):
+        await pool.analyse_burst([frame, b"", frame])
+    await until(lambda: pool.busy == 0)
+    assert held.analysed <= 5
+
+
+async def test_only_faces_that_rival_the_nearest_are_embedded(engine: Engine) -> None:
+    near, far = people()[0], variant(people()[2], scale=0.3)
+    for second, embedded in ((people()[2], 2), (far, 1)):
+        evidence = engine.analyse(camera_frame([near, second], fill=0.5), embed=4, area_share_min=0.5)
+        assert len(evidence.faces) == 2
+        assert sum(face.embedding is not None for face in evidence.faces) == embedded

@@ -16,6 +16,8 @@ from facepay.vision.detection import Detector
 from facepay.vision.evidence import FaceEvidence, Floats, FrameEvidence
 from facepay.vision.frames import FrameLimits, Image, decode_frame
 from facepay.vision.landmarks import Landmarker
+from facepay.vision.liveness.passive import PassiveModel, load_passive_model
+from facepay.vision.liveness.replay import fingerprint
 from facepay.vision.packs import DEFAULT_PACK, ModelPack, find_pack
 from facepay.vision.quality import measure
 from facepay.vision.sessions import open_session, without_prelu
@@ -38,10 +40,23 @@ class Engine(Protocol):
     @property
     def embedding_dim(self) -> int: ...
 
-    def analyse(self, frame: bytes, *, embed: int = 1, points: bool = False) -> FrameEvidence:
+    @property
+    def has_points(self) -> bool:
+        """Whether the pack finds the 106 points, and with them expressions."""
+        ...
+
+    @property
+    def has_passive_model(self) -> bool:
+        """Whether embedded faces get a `live_score`."""
+        ...
+
+    def analyse(
+        self, frame: bytes, *, embed: int = 1, area_share_min: float = 0.0, points: bool = False
+    ) -> FrameEvidence:
         """Find all faces of a frame, and embed the `embed` nearest. Keeps a core busy for some 20 ms.
 
-        `points` asks for the 106 points of each embedded face too.
+        No face is embedded whose box has less than `area_share_min` of the nearest one's area. `points` asks for
+        the 106 points of each embedded face too.
 
         Raises the Problems of `decode_frame`. A frame without a face is evidence with no faces.
         """
@@ -58,6 +73,7 @@ class InsightFaceEngine:
         recogniser: ArcFaceONNX,
         landmarker: Landmarker | None,
         *,
+        passive: PassiveModel | None = None,
         limits: FrameLimits,
     ) -> None:
         self.pack = pack.label
@@ -65,15 +81,22 @@ class InsightFaceEngine:
         self.detector = detector
         self.recogniser = recogniser
         self.landmarker = landmarker
+        self.has_points = landmarker is not None
+        self.passive = passive
+        self.has_passive_model = passive is not None
         self._limits = limits
 
-    def analyse(self, frame: bytes, *, embed: int = 1, points: bool = False) -> FrameEvidence:
+    def analyse(
+        self, frame: bytes, *, embed: int = 1, area_share_min: float = 0.0, points: bool = False
+    ) -> FrameEvidence:
         started = time.perf_counter()
         image = decode_frame(frame, limits=self._limits)
         decoded = time.perf_counter()
         found = self.detector.detect(image)
         detected = time.perf_counter()
-        crops = [align(image, landmarks) for landmarks in found.landmarks[:embed]]
+        areas = np.prod(found.boxes[:embed, 2:] - found.boxes[:embed, :2], axis=1)
+        near = np.count_nonzero(areas >= area_share_min * areas[:1])
+        crops = [align(image, landmarks) for landmarks in found.landmarks[:near]]
         aligned = time.perf_counter()
         embeddings = self._embed(crops)
         embedded = time.perf_counter()
@@ -85,9 +108,11 @@ class InsightFaceEngine:
                 norm = float(np.linalg.norm(embedding))
                 contour = self.landmarker.find(image, box) if points and self.landmarker else None
                 quality = measure(landmarks, score, crops[index], norm, contour)
-                faces.append(FaceEvidence(box, landmarks, quality, embedding / np.float32(norm), contour))
+                live = self.passive.live_score(image, box, landmarks) if self.passive else None
+                faces.append(FaceEvidence(box, landmarks, quality, embedding / np.float32(norm), contour, live))
             else:
                 faces.append(FaceEvidence(box, landmarks, measure(landmarks, score)))
+        print_of_frame = fingerprint(frame, image, faces[0].landmarks if faces else None)
         done = time.perf_counter()
         return FrameEvidence(
             width=image.shape[1],
@@ -102,6 +127,7 @@ class InsightFaceEngine:
                 "measure": (done - embedded) * 1e3,
                 "total": (done - started) * 1e3,
             },
+            fingerprint=print_of_frame,
         )
 
     def _embed(self, crops: list[Image]) -> Floats:
@@ -119,13 +145,15 @@ def available_cores() -> int:
 def load_engine(
     pack: str | Path = DEFAULT_PACK,
     *,
+    liveness_model: Path | None = None,
     limits: FrameLimits | None = None,
     threads: int | None = None,
     progress: Callable[[str], None] = lambda step: None,
 ) -> InsightFaceEngine:
     """Load a model pack and run it once. `threads` are ONNX Runtime's for each model (default: all cores).
+    `liveness_model` is a passive model of one of the forms in `liveness.passive`.
 
-    `progress` is told each step in a few words. Raises `packs.PackError`.
+    `progress` is told each step in a few words. Raises `packs.PackError` and `PassiveModelError`.
     """
     progress("checking the model pack")
     models = find_pack(pack)

@@ -82,6 +82,12 @@ class FaceEvidence:
     live_score: float | None = None
     relief: FaceRelief | None = None
 
+    @property
+    def area(self) -> float:
+        """Of the box, in square pixels."""
+        left, top, right, bottom = self.box
+        return float((right - left) * (bottom - top))
+
     def __repr__(self) -> str:
         # Whoever logs this must not log a biometric.
         return f"FaceEvidence(quality={self.quality}, embedded={self.embedding is not None})"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 from facepay.kernel.errors import Overloaded
 from facepay.vision.engine import Engine
@@ -35,7 +37,9 @@ class InferencePool:
         """Workers that have a frame."""
         return min(self._admitted, self.workers)
 
-    async def analyse(self, frame: bytes, *, embed: int = 1, points: bool = False) -> FrameEvidence:
+    async def analyse(
+        self, frame: bytes, *, embed: int = 1, area_share_min: float = 0.0, points: bool = False
+    ) -> FrameEvidence:
         """`Engine.analyse` on a worker thread. Raises Overloaded when the queue is full.
 
         A caller that is cancelled (its client hung up) gives its place in the queue back; a frame already
@@ -43,22 +47,61 @@ class InferencePool:
         """
         self._admit()
         try:
-            future = self._threads.submit(self.engine.analyse, frame, embed=embed, points=points)
+            future = self._threads.submit(
+                self.engine.analyse, frame, embed=embed, area_share_min=area_share_min, points=points
+            )
         except BaseException:
             self._release()
             raise
         future.add_done_callback(self._release)
         return await asyncio.wrap_future(future)
 
+    async def analyse_burst(
+        self, frames: Sequence[bytes], *, embed: int = 1, area_share_min: float = 0.0, points: bool = False
+    ) -> list[FrameEvidence]:
+        """All frames, as many side by side as there are workers. Raises as `analyse` does, for the first that fails.
+
+        A burst holds at most that many places from its start to its end: it is refused as a whole or not at all,
+        and each of its later frames queues behind the frames of others that came meanwhile.
+        """
+        analyse = partial(self.engine.analyse, embed=embed, area_share_min=area_share_min, points=points)
+        lanes = min(len(frames), self.workers)
+        waiting, found = iter(enumerate(frames)), dict[int, FrameEvidence]()
+        at_work: dict[int, Future[FrameEvidence]] = {}
+
+        async def work_through(lane: int) -> None:
+            for index, frame in waiting:
+                at_work[lane] = self._threads.submit(analyse, frame)
+                found[index] = await asyncio.wrap_future(at_work[lane])
+
+        self._admit(lanes)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for lane in range(lanes):
+                    group.create_task(work_through(lane))
+        except ExceptionGroup as failed:
+            raise failed.exceptions[0] from None
+        finally:
+            for lane in range(lanes):
+                self._release_after(at_work.get(lane))
+        return [found[index] for index in range(len(frames))]
+
     def close(self) -> None:
         """Finish the frames at work, drop those that wait, and end the threads."""
         self._threads.shutdown(wait=True, cancel_futures=True)
 
-    def _admit(self) -> None:
+    def _admit(self, places: int = 1) -> None:
         with self._lock:
-            if self._admitted >= self.workers + self.queue_max:
+            if self._admitted + places > self.workers + self.queue_max:
                 raise Overloaded("Every inference worker is busy and the queue is full.")
-            self._admitted += 1
+            self._admitted += places
+
+    def _release_after(self, future: Future[FrameEvidence] | None) -> None:
+        """A frame that is at work is finished, whoever has hung up."""
+        if future is None:
+            self._release()
+        else:
+            future.add_done_callback(self._release)
 
     def _release(self, future: Future[FrameEvidence] | None = None) -> None:
         with self._lock:
