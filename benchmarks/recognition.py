@@ -71,6 +71,7 @@ class CentralFace:
         self._engine = engine
         self.pack = engine.pack
         self.embedding_dim = engine.embedding_dim
+        self.has_points, self.has_passive_model = engine.has_points, engine.has_passive_model
 
     def analyse(self, frame: bytes, *, embed: int = 1, points: bool = False) -> FrameEvidence:
         evidence = self._engine.analyse(frame, embed=FACES_EMBEDDED_MAX, points=points)

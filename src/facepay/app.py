@@ -23,6 +23,7 @@ from facepay.checkout import rewards_router as member_rewards
 from facepay.checkout import router as checkout
 from facepay.checkout import statement_router as statements
 from facepay.housekeeping import keep_house, tasks_of
+from facepay.identity import challenge_router as challenges
 from facepay.identity import router as identity
 from facepay.identity.calibration import load_calibration
 from facepay.identity.recognition import Recogniser
@@ -90,6 +91,7 @@ def create_app(settings: Settings | None = None, *, engine: Engine | None = None
         visits,
         members,
         identity,
+        challenges,
         catalog,
         checkout,
         checkouts,
@@ -159,7 +161,9 @@ def _background(app: FastAPI) -> tuple[Coroutine[Any, Any, None], ...]:
 async def _open_recognition(state: State, settings: Settings, engine: Engine | None, stack: AsyncExitStack) -> None:
     limits = FrameLimits(bytes_max=settings.frame_bytes_max, megapixels_max=settings.frame_megapixels_max)
     if engine is None:
-        engine = await asyncio.to_thread(load_engine, settings.model_pack, limits=limits)
+        engine = await asyncio.to_thread(
+            load_engine, settings.model_pack, liveness_model=settings.liveness_model, limits=limits
+        )
     state.inference = InferencePool(engine, workers=settings.inference_workers, queue_max=settings.inference_queue_max)
     stack.callback(state.inference.close)
     protection = Protection(state.master_key)

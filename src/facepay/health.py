@@ -21,7 +21,7 @@ class Alive(BaseModel):
 
 
 class Readiness(BaseModel):
-    """Every check by name: `ok`, or what is missing."""
+    """Every check by name: `ok`, or what is missing. Without a `liveness` model it is ready none the less."""
 
     status: Literal["ready", "not_ready"]
     checks: dict[str, str]
@@ -39,6 +39,9 @@ async def readyz(request: Request, response: Response, database: Db) -> Readines
     checks = await _database_checks(database)
     checks["models"] = "ok" if state.inference else "not loaded"
     ready = all(verdict == "ok" for verdict in checks.values())
+    if state.inference and not state.inference.engine.has_passive_model:
+        # Only devices that require one don't serve: the others do.
+        checks["liveness"] = "no passive model"
     response.status_code = 200 if ready else 503
     return Readiness(status="ready" if ready else "not_ready", checks=checks)
 

@@ -12,6 +12,8 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from facepay.identity.challenges import forget_challenges
+from facepay.identity.replays import forget_frames
 from facepay.identity.step_up import forget_expired
 from facepay.kernel.clock import Clock
 from facepay.kernel.database import Database
@@ -43,6 +45,8 @@ def tasks_of(database: Database, idempotency: Idempotency, clock: Clock) -> tupl
         Task("expire_points_and_gifts", 60, lambda: expire_due(database, now=clock())),
         Task("fold_accounts", 60, lambda: fold_hot_accounts(database)),
         Task("forget_idempotency_keys", 600, idempotency.forget_old),
+        Task("forget_challenges", 600, lambda: forget_challenges(database, now=clock())),
+        Task("forget_frames", 600, lambda: forget_frames(database, now=clock())),
         Task("forget_step_ups", 600, lambda: forget_expired(database, now=clock())),
     )
 

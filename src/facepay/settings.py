@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr
 from pydantic_extra_types.timezone_name import TimeZoneName
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from facepay.kernel.regions import RegionCode
 from facepay.kernel.schemas import AMOUNT_MAX
 
 Rate = Annotated[float, Field(gt=0, lt=1)]
@@ -52,6 +53,12 @@ class Settings(BaseSettings):
     door_fpir_target: Rate = 1e-5
     match_margin_min: float = Field(default=0.08, ge=0, le=1)
 
+    # Presentation attacks
+    liveness_model: Path | None = None
+    live_score_min: Share = 0.8
+    challenge_seconds: int = Field(default=20, ge=5, le=120)
+    replay_days: int = Field(default=7, ge=1, le=90)
+
     # Stepping up and waiting
     step_up_seconds: int = Field(default=60, ge=5, le=600)
     step_up_answers_max: int = Field(default=3, ge=1, le=10)
@@ -75,7 +82,14 @@ class Settings(BaseSettings):
     provider_duplicate_rate: Share = 0.0
     provider_shuffle: bool = False
     provider_seed: int | None = None
+
+    # Consent and retention
     consent_policy_version: str = Field(default="2026-01", max_length=40)
+    consent_lasts_days: int | None = Field(default=None, ge=1, le=3650)
+    consent_warning_days: int = Field(default=30, ge=0, le=365)
+    privacy_region: RegionCode = RegionCode.CHINA
+    face_idle_days_max: int = Field(default=1095, ge=1, le=3650)
+    biometric_uses_kept_days: int = Field(default=365, ge=1, le=3650)
 
 
 def get_settings(request: Request) -> Settings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from facepay.catalog import products, stock
 from facepay.checkout import kiosk, limits, orders, refunds
-from facepay.identity import step_up
+from facepay.identity import challenges, edge, replays, step_up
 from facepay.kernel import idempotency
 from facepay.members import biometric_uses, consents, freezes, members
 from facepay.privacy import receipts
@@ -18,9 +18,11 @@ from facepay.wallet.providers import mock_books
 __all__ = [
     "accounts",
     "biometric_uses",
+    "challenges",
     "consents",
     "coupons",
     "devices",
+    "edge",
     "freezes",
     "gates",
     "idempotency",
@@ -33,6 +35,7 @@ __all__ = [
     "products",
     "receipts",
     "refunds",
+    "replays",
     "rules",
     "step_up",
     "stock",

@@ -23,6 +23,7 @@ class Held:
         self._engine = engine
         self.pack = engine.pack
         self.embedding_dim = engine.embedding_dim
+        self.has_points, self.has_passive_model = engine.has_points, engine.has_passive_model
         self.door = threading.Event()
         self.analysed = 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -55,6 +56,15 @@ PUBLIC_PATHS = frozenset(
 )
 
 
+class PresentationCheck(StrEnum):
+    """What may be required to tell a person from a picture of one (ISO/IEC 30107-3)."""
+
+    CHALLENGE = "challenge"
+    DEPTH = "depth"
+    PASSIVE = "passive"
+    REPLAY = "replay"
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
     """Whoever holds the token: a member of staff, or a device of one store."""
@@ -65,6 +75,7 @@ class Principal:
     role: str
     scopes: frozenset[str]
     store_id: UUID | None = None
+    presentation_checks: frozenset[PresentationCheck] = frozenset()
 
     @property
     def store(self) -> UUID:

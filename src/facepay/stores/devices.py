@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, String, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from facepay.kernel.auth import Principal
+from facepay.kernel.auth import PresentationCheck, Principal
 from facepay.kernel.database import Base, Database, Identified
 from facepay.kernel.errors import Conflict, NotFound
 from facepay.kernel.secrets import MasterKey
@@ -47,11 +50,13 @@ class Device(Identified, Base):
     # A plain SHA-256 is enough: 256 random bits can't be guessed, however fast the hash.
     token_hash: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
     token_expires_at: Mapped[datetime | None]
+    public_key: Mapped[bytes | None] = mapped_column(LargeBinary(32))  # Ed25519, of a device with its own engine
     created_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
     last_seen_at: Mapped[datetime | None]
     clock_skew_ms: Mapped[int | None]
     status: Mapped[str | None] = mapped_column(String(200))
+    presentation_checks: Mapped[list[str]] = mapped_column(ARRAY(String(16)), default=list, server_default="{}")
 
 
 class DeviceNotFound(NotFound):
@@ -93,6 +98,7 @@ async def authenticate(database: Database, _: MasterKey, token: str, now: dateti
         role=device.role,
         scopes=SCOPES_OF[DeviceRole(device.role)],
         store_id=device.store_id,
+        presentation_checks=frozenset(map(PresentationCheck, device.presentation_checks)),
     )
 
 
@@ -128,10 +134,11 @@ async def revoke_device(session: AsyncSession, *, device_id: UUID, now: datetime
         await session.flush()
 
 
-async def rename_device(session: AsyncSession, *, device_id: UUID, name: str) -> Device:
-    """Raises DeviceNotFound."""
+async def change_device(session: AsyncSession, *, device_id: UUID, changes: Mapping[str, Any]) -> Device:
+    """Set its `name` or `presentation_checks`. Raises DeviceNotFound."""
     device = await get_device(session, device_id, lock=True)
-    device.name = name
+    for name, value in changes.items():
+        setattr(device, name, value)
     await session.flush()
     return device
 

@@ -140,11 +140,17 @@ async def see_device(device_id: UUID, session: Session, _: Reader) -> DeviceAnsw
 @router.patch(
     "/devices/{device_id}",
     tags=["devices"],
-    summary="Rename a device",
+    summary="Change a device",
     responses=problems(*REFUSALS, DeviceNotFound),
 )
-async def rename_device(device_id: UUID, body: DeviceChange, session: Session, _: Writer) -> DeviceAnswer:
-    device = await devices.rename_device(session, device_id=device_id, name=body.name)
+async def change_device(device_id: UUID, body: DeviceChange, session: Session, _: Writer) -> DeviceAnswer:
+    """Its name, and how it tells a person from a picture of one. Only the fields that are sent change.
+
+    `presentation_checks` bite from the device's next request on: `challenge` wants a burst that answers a challenge,
+    `depth` a depth map beside the frame, `passive` a liveness model on the server, `replay` frames that no device
+    with this check has sent before.
+    """
+    device = await devices.change_device(session, device_id=device_id, changes=body.sent())
     return DeviceAnswer.model_validate(device)
 
 

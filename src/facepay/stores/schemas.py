@@ -6,14 +6,24 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, Field
 from pydantic_extra_types.timezone_name import TimeZoneName
 
+from facepay.kernel.auth import PresentationCheck
 from facepay.kernel.schemas import Answer, Change, Code, Currency, Line, Request, unsent
 from facepay.stores.devices import DeviceRole
 
 Timezone = Annotated[TimeZoneName, Field(description="IANA name, for opening hours and reports.")]
 TokenDays = Annotated[int, Field(ge=1, le=3650, strict=True, description="Days until the token expires; else never.")]
+
+PresentationChecks = Annotated[
+    list[PresentationCheck],
+    Field(
+        max_length=len(PresentationCheck),
+        description="What each face at this device must pass, or else it is refused. By default nothing.",
+    ),
+    AfterValidator(lambda checks: sorted(set(checks))),
+]
 
 
 class NewStore(Request):
@@ -51,8 +61,11 @@ class NewDevice(Request):
     token_days: Annotated[TokenDays | None, Field(examples=[365])] = None
 
 
-class DeviceChange(Request):
-    name: Annotated[Line, Field(examples=["North gate"])]
+class DeviceChange(Change):
+    """Its role and store stay: what it did is kept under them."""
+
+    name: Line = Field(default_factory=unsent, examples=["North gate"])
+    presentation_checks: PresentationChecks = Field(default_factory=unsent, examples=[["challenge", "replay"]])
 
 
 class TokenRequest(Request):
@@ -70,6 +83,7 @@ class DeviceAnswer(Answer):
     last_seen_at: Annotated[datetime | None, Field(description="When its last heartbeat came in.")]
     clock_skew_ms: Annotated[int | None, Field(description="How far its clock was ahead then; negative: behind.")]
     status: Annotated[str | None, Field(description="What it said of itself then.")]
+    presentation_checks: PresentationChecks
 
 
 class DeviceWithToken(DeviceAnswer):

@@ -112,7 +112,7 @@ class InsightFaceEngine:
                 faces.append(FaceEvidence(box, landmarks, quality, embedding / np.float32(norm), contour, live))
             else:
                 faces.append(FaceEvidence(box, landmarks, measure(landmarks, score)))
-        print_of_frame = fingerprint(frame, image, faces[0].landmarks if faces else None)
+        frame_print = fingerprint(frame, image, faces[0].landmarks if faces else None)
         done = time.perf_counter()
         return FrameEvidence(
             width=image.shape[1],
@@ -127,7 +127,7 @@ class InsightFaceEngine:
                 "measure": (done - embedded) * 1e3,
                 "total": (done - started) * 1e3,
             },
-            fingerprint=print_of_frame,
+            fingerprint=frame_print,
         )
 
     def _embed(self, crops: list[Image]) -> Floats:
@@ -179,7 +179,10 @@ def load_engine(
         if models.landmarks
         else None
     )
-    engine = InsightFaceEngine(models, Detector(scrfd), recogniser, landmarker, limits=limits or FrameLimits())
+    passive = load_passive_model(liveness_model, threads=threads or available_cores()) if liveness_model else None
+    engine = InsightFaceEngine(
+        models, Detector(scrfd), recogniser, landmarker, passive=passive, limits=limits or FrameLimits()
+    )
     progress("warming up")
     for height, width in WARM_UP_SIZES:
         engine.detector.detect(np.zeros((height, width, 3), dtype=np.uint8))

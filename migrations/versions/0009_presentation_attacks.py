@@ -1,0 +1,54 @@
+"""What a device requires against presentation attacks, challenges, and frames seen before."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0009"
+down_revision = "0008"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column(
+        "device",
+        sa.Column("presentation_checks", postgresql.ARRAY(sa.String(length=16)), server_default="{}", nullable=False),
+    )
+    op.create_table(
+        "presentation_challenge",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("device_id", sa.Uuid(), nullable=False),
+        sa.Column("steps", postgresql.ARRAY(sa.String(length=16)), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("spent_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["device_id"], ["device.id"], name=op.f("fk_presentation_challenge_device_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_presentation_challenge")),
+    )
+    op.create_index(
+        op.f("ix_presentation_challenge_expires_at"), "presentation_challenge", ["expires_at"], unique=False
+    )
+    op.create_table(
+        "seen_frame",
+        sa.Column("device_id", sa.Uuid(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("cell", sa.BigInteger(), nullable=True),
+        sa.Column("look", sa.LargeBinary(length=32), nullable=True),
+        sa.Column("shape", sa.LargeBinary(length=40), nullable=True),
+        sa.Column("forget_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(["device_id"], ["device.id"], name=op.f("fk_seen_frame_device_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_seen_frame")),
+    )
+    op.create_index(op.f("ix_seen_frame_cell"), "seen_frame", ["cell"], unique=False)
+    op.create_index(op.f("ix_seen_frame_digest"), "seen_frame", ["digest"], unique=False)
+    op.create_index(op.f("ix_seen_frame_forget_at"), "seen_frame", ["forget_at"], unique=False)
+
+
+def downgrade() -> None:
+    op.drop_table("seen_frame")
+    op.drop_table("presentation_challenge")
+    op.drop_column("device", "presentation_checks")

@@ -1,0 +1,95 @@
+"""Frames seen before: what a copy is known by (no biometric, see `vision.liveness.replay`), kept for some days."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import numpy as np
+from sqlalchemy import ForeignKey, LargeBinary, delete, or_, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from facepay.kernel.database import Base, Database, Identified
+from facepay.vision.evidence import FrameFingerprint
+from facepay.vision.liveness.replay import cell_of, cells_near, is_copy
+
+FORGOTTEN_AT_ONCE_MAX = 5_000
+LOCK_SPACE = 7_016_996  # the first half of our advisory locks' keys
+
+
+class SeenFrame(Identified, Base):
+    """One frame that a device sent."""
+
+    __tablename__ = "seen_frame"
+
+    device_id: Mapped[UUID] = mapped_column(ForeignKey("device.id"))
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32), index=True)
+    cell: Mapped[int | None] = mapped_column(index=True)
+    look: Mapped[bytes | None] = mapped_column(LargeBinary(32))
+    shape: Mapped[bytes | None] = mapped_column(LargeBinary(40))
+    forget_at: Mapped[datetime] = mapped_column(index=True)
+
+    @property
+    def fingerprint(self) -> FrameFingerprint:
+        shape = None if self.shape is None else np.frombuffer(self.shape, np.float32).reshape(5, 2)
+        return FrameFingerprint(self.digest, self.look, shape)
+
+
+async def first_seen_before(
+    session: AsyncSession,
+    *,
+    fingerprints: Sequence[FrameFingerprint],
+    device_id: UUID,
+    now: datetime,
+    kept_for: timedelta,
+) -> int | None:
+    """The number of the first of these frames that any device sent before, or a copy of it. All are remembered.
+
+    Copies that come to two devices at once wait for each other here, until the first transaction ends.
+    """
+    cells = sorted({cell for each in fingerprints if each.shape is not None for cell in cells_near(each.shape)})
+    await _alone(session, cells)
+    candidates = await session.scalars(
+        select(SeenFrame).where(
+            SeenFrame.forget_at > now,
+            or_(SeenFrame.cell.in_(cells), SeenFrame.digest.in_([each.digest for each in fingerprints])),
+        )
+    )
+    known = [candidate.fingerprint for candidate in candidates]
+    session.add_all(_row(each, device_id, forget_at=now + kept_for) for each in fingerprints)
+    await session.flush()
+    return next((index for index, each in enumerate(fingerprints) if any(is_copy(each, one) for one in known)), None)
+
+
+async def _alone(session: AsyncSession, cells: Sequence[int]) -> None:
+    """Lock the cells until the transaction ends, in one order, so that no two wait for each other."""
+    keys = sorted({zlib.crc32(cell.to_bytes(8, "big", signed=True)) - 2**31 for cell in cells})
+    await session.execute(
+        text("select pg_advisory_xact_lock(:space, key) from unnest(cast(:keys as int[])) as key"),
+        {"space": LOCK_SPACE, "keys": keys},
+    )
+
+
+def _row(fingerprint: FrameFingerprint, device_id: UUID, *, forget_at: datetime) -> SeenFrame:
+    shape = fingerprint.shape
+    return SeenFrame(
+        device_id=device_id,
+        digest=fingerprint.digest,
+        cell=None if shape is None else cell_of(shape),
+        look=fingerprint.look,
+        shape=None if shape is None else shape.astype(np.float32).tobytes(),
+        forget_at=forget_at,
+    )
+
+
+async def forget_frames(database: Database, *, now: datetime) -> None:
+    """Drop those whose time is up, some at a time."""
+    old = select(SeenFrame.id).where(SeenFrame.forget_at <= now).limit(FORGOTTEN_AT_ONCE_MAX)
+    while True:
+        async with database.begin() as session:
+            dropped = await session.scalars(delete(SeenFrame).where(SeenFrame.id.in_(old)).returning(SeenFrame.id))
+            if len(dropped.all()) < FORGOTTEN_AT_ONCE_MAX:
+                return

@@ -1,0 +1,105 @@
+"""Is this a frame that was seen before, perhaps saved again, resized, cropped a little, or made brighter?
+
+What is kept of a frame is no biometric: its SHA-256; where the five key points lie to each other, to a tenth of a
+pixel, which changes with every small movement of a head; and a coarse look of the whole scene, in cells more than
+a third of the eyes' distance wide, of which the face fills one in seven. Two photos of one person are no nearer
+by these than photos of two people (`python -m benchmarks.presentation` measures it), so they can't tell who it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from itertools import product
+from typing import cast
+
+import cv2
+import numpy as np
+
+from facepay.vision.alignment import CROP_PX, TEMPLATE, similarity
+from facepay.vision.evidence import Floats, FrameFingerprint
+from facepay.vision.frames import Image
+
+LOOK_ROWS, LOOK_COLUMNS = 16, 17  # one bit for each step from a cell to its right neighbour: 256
+LOOK_EYE_DISTANCES = 6.0  # the window's side
+CELL_PX = 8
+EYE_DISTANCE = float(np.linalg.norm(TEMPLATE[1] - TEMPLATE[0]))
+
+LOOK_BITS_MAX = 40
+SHAPE_PX_MAX = 0.8
+"""How far a copy may be from its frame: bits of its look, and a key point in the aligned 112x112 picture."""
+
+LATTICE_PX = 4.0
+
+
+def fingerprint(frame: bytes, image: Image, landmarks: Floats | None) -> FrameFingerprint:
+    """What a frame's copies are known by. `landmarks` are the nearest face's (5, 2), where there is one."""
+    digest = hashlib.sha256(frame).digest()
+    if landmarks is None:
+        return FrameFingerprint(digest)
+    to_template = similarity(landmarks)
+    shape = landmarks @ to_template[:, :2].T + to_template[:, 2]
+    return FrameFingerprint(digest, _look(image, to_template), shape.astype(np.float32))
+
+
+def _look(image: Image, to_template: Floats) -> bytes:
+    """Signs of the brightness steps in a window around the face, upright and in its scale (32 bytes)."""
+    height, width = LOOK_ROWS * CELL_PX, LOOK_COLUMNS * CELL_PX
+    scale = width / (LOOK_EYE_DISTANCES * EYE_DISTANCE)
+    shift = np.array([width, height]) / 2 - scale * CROP_PX / 2
+    matrix = np.column_stack([scale * to_template[:, :2], scale * to_template[:, 2] + shift])
+    shrink = float(np.hypot(*matrix[:, 0]))  # averaged first, or the warp would pick single noisy pixels
+    if shrink < 0.5:
+        image = cast(Image, cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA))
+        matrix[:, :2] /= shrink
+    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    window = cv2.warpAffine(grey, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
+    cells = window.reshape(LOOK_ROWS, CELL_PX, LOOK_COLUMNS, CELL_PX).mean(axis=(1, 3))
+    return np.packbits(np.diff(cells, axis=1) > 0).tobytes()
+
+
+def is_copy(one: FrameFingerprint, other: FrameFingerprint) -> bool:
+    """Whether these are one frame, or one is made from the other."""
+    if one.digest == other.digest:
+        return True
+    if one.look is None or other.look is None or one.shape is None or other.shape is None:
+        return False
+    return (
+        look_distance(one.look, other.look) <= LOOK_BITS_MAX and shape_distance(one.shape, other.shape) <= SHAPE_PX_MAX
+    )
+
+
+def look_distance(one: bytes, other: bytes) -> int:
+    """In how many of 256 bits two looks differ."""
+    return (int.from_bytes(one, "big") ^ int.from_bytes(other, "big")).bit_count()
+
+
+def shape_distance(one: Floats, other: Floats) -> float:
+    """How far the key point that moved most has moved, in pixels of the aligned 112x112 picture."""
+    return float(np.linalg.norm(one - other, axis=1).max())
+
+
+def cell_of(shape: Floats) -> int:
+    """The cell of a lattice over the nose's place and the eyes' and the mouth's width: copies are near it."""
+    return _cell_number(np.floor(_coordinates(shape) / LATTICE_PX))
+
+
+def cells_near(shape: Floats) -> list[int]:
+    """The cells, up to 16, in which a copy can lie."""
+    at = _coordinates(shape)
+    reach = SHAPE_PX_MAX * _REACH
+    lowest, highest = np.floor((at - reach) / LATTICE_PX), np.floor((at + reach) / LATTICE_PX)
+    corners = product(*({low, high} for low, high in zip(lowest, highest, strict=True)))
+    return sorted(_cell_number(np.array(corner)) for corner in corners)
+
+
+_REACH = np.array([1.0, 1.0, 2.0, 2.0])  # a width moves by two points
+
+
+def _coordinates(shape: Floats) -> Floats:
+    left_eye, right_eye, nose, left_mouth, right_mouth = shape
+    return np.array([nose[0], nose[1], right_eye[0] - left_eye[0], right_mouth[0] - left_mouth[0]], dtype=np.float32)
+
+
+def _cell_number(cell: Floats) -> int:
+    """Sixteen bits for each coordinate, as a signed bigint."""
+    return int.from_bytes(cell.astype(">i2").tobytes(), "big", signed=True)
