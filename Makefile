@@ -13,7 +13,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("facepay needs Python 3.11 or newer (PYTHON=…), not " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
 	@echo "Installing pinned packages into .venv: a minute or two, the first time."
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[dev]'
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[dev,report]'
 	@touch $@
 
 demo: $(INSTALLED) ## a day in the store with real faces (ARGS=--serve keeps it up)
