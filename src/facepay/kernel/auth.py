@@ -22,6 +22,7 @@ from facepay.kernel.secrets import MasterKey
 SCOPES = {
     "members:read": "See members, consents and visits.",
     "members:write": "Register, change and erase members; enrol and withdraw faces.",
+    "members:export": "Export all that is held of a member.",
     "wallet:read": "See balances and statements.",
     "wallet:write": "Top up wallets and refund orders.",
     "stores:read": "See stores, devices and their health.",
@@ -76,6 +77,7 @@ class Principal:
     scopes: frozenset[str]
     store_id: UUID | None = None
     presentation_checks: frozenset[PresentationCheck] = frozenset()
+    region: str | None = None
 
     @property
     def store(self) -> UUID:

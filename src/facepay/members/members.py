@@ -6,14 +6,13 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ColumnElement, Index, String, delete, func, or_, text
+from sqlalchemy import CheckConstraint, ColumnElement, Index, String, func, or_, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.kernel.database import Base, Identified
 from facepay.kernel.errors import Conflict, NotFound
-from facepay.wallet.top_ups import ProviderCustomer
 
 
 class MemberStatus(StrEnum):
@@ -28,10 +27,13 @@ class Member(Identified, Base):
         CheckConstraint("status in ('active', 'blocked', 'erased')", name="status_known"),
         CheckConstraint("status <> 'erased' or (display_name = '' and phone is null)", name="erased_is_empty"),
         Index("uq_member_phone", "phone", unique=True, postgresql_where=text("phone is not null")),
+        Index("ix_member_phone_ending", text("right(phone, 4)"), postgresql_where=text("phone is not null")),
     )
 
     display_name: Mapped[str] = mapped_column(String(200))
     phone: Mapped[str | None] = mapped_column(String(16))
+    # Where they shop as a rule: in stores of this region they are searched for among its members first.
+    home_region: Mapped[str | None] = mapped_column(String(64), index=True)
     status: Mapped[str] = mapped_column(String(16), default=MemberStatus.ACTIVE)
     pin_hash: Mapped[str | None] = mapped_column(String(200))
     pin_failures: Mapped[int] = mapped_column(default=0)
@@ -42,6 +44,9 @@ class Member(Identified, Base):
     @property
     def is_active(self) -> bool:
         return self.status == MemberStatus.ACTIVE
+
+
+PHONE_ENDING = func.right(Member.phone, 4)
 
 
 class MemberNotFound(NotFound):
@@ -58,9 +63,11 @@ class PhoneTaken(Conflict):
     title = "Phone number taken"
 
 
-async def register(session: AsyncSession, *, display_name: str, phone: str | None, now: datetime) -> Member:
+async def register(
+    session: AsyncSession, *, display_name: str, phone: str | None, home_region: str | None = None, now: datetime
+) -> Member:
     """Raises PhoneTaken."""
-    member = Member(display_name=display_name, phone=phone, created_at=now, updated_at=now)
+    member = Member(display_name=display_name, phone=phone, home_region=home_region, created_at=now, updated_at=now)
     session.add(member)
     await _flush(session)
     return member
@@ -75,7 +82,7 @@ async def get_member(session: AsyncSession, member_id: UUID, *, lock: bool = Fal
 
 
 async def change(session: AsyncSession, *, member: Member, changes: dict[str, str | None], now: datetime) -> Member:
-    """Set display_name, phone or status (active, blocked). Raises PhoneTaken."""
+    """Set display_name, phone, home_region or status (active, blocked). Raises PhoneTaken."""
     for field, value in changes.items():
         setattr(member, field, value)
     member.updated_at = now
@@ -84,11 +91,10 @@ async def change(session: AsyncSession, *, member: Member, changes: dict[str, st
 
 
 async def strip_personal_data(session: AsyncSession, *, member: Member, now: datetime) -> None:
-    """Forget who they were, also to the payment provider. The row stays, because the ledger's rows point at it."""
-    member.display_name, member.phone, member.pin_hash = "", None, None
+    """Forget who they were. The row stays, because the ledger's rows point at it."""
+    member.display_name, member.phone, member.home_region, member.pin_hash = "", None, None, None
     member.pin_failures, member.pin_locked_until = 0, None
     member.status, member.updated_at = MemberStatus.ERASED, now
-    await session.execute(delete(ProviderCustomer).where(ProviderCustomer.member_id == member.id))
     await session.flush()
 
 

@@ -78,7 +78,7 @@ async def authenticate(database: Database, _: MasterKey, token: str, now: dateti
     if not token.startswith(TOKEN_PREFIX):
         return None
     query = (
-        select(Device)
+        select(Device, Store.region)
         .join(Store, Store.id == Device.store_id)
         .where(
             Device.token_hash == _hash(token),
@@ -88,9 +88,10 @@ async def authenticate(database: Database, _: MasterKey, token: str, now: dateti
         )
     )
     async with database.read() as session:
-        device = (await session.scalars(query)).one_or_none()
-    if device is None:
+        found = (await session.execute(query)).one_or_none()
+    if found is None:
         return None
+    device, region = found
     return Principal(
         kind="device",
         id=device.id,
@@ -99,6 +100,7 @@ async def authenticate(database: Database, _: MasterKey, token: str, now: dateti
         scopes=SCOPES_OF[DeviceRole(device.role)],
         store_id=device.store_id,
         presentation_checks=frozenset(map(PresentationCheck, device.presentation_checks)),
+        region=region,
     )
 
 

@@ -26,6 +26,11 @@ PresentationChecks = Annotated[
 ]
 
 
+Region = Annotated[
+    Code, Field(description="Members at home here are recognised among each other, not among all.", examples=["HZ"])
+]
+
+
 class NewStore(Request):
     name: Annotated[Line, Field(examples=["Xixi Road"])]
     code: Annotated[Code, Field(description="Short and unique, for people and CSV files.", examples=["XIXI"])]
@@ -34,6 +39,7 @@ class NewStore(Request):
         Currency | None, Field(description="ISO 4217; `FACEPAY_CURRENCY` where none is given.", examples=["CNY"])
     ] = None
     address: Annotated[Line | None, Field(examples=["525 Xixi Road, Hangzhou"])] = None
+    region: Region | None = None
 
 
 class StoreChange(Change):
@@ -42,6 +48,7 @@ class StoreChange(Change):
     name: Line = Field(default_factory=unsent, examples=["Xixi Road"])
     timezone: Timezone = Field(default_factory=unsent, examples=["Asia/Shanghai"])
     address: Line | None = Field(default_factory=unsent, examples=["525 Xixi Road, Hangzhou"])
+    region: Region | None = Field(default_factory=unsent)
 
 
 class StoreAnswer(Answer):
@@ -51,6 +58,7 @@ class StoreAnswer(Answer):
     timezone: str
     currency: str
     address: str | None
+    region: str | None
     created_at: datetime
     closed_at: datetime | None
 

@@ -23,6 +23,8 @@ class Store(Identified, Base):
     timezone: Mapped[str] = mapped_column(String(64))
     currency: Mapped[str] = mapped_column(String(3))
     address: Mapped[str | None] = mapped_column(String(200))
+    # Whose members are at home here: see `Member.home_region`.
+    region: Mapped[str | None] = mapped_column(String(64))
     created_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
 
@@ -49,10 +51,20 @@ class StoreClosed(Conflict):
 
 
 async def open_store(
-    session: AsyncSession, *, name: str, code: str, timezone: str, currency: str, address: str | None, now: datetime
+    session: AsyncSession,
+    *,
+    name: str,
+    code: str,
+    timezone: str,
+    currency: str,
+    address: str | None,
+    region: str | None = None,
+    now: datetime,
 ) -> Store:
     """Raises StoreCodeTaken."""
-    store = Store(name=name, code=code, timezone=timezone, currency=currency, address=address, created_at=now)
+    store = Store(
+        name=name, code=code, timezone=timezone, currency=currency, address=address, region=region, created_at=now
+    )
     try:
         async with session.begin_nested():
             session.add(store)
@@ -79,7 +91,7 @@ async def get_open_store(session: AsyncSession, store_id: UUID) -> Store:
 
 
 async def change_store(session: AsyncSession, *, store_id: UUID, changes: dict[str, str | None]) -> Store:
-    """Set name, timezone or address. Raises StoreNotFound and StoreClosed."""
+    """Set name, timezone, address or region. Raises StoreNotFound and StoreClosed."""
     store = await get_open_store(session, store_id)
     for field, value in changes.items():
         setattr(store, field, value)
