@@ -22,11 +22,11 @@ from uuid import UUID
 
 import numpy as np
 from rich.console import Console
-from rich.progress import Progress, track
+from rich.progress import Progress
 from rich.table import Table
 
 from facepay.bootstrap import with_database
-from facepay.identity.calibration import calibrate, load_calibration
+from facepay.identity.calibration import load_calibration
 from facepay.identity.enrolment import EnrolmentPolicy, enrol
 from facepay.identity.policy import Ambiguous, Match, Uncertain, policy_for
 from facepay.identity.recognition import Outcome, Recogniser
@@ -218,39 +218,15 @@ def show(report: Report, console: Console, *, failures: bool) -> None:
             console.print(line, highlight=False)
 
 
-def write_calibration(photos: Sequence[Photo], engine: Engine, folder: Path) -> Path:
-    """Measure the impostor scores of all photos and write the pack's calibration."""
-    embeddings, people = [], []
-    for photo in track(photos, description="embedding"):
-        for face in engine.analyse(photo.path.read_bytes()).faces[:1]:
-            embeddings.append(face.embedding)
-            people.append(photo.person)
-    names = {name: number for number, name in enumerate(sorted(set(people)))}
-    measured = calibrate(
-        np.asarray(embeddings, np.float32),
-        np.array([names[person] for person in people]),
-        pack=engine.pack,
-        source=(
-            f"benchmarks/recognition.py: {len(people):,} photos, most of them from Labeled Faces in the Wild "
-            f"(deep-funneled); {len(SAME_PERSON)} people who had two names each were merged by eye"
-        ),
-    )
-    return measured.save(folder)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--faces", type=Path, default=os.environ.get("FACEPAY_FACES"), help="the folder of photos")
     parser.add_argument("--failures", action="store_true", help="list each photo that went wrong")
-    parser.add_argument("--calibrate", type=Path, metavar="FOLDER", help="write the pack's calibration there instead")
     options = parser.parse_args()
     if options.faces is None:
         parser.error("give --faces or set FACEPAY_FACES")
     photos, console = photos_in(options.faces), Console()
     engine = CentralFace(load_engine(threads=1, progress=console.print))
-    if options.calibrate:
-        console.print(f"written: {write_calibration(photos, engine, options.calibrate)}")
-        return
     with (
         TemporaryDirectory(prefix="facepay-benchmark-") as folder,
         with_database(Settings(data_dir=Path(folder), database_url=None)) as settings,
