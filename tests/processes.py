@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -106,8 +106,8 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 def open_process(database: Database, engine: Engine) -> OpenProcess:
     """A further process on this test's database, with an empty gallery."""
 
-    def open_one(*, master_key: bytes = bytes(32), pack: str | None = None) -> Process:
-        protection = Protection(MasterKey(master_key))
+    def open_one(*, master_key: bytes = bytes(32), others: Sequence[bytes] = (), pack: str | None = None) -> Process:
+        protection = Protection(MasterKey(master_key, [MasterKey(other) for other in others]))
         keeper = GalleryKeeper(
             gallery=MemoryGallery(protection.rotate), protection=protection, pack=pack or engine.pack
         )

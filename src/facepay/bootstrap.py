@@ -30,7 +30,10 @@ def with_database(settings: Settings) -> Iterator[Settings]:
 
 
 def master_key(settings: Settings) -> MasterKey:
-    """From the settings, or from the data folder, where it's made the first time."""
+    """From the settings, or from the data folder, where it's made the first time.
+
+    `FACEPAY_MASTER_KEY` may name several, apart by commas: the first is in force, the others only open.
+    """
     if settings.master_key is not None:
         return MasterKey.from_text(settings.master_key.get_secret_value())
     return MasterKey.from_file(settings.data_dir / MASTER_KEY_FILE)

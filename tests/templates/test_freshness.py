@@ -17,8 +17,7 @@ from facepay.kernel.database import Database
 from facepay.members.consents import withdraw_consent
 from facepay.templates import keeper as refresh
 from facepay.templates.gallery import MemoryGallery, Ranking
-from facepay.templates.keeper import GalleryLocked
-from facepay.templates.protection import Floats
+from facepay.templates.protection import Floats, GalleryLocked
 from facepay.templates.templates import Template, next_version
 from tests.processes import NOW, OpenProcess, Process, Seen
 
@@ -204,9 +203,9 @@ async def test_only_a_search_that_takes_long_leaves_the_event_loop(
     threads = []
 
     class Watched(MemoryGallery):
-        def search(self, embedding: Floats, *, among: Collection[UUID] | None = None) -> Ranking:
+        def search(self, embedding: Floats, *, among: Collection[UUID] | None = None, top: int = 2) -> Ranking:
             threads.append(threading.current_thread())
-            return super().search(embedding, among=among)
+            return super().search(embedding, among=among, top=top)
 
     process.keeper.gallery = Watched(process.keeper.protection.rotate)
     member_id = await process.add_enrolled(photo(0))

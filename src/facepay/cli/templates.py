@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,47 +13,63 @@ from facepay.settings import Settings
 templates_app = typer.Typer(no_args_is_help=True, help="Face templates at rest.")
 
 
-@templates_app.command("renew")
-def renew_templates(
+@templates_app.command("rekey")
+def rekey_templates(
     new_key: Annotated[
-        str | None, typer.Option(envvar="FACEPAY_NEW_MASTER_KEY", help="256 bits in base64; made where not given.")
-    ] = None,
+        bool, typer.Option("--new-key", help="First make a new key, and put it in force in master.key.")
+    ] = False,
+    forget: Annotated[
+        bool, typer.Option("--forget", help="Once nothing is left under the keys before, remove them from master.key.")
+    ] = False,
 ) -> None:
-    """Move every face template to a new master key, without a new photo. Stop the API first."""
+    """Move every face template to the master key in force, without a new photo, while the shop is open.
+
+    FACEPAY_MASTER_KEY names the keys, apart by commas: the first is in force, the others open what they sealed.
+    Restart every replica with `old,new`, then with `new,old`; rekey; and restart with `new` once nothing is left.
+    A rekeying that was stopped goes on where it was.
+    """
     from rich.progress import Progress
 
     from facepay.bootstrap import MASTER_KEY_FILE, master_key
     from facepay.kernel.database import Database
     from facepay.kernel.secrets import MasterKey
     from facepay.templates.protection import Protection
-    from facepay.templates.renewal import renew
+    from facepay.templates.rekeying import Rekeyed, left_under_others, rekey
 
     settings = Settings()
-    if settings.master_key is not None and new_key is None:
-        raise typer.BadParameter("FACEPAY_MASTER_KEY is set, so give its successor in FACEPAY_NEW_MASTER_KEY.")
-    text = new_key or MasterKey.generate_text()
-    key_file = settings.data_dir / MASTER_KEY_FILE
-    old, new = Protection(master_key(settings)), Protection(MasterKey.from_text(text))
+    key_file = None if settings.master_key else settings.data_dir / MASTER_KEY_FILE
+    if key_file is None and (new_key or forget):
+        raise typer.BadParameter("FACEPAY_MASTER_KEY is set, so change the keys there.")
+    if key_file and new_key:
+        MasterKey.succeed_in_file(key_file)
+    protection = Protection(master_key(settings))
 
-    async def move(database: Database) -> int:
+    async def move(database: Database) -> tuple[Rekeyed, dict[str, int]]:
         with Progress(console=console) as progress:
-            task = progress.add_task("renewing")
-            async with database.begin() as session:
-                return await renew(
-                    session,
-                    old=old,
-                    new=new,
-                    progress=lambda done, total: progress.update(task, completed=done, total=total),
-                )
+            task = progress.add_task("rekeying", total=None)
+            done = await rekey(
+                database,
+                protection=protection,
+                progress=lambda seen, total: progress.update(task, completed=seen, total=total),
+            )
+        async with database.begin() as session:
+            return done, await left_under_others(session, protection=protection)
 
-    if settings.master_key is None:
-        # Written before the templates move, so that no crash leaves them under a key that nobody has.
-        successor = key_file.with_suffix(".new")
-        successor.touch(mode=0o600)
-        successor.write_text(text)
-    count = on_database(move)
-    if settings.master_key is None:
-        successor.replace(key_file)
-        console.print(f"{count} templates renewed; the new key is in {key_file}.")
-    else:
-        console.print(f"{count} templates renewed. Set FACEPAY_MASTER_KEY to the new key before the next start.")
+    done, left = on_database(move)
+    console.print(f"{done.moved} members moved to the key {protection.key_id}.")
+    for member_id in done.unreadable:
+        console.print(f"[red]The templates of member {member_id} can't be read: withdraw that face, enrol it again.[/]")
+    _say_what_is_left(left, protection.known_key_ids, key_file, forget=forget)
+
+
+def _say_what_is_left(left: dict[str, int], known: frozenset[str], key_file: Path | None, *, forget: bool) -> None:
+    from facepay.kernel.secrets import MasterKey
+
+    for key_id, count in left.items():
+        lost = "" if key_id in known else ", which is not among the keys given"
+        console.print(f"[yellow]{count} members are left under the key {key_id}{lost}.[/]")
+    if left:
+        raise typer.Exit(code=1)
+    if key_file and forget:
+        MasterKey.forget_others_in_file(key_file)
+    console.print("Nothing is left under another key. Backups made before still need theirs.")

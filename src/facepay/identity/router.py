@@ -1,11 +1,11 @@
-"""Faces over HTTP: enrol, look up, withdraw, erase."""
+"""Faces over HTTP: enrol, look up. Withdrawing and erasing them is the privacy room's."""
 
 from __future__ import annotations
 
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Security, status
+from fastapi import APIRouter, Request, Security
 
 from facepay.identity import enrolment
 from facepay.identity.enrolment import (
@@ -33,7 +33,7 @@ from facepay.kernel.uploads import (
 )
 from facepay.members.consents import ConsentRequired, require_consent
 from facepay.members.members import MemberNotFound, get_member
-from facepay.templates.keeper import GalleryLocked
+from facepay.templates.protection import GalleryLocked
 from facepay.templates.templates import templates_of
 from facepay.vision.frames import CorruptImage, EmptyFrame, FrameTooLarge, UnsupportedImageType
 from facepay.vision.quality import ENROLMENT
@@ -124,31 +124,3 @@ async def show_face(member_id: UUID, _: Reader, session: Session) -> EnrolledFac
     if not templates:
         raise FaceNotEnrolled("This member has no face enrolled.")
     return EnrolledFace.of(templates)
-
-
-@router.delete(
-    "/face",
-    status_code=status.HTTP_204_NO_CONTENT,
-    summary="Withdraw consent and remove the face",
-    responses=problems(*REFUSALS, GalleryLocked),
-)
-async def withdraw_face(member_id: UUID, _: Writer, database: Db, recogniser: RecogniserOf, now: Now) -> None:
-    """Ends the member's consent. Their templates and the key to them are deleted, and no gate or kiosk of any
-    replica recognises them from now on. Enrolling again takes a new consent. Repeating it changes nothing.
-    """
-    async with database.begin() as session:
-        await enrolment.withdraw(session, member_id=member_id, now=now)
-    await recogniser.keeper.follow(database)
-
-
-@router.delete(
-    "",
-    status_code=status.HTTP_204_NO_CONTENT,
-    summary="Erase a member",
-    responses=problems(*REFUSALS, GalleryLocked),
-)
-async def erase_member(member_id: UUID, _: Writer, database: Db, recogniser: RecogniserOf, now: Now) -> None:
-    """Withdraws the face and deletes name, phone and PIN, for good. The ledger's rows stay, and name nobody."""
-    async with database.begin() as session:
-        await enrolment.erase_member(session, member_id=member_id, now=now)
-    await recogniser.keeper.follow(database)

@@ -7,7 +7,8 @@ import binascii
 import hashlib
 import os
 import secrets
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -21,34 +22,56 @@ NONCE_BYTES = 12
 
 
 class MasterKey:
-    """A 256-bit key that never leaves the process; `derive` gives a separate key for each purpose."""
+    """A 256-bit key that never leaves the process; `derive` gives a separate key for each purpose.
 
-    def __init__(self, key: bytes) -> None:
+    `others` are keys that what was made earlier (or by a replica that is ahead) may still be under, while one key
+    takes the place of another: they open, and nothing new is made with them.
+    """
+
+    def __init__(self, key: bytes, others: Sequence[MasterKey] = ()) -> None:
         if len(key) != KEY_BYTES:
             raise ValueError(f"the master key must be {KEY_BYTES} bytes in base64, not {len(key)}")
         self._key = key
+        self.others = tuple(others)
 
     @classmethod
     def from_text(cls, text: str) -> MasterKey:
-        """Read it from base64. Raises ValueError where it is malformed or too short."""
+        """Read keys in base64, apart by white space or commas, the one in force first.
+
+        Raises ValueError where one is malformed or too short.
+        """
         try:
-            return cls(base64.b64decode(text, validate=True))
+            first, *others = [base64.b64decode(each, validate=True) for each in text.replace(",", " ").split()] or [b""]
         except binascii.Error as error:
             raise ValueError("the master key is not base64") from error
+        return cls(first, [cls(other) for other in others])
 
     @classmethod
     def from_file(cls, path: Path) -> MasterKey:
-        """Read it from a file, which is made (mode 0600) the first time."""
+        """Read them from a file, which is made (mode 0600) the first time."""
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
-            # Written whole under another name first: processes that start together all read one key, and no half.
-            with NamedTemporaryFile("w", dir=path.parent, prefix=path.name) as draft:
-                draft.write(cls.generate_text())
-                draft.flush()
-                os.fsync(draft.fileno())
-                with suppress(FileExistsError):
-                    os.link(draft.name, path)
-        return cls.from_text(path.read_text().strip())
+            with _draft(path, cls.generate_text()) as draft, suppress(FileExistsError):
+                os.link(draft, path)
+        return cls.from_text(path.read_text())
+
+    @classmethod
+    def succeed_in_file(cls, path: Path) -> None:
+        """Put a new key in force in this file, before those that are there."""
+        cls.from_file(path)
+        cls._replace_file(path, f"{cls.generate_text()}\n{path.read_text()}")
+
+    @classmethod
+    def forget_others_in_file(cls, path: Path) -> None:
+        """Leave only the key in force."""
+        cls._replace_file(path, path.read_text().replace(",", " ").split()[0] + "\n")
+
+    @staticmethod
+    def _replace_file(path: Path, text: str) -> None:
+        with _draft(path, text) as draft:
+            spare = draft.with_suffix(".whole")
+            os.link(draft, spare)
+            spare.replace(path)
 
     @staticmethod
     def generate_text() -> str:
@@ -57,6 +80,20 @@ class MasterKey:
     def derive(self, purpose: str) -> bytes:
         """A 32-byte key for one purpose (HKDF-SHA256, RFC 5869)."""
         return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=purpose.encode()).derive(self._key)
+
+    def derive_each(self, purpose: str) -> tuple[bytes, ...]:
+        """`derive` of the key in force, then of the others: for what has to be recognised that they made."""
+        return tuple(key.derive(purpose) for key in (self, *self.others))
+
+
+@contextmanager
+def _draft(path: Path, text: str) -> Iterator[Path]:
+    """The whole text beside `path`, mode 0600: processes that start together all read one file, and no half."""
+    with NamedTemporaryFile("w", dir=path.parent, prefix=path.name) as draft:
+        draft.write(text)
+        draft.flush()
+        os.fsync(draft.fileno())
+        yield Path(draft.name)
 
 
 def seal(key: bytes, plain: bytes, *, bound_to: bytes) -> bytes:

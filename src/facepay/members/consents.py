@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, String, select, text
@@ -11,7 +11,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.kernel.database import Base, Identified
 from facepay.kernel.errors import Conflict, Forbidden
+from facepay.kernel.jurisdictions import Jurisdiction
 from facepay.members.members import Member
+from facepay.settings import Settings
 
 
 class Consent(Identified, Base):
@@ -23,10 +25,14 @@ class Consent(Identified, Base):
 
     member_id: Mapped[UUID] = mapped_column(ForeignKey("member.id"), index=True)
     policy_version: Mapped[str] = mapped_column(String(40))
-    region: Mapped[str | None] = mapped_column(String(8))  # whose law it was given under; null: the chain's
+    jurisdiction: Mapped[str | None] = mapped_column(String(8))  # whose law it was given under; null: the chain's
+    keeps_photo: Mapped[bool] = mapped_column(server_default="false")  # the member lets enrolment photos be kept
     accepted_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
     withdrawn_at: Mapped[datetime | None]
+
+    def runs_out_before(self, instant: datetime) -> bool:
+        return self.expires_at is not None and self.expires_at <= instant
 
 
 class ConsentRequired(Forbidden):
@@ -65,30 +71,62 @@ async def require_consent(session: AsyncSession, *, member_id: UUID) -> Consent:
     return consent
 
 
-async def give_consent(session: AsyncSession, *, member_id: UUID, policy_version: str, now: datetime) -> Consent:
-    """Agree to a policy version; an earlier consent to another version ends with it.
+async def give_consent(
+    session: AsyncSession,
+    *,
+    member_id: UUID,
+    policy_version: str,
+    now: datetime,
+    jurisdiction: Jurisdiction | None = None,
+    lasts: timedelta | None = None,
+    renewed_within: timedelta = timedelta(),
+) -> Consent:
+    """Agree to a policy version, for as long as it lasts; an earlier consent to another version ends with it.
 
-    The caller holds the member's row lock, so that two consents can't both be in force.
+    One to the same version stands, unless it runs out within `renewed_within`: then it is given anew. The caller
+    holds the member's row lock, so that two consents can't both be in force.
     """
     standing = await standing_consent(session, member_id=member_id)
     if standing is not None:
-        if standing.policy_version == policy_version:
+        if standing.policy_version == policy_version and not standing.runs_out_before(now + renewed_within):
             return standing
         standing.withdrawn_at = now
         await session.flush()
-    consent = Consent(member_id=member_id, policy_version=policy_version, accepted_at=now)
+    consent = Consent(
+        member_id=member_id,
+        policy_version=policy_version,
+        jurisdiction=jurisdiction,
+        accepted_at=now,
+        expires_at=now + lasts if lasts else None,
+    )
     session.add(consent)
     await session.flush()
     return consent
 
 
 async def record_consent(
-    session: AsyncSession, *, member: Member, policy_version: str, current_version: str, now: datetime
+    session: AsyncSession,
+    *,
+    member: Member,
+    policy_version: str,
+    jurisdiction: Jurisdiction | None,
+    settings: Settings,
+    now: datetime,
 ) -> Consent:
     """`give_consent`, to the policy in force and to no other. Raises PolicyOutdated."""
-    if policy_version != current_version:
-        raise PolicyOutdated("Consent has to be to the policy in force.", current_version=current_version)
-    return await give_consent(session, member_id=member.id, policy_version=policy_version, now=now)
+    current = settings.consent_policy_version
+    if policy_version != current:
+        raise PolicyOutdated("Consent has to be to the policy in force.", current_version=current)
+    days = settings.consent_lasts_days
+    return await give_consent(
+        session,
+        member_id=member.id,
+        policy_version=policy_version,
+        jurisdiction=jurisdiction,
+        lasts=timedelta(days=days) if days else None,
+        renewed_within=timedelta(days=settings.consent_warning_days),
+        now=now,
+    )
 
 
 async def withdraw_consent(session: AsyncSession, *, member_id: UUID, now: datetime) -> Consent | None:

@@ -9,12 +9,12 @@ import asyncio
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
+import numpy as np
 import psycopg
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.kernel.database import Database
-from facepay.kernel.errors import Overloaded
 from facepay.templates.gallery import Gallery, Ranking
 from facepay.templates.protection import Floats, Protection, TemplateUnreadable
 from facepay.templates.templates import CHANNEL, Change, changes_after, count_templates, newest_version
@@ -27,13 +27,6 @@ SEARCHED_ON_THE_LOOP_MAX = 5_000
 Progress = Callable[[int, int], None]  # templates loaded, templates in all
 
 
-class GalleryLocked(Overloaded):
-    """Templates are sealed under another master key than this process has: nobody can be recognised."""
-
-    code = "gallery_locked"
-    title = "Gallery locked"
-
-
 class GalleryKeeper:
     """Brings a gallery up to date with the templates of one pack."""
 
@@ -42,11 +35,11 @@ class GalleryKeeper:
         self.protection = protection
         self.pack = pack
 
-    async def search(self, embedding: Floats) -> Ranking:
+    async def search(self, embedding: Floats, *, top: int = 2) -> Ranking:
         """The gallery's search over everybody, off the event loop where it would hold that up."""
         if self.gallery.size <= SEARCHED_ON_THE_LOOP_MAX:
-            return self.gallery.search(embedding)
-        return await asyncio.to_thread(self.gallery.search, embedding)
+            return self.gallery.search(embedding, top=top)
+        return await asyncio.to_thread(self.gallery.search, embedding, top=top)
 
     async def load(self, database: Database, *, progress: Progress | None = None) -> None:
         """Fill the gallery at start. Raises GalleryLocked."""
@@ -108,14 +101,16 @@ class GalleryKeeper:
         return sum(change.sealed is not None for change in changes)
 
     def _unsealed(self, change: Change) -> list[Floats]:
-        """The template; or nothing, and a line in the log, where it was tampered with."""
-        if change.key_id != self.protection.key_id:
-            raise GalleryLocked("Templates are sealed under another master key than this process has.")
+        """The template under the master key in force, as long as it counts; or nothing, and a line in the log, where
+        it was tampered with.
+        """
         assert change.sealed is not None
         assert change.template_id is not None
         assert change.wrapped_key is not None
+        assert change.key_id is not None
+        theirs = self.protection.under(change.key_id)
         try:
-            template = self.protection.unseal_template(
+            template = theirs.unseal_template(
                 change.sealed,
                 wrapped_key=change.wrapped_key,
                 member_id=change.member_id,
@@ -124,4 +119,4 @@ class GalleryKeeper:
         except TemplateUnreadable:
             log.error("template_unreadable", template_id=str(change.template_id))
             return []
-        return [template]
+        return [self.protection.rotate_from(theirs, template) * np.float32(change.weight or 1)]

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from cryptography.exceptions import InvalidTag
 
+from facepay.kernel.errors import Overloaded
 from facepay.kernel.secrets import KEY_BYTES, MasterKey, seal, unseal
 
 Floats = npt.NDArray[np.float32]
@@ -23,17 +24,39 @@ _SINGLES = np.dtype("<f4")
 
 
 class TemplateUnreadable(Exception):
-    """A sealed template or key was altered, moved to another row, or sealed under another master key."""
+    """Something sealed, or a key, was altered, moved to another row, or sealed under another master key."""
+
+
+class GalleryLocked(Overloaded):
+    """Templates are sealed under a master key that this process doesn't have: nobody can be recognised."""
+
+    code = "gallery_locked"
+    title = "Gallery locked"
 
 
 class Protection:
-    """Rotates and seals templates under one master key."""
+    """Rotates and seals under the master key in force; `under` opens what the others made."""
 
     def __init__(self, master_key: MasterKey) -> None:
         self.key_id = master_key.derive("template key id")[:8].hex()
         self._wrapping_key = master_key.derive("template key wrapping")
         self._seed = master_key.derive("template rotation")
         self._rotations: dict[int, Floats] = {}
+        self._others = {other.key_id: other for other in map(Protection, master_key.others)}
+
+    @property
+    def known_key_ids(self) -> frozenset[str]:
+        """Of all master keys, the one in force among them."""
+        return frozenset({self.key_id, *self._others})
+
+    def under(self, key_id: str) -> Protection:
+        """The protection under one of the master keys. Raises GalleryLocked where this process hasn't got it."""
+        if key_id == self.key_id:
+            return self
+        try:
+            return self._others[key_id]
+        except KeyError:
+            raise GalleryLocked("Templates are sealed under another master key than this process has.") from None
 
     def rotate(self, embedding: Floats) -> Floats:
         """(dim,) or (n, dim) -> the same shape, float32; cosines between rotated vectors are the originals'."""
@@ -43,22 +66,35 @@ class Protection:
         """Undo `rotate`."""
         return template @ self._rotation(template.shape[-1]).T
 
+    def rotate_from(self, other: Protection, template: Floats) -> Floats:
+        """What `other` rotated, as it is rotated here."""
+        return template if other is self else self.rotate(other.rotate_back(template))
+
     def new_member_key(self, member_id: UUID) -> bytes:
         """A fresh sealing key, wrapped for its member."""
         return seal(self._wrapping_key, secrets.token_bytes(KEY_BYTES), bound_to=b"key" + member_id.bytes)
 
+    def seal(self, plain: bytes, *, wrapped_key: bytes, member_id: UUID, place: bytes) -> bytes:
+        """Seal with the member's key for one `place` only. Raises TemplateUnreadable where the key was altered."""
+        return seal(self._unwrap(wrapped_key, member_id), plain, bound_to=place)
+
+    def unseal(self, sealed: bytes, *, wrapped_key: bytes, member_id: UUID, place: bytes) -> bytes:
+        """Undo `seal`. Raises TemplateUnreadable."""
+        key = self._unwrap(wrapped_key, member_id)
+        try:
+            return unseal(key, sealed, bound_to=place)
+        except InvalidTag as error:
+            raise TemplateUnreadable(f"what was sealed for member {member_id} can't be unsealed") from error
+
     def seal_template(self, template: Floats, *, wrapped_key: bytes, member_id: UUID, template_id: UUID) -> bytes:
-        """Raises TemplateUnreadable where the member's key is not to be unwrapped."""
+        """Seal a rotated template. Raises TemplateUnreadable where the member's key was altered."""
         plain = template.astype(_SINGLES).tobytes()
-        return seal(self._unwrap(wrapped_key, member_id), plain, bound_to=_place(member_id, template_id))
+        return self.seal(plain, wrapped_key=wrapped_key, member_id=member_id, place=_place(member_id, template_id))
 
     def unseal_template(self, sealed: bytes, *, wrapped_key: bytes, member_id: UUID, template_id: UUID) -> Floats:
         """The rotated template, (dim,) float32. Raises TemplateUnreadable."""
-        key = self._unwrap(wrapped_key, member_id)
-        try:
-            plain = unseal(key, sealed, bound_to=_place(member_id, template_id))
-        except InvalidTag as error:
-            raise TemplateUnreadable(f"template {template_id} can't be unsealed") from error
+        place = _place(member_id, template_id)
+        plain = self.unseal(sealed, wrapped_key=wrapped_key, member_id=member_id, place=place)
         return np.frombuffer(plain, _SINGLES).astype(np.float32)
 
     def _unwrap(self, wrapped_key: bytes, member_id: UUID) -> bytes:

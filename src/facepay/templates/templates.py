@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, LargeBinary, String, delete, func, select
@@ -26,28 +26,47 @@ from facepay.vision.evidence import FaceQuality
 
 CHANNEL = "facepay_gallery"
 PORTION = 1000
+Origin = Literal["enrolled", "adapted"]
 
 
 class Template(Identified, Base):
+    """`enrolled` from a photo, or `adapted`: learned since, and dropped without touching those that were enrolled."""
+
     __tablename__ = "template"
+    __table_args__ = (CheckConstraint("origin in ('enrolled', 'adapted')", name="origin_known"),)
 
     member_id: Mapped[UUID] = mapped_column(ForeignKey("template_key.member_id"), index=True)
     consent_id: Mapped[UUID] = mapped_column(ForeignKey("consent.id"))
     pack: Mapped[str] = mapped_column(String(100))
-    key_id: Mapped[str] = mapped_column(String(16))  # which master key it is rotated and sealed under
+    origin: Mapped[str] = mapped_column(String(8), server_default="enrolled")
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
     quality: Mapped[dict[str, Any]] = mapped_column(JSONB)
     created_at: Mapped[datetime]
 
 
 class TemplateKey(Base):
-    """A member's sealing key, and null once they are gone: what copies there are of their templates stay sealed."""
+    """A member's sealing key, and null once they are gone: what copies there are of their templates stay sealed.
+
+    `key_id` names the master key that it is wrapped by and that all of the member's templates are rotated under.
+    """
 
     __tablename__ = "template_key"
+    __table_args__ = (CheckConstraint("(wrapped_key is null) = (key_id is null)", name="key_named"),)
 
     member_id: Mapped[UUID] = mapped_column(ForeignKey("member.id"), primary_key=True)
     wrapped_key: Mapped[bytes | None] = mapped_column(LargeBinary)
+    key_id: Mapped[str | None] = mapped_column(String(16), index=True)
     gallery_version: Mapped[int] = mapped_column(BigInteger, index=True)
+
+
+class EnrolmentPhoto(Identified, Base):
+    """A face as it was enrolled, kept where shop and member both said so, for a change of the model pack."""
+
+    __tablename__ = "enrolment_photo"
+
+    member_id: Mapped[UUID] = mapped_column(ForeignKey("template_key.member_id"), index=True)
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime]
 
 
 class GalleryVersion(Base):
@@ -58,6 +77,15 @@ class GalleryVersion(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     version: Mapped[int] = mapped_column(BigInteger)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class MemberKey:
+    """A member's sealing key as it rests."""
+
+    member_id: UUID
+    key_id: str
+    wrapped_key: bytes
 
 
 async def lock_gallery(session: AsyncSession) -> None:
@@ -92,45 +120,64 @@ async def replace_templates(
     now: datetime,
 ) -> list[Template]:
     """Keep these embeddings, rotated and sealed under a new key, instead of all that the member had."""
-    wrapped_key = protection.new_member_key(member_id)
-    await _keep_key(session, member_id=member_id, wrapped_key=wrapped_key)
-    await session.execute(delete(Template).where(Template.member_id == member_id))
-    templates = []
-    for embedding, quality in faces:
-        template_id = new_id()
-        sealed = protection.seal_template(
-            protection.rotate(embedding), wrapped_key=wrapped_key, member_id=member_id, template_id=template_id
-        )
-        templates.append(
-            Template(
-                id=template_id,
-                member_id=member_id,
-                consent_id=consent_id,
-                pack=pack,
-                key_id=protection.key_id,
-                sealed=sealed,
-                quality=asdict(quality),
-                created_at=now,
-            )
-        )
+    key = MemberKey(member_id, protection.key_id, protection.new_member_key(member_id))
+    await _keep_key(session, member_id=member_id, key_id=key.key_id, wrapped_key=key.wrapped_key)
+    await _delete_sealed(session, member_id)
+    templates = [
+        sealed_template(embedding, quality, key=key, protection=protection, consent_id=consent_id, pack=pack, now=now)
+        for embedding, quality in faces
+    ]
     session.add_all(templates)
     await session.flush()
     return templates
 
 
+def sealed_template(
+    embedding: Floats,
+    quality: FaceQuality,
+    *,
+    key: MemberKey,
+    protection: Protection,
+    consent_id: UUID,
+    pack: str,
+    now: datetime,
+    origin: Origin = "enrolled",
+) -> Template:
+    """A row to be added: the embedding rotated and sealed under the member's key. Raises GalleryLocked."""
+    theirs, template_id = protection.under(key.key_id), new_id()
+    return Template(
+        id=template_id,
+        member_id=key.member_id,
+        consent_id=consent_id,
+        pack=pack,
+        origin=origin,
+        sealed=theirs.seal_template(
+            theirs.rotate(embedding), wrapped_key=key.wrapped_key, member_id=key.member_id, template_id=template_id
+        ),
+        quality=asdict(quality),
+        created_at=now,
+    )
+
+
 async def remove_templates(session: AsyncSession, *, member_id: UUID) -> None:
-    """Delete the member's templates and destroy their key. Nothing happens where there is none.
+    """Delete the member's templates and photos and destroy their key. Nothing happens where there is none.
 
     The caller holds the member's row lock, as for replace_templates: locks are taken in this order, member,
     gallery, templates.
     """
     if await session.scalar(select(TemplateKey.wrapped_key).where(TemplateKey.member_id == member_id)):
-        await _keep_key(session, member_id=member_id, wrapped_key=None)
-        await session.execute(delete(Template).where(Template.member_id == member_id))
+        await _keep_key(session, member_id=member_id, key_id=None, wrapped_key=None)
+        await _delete_sealed(session, member_id)
 
 
-async def _keep_key(session: AsyncSession, *, member_id: UUID, wrapped_key: bytes | None) -> None:
-    values = {"wrapped_key": wrapped_key, "gallery_version": await next_version(session)}
+async def _delete_sealed(session: AsyncSession, member_id: UUID) -> None:
+    """Everything under the member's key."""
+    for table in (Template, EnrolmentPhoto):
+        await session.execute(delete(table).where(table.member_id == member_id))
+
+
+async def _keep_key(session: AsyncSession, *, member_id: UUID, key_id: str | None, wrapped_key: bytes | None) -> None:
+    values = {"key_id": key_id, "wrapped_key": wrapped_key, "gallery_version": await next_version(session)}
     await session.execute(
         insert(TemplateKey)
         .values(member_id=member_id, **values)
@@ -163,6 +210,7 @@ class Change:
     wrapped_key: bytes | None
     key_id: str | None
     sealed: bytes | None
+    weight: float | None
 
 
 async def changes_after(session: AsyncSession, *, version: int, pack: str) -> AsyncIterator[Sequence[Change]]:
@@ -177,8 +225,9 @@ async def changes_after(session: AsyncSession, *, version: int, pack: str) -> As
             TemplateKey.member_id,
             Template.id,
             TemplateKey.wrapped_key,
-            Template.key_id,
+            TemplateKey.key_id,
             Template.sealed,
+            Template.quality["embedding_norm"].as_float(),
         )
         .outerjoin(
             Template, (Template.member_id == TemplateKey.member_id) & (Template.pack == pack) & consented.exists()
