@@ -12,6 +12,9 @@ from sqlalchemy.exc import OperationalError
 from facepay.housekeeping import Task, keep_house_once, tasks_of
 from facepay.kernel.database import Database
 from facepay.kernel.idempotency import Idempotency
+from facepay.kernel.secrets import MasterKey
+from facepay.privacy.receipts import Signer
+from facepay.settings import Settings
 from tests.conftest import Clock
 from tests.shop import Shop
 
@@ -20,7 +23,9 @@ pytestmark = pytest.mark.anyio
 
 def tasks_on(database: Database, clock: Clock) -> tuple[Task, ...]:
     lasts = timedelta(hours=1)
-    return tasks_of(database, Idempotency(database, b"secret", clock, lease=lasts, retention=lasts), clock)
+    idempotency = Idempotency(database, b"secret", clock, lease=lasts, retention=lasts)
+    signer = Signer(MasterKey.from_text(MasterKey.generate_text()))
+    return tasks_of(database, idempotency, clock, settings=Settings(_env_file=None), signer=signer)
 
 
 LEFT = """

@@ -45,7 +45,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_biometric_use_member_id_id", "biometric_use", ["member_id", "id"], unique=False)
     op.create_index(op.f("ix_biometric_use_used_at"), "biometric_use", ["used_at"], unique=False)
-    op.add_column("consent", sa.Column("region", sa.String(length=8), nullable=True))
+    op.add_column("consent", sa.Column("jurisdiction", sa.String(length=8), nullable=True))
     op.add_column("consent", sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True))
     op.create_index(
         "ix_consent_expires_at",
@@ -59,7 +59,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_index("ix_consent_expires_at", table_name="consent", postgresql_where=sa.text("withdrawn_at is null"))
     op.drop_column("consent", "expires_at")
-    op.drop_column("consent", "region")
+    op.drop_column("consent", "jurisdiction")
     op.drop_index(op.f("ix_biometric_use_used_at"), table_name="biometric_use")
     op.drop_index("ix_biometric_use_member_id_id", table_name="biometric_use")
     op.drop_table("biometric_use")

@@ -22,10 +22,11 @@ from facepay.checkout import record_router as checkouts
 from facepay.checkout import rewards_router as member_rewards
 from facepay.checkout import router as checkout
 from facepay.checkout import statement_router as statements
-from facepay.housekeeping import keep_house, tasks_of
+from facepay.housekeeping import Task, keep_house, tasks_of
 from facepay.identity import challenge_router as challenges
 from facepay.identity import router as identity
 from facepay.identity.calibration import load_calibration
+from facepay.identity.narrowing import HomeRegions
 from facepay.identity.recognition import Recogniser
 from facepay.kernel import auth, logging, problems
 from facepay.kernel.clock import Clock, utc_now
@@ -37,6 +38,8 @@ from facepay.kernel.passwords import PasswordHasher
 from facepay.members import router as members
 from facepay.members import top_up_router as top_ups
 from facepay.members import wallet_router as wallet
+from facepay.privacy import router as privacy
+from facepay.privacy.receipts import Signer
 from facepay.rewards import router as rewards
 from facepay.settings import Settings
 from facepay.staff import router as staff
@@ -91,6 +94,7 @@ def create_app(settings: Settings | None = None, *, engine: Engine | None = None
         visits,
         members,
         identity,
+        privacy,
         challenges,
         catalog,
         checkout,
@@ -154,8 +158,13 @@ def _background(app: FastAPI) -> tuple[Coroutine[Any, Any, None], ...]:
         state.gallery_keeper.listen(state.database),
         state.provider.run(deliver_to(app, providers.MOCK_WEBHOOKS_PATH)),
         keep_resuming(state.database, state.provider, state.clock),
-        keep_house(state.database, tasks_of(state.database, state.idempotency, state.clock)),
+        keep_house(state.database, _tasks(state)),
     )
+
+
+def _tasks(state: State) -> tuple[Task, ...]:
+    signer = Signer(state.master_key)
+    return tasks_of(state.database, state.idempotency, state.clock, settings=state.settings, signer=signer)
 
 
 async def _open_recognition(state: State, settings: Settings, engine: Engine | None, stack: AsyncExitStack) -> None:
@@ -177,6 +186,7 @@ async def _open_recognition(state: State, settings: Settings, engine: Engine | N
         calibration=load_calibration(engine.pack),
         settings=settings,
         metrics=state.metrics,
+        regions=HomeRegions(state.clock),
     )
 
 

@@ -12,6 +12,7 @@ from facepay.kernel.auth import Principal, current_device
 from facepay.kernel.database import Database, Db
 from facepay.kernel.metrics import MetricsOf
 from facepay.migrate import newest_revision
+from facepay.privacy.retention import enrolled_people
 
 router = APIRouter(tags=["operations"])
 
@@ -63,8 +64,11 @@ async def metrics(
     request: Request,
     monitor: Annotated[Principal, Security(current_device, scopes=["metrics:read"])],
     metrics: MetricsOf,
+    database: Db,
 ) -> Response:
     """For a device of the role `monitor`, so that Prometheus authenticates with its token."""
     metrics.queue_depth.set(request.app.state.inference.depth)
     metrics.gallery_size.set(request.app.state.gallery.size)
+    async with database.read() as session:
+        metrics.enrolled_people.set(await enrolled_people(session))
     return Response(metrics.exposition(), media_type="text/plain; version=0.0.4")

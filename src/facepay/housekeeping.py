@@ -18,13 +18,18 @@ from facepay.identity.step_up import forget_expired
 from facepay.kernel.clock import Clock
 from facepay.kernel.database import Database
 from facepay.kernel.idempotency import Idempotency
+from facepay.privacy.receipts import Signer
+from facepay.privacy.retention import forget_uses, retain, warn_of_filing
 from facepay.rewards.expiry import expire_due
+from facepay.settings import Settings
 from facepay.wallet.payments import expire_due_holds
 from facepay.wallet.upkeep import fold_hot_accounts, seal_all
 
 log = structlog.get_logger()
 HOUSEKEEPING_LOCK = 7_016_996_766
 ROUND_SECONDS = 5.0
+# A round waits for them, and expired holds and the chain wait for the round.
+FACES_ERASED_MAX = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +39,16 @@ class Task:
     run: Callable[[], Awaitable[object]]
 
 
-def tasks_of(database: Database, idempotency: Idempotency, clock: Clock) -> tuple[Task, ...]:
+def tasks_of(
+    database: Database, idempotency: Idempotency, clock: Clock, *, settings: Settings, signer: Signer
+) -> tuple[Task, ...]:
     async def expire_holds() -> None:
         async with database.begin() as session:
             await expire_due_holds(session, now=clock())
+
+    async def retain_faces() -> None:
+        await retain(database, settings=settings, signer=signer, now=clock(), erasures_max=FACES_ERASED_MAX)
+        await warn_of_filing(database, settings=settings)
 
     return (
         Task("expire_holds", 5, expire_holds),
@@ -48,6 +59,8 @@ def tasks_of(database: Database, idempotency: Idempotency, clock: Clock) -> tupl
         Task("forget_challenges", 600, lambda: forget_challenges(database, now=clock())),
         Task("forget_frames", 600, lambda: forget_frames(database, now=clock())),
         Task("forget_step_ups", 600, lambda: forget_expired(database, now=clock())),
+        Task("retain_faces", 3600, retain_faces),
+        Task("forget_biometric_uses", 3600, lambda: forget_uses(database, settings=settings, now=clock())),
     )
 
 

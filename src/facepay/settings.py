@@ -11,7 +11,7 @@ from pydantic import Field, SecretStr
 from pydantic_extra_types.timezone_name import TimeZoneName
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from facepay.kernel.regions import RegionCode
+from facepay.kernel.jurisdictions import Jurisdiction
 from facepay.kernel.schemas import AMOUNT_MAX
 
 Rate = Annotated[float, Field(gt=0, lt=1)]
@@ -43,6 +43,7 @@ class Settings(BaseSettings):
 
     # Recognition
     model_pack: str = "buffalo_sc"
+    accept_research_licence: bool = False
     inference_workers: int = Field(default=os.cpu_count() or 1, ge=1, le=256)
     inference_queue_max: int = Field(default=32, ge=0, le=10_000)
     frame_bytes_max: int = Field(default=8 * 1024 * 1024, ge=1024, le=16 * 1024 * 1024)
@@ -87,7 +88,7 @@ class Settings(BaseSettings):
     consent_policy_version: str = Field(default="2026-01", max_length=40)
     consent_lasts_days: int | None = Field(default=None, ge=1, le=3650)
     consent_warning_days: int = Field(default=30, ge=0, le=365)
-    privacy_region: RegionCode = RegionCode.CHINA
+    jurisdiction: Jurisdiction = Jurisdiction.CHINA
     face_idle_days_max: int = Field(default=1095, ge=1, le=3650)
     biometric_uses_kept_days: int = Field(default=365, ge=1, le=3650)
 

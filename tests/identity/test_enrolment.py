@@ -13,18 +13,17 @@ from facepay.identity.enrolment import (
     FacesDisagree,
     LowQuality,
     MultipleFaces,
-    erase_member,
 )
 from facepay.identity.policy import Match, NoMatch
 from facepay.kernel.ids import new_id
 from facepay.members.consents import ConsentRequired, standing_consent
-from facepay.members.members import Member, MemberNotFound
+from facepay.members.members import MemberNotFound
 from facepay.templates.templates import Template, TemplateKey, templates_of
 from facepay.vision.engine import Engine
 from facepay.vision.evidence import FrameEvidence
 from facepay.vision.quality import QualityPolicy
 from tests.photos import camera_frame, people, variant
-from tests.processes import NOW, STRANGER, OpenProcess, Process, Seen
+from tests.processes import STRANGER, OpenProcess, Process, Seen
 
 pytestmark = pytest.mark.anyio
 
@@ -142,19 +141,6 @@ async def test_withdrawal_ends_consent_and_leaves_no_template_and_no_key(process
     assert (await process.search(photo(0))).best is None
     with pytest.raises(ConsentRequired):
         await process.enrol(member_id, photo(0))
-
-
-async def test_an_erased_member_is_forgotten(process: Process, photo: Seen, frame: Seen) -> None:
-    member_id = await process.add_enrolled(photo(0))
-    async with process.database.begin() as session:
-        await erase_member(session, member_id=member_id, now=NOW)
-    assert (await process.search(photo(0))).best is None
-    async with process.database.begin() as session:
-        row = (await session.scalars(select(Member))).one()
-        assert (row.display_name, row.phone, row.status) == ("", None, "erased")
-        with pytest.raises(MemberNotFound):
-            await erase_member(session, member_id=member_id, now=NOW)
-    assert await process.add_enrolled(frame(0)), "the face is free to be enrolled by whoever it belongs to"
 
 
 def test_evidence_shows_no_vector_when_it_is_printed(photo: Seen) -> None:

@@ -8,12 +8,15 @@ import sys
 import typer
 from rich.console import Console
 
-from facepay.cli.api import demo, models, serve
+from facepay.cli.api import demo, serve
 from facepay.cli.ledger import ledger_app
+from facepay.cli.models import models
+from facepay.cli.privacy import privacy_app
 from facepay.cli.schema import migrate
 from facepay.cli.staff import admin_app
 from facepay.cli.templates import templates_app
 from facepay.kernel.embedded_host import EmbeddedPostgresError
+from facepay.vision.packs import PackError
 
 # Requests run side by side; a matrix product that takes all cores for itself makes them wait. NumPy, which the
 # commands import, reads it once.
@@ -30,11 +33,12 @@ for command in (serve, demo, migrate, models):
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(admin_app, name="admin")
 app.add_typer(templates_app, name="templates")
+app.add_typer(privacy_app, name="privacy")
 
 
 def main() -> None:
     try:
         app()
-    except EmbeddedPostgresError as error:
+    except (EmbeddedPostgresError, PackError) as error:
         Console(stderr=True).print(f"[red]{error}[/]")
         sys.exit(1)

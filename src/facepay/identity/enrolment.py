@@ -8,15 +8,13 @@ from datetime import datetime
 from itertools import chain, combinations
 from uuid import UUID
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.identity.calibration import Calibration
 from facepay.identity.policy import MatchPolicy
-from facepay.identity.step_up import forget_candidate
 from facepay.kernel.errors import Conflict, Problem
 from facepay.members.consents import require_consent, withdraw_consent
-from facepay.members.members import get_member, strip_personal_data
+from facepay.members.members import get_member
 from facepay.templates.keeper import GalleryKeeper
 from facepay.templates.protection import Floats
 from facepay.templates.templates import Template, lock_gallery, remove_templates, replace_templates
@@ -27,12 +25,6 @@ from facepay.vision.quality import QualityPolicy, assess
 FRAMES_MAX = 5
 # A face counts as alone when it covers twice the area of the next: a bystander stands 1.4 times as far away.
 DOMINANT_AREA_RATIO = 2.0
-_UNNAME = text(
-    """
-    update idempotency_record set answer = jsonb_set(answer, '{member,display_name}', '""')
-    where answer -> 'member' ->> 'id' = :member_id
-    """
-)
 
 
 class FrameRefused(Problem):
@@ -124,22 +116,6 @@ async def withdraw(session: AsyncSession, *, member_id: UUID, now: datetime) -> 
     await get_member(session, member_id, lock=True)
     await withdraw_consent(session, member_id=member_id, now=now)
     await remove_templates(session, member_id=member_id)
-
-
-async def erase_member(session: AsyncSession, *, member_id: UUID, now: datetime) -> None:
-    """Withdraw, and forget who they were, in the answers kept for retries too. Raises MemberNotFound."""
-    await withdraw(session, member_id=member_id, now=now)
-    await strip_personal_data(session, member=await get_member(session, member_id), now=now)
-    await forget_candidate(session, member_id=member_id)
-    await _unname_answers(session, member_id)
-
-
-async def _unname_answers(session: AsyncSession, member_id: UUID) -> None:
-    """Blank the name in the answers kept for retries. The answers stay: without one, a retry would act again.
-
-    Whoever decides on a member holds their row until the answer is kept, so none can come after this.
-    """
-    await session.execute(_UNNAME, {"member_id": str(member_id)})
 
 
 def select_faces(evidences: Sequence[FrameEvidence], quality: QualityPolicy) -> list[FaceEvidence]:

@@ -31,6 +31,7 @@ from facepay.kernel.uploads import (
     open_form,
     read_files,
 )
+from facepay.members.biometric_uses import Use, record_use
 from facepay.members.consents import ConsentRequired, require_consent
 from facepay.members.members import MemberNotFound, get_member
 from facepay.templates.protection import GalleryLocked
@@ -93,7 +94,7 @@ class FaceNotEnrolled(NotFound):
     ),
 )
 async def enrol_face(
-    member_id: UUID, request: Request, _: Writer, database: Db, recogniser: RecogniserOf, now: Now
+    member_id: UUID, request: Request, writer: Writer, database: Db, recogniser: RecogniserOf, now: Now
 ) -> EnrolledFace:
     """Send one to five photos; they replace the face that was enrolled before.
 
@@ -112,6 +113,7 @@ async def enrol_face(
         templates = await enrolment.enrol(
             session, member_id=member_id, evidences=evidences, keeper=recogniser.keeper, policy=policy, now=now
         )
+        record_use(session, member_id=member_id, use=Use.ENROLLED, actor=f"staff:{writer.id}", now=now)
     await recogniser.keeper.follow(database)
     return EnrolledFace.of(templates)
 

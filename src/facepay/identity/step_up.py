@@ -163,11 +163,6 @@ async def _who_proved(step_up: StepUp, members: Sequence[Member], text: str, has
     return [member for member in members if await knows_pin(member, text, hasher=hasher)]
 
 
-async def forget_candidate(session: AsyncSession, *, member_id: UUID) -> None:
-    """End and drop the step-ups that a member was a candidate of."""
-    await session.execute(delete(StepUp).where(StepUp.candidate_ids.contains([member_id])))
-
-
 async def forget_expired(database: Database, *, now: datetime) -> None:
     """Drop step-ups that ended a day ago: whom a face was taken for is nobody's business any more."""
     async with database.begin() as session:

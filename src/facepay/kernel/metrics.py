@@ -36,6 +36,9 @@ class Metrics:
         self.queue_depth = Gauge(
             "facepay_inference_queue_depth", "Frames waiting for a worker.", registry=self.registry
         )
+        self.enrolled_people = Gauge(
+            "facepay_enrolled_people", "Members with a face enrolled, in the database.", registry=self.registry
+        )
         self.gallery_size = Gauge("facepay_gallery_templates", "Templates in memory.", registry=self.registry)
 
     @contextmanager

@@ -35,14 +35,17 @@ async def register(
     body: NewMember, response: Response, session: Session, _: Writer, settings: SettingsOf, now: Now
 ) -> MemberAnswer:
     """With `consent.accepted: true` their consent is recorded; with `false`, or without `consent`, none is."""
-    member = await members.register(session, display_name=body.display_name, phone=body.phone, now=now)
+    member = await members.register(
+        session, display_name=body.display_name, phone=body.phone, home_region=body.home_region, now=now
+    )
     consent = None
     if body.consent and body.consent.accepted:
         consent = await consents.record_consent(
             session,
             member=member,
             policy_version=body.consent.policy_version,
-            current_version=settings.consent_policy_version,
+            jurisdiction=body.consent.jurisdiction,
+            settings=settings,
             now=now,
         )
     response.headers["Location"] = f"/v1/members/{member.id}"
@@ -93,12 +96,15 @@ async def change_member(member_id: UUID, body: MemberChange, session: Session, _
 async def record_consent(
     member_id: UUID, body: NewConsent, session: Session, _: Writer, settings: SettingsOf, now: Now
 ) -> ConsentAnswer:
-    """Consent to a newer policy takes the place of the one before. Repeating it changes nothing."""
+    """Consent to a newer policy takes the place of the one before, and so does consent given again to one that is
+    about to run out. Repeating it changes nothing.
+    """
     consent = await consents.record_consent(
         session,
         member=await members.get_member(session, member_id, lock=True),
         policy_version=body.policy_version,
-        current_version=settings.consent_policy_version,
+        jurisdiction=body.jurisdiction,
+        settings=settings,
         now=now,
     )
     return ConsentAnswer.model_validate(consent)

@@ -9,7 +9,8 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 from pydantic_extra_types.phone_numbers import PhoneNumberValidator
 
-from facepay.kernel.schemas import Answer, Change, Line, Request, unsent
+from facepay.kernel.jurisdictions import Jurisdiction
+from facepay.kernel.schemas import Answer, Change, Code, Line, Request, unsent
 from facepay.members.consents import Consent
 from facepay.members.members import Member
 
@@ -17,6 +18,13 @@ Phone = Annotated[
     str,
     Field(max_length=32, description="With its country code; kept as E.164.", examples=["+8613800138000"]),
     PhoneNumberValidator(number_format="E164"),
+]
+JurisdictionChoice = Annotated[
+    Jurisdiction | None,
+    Field(description="Whose law holds, where it isn't that of `FACEPAY_JURISDICTION`.", examples=["US-IL"]),
+]
+HomeRegion = Annotated[
+    Code, Field(description="A store's `region`: in its stores they are recognised among few.", examples=["HZ"])
 ]
 PolicyVersion = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,40}$"), Field(examples=["2026-01"])]
 
@@ -26,17 +34,20 @@ class ConsentChoice(Request):
 
     policy_version: PolicyVersion
     accepted: Annotated[bool, Field(strict=True, description="With `false` no consent is recorded.", examples=[True])]
+    jurisdiction: JurisdictionChoice = None
 
 
 class NewMember(Request):
     display_name: Annotated[Line, Field(examples=["Lin Yue"])]
     phone: Phone | None = None
+    home_region: HomeRegion | None = None
     consent: Annotated[ConsentChoice | None, Field(description="May come later; no face is enrolled before.")] = None
 
 
 class MemberChange(Change):
     display_name: Line = Field(default_factory=unsent, examples=["Lin Yue"])
     phone: Phone | None = Field(default_factory=unsent)
+    home_region: HomeRegion | None = Field(default_factory=unsent)
     status: Literal["active", "blocked"] = Field(
         default_factory=unsent, description="A blocked member may leave, but neither come in nor pay."
     )
@@ -47,6 +58,7 @@ class NewConsent(Request):
 
     policy_version: PolicyVersion
     accepted: Literal[True]
+    jurisdiction: JurisdictionChoice = None
 
 
 class NewPin(Request):
@@ -56,14 +68,23 @@ class NewPin(Request):
 class ConsentAnswer(Answer):
     id: UUID
     policy_version: str
+    jurisdiction: str | None
     accepted_at: datetime
+    expires_at: Annotated[datetime | None, Field(description="When it runs out, and the face is erased.")]
     withdrawn_at: datetime | None
+
+
+class EndingConsent(ConsentAnswer):
+    """A consent that runs out, and whose."""
+
+    member_id: UUID
 
 
 class MemberAnswer(Answer):
     id: UUID
     display_name: str
     phone: str | None
+    home_region: str | None
     status: Literal["active", "blocked"]
     consent: Annotated[ConsentAnswer | None, Field(description="The consent in force, if there is one.")]
     has_pin: bool
@@ -76,6 +97,7 @@ class MemberAnswer(Answer):
             id=member.id,
             display_name=member.display_name,
             phone=member.phone,
+            home_region=member.home_region,
             status=member.status,
             consent=ConsentAnswer.model_validate(consent) if consent else None,
             has_pin=member.pin_hash is not None,

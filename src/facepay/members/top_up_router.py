@@ -140,7 +140,7 @@ async def add_top_up(member_id: UUID, body: NewTopUp, writer: Writer, now: Now, 
     """
 
     async def record(session: AsyncSession) -> TopUp:
-        await get_member(session, member_id)
+        await get_member(session, member_id, lock=True)  # nobody is erased while their money is on its way
         return await top_ups.record(
             session,
             member_id=member_id,

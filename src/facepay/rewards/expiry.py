@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.kernel.database import Database
@@ -32,14 +32,21 @@ async def expire_due(database: Database, *, now: datetime, members_max: int = 10
 
 async def _expire(session: AsyncSession, member_id: UUID, now: datetime) -> int:
     await session.execute(select(Member.id).where(Member.id == member_id).with_for_update(key_share=True))
-    due = list(
-        await session.scalars(
-            select(ValueLot)
-            .where(ValueLot.member_id == member_id, ValueLot.remaining > 0, ValueLot.expires_at <= now)
-            .order_by(ValueLot.expires_at, ValueLot.id)
-            .limit(POSTINGS_MAX)
-        )
-    )
+    due = select(ValueLot).where(ValueLot.member_id == member_id, ValueLot.remaining > 0, ValueLot.expires_at <= now)
+    return await _take_back(session, due, now)
+
+
+async def lapse(session: AsyncSession, *, member_id: UUID, now: datetime) -> int:
+    """Let all points and gift balance of a member expire at once; answers how many lots. Their row is locked."""
+    left = select(ValueLot).where(ValueLot.member_id == member_id, ValueLot.remaining > 0)
+    lapsed = 0
+    while taken := await _take_back(session, left, now):
+        lapsed += taken
+    return lapsed
+
+
+async def _take_back(session: AsyncSession, lots: Select[ValueLot], now: datetime) -> int:
+    due = list(await session.scalars(lots.order_by(ValueLot.expires_at, ValueLot.id).limit(POSTINGS_MAX)))
     outcomes = await post(session, [_posting(lot, now) for lot in due]) if due else []
     expired = 0
     for lot, outcome in zip(due, outcomes, strict=True):

@@ -128,6 +128,17 @@ async def balances(session: AsyncSession, account_ids: Sequence[UUID]) -> dict[U
     return {account_id: Balance(posted, held) for account_id, posted, held in rows}
 
 
+async def accounts_of(session: AsyncSession, *, owner_id: UUID, kinds: Sequence[AccountKind]) -> dict[Account, Balance]:
+    """The strict accounts of these kinds that somebody has ever had, in every unit."""
+    statement = text(
+        "select a.kind, a.unit, b.posted, b.held from ledger.accounts a join ledger.balances b on b.account_id = a.id"
+        " where a.owner_id = cast(:owner_id as uuid) and a.kind = any(cast(:kinds as text[])) order by a.kind, a.unit"
+    )
+    by_name = {kind.name: kind for kind in kinds}
+    rows = await session.execute(statement, {"owner_id": owner_id, "kinds": list(by_name)})
+    return {Account(by_name[kind], owner_id, unit): Balance(posted, held) for kind, unit, posted, held in rows}
+
+
 async def wallet_balance(session: AsyncSession, *, member_id: UUID, unit: str = "CNY") -> Balance:
     """A member's balance; nothing where they never topped up."""
     try:

@@ -182,6 +182,10 @@ async def _customer(database: Database, provider: PaymentProvider, top_up: TopUp
         return known
     customer_id = await provider.bind(member_id)
     async with database.begin() as session:
+        # Only while the top-up is pending, and its row held so: once it's settled, the member may be erased.
+        pending = select(TopUp.id).where(TopUp.id == top_up.id, TopUp.status == "pending").with_for_update()
+        if await session.scalar(pending) is None:
+            return customer_id
         fresh = insert(ProviderCustomer).values(
             member_id=member_id, customer_id=customer_id, created_at=top_up.created_at
         )

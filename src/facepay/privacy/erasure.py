@@ -1,0 +1,117 @@
+"""Erasing a face, or a member with it: one transaction, in every table that holdings.py lists, and a receipt."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CursorResult, Table, delete, func, null, select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from facepay.identity.enrolment import withdraw
+from facepay.kernel.database import Base
+from facepay.kernel.ids import new_id
+from facepay.members.biometric_uses import Use, record_use
+from facepay.members.consents import Consent
+from facepay.members.members import get_member, strip_personal_data
+from facepay.privacy.holdings import HOLDINGS, Fate, held_rows
+from facepay.privacy.receipts import ErasureReceipt, Reason, Signer
+from facepay.privacy.wallets import close_wallets
+from facepay.templates.templates import Template, TemplateKey
+
+# The answers stay: without one, a retry would act again. They name the member by id wherever they name them at all.
+_UNNAME_ANSWERS = text(
+    """
+    update idempotency_record set answer = replace(
+        (case when answer #>> '{member,id}' = :member_id then jsonb_set(answer, '{member,display_name}', '""')
+              else answer end)::text, :member_id, '00000000-0000-0000-0000-000000000000')::jsonb
+     where answer::text like '%' || :member_id || '%'
+    """
+)
+
+
+async def erase_face(
+    session: AsyncSession, *, member_id: UUID, reason: Reason, signer: Signer, actor: str, now: datetime
+) -> ErasureReceipt:
+    """End the consent, and erase all that was made from the face. Raises MemberNotFound."""
+    await get_member(session, member_id, lock=True)
+    record_use(session, member_id=member_id, use=Use.WITHDRAWN, actor=actor, now=now)
+    erased = await _erase_rows(session, member_id, _holders(with_face_only=True))
+    erased += await _remove_face(session, member_id, now)
+    receipt = signer.sign(scope="face", reason=reason, erased=erased, given_up={}, erased_by=actor, now=now)
+    session.add(receipt)
+    await session.flush()
+    return receipt
+
+
+async def erase_member(
+    session: AsyncSession, *, member_id: UUID, forfeit: bool, signer: Signer, actor: str, now: datetime
+) -> ErasureReceipt:
+    """Erase the face and everything that says who they were. What has to stay names nobody.
+
+    Whoever decides on a member holds their row until the answer is kept, so nothing can come after this. The
+    gallery's lock, which holds up everybody who enrols, is taken last. Raises MemberNotFound, and wallets.py's
+    refusals where there is money left.
+    """
+    member = await get_member(session, member_id, lock=True)
+    receipt_id = new_id()
+    given_up = await close_wallets(
+        session, member_id=member_id, receipt_id=receipt_id, forfeit=forfeit, actor=actor, now=now
+    )
+    answers = await session.execute(_UNNAME_ANSWERS, {"member_id": str(member_id)})
+    assert isinstance(answers, CursorResult)
+    erased = Counter({"member": 1, "idempotency_record": answers.rowcount})
+    erased += await _erase_rows(session, member_id, _holders(with_face_only=False))
+    erased += await _remove_face(session, member_id, now)
+    await strip_personal_data(session, member=member, now=now)
+    receipt = signer.sign(
+        receipt_id=receipt_id,
+        scope="member",
+        reason=Reason.REQUEST,
+        erased=erased,
+        given_up=given_up,
+        erased_by=actor,
+        now=now,
+    )
+    session.add(receipt)
+    await session.flush()
+    return receipt
+
+
+def _holders(*, with_face_only: bool) -> Iterator[Table]:
+    """The tables to erase from, those that point at others first."""
+    for table in reversed(Base.metadata.sorted_tables):
+        holding = HOLDINGS[table.name]
+        erases = holding.fate in (Fate.ERASED, Fate.UNLINKED) and not holding.by_hand
+        if erases and (holding.with_face or not with_face_only):
+            yield table
+
+
+async def _erase_rows(session: AsyncSession, member_id: UUID, tables: Iterator[Table]) -> Counter[str]:
+    erased: Counter[str] = Counter()
+    await session.flush()
+    for table in tables:
+        holding, rows = HOLDINGS[table.name], held_rows(table, member_id)
+        if holding.fate is Fate.ERASED:
+            result = await session.execute(delete(table).where(rows))
+        else:
+            result = await session.execute(update(table).where(rows).values(dict.fromkeys(holding.cleared, null())))
+        assert isinstance(result, CursorResult)
+        erased[table.name] = result.rowcount
+    return +erased
+
+
+async def _remove_face(session: AsyncSession, member_id: UUID, now: datetime) -> Counter[str]:
+    """Consent, templates and their key: from the commit on, no replica's gallery knows them."""
+    counts = select(
+        select(func.count()).where(Template.member_id == member_id).scalar_subquery(),
+        select(func.count())
+        .where(TemplateKey.member_id == member_id, TemplateKey.wrapped_key.is_not(None))
+        .scalar_subquery(),
+        select(func.count()).where(Consent.member_id == member_id, Consent.withdrawn_at.is_(None)).scalar_subquery(),
+    )
+    templates, keys, consents = (await session.execute(counts)).one()
+    await withdraw(session, member_id=member_id, now=now)
+    return +Counter(template=templates, template_key=keys, consent=consents)

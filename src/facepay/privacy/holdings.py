@@ -1,0 +1,157 @@
+"""What every table holds of a member, and what becomes of it: erasure and export both follow this list.
+
+A table that isn't in it is in no receipt, so tests/test_privacy.py fails until it is: say how its rows are found,
+what erasure does with them, and why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from types import MappingProxyType
+from uuid import UUID
+
+from sqlalchemy import ARRAY, ColumnElement, LargeBinary, Table, false, or_, select
+
+from facepay.kernel.database import Base
+
+
+class Fate(Enum):
+    """What erasing a member does with the rows that hold something of them."""
+
+    NOTHING_HELD = "no row is about a member"
+    ERASED = "the rows are deleted"
+    UNLINKED = "the rows stay, and no longer say who it was"
+    STRIPPED = "the row and its id stay, and nothing else"
+    KEPT = "the rows stay, under the member's id alone"
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """`by` are the columns that name the member, or `through` a column that points at another table's rows.
+
+    `with_face` rows go as soon as the face does. `cleared` are the columns that unlinking sets to null. `hidden`
+    columns aren't shown to the member: secrets, or other members; bytes never are. What is erased `by_hand` has a
+    function of its own in erasure.py.
+    """
+
+    fate: Fate
+    why: str
+    by: tuple[str, ...] = ()
+    through: tuple[str, str] | None = None
+    with_face: bool = False
+    cleared: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
+    by_hand: bool = False
+    exported: bool = True
+
+    @property
+    def may_keep_id(self) -> bool:
+        return self.fate in (Fate.STRIPPED, Fate.KEPT)
+
+
+MEMBER = ("member_id",)
+NOTHING = Holding(Fate.NOTHING_HELD, "of the shop, its staff and its devices")
+BOOKS = "books of account: commercial and tax law ask for them (GDPR art. 17(3)(b))"
+OF_ORDER = ("order_id", "shop_order")
+
+HOLDINGS: Mapping[str, Holding] = MappingProxyType(
+    {
+        # Who they are
+        "member": Holding(Fate.STRIPPED, "the ledger points at it", by=("id",), hidden=("pin_hash",), by_hand=True),
+        "consent": Holding(Fate.KEPT, "shows that the face was used with consent (GDPR art. 7(1))", by=MEMBER),
+        # Their face
+        "template": Holding(Fate.ERASED, "the face", by=MEMBER, with_face=True, by_hand=True),
+        "template_key": Holding(
+            Fate.STRIPPED,
+            "the key is destroyed; the row tells every replica's gallery to forget",
+            by=MEMBER,
+            with_face=True,
+            by_hand=True,
+        ),
+        "step_up": Holding(
+            Fate.ERASED, "whom a face was taken for", by=("candidate_ids",), with_face=True, hidden=("candidate_ids",)
+        ),
+        "biometric_use": Holding(Fate.ERASED, "the trail is the member's, and goes with them", by=MEMBER),
+        # Where they were
+        "visit": Holding(Fate.ERASED, "where they were, and when", by=MEMBER),
+        "gate_attempt": Holding(
+            Fate.UNLINKED,
+            "the gate did open, for somebody",
+            by=MEMBER,
+            cleared=("member_id", "visit_id", "similarity", "threshold"),
+        ),
+        "checkout": Holding(
+            Fate.UNLINKED,
+            "what a kiosk decided, for somebody",
+            by=MEMBER,
+            cleared=("member_id", "similarity", "threshold"),
+        ),
+        "idempotency_record": Holding(
+            Fate.UNLINKED, "copies of answers, a day long: a retry must not act again", by_hand=True, exported=False
+        ),
+        # Their money
+        "shop_order": Holding(Fate.KEPT, BOOKS, by=MEMBER),
+        "order_line": Holding(Fate.KEPT, BOOKS, through=OF_ORDER),
+        "order_discount": Holding(Fate.KEPT, BOOKS, through=OF_ORDER),
+        "refund": Holding(Fate.KEPT, BOOKS, through=OF_ORDER),
+        "coupon_use": Holding(Fate.KEPT, BOOKS, by=MEMBER),
+        "top_up": Holding(Fate.KEPT, BOOKS, by=MEMBER),
+        "top_up_refund": Holding(Fate.KEPT, BOOKS, by=MEMBER),
+        "value_lot": Holding(Fate.KEPT, BOOKS, by=MEMBER),
+        "lot_draw": Holding(Fate.KEPT, BOOKS, through=("lot_id", "value_lot")),
+        "provider_customer": Holding(Fate.ERASED, "whom the payment provider knows them as", by=MEMBER),
+        "wallet_freeze": Holding(Fate.ERASED, "staff's words on them", by=MEMBER),
+        "spending_limit": Holding(Fate.ERASED, "their own limits", by=MEMBER),
+        # Exported as the wallet's statement.
+        "ledger.accounts": Holding(Fate.KEPT, BOOKS, exported=False),
+        "ledger.balances": Holding(Fate.KEPT, BOOKS, exported=False),
+        "ledger.transfers": Holding(Fate.KEPT, BOOKS, exported=False),
+        "ledger.entries": Holding(Fate.KEPT, BOOKS, exported=False),
+        "ledger.holds": Holding(Fate.KEPT, BOOKS, exported=False),
+        "ledger.refundable": Holding(Fate.KEPT, BOOKS, exported=False),
+        "ledger.folds": NOTHING,
+        "ledger.links": NOTHING,
+        "ledger.horizon": NOTHING,
+        # The mock keeps a payment provider's books here, which are another company's.
+        "provider_mock_customer": Holding(Fate.KEPT, "another company's books", by=MEMBER, exported=False),
+        "provider_mock_movement": Holding(Fate.KEPT, "another company's books", exported=False),
+        "provider_mock_delivery": Holding(Fate.KEPT, "another company's books", exported=False),
+        # The shop's own
+        "alembic_version": NOTHING,
+        "coupon": NOTHING,
+        "device": NOTHING,
+        "earning_rule": NOTHING,
+        "erasure_receipt": Holding(Fate.NOTHING_HELD, "a receipt names nobody"),
+        "gallery_version": NOTHING,
+        "product": NOTHING,
+        "staff_account": NOTHING,
+        "stock": NOTHING,
+        "store": NOTHING,
+        "tier": NOTHING,
+    }
+)
+
+
+def held_rows(table: Table, member_id: UUID) -> ColumnElement[bool]:
+    """Which of a table's rows hold something of the member."""
+    holding = HOLDINGS[table.name]
+    if holding.through is not None:
+        column, name = holding.through
+        parent = Base.metadata.tables[name]
+        (key,) = parent.primary_key
+        return table.c[column].in_(select(key).where(held_rows(parent, member_id)))
+    columns = [table.c[name] for name in holding.by]
+    named = [
+        column.contains([member_id]) if isinstance(column.type, ARRAY) else column == member_id for column in columns
+    ]
+    return or_(false(), *named)
+
+
+def shown_columns(table: Table) -> list[ColumnElement[object]]:
+    """What of a table's rows is shown to the member they are about."""
+    hidden = HOLDINGS[table.name].hidden
+    return [
+        column for column in table.columns if column.name not in hidden and not isinstance(column.type, LargeBinary)
+    ]

@@ -1,0 +1,41 @@
+"""What is held, and what is due, at a glance: for the API and for `facepay privacy status`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+
+from facepay.kernel.database import Database
+from facepay.kernel.jurisdictions import LAWS, idle_days
+from facepay.privacy.receipts import Signer
+from facepay.privacy.retention import consents_ending, enrolled_by_jurisdiction, faces_due
+from facepay.privacy.schemas import JurisdictionStatus, PrivacyStatus
+from facepay.settings import Settings
+
+
+async def privacy_status(database: Database, *, settings: Settings, signer: Signer, now: datetime) -> PrivacyStatus:
+    """Only jurisdictions that have somebody enrolled, and the chain's own."""
+    async with database.read() as session:
+        people = await enrolled_by_jurisdiction(session, settings=settings)
+        ending = await consents_ending(session, settings=settings, now=now)
+    due = Counter([(each.jurisdiction, each.why) async for each in faces_due(database, settings=settings, now=now)])
+    return PrivacyStatus(
+        enrolled_people=sum(people.values()),
+        consents_ended=sum(count for (_, why), count in due.items() if why == "ended"),
+        consents_ending=ending,
+        jurisdictions=[
+            JurisdictionStatus(
+                jurisdiction=jurisdiction,
+                law=law.law,
+                rule=law.rule,
+                source=law.source,
+                idle_days=idle_days(jurisdiction, own_max=settings.face_idle_days_max),
+                enrolled_people=people.get(jurisdiction, 0),
+                filing_people=law.filing_people,
+                idle=due[jurisdiction, "idle"],
+            )
+            for jurisdiction, law in LAWS.items()
+            if jurisdiction in people or jurisdiction == settings.jurisdiction
+        ],
+        public_key=signer.public_key,
+    )
