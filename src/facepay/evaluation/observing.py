@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
-
-import numpy as np
 
 from facepay.kernel.errors import Problem
 from facepay.vision.engine import Engine
@@ -57,18 +56,17 @@ class Observer:
     def _analyse(self, frame: bytes) -> FrameEvidence | None:
         try:
             if self._subject == "nearest":
-                return self._engine.analyse(frame)
-            evidence = self._engine.analyse(frame, embed=FACES_EMBEDDED_MAX)
+                return self._engine.analyse(frame, points=True)
+            evidence = self._engine.analyse(frame, embed=FACES_EMBEDDED_MAX, points=True)
         except Problem:
             return None
         return replace(evidence, faces=_central(evidence))
 
 
 def _central(evidence: FrameEvidence) -> tuple[FaceEvidence, ...]:
-    centre = np.array([evidence.width, evidence.height]) / 2
+    def offset(face: FaceEvidence) -> float:
+        left, top, right, bottom = (float(edge) for edge in face.box)
+        return math.hypot(left + right - evidence.width, top + bottom - evidence.height)
+
     embedded = [face for face in evidence.faces if face.embedding is not None]
-    return tuple(sorted(embedded, key=lambda face: float(np.linalg.norm(_middle(face) - centre)))[:1])
-
-
-def _middle(face: FaceEvidence) -> np.ndarray:
-    return face.box.reshape(2, 2).mean(axis=0)
+    return tuple(sorted(embedded, key=offset)[:1])

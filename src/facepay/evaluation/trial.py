@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Literal, get_args
 from uuid import UUID
@@ -16,17 +16,18 @@ from uuid import UUID
 import numpy as np
 
 from facepay.evaluation.folders import Photo
-from facepay.evaluation.metrics import NOWHERE, Counts, Searches, histogram
+from facepay.evaluation.metrics import BINS, NOWHERE, Counts, Searches, histogram
+from facepay.evaluation.references import Grouping, References, fused
 from facepay.identity.calibration import Calibration
 from facepay.identity.enrolment import EnrolmentPolicy, require_agreement, select_faces
+from facepay.identity.narrowing import Narrowing
 from facepay.identity.policy import Ambiguous, Decision, Match, MatchPolicy, Uncertain, Use, decide, policy_for
+from facepay.identity.sighting import Subject, Unusable, subject_of
 from facepay.kernel.errors import Problem
-from facepay.kernel.secrets import KEY_BYTES, MasterKey
 from facepay.settings import Settings
-from facepay.templates.gallery import MemoryGallery, Ranking
-from facepay.templates.protection import Protection
+from facepay.templates.gallery import Ranking
 from facepay.vision.evidence import FaceEvidence, Floats, FrameEvidence
-from facepay.vision.quality import ENROLMENT, RECOGNITION, QualityPolicy, assess
+from facepay.vision.quality import ENROLMENT, QualityPolicy
 
 Verdict = Literal["right", "wrong person", "let in", "stepped up", "refused"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
@@ -34,7 +35,10 @@ USES: tuple[Use, ...] = get_args(Use)
 
 Evidences = Callable[[Photo], FrameEvidence | None]
 Policies = Callable[[Use], MatchPolicy]
-Fuse = Callable[[Sequence[FaceEvidence]], Floats]
+Subjects = Callable[[Sequence[FrameEvidence], Calibration], Subject | Unusable]
+
+INSIDE = 50
+"""People in the store when somebody pays inside: the payer, and who was enrolled after them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,20 +54,21 @@ class Variant:
     burst: int = 1
     pool: int | None = None
     enrolment_quality: QualityPolicy | None = ENROLMENT
-    search_quality: QualityPolicy | None = RECOGNITION
-    templates: Callable[[Sequence[FaceEvidence]], list[Floats]]
-    fuse: Fuse
+    subject: Subjects = subject_of
+    references: Grouping = fused
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Search:
     """Photos of one moment (one, or a burst), whose they are, and what the gallery and each policy said of them.
 
-    `ranking` is None where no photo was good enough; then `refusal` says why. `mated` is None for strangers.
+    `expected` where the person is enrolled and this is to find them; then `mated` is the cosine to them.
+    `ranking` is None where no photo was good enough; then `refusal` says why.
     """
 
     person: str
     photos: tuple[Photo, ...]
+    expected: bool
     ranking: Ranking | None
     mated: float | None
     decisions: dict[Use, Decision]
@@ -109,13 +114,22 @@ class Trial:
         return other.similarity if other else NOWHERE
 
 
-def run(variant: Variant, photos: Sequence[Photo], evidence_of: Evidences, calibration: Calibration) -> Trial:
-    """Enrol everybody but the strangers, and search for the photos left. `photos` are each person's in order."""
+def run(
+    variant: Variant,
+    photos: Sequence[Photo],
+    evidence_of: Evidences,
+    calibration: Calibration,
+    *,
+    copy_of: Evidences | None = None,
+) -> Trial:
+    """Enrol everybody but the strangers, and search for the photos left. `photos` are each person's in order.
+
+    `copy_of` gives the evidence to search with, where that isn't the photo as it is.
+    """
     trial = Trial(variant, calibration)
     by_person: dict[str, list[Photo]] = defaultdict(list)
     for photo in photos:
         by_person[photo.person].append(photo)
-    gallery = MemoryGallery(Protection(MasterKey(bytes(KEY_BYTES))).rotate)
     to_search: list[tuple[str, list[Photo], bool]] = []
     templates_of: dict[UUID, list[Floats]] = {}
     for person, each in by_person.items():
@@ -126,17 +140,17 @@ def run(variant: Variant, photos: Sequence[Photo], evidence_of: Evidences, calib
         if templates:
             templates_of[trial.members[person]] = templates
         to_search.append((person, left, len(each) > (variant.pool or variant.enrol)))
-    gallery.replace(templates_of, version=1)
-    trial.templates = gallery.size
+    gallery = References(templates_of, variant.references)
+    trial.templates = gallery.templates
     trial.people = [person for person, _, _ in to_search]
     probes: list[tuple[str, Floats]] = []
     for person, left, searched_for in to_search:
         for moment in _moments(left, variant.burst):
-            search, probe = _search(trial, gallery, person, moment, searched_for, evidence_of)
+            search, probe = _search(trial, gallery, person, moment, searched_for, copy_of or evidence_of)
             trial.searches.append(search)
             if probe is not None:
                 probes.append((person, probe))
-    _compare(trial, templates_of, probes)
+    _compare(trial, gallery, probes)
     return trial
 
 
@@ -163,7 +177,7 @@ def _enrol(
         return [], list(left)
     trial.members[person] = UUID(int=len(trial.members) + 1)
     trial.photos_of[person] = tuple(kept)
-    return variant.templates([face for _, face in used]), list(left)
+    return [_embedding(face) * np.float32(_weight(face)) for _, face in used], list(left)
 
 
 def _enrollable(
@@ -192,7 +206,7 @@ def _moments(photos: Sequence[Photo], burst: int) -> Iterable[tuple[Photo, ...]]
 
 def _search(
     trial: Trial,
-    gallery: MemoryGallery,
+    gallery: References,
     person: str,
     moment: tuple[Photo, ...],
     searched_for: bool,
@@ -200,34 +214,41 @@ def _search(
 ) -> tuple[Search, Floats | None]:
     """One search of the gallery, and the embedding that was searched with."""
     variant = trial.variant
-    faces, refusal = _usable([evidence_of(photo) for photo in moment], variant.search_quality)
-    if not faces:
-        verdicts: dict[Use, Verdict] = dict.fromkeys(USES, "refused")
-        return Search(person, moment, None, None, {}, verdicts, refusal), None
-    probe = variant.fuse(faces)
-    ranking = gallery.search(probe)
     member = trial.members.get(person)
-    own = gallery.search(probe, among=[member]).best if member and searched_for else None
-    decisions = {use: decide(ranking, variant.policies(use), trial.calibration) for use in USES}
+    expected = searched_for and member is not None
+    evidences = [evidence for photo in moment if (evidence := evidence_of(photo))]
+    subject = variant.subject(evidences, trial.calibration) if evidences else None
+    if not isinstance(subject, Subject):
+        verdicts: dict[Use, Verdict] = dict.fromkeys(USES, "refused")
+        refusal = _reason(subject) if subject else "unreadable"
+        return Search(person, moment, expected, None, None, {}, verdicts, refusal), None
+    probe = subject.embedding
+    ranking = gallery.search(probe)
+    own = gallery.search(probe, among=[member]).best if member and expected else None
+    decisions = {use: _decide(trial, ranking, use, member) for use in USES}
     verdicts = {use: verdict_of(decision, member) for use, decision in decisions.items()}
-    return Search(person, moment, ranking, own.similarity if own else None, decisions, verdicts), probe
+    return Search(person, moment, expected, ranking, own.similarity if own else None, decisions, verdicts), probe
 
 
-def _usable(
-    evidences: Sequence[FrameEvidence | None], quality: QualityPolicy | None
-) -> tuple[list[FaceEvidence], str | None]:
-    """The nearest face of each photo that is good enough to be searched with, or why none is."""
-    faces, refusal = [], "unreadable"
-    for evidence in evidences:
-        if evidence is None:
-            continue
-        if not evidence.faces:
-            refusal = "no_face"
-        elif quality and (refusals := assess(evidence.faces[0], policy=quality)):
-            refusal = refusals[0].reason
+def _reason(unusable: Unusable) -> str:
+    return unusable.advice[0].code if unusable.advice else unusable.code
+
+
+def _decide(trial: Trial, ranking: Ranking, use: Use, member: UUID | None) -> Decision:
+    """As the product: paying inside, whoever is inside is held to the threshold of few, all others to the chain's."""
+    if use == "pay_inside":
+        inside = Narrowing.to("inside_store", use, _inside(trial, member))
+        if ranking.best and ranking.best.member_id in inside.members:
+            ranking = replace(ranking, searched=min(ranking.searched, inside.templates_max))
         else:
-            faces.append(evidence.faces[0])
-    return faces, None if faces else refusal
+            use = "pay_chain"
+    return decide(ranking, trial.variant.policies(use), trial.calibration)
+
+
+def _inside(trial: Trial, member: UUID | None) -> list[UUID]:
+    members = list(trial.members.values())
+    first = members.index(member) if member else 0
+    return [members[(first + step) % len(members)] for step in range(min(INSIDE, len(members)))]
 
 
 def verdict_of(decision: Decision, member: UUID | None) -> Verdict:
@@ -243,21 +264,16 @@ def verdict_of(decision: Decision, member: UUID | None) -> Verdict:
             return "refused"
 
 
-def _compare(trial: Trial, templates_of: dict[UUID, list[Floats]], probes: Sequence[tuple[str, Floats]]) -> None:
-    """Histograms of every search against every member (the best of their templates), by whose photo it was."""
+def _compare(trial: Trial, gallery: References, probes: Sequence[tuple[str, Floats]]) -> None:
+    """Histograms of every search against every member, by whose photo it was."""
     rows = {person: number for number, person in enumerate(trial.people)}
-    members, starts = list(templates_of), np.cumsum([0, *(len(each) for each in templates_of.values())])[:-1]
-    matrix = np.concatenate([np.stack(each) for each in templates_of.values()])
-    columns = {member: number for number, member in enumerate(members)}
-    trial.genuine = np.stack([histogram(np.empty(0))] * len(rows))
-    trial.impostor = trial.genuine.copy()
+    trial.genuine, trial.impostor = np.zeros((2, len(rows), BINS), np.int64)
     for person, probe in probes:
-        similarities = np.maximum.reduceat(matrix @ probe, starts)
-        member = trial.members.get(person)
-        if member is not None:
-            trial.genuine[rows[person]] += histogram(similarities[[columns[member]]])
-            similarities = np.delete(similarities, columns[member])
-        trial.impostor[rows[person]] += histogram(similarities)
+        similarities = gallery.similarities(probe)
+        own = similarities.pop(trial.members[person]) if person in trial.members else None
+        if own is not None:
+            trial.genuine[rows[person]] += histogram(np.array([own]))
+        trial.impostor[rows[person]] += histogram(np.fromiter(similarities.values(), float))
 
 
 def product_policies(settings: Settings) -> Policies:
@@ -267,3 +283,8 @@ def product_policies(settings: Settings) -> Policies:
 def _embedding(face: FaceEvidence) -> Floats:
     assert face.embedding is not None, "the nearest face is always embedded"
     return face.embedding
+
+
+def _weight(face: FaceEvidence) -> float:
+    assert face.quality.embedding_norm is not None, "the nearest face is always embedded"
+    return face.quality.embedding_norm
