@@ -24,6 +24,7 @@ from facepay.checkout import router as checkout
 from facepay.checkout import statement_router as statements
 from facepay.housekeeping import Task, keep_house, tasks_of
 from facepay.identity import challenge_router as challenges
+from facepay.identity import lookalike_router as lookalikes
 from facepay.identity import router as identity
 from facepay.identity.calibration import load_calibration
 from facepay.identity.narrowing import HomeRegions
@@ -94,6 +95,7 @@ def create_app(settings: Settings | None = None, *, engine: Engine | None = None
         visits,
         members,
         identity,
+        lookalikes,
         privacy,
         challenges,
         catalog,
@@ -127,7 +129,7 @@ def _furnish(app: FastAPI, settings: Settings, clock: Clock) -> None:
     state.authenticators = {"staff": authenticate_staff, "device": authenticate_device}
     state.idempotency = Idempotency(
         state.database,
-        state.master_key.derive("idempotency"),
+        state.master_key.derive_each("idempotency"),
         clock,
         lease=timedelta(seconds=settings.idempotency_lease_seconds),
         retention=timedelta(hours=settings.idempotency_retention_hours),

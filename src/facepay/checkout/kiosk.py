@@ -20,12 +20,11 @@ from facepay.checkout.benefits import Offer, Refused, Wish, offer
 from facepay.checkout.limits import Declined, NeedsStepUp, judge
 from facepay.checkout.orders import Order, place
 from facepay.checkout.pricing import PricedBasket, Unpriceable, price_basket
-from facepay.identity import step_up as stepping
-from facepay.identity.policy import Ambiguous, Match, Uncertain
-from facepay.identity.recognition import Sighting, candidates_of, code_of, recognised_member
-from facepay.identity.step_up import AttemptNotFound, Proven, StepUp
+from facepay.identity.decisions import Asked, FaceDecision, Recognised, Ruling, TurnedAway, answer, ask, recognise
+from facepay.identity.sighting import Sighting
+from facepay.identity.step_up import AttemptNotFound
 from facepay.kernel.auth import Principal
-from facepay.kernel.database import Base, Identified
+from facepay.kernel.database import Base
 from facepay.kernel.ids import new_id
 from facepay.kernel.passwords import PasswordHasher
 from facepay.members.members import Member
@@ -35,8 +34,8 @@ from facepay.stores.visits import current_visit
 from facepay.wallet.accounts import wallet_balance
 
 
-class Checkout(Identified, Base):
-    """One decision of a kiosk. A stranger's says when, what for and why not, and nothing about the face."""
+class Checkout(FaceDecision, Base):
+    """One decision of a kiosk."""
 
     __tablename__ = "checkout"
     __table_args__ = (
@@ -47,33 +46,22 @@ class Checkout(Identified, Base):
 
     kiosk_id: Mapped[UUID] = mapped_column(ForeignKey("device.id"), index=True)
     store_id: Mapped[UUID] = mapped_column(ForeignKey("store.id"))
-    decision: Mapped[str] = mapped_column(String(8))
-    code: Mapped[str] = mapped_column(String(40))
     basket: Mapped[dict[str, Any]] = mapped_column(JSONB)
     coupons: Mapped[list[str]] = mapped_column(JSONB, server_default="[]")
     redeem_points: Mapped[int] = mapped_column(server_default="0")
     total: Mapped[int | None]
     currency: Mapped[str] = mapped_column(String(3))
-    member_id: Mapped[UUID | None] = mapped_column(ForeignKey("member.id"), index=True)
     order_id: Mapped[UUID | None] = mapped_column(ForeignKey("shop_order.id"))
-    similarity: Mapped[float | None]
-    threshold: Mapped[float | None]
-    created_at: Mapped[datetime]
-    decided_at: Mapped[datetime]
 
 
 @dataclass(frozen=True, slots=True)
-class CheckoutDecision:
+class CheckoutDecision(Ruling):
     """What the kiosk shows now; the checkout is its record."""
 
-    checkout: Checkout
-    member: Member | None = None
+    record: Checkout
     order: Order | None = None
     balance: int | None = None
-    margin: float | None = None
     skus: tuple[str, ...] = ()
-    step_up: StepUp | None = None
-    answers_left: int | None = None
     over: Declined | NeedsStepUp | None = None
     coupon: str | None = None
 
@@ -105,14 +93,20 @@ async def check_out(
     if isinstance(basket, Unpriceable):
         return replace(await _settle(session, checkout, "declined", basket.code), skus=basket.skus)
     checkout.total = basket.total
-    outcome = sighting.outcome
-    if isinstance(outcome, Match):
-        checkout.similarity, checkout.threshold = outcome.similarity, outcome.threshold
-        decision = await _charge(session, kiosk, checkout, basket, outcome.member_id, now, settings)
-        return replace(decision, margin=outcome.margin)
-    if isinstance(outcome, Ambiguous | Uncertain):
-        return await _ask(session, checkout, code_of(outcome), candidates_of(outcome), now, settings)
-    return await _settle(session, checkout, "declined", code_of(outcome))
+    verdict = await recognise(
+        session, record=checkout, device=kiosk, sighting=sighting, now=now, settings=settings, alone=True
+    )
+    if not isinstance(verdict, Recognised):
+        return await _turn_away(session, checkout, verdict)
+    return await charge(
+        session,
+        kiosk=kiosk,
+        checkout=checkout,
+        basket=basket,
+        member=verdict.member,
+        now=now,
+        settings=settings,
+    )
 
 
 async def finish_step_up(
@@ -129,26 +123,27 @@ async def finish_step_up(
     checkout = await session.get(Checkout, checkout_id)
     if checkout is None or checkout.kiosk_id != kiosk.id:
         raise AttemptNotFound("No checkout with this id waits at this kiosk.")
-    result = await stepping.answer(
-        session,
-        attempt_id=checkout_id,
-        device_id=kiosk.id,
-        text=text,
-        now=now,
-        answers_max=settings.step_up_answers_max,
-        hasher=hasher,
+    verdict = await answer(
+        session, record=checkout, device=kiosk, text=text, now=now, settings=settings, hasher=hasher, alone=True
     )
-    checkout.decided_at = now
-    if not isinstance(result, Proven):
-        again: Literal["step_up", "declined"] = "step_up" if result.answers_left else "declined"
-        return replace(await _settle(session, checkout, again, "wrong_answer"), answers_left=result.answers_left)
+    if not isinstance(verdict, Recognised):
+        return await _turn_away(session, checkout, verdict)
     products = await find_products(session, skus=list(checkout.basket))
     basket = price_basket(checkout.basket, products, currency=checkout.currency)
     if isinstance(basket, Unpriceable):
         return replace(await _settle(session, checkout, "declined", basket.code), skus=basket.skus)
     if basket.total != checkout.total:
         return await _settle(session, checkout, "declined", "price_changed")
-    return await _charge(session, kiosk, checkout, basket, result.member_id, now, settings, proven=True)
+    return await charge(
+        session,
+        kiosk=kiosk,
+        checkout=checkout,
+        basket=basket,
+        member=verdict.member,
+        proven=True,
+        now=now,
+        settings=settings,
+    )
 
 
 async def _currency_and_products(
@@ -162,23 +157,22 @@ async def _currency_and_products(
     return currencies[0], {product.sku: product for product in products if product is not None}
 
 
-async def _charge(
+async def charge(
     session: AsyncSession,
+    *,
     kiosk: Principal,
     checkout: Checkout,
     basket: PricedBasket,
-    member_id: UUID,
+    member: Member,
     now: datetime,
     settings: Settings,
-    *,
     proven: bool = False,
 ) -> CheckoutDecision:
-    # Alone: their payments go one by one, or two kiosks at once would both find room under one limit.
-    member = await recognised_member(session, member_id=member_id, alone=True)
-    if member is None:
-        # Withdrawn between the match and this transaction: from here on they are a stranger.
-        checkout.similarity = None
-        return await _settle(session, checkout, "declined", "unknown_face")
+    """Charge a member, however they were recognised, and ask for a second factor where a limit wants one.
+
+    Their row is locked against other payments: these go one by one, or two kiosks at once would both find room
+    under one limit. `proven` is whoever gave a second factor.
+    """
     checkout.member_id = member.id
     if not member.is_active:
         return await _settle(session, checkout, "declined", "member_blocked", member)
@@ -192,8 +186,8 @@ async def _charge(
     if isinstance(verdict, Declined):
         return replace(await _settle(session, checkout, "declined", verdict.code, member), over=verdict)
     if isinstance(verdict, NeedsStepUp) and not proven:
-        asked = await _ask(session, checkout, verdict.code, (member.id,), now, settings, member)
-        return replace(asked, over=verdict)
+        asked = await ask(session, checkout, kiosk, verdict.code, (member.id,), now=now, settings=settings)
+        return replace(await _turn_away(session, checkout, asked, member), over=verdict)
     return await _sell(session, kiosk, checkout, offered, member, now, settings)
 
 
@@ -239,26 +233,15 @@ async def _sell(
     return replace(decision, order=order, balance=available)
 
 
-async def _ask(
-    session: AsyncSession,
-    checkout: Checkout,
-    code: str,
-    candidate_ids: tuple[UUID, ...],
-    now: datetime,
-    settings: Settings,
-    member: Member | None = None,
+async def _turn_away(
+    session: AsyncSession, checkout: Checkout, verdict: Asked | TurnedAway, member: Member | None = None
 ) -> CheckoutDecision:
-    asked = await stepping.ask(
-        session,
-        attempt_id=checkout.id,
-        device_id=checkout.kiosk_id,
-        candidate_ids=candidate_ids,
-        now=now,
-        lasts=timedelta(seconds=settings.step_up_seconds),
-    )
-    if asked is None:
-        return await _settle(session, checkout, "declined", "step_up_impossible", member)
-    return replace(await _settle(session, checkout, "step_up", code, member), step_up=asked)
+    """For now, or for good. The member is named where the kiosk knows them already."""
+    if isinstance(verdict, Asked):
+        decision = await _settle(session, checkout, "step_up", verdict.code, member)
+        return replace(decision, step_up=verdict.step_up, answers_left=verdict.answers_left)
+    decision = await _settle(session, checkout, "declined", verdict.code, member)
+    return replace(decision, advice=verdict.advice, answers_left=verdict.answers_left)
 
 
 async def _settle(
@@ -276,4 +259,4 @@ async def _settle(
         if visit is not None:
             visit.basket_unpaid = decision != "paid"
     await session.flush()
-    return CheckoutDecision(checkout=checkout, member=member)
+    return CheckoutDecision(checkout, member)

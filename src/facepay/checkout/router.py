@@ -7,19 +7,18 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Security
-from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
-from starlette.datastructures import FormData
 
 from facepay.checkout import kiosk as kiosks
 from facepay.checkout.orders import Order, OrderNotFound, get_order
 from facepay.checkout.refunds import RefundExceedsOrder, RefundRefused, refund_order
 from facepay.checkout.schemas import Basket, CheckoutAnswer, OrderAnswer, RefundAnswer, RefundRequest
-from facepay.identity.desk import DeskOf
-from facepay.identity.recognition import RecogniserOf, Sighting
+from facepay.identity.capture import FILES_MAX, capture_body, read_capture_form
+from facepay.identity.desk import CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf
+from facepay.identity.recognition import RecogniserOf
 from facepay.identity.schemas import StepUpAnswer
+from facepay.identity.sighting import Sighting
 from facepay.kernel.auth import Principal, acts_as, current_device, current_staff
 from facepay.kernel.clock import Now
 from facepay.kernel.database import Session
@@ -32,9 +31,8 @@ from facepay.kernel.idempotency import (
 )
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
-from facepay.kernel.uploads import frame_body, open_form, read_files
+from facepay.kernel.uploads import open_form, read_json_field
 from facepay.settings import SettingsOf
-from facepay.stores.gate_router import FRAME_PROBLEMS, STEP_UP_PROBLEMS
 from facepay.stores.visits import members_inside
 
 router = APIRouter(prefix="/v1")
@@ -45,17 +43,7 @@ BASKETS = [
     '{"lines":[{"sku":"TEA-001","quantity":2}]}',
     '{"lines":[{"sku":"TEA-001","quantity":2}],"coupons":["WELCOME10"],"redeem_points":200}',
 ]
-BASKET_PART = {"basket": {"type": "string", "examples": BASKETS}}
-
-
-def read_basket(form: FormData) -> Basket:
-    """The `basket` part. Raises RequestValidationError, so that it reads like any other body."""
-    try:
-        return Basket.model_validate_json(str(form.get("basket", "")))
-    except ValidationError as error:
-        raise RequestValidationError(
-            [{**each, "loc": ("body", "basket", *each["loc"])} for each in error.errors(include_input=False)]
-        ) from error
+BASKET_PART = {"type": "string", "examples": BASKETS}
 
 
 @router.post(
@@ -63,8 +51,8 @@ def read_basket(form: FormData) -> Basket:
     tags=["kiosks"],
     summary="Pay for a basket with a face",
     response_model=CheckoutAnswer,
-    responses=problems(IdempotencyKeyMissing, *FRAME_PROBLEMS),
-    openapi_extra=frame_body(multipart=BASKET_PART, raw=False),
+    responses=problems(IdempotencyKeyMissing, *CAPTURE_PROBLEMS),
+    openapi_extra=capture_body(raw=False, basket=BASKET_PART),
 )
 async def check_out(
     kiosk_id: UUID,
@@ -77,13 +65,16 @@ async def check_out(
 ) -> Any:
     """Recognise the payer, first among the people inside, and charge their wallet: order and money in one step.
 
+    A kiosk that asks for the last four digits of the phone before the face (`phone_last_four`) has them searched
+    among the few who have these: the more members a chain has, the more often that spares a PIN.
+
     A declined checkout charges nothing. Retry with the same Idempotency-Key and the same parts after any doubt:
     the answer is the first one's, and the charge happens once.
     """
     acts_as(kiosk, kiosk_id)
-    async with open_form(desk.request) as form:
-        basket = read_basket(form)
-        frame = (await read_files(form, "frame"))[0]
+    async with open_form(desk.request, files_max=FILES_MAX) as form:
+        basket = read_json_field(form, "basket", Basket)
+        capture = await read_capture_form(form)
 
     async def act(session: AsyncSession, sighting: Sighting) -> CheckoutAnswer:
         decision = await kiosks.check_out(
@@ -101,9 +92,11 @@ async def check_out(
         device=kiosk,
         use="kiosk",
         key=key,
-        frame=frame,
+        capture=capture,
         also=basket.model_dump_json().encode(),
-        see=partial(recogniser.at_checkout, inside=partial(members_inside, store_id=kiosk.store)),
+        see=partial(
+            recogniser.see, device=kiosk, use="pay_chain", inside=partial(members_inside, store_id=kiosk.store)
+        ),
         act=act,
     )
 
@@ -113,7 +106,7 @@ async def check_out(
     tags=["kiosks"],
     summary="Answer what a checkout asked for",
     response_model=CheckoutAnswer,
-    responses=problems(IdempotencyKeyMissing, IdempotencyKeyInUse, IdempotencyKeyReused, *STEP_UP_PROBLEMS),
+    responses=problems(IdempotencyKeyMissing, *STEP_UP_PROBLEMS),
 )
 async def finish_checkout(
     kiosk_id: UUID,

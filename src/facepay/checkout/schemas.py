@@ -10,9 +10,8 @@ from pydantic import Field
 
 from facepay.checkout.benefits import Wish
 from facepay.checkout.kiosk import CheckoutDecision
-from facepay.identity.desk import Decision
-from facepay.identity.recognition import Sighting
-from facepay.identity.schemas import Cosine, RecognisedMember, StepUpAsked
+from facepay.identity.schemas import DecisionAnswer
+from facepay.identity.sighting import Sighting
 from facepay.kernel.schemas import AMOUNT_MAX, Amount, Answer, Code, Line, Request
 from facepay.rewards.schemas import CouponCode
 
@@ -93,7 +92,7 @@ class Payment(Answer):
     balance: int
 
 
-class CheckoutAnswer(Decision):
+class CheckoutAnswer(DecisionAnswer):
     checkout_id: UUID
     decision: Literal["paid", "declined", "step_up"]
     code: Annotated[str, Field(description="`paid`, or why not: `unknown_face`, `insufficient_funds`, `sold_out`, …")]
@@ -101,15 +100,8 @@ class CheckoutAnswer(Decision):
     currency: str
     skus: list[str] = Field(default=[], description="The skus at fault, where some are.")
     coupon: Annotated[str | None, Field(description="The coupon at fault, where one is.")] = None
-    member: RecognisedMember | None = None
     order: OrderAnswer | None = None
     payment: Payment | None = None
-    similarity: Cosine | None = None
-    threshold: Cosine | None = None
-    margin: Cosine | None = None
-    faces: int = 1
-    step_up: StepUpAsked | None = None
-    answers_left: int | None = None
     limit: Annotated[int | None, Field(description="The limit that was hit: an amount, or a number of payments.")] = (
         None
     )
@@ -117,16 +109,14 @@ class CheckoutAnswer(Decision):
 
     @classmethod
     def of(cls, decision: CheckoutDecision, sighting: Sighting | None = None) -> CheckoutAnswer:
-        checkout, order = decision.checkout, decision.order
+        checkout, order = decision.record, decision.order
         return cls(
+            **cls.shared(decision, sighting),
             checkout_id=checkout.id,
-            decision=checkout.decision,
-            code=checkout.code,
             total=checkout.total,
             currency=checkout.currency,
             skus=list(decision.skus),
             coupon=decision.coupon,
-            member=RecognisedMember.model_validate(decision.member) if decision.member else None,
             order=OrderAnswer.model_validate(order) if order else None,
             payment=Payment(
                 transfer_id=order.transfer_id,
@@ -136,12 +126,6 @@ class CheckoutAnswer(Decision):
             )
             if order
             else None,
-            similarity=checkout.similarity,
-            threshold=checkout.threshold,
-            margin=decision.margin,
-            faces=sighting.faces if sighting else 1,
-            step_up=StepUpAsked.model_validate(decision.step_up) if decision.step_up else None,
-            answers_left=decision.answers_left,
             limit=decision.over.limit if decision.over else None,
             measured=decision.over.measured if decision.over else None,
         )

@@ -1,4 +1,4 @@
-"""One frame, one decision: what every device's request has in common, from bytes to the committed answer."""
+"""One capture, one decision: what every device's request has in common, from bytes to the committed answer."""
 
 from __future__ import annotations
 
@@ -7,23 +7,21 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
-from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from facepay.identity.recognition import Sighting
-from facepay.kernel.auth import Principal
+from facepay.identity.capture import UNREADABLE, Capture
+from facepay.identity.schemas import DecisionAnswer
+from facepay.identity.sighting import Sighting
+from facepay.identity.step_up import AttemptClosed, AttemptNotFound
+from facepay.kernel.auth import Principal, WrongStore
 from facepay.kernel.database import Db
-from facepay.kernel.idempotency import IdempotencyOf
+from facepay.kernel.errors import Overloaded, Problem, Unauthenticated
+from facepay.kernel.idempotency import IdempotencyKeyInUse, IdempotencyKeyReused, IdempotencyOf
 from facepay.kernel.metrics import MetricsOf
-from facepay.kernel.schemas import Answer
 
-
-class Decision(Answer):
-    """What every device's answer holds."""
-
-    decision: str
-    code: str
-    timings_ms: dict[str, float] = Field(default={})
+CALL_PROBLEMS: tuple[type[Problem], ...] = (Unauthenticated, WrongStore, IdempotencyKeyInUse, IdempotencyKeyReused)
+CAPTURE_PROBLEMS = (*CALL_PROBLEMS, *UNREADABLE, Overloaded)
+STEP_UP_PROBLEMS = (*CALL_PROBLEMS, AttemptNotFound, AttemptClosed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +37,21 @@ class Desk:
         device: Principal,
         use: str,
         key: str | None,
-        frame: bytes,
+        capture: Capture,
         also: bytes = b"",
-        see: Callable[[bytes], Awaitable[Sighting]],
-        act: Callable[[AsyncSession, Sighting], Awaitable[Decision]],
+        see: Callable[[Capture], Awaitable[Sighting]],
+        act: Callable[[AsyncSession, Sighting], Awaitable[DecisionAnswer]],
     ) -> Any:
-        """`see` who is in the frame, then `act` on it in one transaction that keeps the answer too.
+        """`see` who is in the capture, then `act` on it in one transaction that keeps the answer too.
 
-        `also` is whatever of the body belongs to the request beside the frame. No connection is held while
+        `also` is whatever of the body belongs to the request beside the capture. No connection is held while
         the models run.
         """
-        fingerprint = self.idempotency.fingerprint(self.request, frame, also)
+        fingerprint = self.idempotency.fingerprint(self.request, *capture.parts(), also)
         async with self.idempotency.claim(owner_id=device.id, key=key, fingerprint=fingerprint) as claim:
             if claim.replay:
                 return claim.replay
-            sighting = await see(frame)
+            sighting = await see(capture)
             with self.metrics.stage("decide", sighting.timings_ms):
                 async with self.database.begin() as session:
                     answer = await act(session, sighting)

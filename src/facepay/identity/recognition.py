@@ -1,72 +1,35 @@
-"""From a frame to an outcome: the one way in which gates, kiosks and lanes learn who stands before them."""
+"""From a capture to a sighting: the one way in which every device learns who stands before it."""
 
 from __future__ import annotations
 
+import asyncio
 from asyncio import gather
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Request
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
 
+from facepay.identity.assignment import assign
 from facepay.identity.calibration import Calibration
-from facepay.identity.enrolment import FRAMES_MAX
-from facepay.identity.policy import Ambiguous, Match, NoMatch, Uncertain, decide, policy_for
+from facepay.identity.capture import Capture
+from facepay.identity.narrowing import HomeRegions, Inside, Narrowing, with_phone_ending
+from facepay.identity.policy import Ambiguous, Decision, Match, NoMatch, Uncertain, Use, decide, policy_for
+from facepay.identity.sighting import NarrowedBy, Outcome, Sighting, Subject, WrongDigits, candidates_of, subject_of
+from facepay.kernel.auth import PresentationCheck, Principal
 from facepay.kernel.database import Database
 from facepay.kernel.metrics import Metrics
-from facepay.members.consents import Consent
-from facepay.members.members import Member, MemberStatus
 from facepay.settings import Settings
 from facepay.templates.gallery import Ranking
 from facepay.templates.keeper import GalleryKeeper
-from facepay.templates.templates import Template
-from facepay.vision.evidence import FaceEvidence, FrameEvidence
+from facepay.vision.evidence import FrameEvidence
+from facepay.vision.liveness.depth import with_relief
 from facepay.vision.pool import InferencePool
 
-# Below this a face says too little about who it is (pixels between the eyes; people at a gate have 60 and more).
-EYE_DISTANCE_MIN_PX = 16.0
-
-Inside = Callable[[AsyncSession], Awaitable[Collection[UUID]]]
-
-
-@dataclass(frozen=True, slots=True)
-class NoFace:
-    """The frame shows no face, or none that is near enough to be compared."""
-
-    code: str
-
-
-Outcome = Match | Ambiguous | Uncertain | NoMatch | NoFace
-
-
-@dataclass(frozen=True, slots=True)
-class Sighting:
-    """What a frame came to: who, how many faces, how long each stage took."""
-
-    outcome: Outcome
-    faces: int
-    timings_ms: dict[str, float]
-
-
-def code_of(outcome: Ambiguous | Uncertain | NoMatch | NoFace) -> str:
-    """The stable code of a frame that is not a match."""
-    match outcome:
-        case NoFace(code):
-            return code
-        case Ambiguous():
-            return "ambiguous_face"
-        case Uncertain():
-            return "uncertain_face"
-        case NoMatch():
-            return "unknown_face"
-
-
-def candidates_of(outcome: Ambiguous | Uncertain) -> tuple[UUID, ...]:
-    """Whom a second factor has to tell apart."""
-    return outcome.candidates if isinstance(outcome, Ambiguous) else (outcome.member_id,)
+# Whoever stands about as near as the nearest may be the one that the nearest is merely like.
+RIVALS_MAX = 4
+RIVAL_AREA_SHARE_MIN = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,75 +42,113 @@ class Recogniser:
     calibration: Calibration
     settings: Settings
     metrics: Metrics
+    regions: HomeRegions
 
-    async def at_gate(self, frame: bytes) -> Sighting:
-        """Search the whole chain under the gate's policy. Raises vision's problems with the frame, and Overloaded."""
-        evidence, _ = await gather(self.inference.analyse(frame), self._catch_up())
-        return await self._sighting(
-            evidence, lambda ranking: decide(ranking, policy_for("gate", self.settings), self.calibration)
-        )
+    async def see(self, capture: Capture, *, device: Principal, use: Use, inside: Inside | None = None) -> Sighting:
+        """Who is nearest, under the policy of `use`, or of paying inside where they are one of those `inside`.
 
-    async def at_checkout(self, frame: bytes, *, inside: Inside) -> Sighting:
-        """Search those who are inside, then the chain under the stricter policy. Raises as `at_gate` does."""
-        evidence, present = await gather(self.inference.analyse(frame), self._catch_up(inside))
-        return await self._sighting(evidence, lambda ranking: self._payer(ranking, present))
+        Raises vision's problems with the frames, and Overloaded.
+        """
+        evidences, few = await gather(self._analyse(capture, device), self._catch_up(use, capture.phone_suffix, inside))
+        sighting = await self.judge(evidences, device=device, use=use, few=few)
+        return replace(sighting, challenge_id=capture.challenge_id)
 
-    async def _catch_up(self, inside: Inside | None = None) -> Collection[UUID]:
-        """Follow the gallery while the models run, since the search comes after them; and see who is inside."""
+    async def judge(
+        self, evidences: Sequence[FrameEvidence], *, device: Principal, use: Use, few: Narrowing | None = None
+    ) -> Sighting:
+        """Who these frames show, once the gallery is up to date. No model runs."""
+        timings = self._timings(evidences)
+        with self.metrics.stage("search", timings):
+            subject = subject_of(evidences, self.calibration)
+            outcome, narrowed_by = (
+                await self._identify(subject, device, use, few) if isinstance(subject, Subject) else (subject, None)
+            )
+        return Sighting(outcome, tuple(evidences), timings, self.calibration, narrowed_by)
+
+    async def _analyse(self, capture: Capture, device: Principal) -> list[FrameEvidence]:
+        points = PresentationCheck.CHALLENGE in device.presentation_checks
+        first, *rest = capture.frames
+        if rest:
+            evidences = await self.inference.analyse_burst(
+                capture.frames, embed=RIVALS_MAX, area_share_min=RIVAL_AREA_SHARE_MIN, points=points
+            )
+        else:
+            evidences = [
+                await self.inference.analyse(
+                    first, embed=RIVALS_MAX, area_share_min=RIVAL_AREA_SHARE_MIN, points=points
+                )
+            ]
+        if capture.depth is not None and PresentationCheck.DEPTH in device.presentation_checks:
+            limits = self.inference.engine.limits
+            evidences[0] = await asyncio.to_thread(with_relief, evidences[0], capture.depth, limits=limits)
+        return evidences
+
+    async def _catch_up(self, use: Use, digits: str | None, inside: Inside | None) -> Narrowing | None:
+        """Follow the gallery while the models run, since the search comes after them; and see whom to narrow to."""
         async with self.database.read() as session:
             behind = await self.keeper.is_behind(session)
-            present = await inside(session) if inside else frozenset[UUID]()
+            few = None
+            if digits is not None:
+                few = await with_phone_ending(session, digits=digits, use=use)
+            elif inside is not None:
+                few = Narrowing.to("inside_store", "pay_inside", await inside(session))
         if behind:
             await self.keeper.follow(self.database)
-        return present
+        return few
 
-    def _payer(self, ranking: Ranking, present: Collection[UUID]) -> Match | Ambiguous | Uncertain | NoMatch:
-        """Few people are inside, so a lower threshold is as sure for them; but whoever is inside must also be
-        the most alike of the whole chain, ahead by the margin, or a likeness outside would pay from their wallet.
-        """
-        if ranking.best is not None and ranking.best.member_id in present:
-            narrowed = replace(ranking, searched=FRAMES_MAX * len(present))  # templates, at the most
-            return decide(narrowed, policy_for("pay_inside", self.settings), self.calibration)
-        return decide(ranking, policy_for("pay_chain", self.settings), self.calibration)
+    async def _identify(
+        self, subject: Subject, device: Principal, use: Use, few: Narrowing | None
+    ) -> tuple[Outcome, NarrowedBy | None]:
+        faces = (subject.embedding, *subject.rivals)
+        rankings = [await self.keeper.search(face, top=len(faces) + 1) for face in faces]
+        best = rankings[0].best
+        if few is not None and few.name == "phone_last_four":
+            return _held_to(few, self._decide(rankings, few.use, few)), few.name
+        if few is not None and best is not None and best.member_id in few.members:
+            return self._decide(rankings, few.use, few), few.name
+        outcome = self._decide(rankings, use)
+        if device.region is not None and best is not None and not isinstance(outcome, Match | Ambiguous):
+            async with self.database.read() as session:
+                around = await self.regions.around(session, member_id=best.member_id, region=device.region, use=use)
+            if around is not None:
+                return self._decide(rankings, use, around), around.name
+        return outcome, None
 
-    async def _sighting(
-        self, evidence: FrameEvidence, judge: Callable[[Ranking], Match | Ambiguous | Uncertain | NoMatch]
-    ) -> Sighting:
-        self.metrics.observe_stages(evidence.timings_ms)
-        timings = {stage: round(milliseconds, 2) for stage, milliseconds in evidence.timings_ms.items()}
-        with self.metrics.stage("search", timings):
-            outcome = _unusable(evidence.faces) or await self._judged(evidence.faces[0], judge)
-        return Sighting(outcome, faces=len(evidence.faces), timings_ms=timings)
-
-    async def _judged(
-        self, face: FaceEvidence, judge: Callable[[Ranking], Match | Ambiguous | Uncertain | NoMatch]
-    ) -> Outcome:
-        assert face.embedding is not None, "the nearest face is always embedded"
-        return judge(await self.keeper.search(face.embedding))
-
-
-def _unusable(faces: tuple[FaceEvidence, ...]) -> NoFace | None:
-    if not faces:
-        return NoFace("no_face")
-    return NoFace("face_too_small") if faces[0].quality.eye_distance_px < EYE_DISTANCE_MIN_PX else None
-
-
-async def recognised_member(session: AsyncSession, *, member_id: UUID, alone: bool = False) -> Member | None:
-    """The member, whose consent and templates still stand; None where either was withdrawn since the search.
-
-    Their row is locked against withdrawal and blocking until the transaction ends; `alone`, against whoever else
-    recognised them too.
-    """
-    return await session.scalar(
-        select(Member)
-        .where(
-            Member.id == member_id,
-            Member.status != MemberStatus.ERASED,
-            select(Consent.id).where(Consent.member_id == member_id, Consent.withdrawn_at.is_(None)).exists(),
-            select(Template.id).where(Template.member_id == member_id).exists(),
+    def _decide(self, rankings: Sequence[Ranking], use: Use, few: Narrowing | None = None) -> Decision:
+        """Who the first of these faces is; nobody where whoever it is most like is another of them."""
+        ranking, policy = rankings[0], policy_for(use, self.settings)
+        if few is not None:
+            ranking = replace(ranking, searched=min(ranking.searched, few.templates_max))
+        decision = decide(ranking, policy, self.calibration)
+        if len(rankings) == 1 or isinstance(decision, NoMatch):
+            return decision
+        worth_a_claim = policy.step_up_threshold(self.calibration, ranking.searched)
+        given, *_ = assign([each.candidates for each in rankings], similarity_min=worth_a_claim)
+        if given in _named(decision):
+            return decision
+        return NoMatch(
+            decision.similarity, decision.threshold, decision.searched, decision.false_positive_rate, decision.basis
         )
-        .with_for_update(read=not alone, key_share=alone)
-    )
+
+    def _timings(self, evidences: Sequence[FrameEvidence]) -> dict[str, float]:
+        """Of all frames together: the work, which is more than the wait where frames ran side by side."""
+        timings: dict[str, float] = {}
+        for evidence in evidences:
+            self.metrics.observe_stages(evidence.timings_ms)
+            for stage, milliseconds in evidence.timings_ms.items():
+                timings[stage] = round(timings.get(stage, 0.0) + milliseconds, 2)
+        return timings
+
+
+def _named(decision: Match | Ambiguous | Uncertain) -> tuple[UUID, ...]:
+    return (decision.member_id,) if isinstance(decision, Match) else candidates_of(decision)
+
+
+def _held_to(few: Narrowing, decision: Decision) -> Outcome:
+    """The digits that were typed have to be of one of those whom the face may be."""
+    if isinstance(decision, NoMatch) or few.members.intersection(_named(decision)):
+        return decision
+    return WrongDigits(_named(decision)[0])
 
 
 def get_recogniser(request: Request) -> Recogniser:

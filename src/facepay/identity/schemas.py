@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, Field
 
+from facepay.identity.decisions import Ruling
+from facepay.identity.policy import Match
+from facepay.identity.sighting import NarrowedBy, Sighting
 from facepay.kernel.schemas import Answer, Request
 
 Cosine = Annotated[float, AfterValidator(partial(round, ndigits=4))]
+Rate = Annotated[
+    float,
+    Field(description="How many strangers, searched for among as many members, are as alike to one of them: 0 to 1."),
+]
+Narrowed = Annotated[NarrowedBy | None, Field(description="Among whom they were searched; null: among all members.")]
 
 
 class RecognisedMember(Answer):
@@ -30,3 +38,49 @@ class StepUpAnswer(Request):
     """The PIN, or the last four digits of the phone: whichever `step_up.factor` asked for."""
 
     answer: Annotated[str, Field(pattern=r"^[0-9]{4,12}$", examples=["4821"])]
+
+
+class AdviceAnswer(Answer):
+    """What the person can do, say `come_closer`: a code for a screen of its own, and a sentence."""
+
+    code: str
+    message: str
+
+
+class DecisionAnswer(Answer):
+    """What every device's answer holds. A stranger is shown no similarity: they could climb by it."""
+
+    decision: str
+    code: str
+    member: RecognisedMember | None = None
+    similarity: Annotated[Cosine | None, Field(description="Plain cosine to the member's templates.")] = None
+    threshold: Annotated[Cosine | None, Field(description="The cosine that was needed.")] = None
+    false_positive_rate: Rate | None = None
+    margin: Annotated[Cosine | None, Field(description="Distance to the next best member.")] = None
+    narrowed_by: Narrowed = None
+    faces: Annotated[int, Field(description="Faces in the frame; the nearest was decided on.")] = 1
+    feedback: list[AdviceAnswer] = Field(default=[], description="What helps most first, where anything does.")
+    step_up: StepUpAsked | None = None
+    answers_left: int | None = None
+    timings_ms: dict[str, float] = Field(default={})
+
+    @staticmethod
+    def shared(ruling: Ruling, sighting: Sighting | None) -> dict[str, Any]:
+        """The fields above, of any device's ruling."""
+        record = ruling.record
+        outcome = sighting.outcome if sighting else None
+        recognised = record.similarity is not None and isinstance(outcome, Match)
+        return {
+            "decision": record.decision,
+            "code": record.code,
+            "member": RecognisedMember.model_validate(ruling.member) if ruling.member else None,
+            "similarity": record.similarity,
+            "threshold": record.threshold,
+            "false_positive_rate": record.false_positive_rate,
+            "margin": outcome.margin if recognised and isinstance(outcome, Match) else None,
+            "narrowed_by": record.narrowed_by,
+            "faces": sighting.faces if sighting else 1,
+            "feedback": [AdviceAnswer.model_validate(each) for each in ruling.advice],
+            "step_up": StepUpAsked.model_validate(ruling.step_up) if ruling.step_up else None,
+            "answers_left": ruling.answers_left,
+        }

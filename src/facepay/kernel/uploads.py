@@ -1,10 +1,14 @@
-"""Files in requests: a frame as the raw body (fastest) or as a multipart part."""
+"""Files in requests: one as the raw body (fastest), or several as parts of a multipart form."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData, UploadFile
 
 from facepay.kernel.errors import Problem
@@ -13,6 +17,7 @@ FILES_MAX = 5
 FIELDS_MAX = 5
 FIELD_BYTES_MAX = 256 * 1024
 IMAGE_TYPES = ("image/jpeg", "image/png", "image/webp")
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class FrameMissing(Problem):
@@ -45,43 +50,57 @@ def expect_upload(request: Request) -> None:
     request.state.expects_upload = True
 
 
-async def read_frame(request: Request) -> bytes:
-    """The frame of a request. What the bytes really are is decided when they are decoded.
-
-    Raises FrameMissing and UnsupportedMediaType.
-    """
-    if _media_type(request).startswith("image/"):
-        expect_upload(request)
-        return await request.body()
-    async with open_form(request) as form:
-        return (await read_files(form, "frame"))[0]
+def is_image(request: Request) -> bool:
+    """Whether the body says that it is one image, raw."""
+    return _media_type(request).startswith("image/")
 
 
-def open_form(request: Request) -> Any:
+async def read_raw(request: Request) -> bytes:
+    """A body that is one file."""
+    expect_upload(request)
+    return await request.body()
+
+
+def open_form(request: Request, *, files_max: int = FILES_MAX) -> Any:
     """The request's multipart form, as an async context. Raises UnsupportedMediaType."""
     if _media_type(request) != "multipart/form-data":
         raise UnsupportedMediaType(
             f"Send {', '.join(IMAGE_TYPES)} or multipart/form-data.", content_type=_media_type(request)[:100]
         )
     expect_upload(request)
-    return request.form(max_files=FILES_MAX, max_fields=FIELDS_MAX, max_part_size=FIELD_BYTES_MAX)
+    return request.form(max_files=files_max, max_fields=FIELDS_MAX, max_part_size=FIELD_BYTES_MAX)
 
 
-async def read_files(form: FormData, field: str) -> list[bytes]:
-    """Every file of one field, at least one. Raises FrameMissing."""
+async def read_files(form: FormData, field: str, *, least: int = 1) -> list[bytes]:
+    """Every file of one field. Raises FrameMissing where there are fewer than `least`."""
     files = [part for part in form.getlist(field) if isinstance(part, UploadFile)]
-    if not files:
+    if len(files) < least:
         raise FrameMissing(f"The form has no file in `{field}`.", field=field)
     return [await file.read() for file in files]
 
 
+def read_fields(form: FormData, model: type[Model]) -> Model:
+    """The form's text parts that the model names. Raises RequestValidationError, so that they read like any body."""
+    sent = {name: str(form[name]) for name in model.model_fields if name in form}
+    with _located("body"):
+        return model.model_validate(sent)
+
+
+def read_json_field(form: FormData, field: str, model: type[Model]) -> Model:
+    """A part that holds JSON. Raises as `read_fields` does."""
+    with _located("body", field):
+        return model.model_validate_json(str(form.get(field, "")))
+
+
+@contextmanager
+def _located(*where: str) -> Iterator[None]:
+    try:
+        yield
+    except ValidationError as error:
+        raise RequestValidationError(
+            [{**each, "loc": (*where, *each["loc"])} for each in error.errors(include_input=False)]
+        ) from error
+
+
 def _media_type(request: Request) -> str:
     return request.headers.get("content-type", "").split(";")[0].strip().lower()
-
-
-def frame_body(*, multipart: dict[str, Any] | None = None, raw: bool = True) -> dict[str, Any]:
-    """The `openapi_extra` of a route that reads a frame (and more multipart fields, where given)."""
-    properties = {"frame": {"type": "string", "format": "binary"}, **(multipart or {})}
-    form = {"schema": {"type": "object", "required": list(properties), "properties": properties}}
-    images = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in IMAGE_TYPES} if raw else {}
-    return {"requestBody": {"required": True, "content": {**images, "multipart/form-data": form}}}

@@ -46,9 +46,6 @@ class Member(Identified, Base):
         return self.status == MemberStatus.ACTIVE
 
 
-PHONE_ENDING = func.right(Member.phone, 4)
-
-
 class MemberNotFound(NotFound):
     """There is no member with this id."""
 
@@ -96,6 +93,11 @@ async def strip_personal_data(session: AsyncSession, *, member: Member, now: dat
     member.pin_failures, member.pin_locked_until = 0, None
     member.status, member.updated_at = MemberStatus.ERASED, now
     await session.flush()
+
+
+def phone_ending_is(digits: str) -> ColumnElement[bool]:
+    """Members whose phone number ends in these four digits."""
+    return func.right(Member.phone, 4) == digits
 
 
 def matching(search: str | None) -> ColumnElement[bool]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
@@ -11,52 +10,22 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Security
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from facepay.identity.desk import DeskOf
-from facepay.identity.recognition import RecogniserOf, Sighting
+from facepay.identity.capture import capture_body, read_capture
+from facepay.identity.desk import CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf
+from facepay.identity.recognition import RecogniserOf
 from facepay.identity.schemas import StepUpAnswer
-from facepay.identity.step_up import AttemptClosed, AttemptNotFound
-from facepay.kernel.auth import Principal, WrongStore, acts_as, current_device
+from facepay.identity.sighting import Sighting
+from facepay.kernel.auth import Principal, acts_as, current_device
 from facepay.kernel.clock import Now
-from facepay.kernel.errors import Overloaded, Unauthenticated
-from facepay.kernel.idempotency import IdempotencyKeyInUse, IdempotencyKeyReused, OptionalKey
+from facepay.kernel.idempotency import OptionalKey
 from facepay.kernel.passwords import get_hasher
 from facepay.kernel.problems import problems
-from facepay.kernel.uploads import (
-    BodyTooLarge,
-    FrameMissing,
-    UnsupportedMediaType,
-    frame_body,
-    read_frame,
-)
 from facepay.settings import SettingsOf
 from facepay.stores import gates
 from facepay.stores.gate_schemas import GateAnswer
 from facepay.stores.gates import Direction
-from facepay.vision.frames import CorruptImage, EmptyFrame, FrameTooLarge, UnsupportedImageType
 
 router = APIRouter(prefix="/v1/gates/{gate_id}", tags=["gates"])
-FRAME_PROBLEMS = (
-    Unauthenticated,
-    WrongStore,
-    FrameMissing,
-    EmptyFrame,
-    FrameTooLarge,
-    BodyTooLarge,
-    UnsupportedImageType,
-    UnsupportedMediaType,
-    CorruptImage,
-    IdempotencyKeyInUse,
-    IdempotencyKeyReused,
-    Overloaded,
-)
-STEP_UP_PROBLEMS = (
-    Unauthenticated,
-    WrongStore,
-    AttemptNotFound,
-    AttemptClosed,
-    IdempotencyKeyInUse,
-    IdempotencyKeyReused,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +50,7 @@ class GateCall:
                 direction=direction,
                 sighting=sighting,
                 now=self.now,
-                step_up_lasts=timedelta(seconds=self.settings.step_up_seconds),
+                settings=self.settings,
             )
             return GateAnswer.of(decision, sighting)
 
@@ -89,8 +58,8 @@ class GateCall:
             device=self.gate,
             use=f"gate_{direction}",
             key=self.key,
-            frame=await read_frame(self.desk.request),
-            see=self.recogniser.at_gate,
+            capture=await read_capture(self.desk.request),
+            see=partial(self.recogniser.see, device=self.gate, use="gate"),
             act=act,
         )
 
@@ -105,7 +74,7 @@ class GateCall:
                 attempt_id=attempt_id,
                 text=body.answer,
                 now=self.now,
-                answers_max=self.settings.step_up_answers_max,
+                settings=self.settings,
                 hasher=get_hasher(self.desk.request),
             )
             return GateAnswer.of(decision)
@@ -116,16 +85,18 @@ class GateCall:
 
 Call = Annotated[GateCall, Depends()]
 decision_route = partial(
-    router.post, response_model=GateAnswer, responses=problems(*FRAME_PROBLEMS), openapi_extra=frame_body()
+    router.post, response_model=GateAnswer, responses=problems(*CAPTURE_PROBLEMS), openapi_extra=capture_body()
 )
 step_up_route = partial(router.post, response_model=GateAnswer, responses=problems(*STEP_UP_PROBLEMS))
 
 
 @decision_route("/entries", summary="Decide who may come in")
 async def enter(call: Call) -> Any:
-    """Send the camera's frame as the body (`image/jpeg` is fastest) or as the multipart part `frame`.
+    """Send the camera's frame as the body (`image/jpeg` is fastest), or a multipart form: one frame or a burst of up
+    to ten as parts `frame`, and a depth map, a challenge or the phone's last digits where there are some.
 
-    The nearest face is decided on. `open` has opened a visit; `step_up` says what to ask the person for.
+    The nearest face is decided on; a burst is surer than one frame. `open` has opened a visit; `step_up` says what
+    to ask the person for, `feedback` what they can do about a poor picture.
     """
     return await call.decide("entry")
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from facepay.vision.alignment import align
-from facepay.vision.detection import Detector
+from facepay.vision.detection import Detector, open_network
 from facepay.vision.evidence import FaceEvidence, Floats, FrameEvidence
 from facepay.vision.frames import FrameLimits, Image, decode_frame
 from facepay.vision.landmarks import Landmarker
@@ -20,7 +20,7 @@ from facepay.vision.liveness.passive import PassiveModel, load_passive_model
 from facepay.vision.liveness.replay import fingerprint
 from facepay.vision.packs import DEFAULT_PACK, ModelPack, find_pack
 from facepay.vision.quality import measure
-from facepay.vision.sessions import open_session, without_prelu
+from facepay.vision.sessions import for_any_number_of_faces, open_session
 
 if TYPE_CHECKING:
     from insightface.model_zoo.arcface_onnx import ArcFaceONNX
@@ -39,6 +39,10 @@ class Engine(Protocol):
 
     @property
     def embedding_dim(self) -> int: ...
+
+    @property
+    def limits(self) -> FrameLimits:
+        """What one frame may cost."""
 
     @property
     def has_points(self) -> bool:
@@ -84,13 +88,13 @@ class InsightFaceEngine:
         self.has_points = landmarker is not None
         self.passive = passive
         self.has_passive_model = passive is not None
-        self._limits = limits
+        self.limits = limits
 
     def analyse(
         self, frame: bytes, *, embed: int = 1, area_share_min: float = 0.0, points: bool = False
     ) -> FrameEvidence:
         started = time.perf_counter()
-        image = decode_frame(frame, limits=self._limits)
+        image = decode_frame(frame, limits=self.limits)
         decoded = time.perf_counter()
         found = self.detector.detect(image)
         detected = time.perf_counter()
@@ -157,31 +161,23 @@ def load_engine(
     """
     progress("checking the model pack")
     models = find_pack(pack)
+    threads = threads or available_cores()
     progress("importing InsightFace")
     # Here, not above: it brings SciPy and scikit-image, 80 MB and 270 ms that only a process with models needs.
     from insightface.model_zoo.arcface_onnx import ArcFaceONNX
-    from insightface.model_zoo.scrfd import SCRFD
 
     cv2.setNumThreads(1)  # requests run side by side; OpenCV's own threads would only get in their way
     progress("loading the detector")
-    scrfd = SCRFD(
-        str(models.detector.path),
-        session=open_session(models.detector.path, threads=threads or available_cores()),
-        static_shape_sessions=False,
-    )
+    detector = Detector(open_network(models.detector.path, threads=threads))
     progress("loading the recogniser")
     recogniser = ArcFaceONNX(
         str(models.recogniser.path),
-        session=open_session(without_prelu(models.recogniser.path), threads=threads or available_cores()),
+        session=open_session(for_any_number_of_faces(models.recogniser.path), threads=threads),
     )
-    landmarker = (
-        Landmarker(open_session(models.landmarks.path, threads=threads or available_cores()))
-        if models.landmarks
-        else None
-    )
-    passive = load_passive_model(liveness_model, threads=threads or available_cores()) if liveness_model else None
+    landmarker = Landmarker(open_session(models.landmarks.path, threads=threads)) if models.landmarks else None
+    passive = load_passive_model(liveness_model, threads=threads) if liveness_model else None
     engine = InsightFaceEngine(
-        models, Detector(scrfd), recogniser, landmarker, passive=passive, limits=limits or FrameLimits()
+        models, detector, recogniser, landmarker, passive=passive, limits=limits or FrameLimits()
     )
     progress("warming up")
     for height, width in WARM_UP_SIZES:

@@ -1,0 +1,130 @@
+"""What a device sends to be decided on, parsed in one place.
+
+A raw image is one frame and the fastest way (handled 1.4 times as fast as multipart). A multipart form holds what an
+image can't: a burst, a depth map, the challenge that the frames answer, the digits that the person typed first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Request
+from pydantic import BaseModel, Field, StringConstraints
+from starlette.datastructures import FormData
+
+from facepay.kernel.errors import Problem
+from facepay.kernel.uploads import (
+    IMAGE_TYPES,
+    BodyTooLarge,
+    FrameMissing,
+    UnsupportedMediaType,
+    is_image,
+    open_form,
+    read_fields,
+    read_files,
+    read_raw,
+)
+from facepay.vision.frames import CorruptImage, EmptyFrame, FrameTooLarge, UnsupportedImageType
+from facepay.vision.liveness.depth import DepthMismatch, DepthUnreadable
+
+FRAMES_MAX = 10
+BYTES_MAX = 32 * 1024 * 1024
+FILES_MAX = FRAMES_MAX + 2  # a depth map, and one frame too many, which gets a problem that says so
+
+PhoneSuffix = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}$")]
+
+
+class TooManyFrames(Problem):
+    """A burst has at most 10 frames, and a capture one depth map."""
+
+    status = 422
+    code = "too_many_frames"
+    title = "Too many frames"
+
+
+# What can be wrong with the parts of a capture, here or when they are decoded.
+UNREADABLE: tuple[type[Problem], ...] = (
+    FrameMissing,
+    EmptyFrame,
+    FrameTooLarge,
+    BodyTooLarge,
+    TooManyFrames,
+    UnsupportedImageType,
+    UnsupportedMediaType,
+    CorruptImage,
+    DepthUnreadable,
+    DepthMismatch,
+)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Capture:
+    """1 to 10 frames of one moment, and what belongs to them."""
+
+    frames: tuple[bytes, ...]
+    depth: bytes | None = None
+    challenge_id: UUID | None = None
+    phone_suffix: str | None = None
+
+    def parts(self) -> tuple[bytes, ...]:
+        """Everything in it, in an order that no other capture shares: for a fingerprint."""
+        rest = (self.depth or b"", str(self.challenge_id or "").encode(), (self.phone_suffix or "").encode())
+        return (str(len(self.frames)).encode(), *self.frames, *rest)
+
+
+class CaptureFields(BaseModel):
+    """A capture's parts that are text."""
+
+    challenge_id: Annotated[UUID | None, Field(description="The challenge that the frames answer.")] = None
+    phone_last_four: Annotated[
+        PhoneSuffix | None,
+        Field(description="The last four digits of the person's phone: only members with these are searched."),
+    ] = None
+
+
+async def read_capture(request: Request) -> Capture:
+    """A raw image or a form. Raises FrameMissing, TooManyFrames, BodyTooLarge, UnsupportedMediaType, invalid fields.
+
+    What the bytes of a frame really are is decided when they are decoded.
+    """
+    if is_image(request):
+        return Capture((await read_raw(request),))
+    async with open_form(request, files_max=FILES_MAX) as form:
+        return await read_capture_form(form)
+
+
+async def read_capture_form(form: FormData) -> Capture:
+    """A form's parts `frame` (1 to 10), `depth`, `challenge_id`, `phone_last_four`. Raises as `read_capture`."""
+    frames = await read_files(form, "frame")
+    depths = await read_files(form, "depth", least=0)
+    if len(frames) > FRAMES_MAX or len(depths) > 1:
+        raise TooManyFrames(
+            f"Send at most {FRAMES_MAX} frames and one depth map.", frames=len(frames), frames_max=FRAMES_MAX
+        )
+    if sum(map(len, [*frames, *depths])) > BYTES_MAX:
+        raise BodyTooLarge(f"A capture has at most {BYTES_MAX:,} bytes in all.", bytes_max=BYTES_MAX)
+    fields = read_fields(form, CaptureFields)
+    return Capture(tuple(frames), depths[0] if depths else None, fields.challenge_id, fields.phone_last_four)
+
+
+def capture_body(*, raw: bool = True, **more: dict[str, Any]) -> dict[str, Any]:
+    """The `openapi_extra` of a route that reads a capture (and the required fields `more`)."""
+    image = {"type": "string", "format": "binary"}
+    fields = CaptureFields.model_json_schema()["properties"]
+    properties = {
+        "frame": {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": FRAMES_MAX,
+            "items": image,
+            "description": "One frame, or a burst of 2 to 10 of the same person within a second or two.",
+        },
+        "depth": image | {"description": "A 16-bit PNG in millimetres, aligned with the first frame."},
+        **{name: {key: value for key, value in each.items() if key != "default"} for name, each in fields.items()},
+        **more,
+    }
+    form = {"schema": {"type": "object", "required": ["frame", *more], "properties": properties}}
+    images = {kind: {"schema": image} for kind in IMAGE_TYPES} if raw else {}
+    return {"requestBody": {"required": True, "content": {**images, "multipart/form-data": form}}}

@@ -1,0 +1,248 @@
+"""What every device does with a sighting: examine, look the member up, ask for more where it is unsure, or refuse.
+
+A device's room keeps its own record (`FaceDecision`), calls `recognise` and later `answer`, and does with a
+`Recognised` member whatever the device is for. The same last step serves whoever was proven by other means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, String, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from facepay.identity import step_up as stepping
+from facepay.identity.policy import Ambiguous, Match, Uncertain
+from facepay.identity.presentation import examine
+from facepay.identity.sighting import Advice, Sighting, Unusable, WrongDigits, candidates_of, code_of
+from facepay.identity.step_up import Proven, StepUp
+from facepay.kernel.auth import Principal
+from facepay.kernel.database import Identified
+from facepay.kernel.passwords import PasswordHasher
+from facepay.members.biometric_uses import Use, record_use
+from facepay.members.consents import Consent
+from facepay.members.members import Member, MemberStatus
+from facepay.members.pins import count_wrong_answer, is_locked
+from facepay.settings import Settings
+from facepay.templates.templates import Template
+
+
+class FaceDecision(Identified):
+    """What the record of every device's decision holds. A stranger's says when and why, and nothing about the face."""
+
+    decision: Mapped[str] = mapped_column(String(8))
+    code: Mapped[str] = mapped_column(String(40))
+    member_id: Mapped[UUID | None] = mapped_column(ForeignKey("member.id"), index=True)
+    similarity: Mapped[float | None]
+    threshold: Mapped[float | None]
+    false_positive_rate: Mapped[float | None]
+    narrowed_by: Mapped[str | None] = mapped_column(String(16))
+    basis: Mapped[str | None] = mapped_column(String(100))  # policy and calibration
+    created_at: Mapped[datetime]
+    decided_at: Mapped[datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What a device does now; the record stays."""
+
+    record: FaceDecision
+    member: Member | None = None
+    step_up: StepUp | None = None
+    answers_left: int | None = None
+    advice: tuple[Advice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """A member whose row is locked until the transaction ends. `proven`: by a second factor."""
+
+    member: Member
+    proven: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A second factor is waited for: a new one, or the one before after a wrong answer."""
+
+    code: str
+    step_up: StepUp | None = None
+    answers_left: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TurnedAway:
+    code: str
+    advice: tuple[Advice, ...] = ()
+    answers_left: int | None = None
+
+
+Verdict = Recognised | Asked | TurnedAway
+
+
+async def recognise(
+    session: AsyncSession,
+    *,
+    record: FaceDecision,
+    device: Principal,
+    sighting: Sighting,
+    now: datetime,
+    settings: Settings,
+    alone: bool = False,
+) -> Verdict:
+    """Whom the device may serve. The record is filled in but for what the device decides; `alone` as below."""
+    attack = await examine(
+        session,
+        device=device,
+        evidences=sighting.evidences,
+        challenge_id=sighting.challenge_id,
+        now=now,
+        settings=settings,
+        calibration=sighting.calibration,
+    )
+    if attack is not None:
+        return TurnedAway(attack.code, (Advice(attack.code, attack.hint),))
+    outcome = sighting.outcome
+    match outcome:
+        case Match():
+            return await _matched(session, record, device, outcome, sighting, now, settings, alone)
+        case Ambiguous() | Uncertain():
+            candidates = candidates_of(outcome)
+            return await ask(session, record, device, code_of(outcome), candidates, now=now, settings=settings)
+        case WrongDigits(member_id):
+            return await _count_wrong_digits(session, member_id, now)
+        case Unusable(code, advice):
+            return TurnedAway(code, advice)
+        case _:
+            return TurnedAway(code_of(outcome))
+
+
+async def _matched(
+    session: AsyncSession,
+    record: FaceDecision,
+    device: Principal,
+    match: Match,
+    sighting: Sighting,
+    now: datetime,
+    settings: Settings,
+    alone: bool,
+) -> Verdict:
+    member = await recognised_member(session, member_id=match.member_id, now=now, alone=alone)
+    if member is None:
+        # Withdrawn between the match and this transaction: from here on they are a stranger.
+        return TurnedAway("unknown_face")
+    if sighting.narrowed_by == "phone_last_four" and is_locked(member, now=now):
+        return TurnedAway("step_up_impossible")
+    record.member_id = member.id
+    record.similarity, record.threshold = match.similarity, match.threshold
+    record.false_positive_rate, record.basis = match.false_positive_rate, match.basis
+    record.narrowed_by = sighting.narrowed_by
+    _note(session, record, device, member, Use.RECOGNISED, now)
+    return Recognised(member)
+
+
+async def _count_wrong_digits(session: AsyncSession, member_id: UUID, now: datetime) -> TurnedAway:
+    """Digits given before the face are guessed as easily as digits given after it: they count as wrong answers."""
+    member = await session.get(Member, member_id, with_for_update=True)
+    if member is not None and member.is_active and not is_locked(member, now=now):
+        count_wrong_answer(member, now=now)
+    return TurnedAway("wrong_digits")
+
+
+async def ask(
+    session: AsyncSession,
+    record: FaceDecision,
+    device: Principal,
+    code: str,
+    candidate_ids: Collection[UUID],
+    *,
+    now: datetime,
+    settings: Settings,
+) -> Asked | TurnedAway:
+    """Ask for a second factor that these members have in common, where they have one."""
+    step_up = await stepping.ask(
+        session,
+        attempt_id=record.id,
+        device_id=device.id,
+        candidate_ids=candidate_ids,
+        now=now,
+        lasts=timedelta(seconds=settings.step_up_seconds),
+    )
+    return TurnedAway("step_up_impossible") if step_up is None else Asked(code, step_up)
+
+
+async def answer(
+    session: AsyncSession,
+    *,
+    record: FaceDecision,
+    device: Principal,
+    text: str,
+    now: datetime,
+    settings: Settings,
+    hasher: PasswordHasher,
+    alone: bool = False,
+) -> Verdict:
+    """Check an answer to what the record's decision asked for. Raises AttemptNotFound and AttemptClosed."""
+    result = await stepping.answer(
+        session,
+        attempt_id=record.id,
+        device_id=device.id,
+        text=text,
+        now=now,
+        answers_max=settings.step_up_answers_max,
+        hasher=hasher,
+    )
+    record.decided_at = now
+    if not isinstance(result, Proven):
+        left = result.answers_left
+        return Asked("wrong_answer", answers_left=left) if left else TurnedAway("wrong_answer", answers_left=left)
+    member = await recognised_member(session, member_id=result.member_id, now=now, alone=alone)
+    if member is None:
+        return TurnedAway("unknown_face")
+    record.member_id = member.id
+    _note(session, record, device, member, Use.STEPPED_UP, now)
+    return Recognised(member, proven=True)
+
+
+async def recognised_member(
+    session: AsyncSession, *, member_id: UUID, now: datetime, alone: bool = False
+) -> Member | None:
+    """The member, whose consent and templates still stand; None where either has ended since the search.
+
+    Their row is locked against withdrawal and blocking until the transaction ends; `alone`, against whoever else
+    recognised them too.
+    """
+    return await session.scalar(
+        select(Member)
+        .where(
+            Member.id == member_id,
+            Member.status != MemberStatus.ERASED,
+            select(Consent.id)
+            .where(
+                Consent.member_id == member_id,
+                Consent.withdrawn_at.is_(None),
+                or_(Consent.expires_at.is_(None), Consent.expires_at > now),
+            )
+            .exists(),
+            select(Template.id).where(Template.member_id == member_id).exists(),
+        )
+        .with_for_update(read=not alone, key_share=alone)
+    )
+
+
+def _note(
+    session: AsyncSession, record: FaceDecision, device: Principal, member: Member, use: Use, now: datetime
+) -> None:
+    record_use(
+        session,
+        member_id=member.id,
+        use=use,
+        actor=f"device:{device.id}",
+        reference_id=record.id,
+        similarity=record.similarity,
+        now=now,
+    )

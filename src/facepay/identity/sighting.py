@@ -1,0 +1,129 @@
+"""What the frames of one capture came to: who, or why nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Literal
+from uuid import UUID
+
+from facepay.identity.calibration import Calibration
+from facepay.identity.policy import Ambiguous, Match, NoMatch, Uncertain
+from facepay.identity.presentation import SWAP_FMR
+from facepay.vision.evidence import FaceEvidence, Floats, FrameEvidence
+from facepay.vision.feedback import feedback
+from facepay.vision.fusion import fuse, least_alike
+from facepay.vision.quality import RECOGNITION, QualityRefusal, assess
+
+NarrowedBy = Literal["inside_store", "home_region", "phone_last_four"]
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What a person can do about a refusal: a stable code for a device that speaks for itself, and a sentence."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """Frames that nobody is searched for by: without a face, none good enough, or of different people."""
+
+    code: Literal["no_face", "low_quality", "faces_disagree"]
+    advice: tuple[Advice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WrongDigits:
+    """The face is a member's, the digits that were typed are not."""
+
+    member_id: UUID
+
+
+Outcome = Match | Ambiguous | Uncertain | NoMatch | WrongDigits | Unusable
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sighting:
+    """One capture, looked at. `faces` is how many the fullest frame shows, `narrowed_by` among whom was searched."""
+
+    outcome: Outcome
+    evidences: tuple[FrameEvidence, ...]
+    timings_ms: dict[str, float]
+    calibration: Calibration
+    narrowed_by: NarrowedBy | None = None
+    challenge_id: UUID | None = None
+
+    @property
+    def faces(self) -> int:
+        return max(len(evidence.faces) for evidence in self.evidences)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Subject:
+    """The one face that is decided on, as one embedding, and the embeddings of those who stand as near."""
+
+    embedding: Floats
+    rivals: tuple[Floats, ...] = ()
+
+
+def subject_of(evidences: Sequence[FrameEvidence], calibration: Calibration) -> Subject | Unusable:
+    """The nearest face of a frame, or of all frames of a burst: those good enough, and all of one person."""
+    nearest = [evidence.faces[0] for evidence in evidences if evidence.faces]
+    if not nearest:
+        return Unusable("no_face")
+    refusals = [assess(face, policy=RECOGNITION) for face in nearest]
+    usable = [face for face, refused in zip(nearest, refusals, strict=True) if not refused]
+    if not usable:
+        return Unusable("low_quality", _advice(refusals))
+    embeddings = [embedding_of(face) for face in usable]
+    pair = least_alike(embeddings)
+    if pair is None:
+        return Subject(embeddings[0], _rivals(evidences))
+    if pair.similarity < calibration.similarity_at(SWAP_FMR):
+        return Unusable("faces_disagree")
+    return Subject(fuse(embeddings, [_weight(face) for face in usable]), _rivals(evidences))
+
+
+def _advice(refusals: Sequence[Sequence[QualityRefusal]]) -> tuple[Advice, ...]:
+    return tuple(Advice(each.code, each.message) for each in feedback(list(chain.from_iterable(refusals))))
+
+
+def _rivals(evidences: Sequence[FrameEvidence]) -> tuple[Floats, ...]:
+    """Of the frame that shows most of them, since the same people stand in all frames."""
+    return max(
+        (tuple(face.embedding for face in evidence.faces[1:] if face.embedding is not None) for evidence in evidences),
+        key=len,
+    )
+
+
+def embedding_of(face: FaceEvidence) -> Floats:
+    assert face.embedding is not None, "this face was embedded"
+    return face.embedding
+
+
+def _weight(face: FaceEvidence) -> float:
+    assert face.quality.embedding_norm is not None, "this face was embedded"
+    return face.quality.embedding_norm
+
+
+def code_of(outcome: Ambiguous | Uncertain | NoMatch | WrongDigits | Unusable) -> str:
+    """The stable code of whatever is not a match."""
+    match outcome:
+        case Unusable(code):
+            return code
+        case WrongDigits():
+            return "wrong_digits"
+        case Ambiguous():
+            return "ambiguous_face"
+        case Uncertain():
+            return "uncertain_face"
+        case NoMatch():
+            return "unknown_face"
+
+
+def candidates_of(outcome: Ambiguous | Uncertain) -> tuple[UUID, ...]:
+    """Whom a second factor has to tell apart."""
+    return outcome.candidates if isinstance(outcome, Ambiguous) else (outcome.member_id,)
