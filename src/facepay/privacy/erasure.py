@@ -16,7 +16,7 @@ from facepay.kernel.ids import new_id
 from facepay.members.biometric_uses import Use, record_use
 from facepay.members.consents import Consent
 from facepay.members.members import get_member, strip_personal_data
-from facepay.privacy.holdings import HOLDINGS, Fate, held_rows
+from facepay.privacy.holdings import Fate, held_rows, holding_of
 from facepay.privacy.receipts import ErasureReceipt, Reason, Signer
 from facepay.privacy.wallets import close_wallets
 from facepay.templates.templates import Template, TemplateKey
@@ -83,7 +83,7 @@ async def erase_member(
 def _holders(*, with_face_only: bool) -> Iterator[Table]:
     """The tables to erase from, those that point at others first."""
     for table in reversed(Base.metadata.sorted_tables):
-        holding = HOLDINGS[table.name]
+        holding = holding_of(table.name)
         erases = holding.fate in (Fate.ERASED, Fate.UNLINKED) and not holding.by_hand
         if erases and (holding.with_face or not with_face_only):
             yield table
@@ -93,7 +93,7 @@ async def _erase_rows(session: AsyncSession, member_id: UUID, tables: Iterator[T
     erased: Counter[str] = Counter()
     await session.flush()
     for table in tables:
-        holding, rows = HOLDINGS[table.name], held_rows(table, member_id)
+        holding, rows = holding_of(table.name), held_rows(table, member_id)
         if holding.fate is Fate.ERASED:
             result = await session.execute(delete(table).where(rows))
         else:

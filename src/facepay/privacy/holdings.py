@@ -70,6 +70,14 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
             with_face=True,
             by_hand=True,
         ),
+        "enrolment_photo": Holding(Fate.ERASED, "the face as a picture, sealed", by=MEMBER, with_face=True),
+        "lookalike": Holding(
+            Fate.ERASED,
+            "whom they look like",
+            by=("member_a", "member_b"),
+            with_face=True,
+            hidden=("member_a", "member_b", "note", "removal"),
+        ),
         "step_up": Holding(
             Fate.ERASED, "whom a face was taken for", by=("candidate_ids",), with_face=True, hidden=("candidate_ids",)
         ),
@@ -125,7 +133,10 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "earning_rule": NOTHING,
         "erasure_receipt": Holding(Fate.NOTHING_HELD, "a receipt names nobody"),
         "gallery_version": NOTHING,
+        "presentation_challenge": Holding(Fate.NOTHING_HELD, "what a device asked somebody to do, for seconds"),
         "product": NOTHING,
+        "seen_frame": Holding(Fate.NOTHING_HELD, "digests of frames, FACEPAY_REPLAY_DAYS long, and not whose"),
+        "spent_nonce": NOTHING,
         "staff_account": NOTHING,
         "stock": NOTHING,
         "store": NOTHING,
@@ -134,9 +145,27 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
 )
 
 
+class UndeclaredTable(LookupError):
+    """Nobody has said what a table holds of a member."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"privacy/holdings.py doesn't list the table {name!r}: add a Holding that says which columns name a"
+            " member, what erasing them does with the rows, and why (or NOTHING, where no row is about a member)"
+        )
+
+
+def holding_of(name: str) -> Holding:
+    """Raises UndeclaredTable."""
+    try:
+        return HOLDINGS[name]
+    except KeyError:
+        raise UndeclaredTable(name) from None
+
+
 def held_rows(table: Table, member_id: UUID) -> ColumnElement[bool]:
     """Which of a table's rows hold something of the member."""
-    holding = HOLDINGS[table.name]
+    holding = holding_of(table.name)
     if holding.through is not None:
         column, name = holding.through
         parent = Base.metadata.tables[name]
@@ -151,7 +180,7 @@ def held_rows(table: Table, member_id: UUID) -> ColumnElement[bool]:
 
 def shown_columns(table: Table) -> list[ColumnElement[object]]:
     """What of a table's rows is shown to the member they are about."""
-    hidden = HOLDINGS[table.name].hidden
+    hidden = holding_of(table.name).hidden
     return [
         column for column in table.columns if column.name not in hidden and not isinstance(column.type, LargeBinary)
     ]
