@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from facepay.catalog import products, stock
 from facepay.checkout import kiosk, limits, orders, refunds
-from facepay.identity import challenges, edge, replays, step_up
+from facepay.identity import calibration_versions, challenges, edge, lookalikes, replays, step_up
 from facepay.kernel import idempotency
 from facepay.members import biometric_uses, consents, freezes, members
 from facepay.privacy import receipts
@@ -18,6 +18,7 @@ from facepay.wallet.providers import mock_books
 __all__ = [
     "accounts",
     "biometric_uses",
+    "calibration_versions",
     "challenges",
     "consents",
     "coupons",
@@ -28,6 +29,7 @@ __all__ = [
     "idempotency",
     "kiosk",
     "limits",
+    "lookalikes",
     "lots",
     "members",
     "mock_books",

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import chain, combinations
+from typing import Self
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.identity.calibration import Calibration
+from facepay.identity.lookalikes import forget_lookalikes, known_apart, measure_afresh
 from facepay.identity.policy import MatchPolicy
+from facepay.kernel.auth import Principal
 from facepay.kernel.errors import Conflict, Problem
 from facepay.members.consents import require_consent, withdraw_consent
 from facepay.members.members import get_member
@@ -23,6 +26,7 @@ from facepay.vision.feedback import feedback
 from facepay.vision.quality import QualityPolicy, assess
 
 FRAMES_MAX = 5
+LOOKALIKES_MAX = 5  # marked for each photo at the most
 # A face counts as alone when it covers twice the area of the next: a bystander stands 1.4 times as far away.
 DOMINANT_AREA_RATIO = 2.0
 
@@ -60,10 +64,20 @@ class FacesDisagree(FrameRefused):
 
 
 class FaceAlreadyEnrolled(Conflict):
-    """Another member has enrolled this face; whose it is stays theirs to say."""
+    """Another member has enrolled this face. `other_member_id` says who, to staff with `lookalikes:write` only."""
 
     code = "face_already_enrolled"
     title = "Face already enrolled"
+
+    def __init__(self, other_member_id: UUID) -> None:
+        super().__init__("Another member has enrolled this face.")
+        self.other_member_id = other_member_id
+
+    def told_to(self, staff: Principal) -> Self:
+        """Whoever may mark the two as two people has to know who the other is."""
+        if "lookalikes:write" in staff.scopes:
+            self.measured["other_member_id"] = str(self.other_member_id)
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +104,8 @@ async def enrol(
     """Enrol the face that all frames show, instead of the one the member had: a template for each frame.
 
     Enrolments wait for each other from the search for duplicates until they commit, so that one face can't be
-    enrolled twice at once. Raises MemberNotFound, ConsentRequired, FaceNotFound, MultipleFaces, LowQuality,
+    enrolled twice at once. Twins, whom staff know to be two people, enrol all the same; whoever is nearly as alike is
+    marked. Raises MemberNotFound, ConsentRequired, FaceNotFound, MultipleFaces, LowQuality,
     FacesDisagree and FaceAlreadyEnrolled.
     """
     faces = select_faces(evidences, policy.quality)
@@ -99,7 +114,9 @@ async def enrol(
     consent = await require_consent(session, member_id=member_id)
     await lock_gallery(session)
     await keeper.catch_up(session)
-    await _require_unknown(faces, member_id, keeper, policy)
+    alike = await _most_alike(faces, member_id, keeper, policy)
+    await _require_unknown(session, member_id, alike, policy)
+    await measure_afresh(session, member_id=member_id, similarities=alike.members, now=now)
     return await replace_templates(
         session,
         protection=keeper.protection,
@@ -116,6 +133,7 @@ async def withdraw(session: AsyncSession, *, member_id: UUID, now: datetime) -> 
     await get_member(session, member_id, lock=True)
     await withdraw_consent(session, member_id=member_id, now=now)
     await remove_templates(session, member_id=member_id)
+    await forget_lookalikes(session, member_id=member_id)
 
 
 def select_faces(evidences: Sequence[FrameEvidence], quality: QualityPolicy) -> list[FaceEvidence]:
@@ -170,14 +188,37 @@ def require_agreement(embeddings: Sequence[Floats], policy: EnrolmentPolicy) -> 
         )
 
 
-async def _require_unknown(
+@dataclass(frozen=True, slots=True)
+class _Alike:
+    """Other members above the marking threshold, by cosine, and the most templates that were searched."""
+
+    members: Mapping[UUID, float]
+    searched: int
+
+
+async def _most_alike(
     faces: Sequence[FaceEvidence], member_id: UUID, keeper: GalleryKeeper, policy: EnrolmentPolicy
-) -> None:
+) -> _Alike:
+    members: dict[UUID, float] = {}
+    searched = 0
     for face in faces:
-        ranking = await keeper.search(_embedding(face))
-        other = ranking.best_other_than(member_id)
-        if other and other.similarity >= policy.match.threshold(policy.calibration, ranking.searched):
-            raise FaceAlreadyEnrolled("Another member has enrolled this face.")
+        ranking = await keeper.search(_embedding(face), top=LOOKALIKES_MAX + 1)
+        searched = max(searched, ranking.searched)
+        for other in ranking.candidates:
+            members[other.member_id] = max(other.similarity, members.get(other.member_id, -1.0))
+    least = policy.match.lookalike_threshold(policy.calibration, searched)
+    others = {other: cosine for other, cosine in members.items() if other != member_id and cosine >= least}
+    return _Alike(others, searched)
+
+
+async def _require_unknown(session: AsyncSession, member_id: UUID, alike: _Alike, policy: EnrolmentPolicy) -> None:
+    threshold = policy.match.threshold(policy.calibration, alike.searched)
+    same = {other: cosine for other, cosine in alike.members.items() if cosine >= threshold}
+    if same:
+        apart = await known_apart(session, member_id=member_id)
+        unknown = {other: cosine for other, cosine in same.items() if other not in apart}
+        if unknown:
+            raise FaceAlreadyEnrolled(max(unknown, key=unknown.__getitem__))
 
 
 def _embedding(face: FaceEvidence) -> Floats:

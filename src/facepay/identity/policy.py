@@ -23,6 +23,8 @@ Use = Literal["gate", "pay_inside", "pay_chain", "door"]
 FMR_MAX = 1e-5
 # A second factor carries the rest: four digits in three tries let 1 in 3,300 through.
 STEP_UP_RATIO = 30
+# How many times as often as the target says a new member may look like somebody by chance and be marked for it.
+LOOKALIKE_RATIO = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,15 @@ class MatchPolicy:
 
     def step_up_threshold(self, calibration: Calibration, searched: int) -> float:
         """The cosine from which a second factor is worth asking for: 30 times as many strangers reach it."""
-        fpir = min(STEP_UP_RATIO * self.fpir_target, max(0.05, self.fpir_target))
-        return calibration.similarity_at(min(STEP_UP_RATIO * self.fmr_max, _fmr(fpir, searched)))
+        return self._laxer(STEP_UP_RATIO, calibration, searched)
+
+    def lookalike_threshold(self, calibration: Calibration, searched: int) -> float:
+        """The cosine between two members from which their faces alone don't tell them apart."""
+        return self._laxer(LOOKALIKE_RATIO, calibration, searched)
+
+    def _laxer(self, ratio: float, calibration: Calibration, searched: int) -> float:
+        fpir = min(ratio * self.fpir_target, max(0.05, self.fpir_target))
+        return calibration.similarity_at(min(ratio * self.fmr_max, _fmr(fpir, searched)))
 
 
 def _fmr(fpir: float, searched: int) -> float:

@@ -100,7 +100,8 @@ async def enrol_face(
 
     Each has to show the member alone (or clearly nearest), large, sharp and frontal enough; a refusal names the
     photo, what was measured and the limit. Two or three photos in different light are recognised best. The
-    member's consent comes first: without it, no photo is even looked at. The photos aren't kept.
+    member's consent comes first: without it, no photo is even looked at. The photos aren't kept. A twin of a member
+    is refused as enrolled already until the two are marked at `POST /v1/lookalikes`.
     """
     async with open_form(request) as form:
         frames = await read_files(form, "frames")
@@ -109,11 +110,14 @@ async def enrol_face(
         await require_consent(session, member_id=member_id)
     evidences = [await recogniser.inference.analyse(frame, points=True) for frame in frames]
     policy = EnrolmentPolicy(ENROLMENT, policy_for("gate", recogniser.settings), recogniser.calibration)
-    async with database.begin() as session:
-        templates = await enrolment.enrol(
-            session, member_id=member_id, evidences=evidences, keeper=recogniser.keeper, policy=policy, now=now
-        )
-        record_use(session, member_id=member_id, use=Use.ENROLLED, actor=f"staff:{writer.id}", now=now)
+    try:
+        async with database.begin() as session:
+            templates = await enrolment.enrol(
+                session, member_id=member_id, evidences=evidences, keeper=recogniser.keeper, policy=policy, now=now
+            )
+            record_use(session, member_id=member_id, use=Use.ENROLLED, actor=f"staff:{writer.id}", now=now)
+    except FaceAlreadyEnrolled as refused:
+        raise refused.told_to(writer) from None
     await recogniser.keeper.follow(database)
     return EnrolledFace.of(templates)
 

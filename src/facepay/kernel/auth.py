@@ -22,6 +22,8 @@ from facepay.kernel.secrets import MasterKey
 SCOPES = {
     "members:read": "See members, consents and visits.",
     "members:write": "Register, change and erase members; enrol and withdraw faces.",
+    "lookalikes:read": "See which members look too alike.",
+    "lookalikes:write": "Say that two members who look alike are two people; be told whom a new face is refused for.",
     "members:export": "Export all that is held of a member.",
     "wallet:read": "See balances and statements.",
     "wallet:write": "Top up wallets and refund orders.",

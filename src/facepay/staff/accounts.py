@@ -31,10 +31,10 @@ class Role(StrEnum):
     AUDITOR = "auditor"
 
 
-# Operators run the shop day by day; stores, devices' tokens and staff are the owners'. Auditors only read.
+# Operators run the shop day by day; stores, devices' tokens, lookalikes and staff are the owners'. Auditors only read.
 SCOPES_OF = {
     Role.OWNER: frozenset(SCOPES),
-    Role.OPERATOR: frozenset(SCOPES) - {"stores:write", "staff:write"},
+    Role.OPERATOR: frozenset(SCOPES) - {"stores:write", "staff:write", "lookalikes:write"},
     Role.AUDITOR: frozenset(scope for scope in SCOPES if scope.endswith(":read")) | {"account:own"},
 }
 
