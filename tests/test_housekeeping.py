@@ -23,7 +23,7 @@ pytestmark = pytest.mark.anyio
 
 def tasks_on(database: Database, clock: Clock) -> tuple[Task, ...]:
     lasts = timedelta(hours=1)
-    idempotency = Idempotency(database, b"secret", clock, lease=lasts, retention=lasts)
+    idempotency = Idempotency(database, [b"secret"], clock, lease=lasts, retention=lasts)
     signer = Signer(MasterKey.from_text(MasterKey.generate_text()))
     return tasks_of(database, idempotency, clock, settings=Settings(_env_file=None), signer=signer)
 

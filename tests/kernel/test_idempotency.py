@@ -15,7 +15,7 @@ from facepay.kernel.schemas import Answer
 from tests.conftest import Clock
 
 pytestmark = pytest.mark.anyio
-BODY, OTHER_BODY = b"b" * 32, b"o" * 32
+BODY, OTHER_BODY = (b"b" * 32,), (b"o" * 32,)
 
 
 class Done(Answer):
@@ -25,7 +25,7 @@ class Done(Answer):
 @pytest.fixture
 async def idempotency(database_url: str, clock: Clock) -> Idempotency:
     return Idempotency(
-        Database(database_url), b"secret", clock, lease=timedelta(seconds=10), retention=timedelta(hours=1)
+        Database(database_url), [b"secret"], clock, lease=timedelta(seconds=10), retention=timedelta(hours=1)
     )
 
 
@@ -80,4 +80,19 @@ async def test_old_keys_are_forgotten_some_at_a_time(
     assert await idempotency.forget_old() == 5
     async with idempotency.database.begin() as session:
         assert (await session.scalars(text("select key from idempotency_record"))).all() == ["fresh"]
+    await idempotency.database.close()
+
+
+async def test_a_retry_across_a_new_master_key_gets_the_first_answer(idempotency: Idempotency) -> None:
+    owner_id, renewed = new_id(), (b"n" * 32, *BODY)
+    async with (
+        idempotency.claim(owner_id=owner_id, key="k", fingerprint=BODY) as claim,
+        idempotency.database.begin() as session,
+    ):
+        await claim.settle(session, Done(by="first"))
+    async with idempotency.claim(owner_id=owner_id, key="k", fingerprint=renewed) as retry:
+        assert retry.replay is not None
+    with pytest.raises(IdempotencyKeyReused):
+        async with idempotency.claim(owner_id=owner_id, key="k", fingerprint=renewed[:1]):
+            pass
     await idempotency.database.close()

@@ -12,8 +12,9 @@ from fastapi import FastAPI
 
 from facepay.kernel.auth import SCOPES
 from facepay.kernel.passwords import PasswordHasher
+from facepay.kernel.secrets import MasterKey
 from tests.answers import verdict
-from tests.conftest import Clock
+from tests.conftest import Clock, OpenApp, client_of
 from tests.shop import PASSWORD
 
 pytestmark = pytest.mark.anyio
@@ -166,3 +167,13 @@ async def test_changing_ones_own_password_ends_all_ones_tokens(client: httpx.Asy
     assert verdict(await me(client, token)) == (401, "unauthenticated")
     assert verdict(await sign_in(client)) == WRONG
     assert (await sign_in(client, password="an even longer pass phrase")).is_success
+
+
+async def test_a_new_master_key_signs_nobody_out(open_app: OpenApp) -> None:
+    old, new = MasterKey.generate_text(), MasterKey.generate_text()
+    async with client_of(await open_app(master_key=old)) as client:
+        token = (await sign_in(client)).json()["access_token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    for keys, status in ((f"{new},{old}", 200), (new, 401)):
+        async with client_of(await open_app(master_key=keys)) as client:
+            assert (await client.get("/v1/auth/me", headers=headers)).status_code == status

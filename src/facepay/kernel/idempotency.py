@@ -7,7 +7,7 @@ token is checked again when the answer is stored, so that a slow first holder ca
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -29,6 +29,7 @@ from facepay.kernel.ids import new_id
 from facepay.kernel.schemas import Answer
 from facepay.kernel.secrets import fingerprint
 
+Fingerprint = tuple[bytes, ...]
 KEY_PATTERN = r"^[\x21-\x7e]{1,255}$"
 # A day's records in one statement would meet its timeout, and then never be dropped.
 FORGOTTEN_AT_ONCE_MAX = 5_000
@@ -107,17 +108,18 @@ class Idempotency:
     """Hands out claims."""
 
     database: Database
-    secret: bytes
+    secrets: Sequence[bytes]  # the first makes fingerprints; the others made some that are still kept
     clock: Clock
     lease: timedelta
     retention: timedelta
 
-    def fingerprint(self, request: Request, *parts: bytes) -> bytes:
-        """What makes two requests the same: method, path and these parts of the body."""
-        return fingerprint(self.secret, request.method.encode(), request.url.path.encode(), *parts)
+    def fingerprint(self, request: Request, *parts: bytes) -> Fingerprint:
+        """What makes two requests the same: method, path and these parts of the body, under each secret."""
+        of_request = request.method.encode(), request.url.path.encode(), *parts
+        return tuple(fingerprint(secret, *of_request) for secret in self.secrets)
 
     @asynccontextmanager
-    async def claim(self, *, owner_id: UUID, key: str | None, fingerprint: bytes) -> AsyncIterator[Claim]:
+    async def claim(self, *, owner_id: UUID, key: str | None, fingerprint: Fingerprint) -> AsyncIterator[Claim]:
         """Claim `key` for the block; a block that raises gives it back. Without a key nothing is kept.
 
         Raises IdempotencyKeyReused (another body) and IdempotencyKeyInUse (the first is still running).
@@ -152,10 +154,10 @@ class Idempotency:
                 await claim.settle(session, answer, status=status)
         return answer
 
-    async def _take(self, claim: Claim, fingerprint: bytes) -> JSONResponse | None:
+    async def _take(self, claim: Claim, fingerprint: Fingerprint) -> JSONResponse | None:
         now = self.clock()
         fresh = {
-            "fingerprint": fingerprint,
+            "fingerprint": fingerprint[0],
             "claim_id": claim.claim_id,
             "leased_until": now + self.lease,
         }
@@ -170,7 +172,7 @@ class Idempotency:
                     set_=fresh,
                     where=IdempotencyRecord.status.is_(None)
                     & (IdempotencyRecord.leased_until <= now)
-                    & (IdempotencyRecord.fingerprint == fingerprint),
+                    & IdempotencyRecord.fingerprint.in_(fingerprint),
                 )
                 .returning(IdempotencyRecord.claim_id)
             )
@@ -187,7 +189,7 @@ class Idempotency:
             record = found.one_or_none()
         if record is None:  # given back between the two statements
             raise IdempotencyKeyInUse("This request has just ended; try again.", headers={"Retry-After": "1"})
-        if record.fingerprint != fingerprint:
+        if record.fingerprint not in fingerprint:
             raise IdempotencyKeyReused("This key was used with another body.")
         if record.status is None:
             wait = max(1, round((record.leased_until - now).total_seconds()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import jwt
@@ -15,6 +16,7 @@ from facepay.kernel.errors import Problem
 from facepay.kernel.secrets import MasterKey
 from facepay.staff.accounts import SCOPES_OF, Role, StaffAccount
 
+PURPOSE = "staff-token"
 ALGORITHM = "HS256"
 AUDIENCE = "facepay-staff"
 # The expiry is checked by the clock that is passed in.
@@ -48,16 +50,13 @@ def issue_token(
         "epoch": account.token_epoch,
         "scope": " ".join(sorted(granted)),
     }
-    return jwt.encode(claims, _signing_key(master_key), algorithm=ALGORITHM), granted
+    return jwt.encode(claims, master_key.derive(PURPOSE), algorithm=ALGORITHM), granted
 
 
 async def authenticate(database: Database, master_key: MasterKey, token: str, now: datetime) -> Principal | None:
     """Whoever holds a token of `issue_token`, unless it expired or the account has changed since."""
-    try:
-        claims = jwt.decode(token, _signing_key(master_key), algorithms=[ALGORITHM], audience=AUDIENCE, options=CHECKS)
-    except (jwt.InvalidTokenError, RecursionError):  # RecursionError: a header of thousands of brackets
-        return None
-    if now.timestamp() >= claims["exp"]:
+    claims = _claims(token, master_key)
+    if claims is None or now.timestamp() >= claims["exp"]:
         return None
     async with database.read() as session:
         account = await session.get(StaffAccount, UUID(claims["sub"]))
@@ -72,5 +71,11 @@ async def authenticate(database: Database, master_key: MasterKey, token: str, no
     )
 
 
-def _signing_key(master_key: MasterKey) -> bytes:
-    return master_key.derive("staff-token")
+def _claims(token: str, master_key: MasterKey) -> dict[str, Any] | None:
+    """What the token says, where one of our keys signed it: a new master key signs nobody out."""
+    for key in master_key.derive_each(PURPOSE):
+        try:
+            return jwt.decode(token, key, algorithms=[ALGORITHM], audience=AUDIENCE, options=CHECKS)
+        except (jwt.InvalidTokenError, RecursionError):  # RecursionError: a header of thousands of brackets
+            continue
+    return None
