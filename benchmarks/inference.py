@@ -15,12 +15,14 @@ import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import simplejpeg
 from rich.console import Console
 from rich.table import Table
 
+from facepay.vision.detection import Scrfd
 from facepay.vision.engine import InsightFaceEngine, available_cores, load_engine
 from facepay.vision.packs import find_pack
 from facepay.vision.samples import camera_frame, people
@@ -45,7 +47,7 @@ def plain_insightface(frame: bytes) -> Callable[[], object]:
 
 def bare_networks(engine: InsightFaceEngine) -> Callable[[], object]:
     """The detector's and the recogniser's sessions on finished input: what no engine can be faster than."""
-    detector, recogniser = engine.detector.scrfd, engine.recogniser
+    detector, recogniser = cast(Scrfd, engine.detector.network).scrfd, engine.recogniser
     frame = np.zeros((1, 3, 384, 640), dtype=np.float32)
     crop = np.zeros((1, 3, 112, 112), dtype=np.float32)
 

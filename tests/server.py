@@ -30,6 +30,7 @@ def start(data_dir: Path, port: int) -> subprocess.Popen[bytes]:
         "FACEPAY_ADMIN_USERNAME": "owner",
         "FACEPAY_ADMIN_PASSWORD": PASSWORD,
         "FACEPAY_LOG_LEVEL": "error",
+        "FACEPAY_ACCEPT_RESEARCH_LICENCE": "true",
         "FACEPAY_TEN_MINUTE_PAYMENTS_MAX": "10000",  # one face pays again and again
     }
     server = subprocess.Popen([sys.executable, "-m", "facepay.cli", "serve", "--port", str(port)], env=environment)

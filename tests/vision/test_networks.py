@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from facepay.vision.alignment import TEMPLATE, align, similarity
-from facepay.vision.detection import _with_close_faces
+from facepay.vision.detection import Scrfd, _with_close_faces
 from facepay.vision.engine import InsightFaceEngine, load_engine
 from facepay.vision.evidence import Floats
 from facepay.vision.frames import FrameLimits, decode_frame
 from facepay.vision.packs import find_pack
-from facepay.vision.sessions import open_session, without_prelu
+from facepay.vision.sessions import for_any_number_of_faces, open_session
 from tests.photos import camera_frame, people
 
 
@@ -32,7 +32,7 @@ def own_engine() -> InsightFaceEngine:
 
 def test_the_recogniser_without_prelu_embeds_as_with_it() -> None:
     path = find_pack().recogniser.path
-    original, rewritten = open_session(path, threads=1), open_session(without_prelu(path), threads=1)
+    original, rewritten = open_session(path, threads=1), open_session(for_any_number_of_faces(path), threads=1)
     name = original.get_inputs()[0].name
     crops = np.random.default_rng(5).normal(size=(8, 1, 3, 112, 112)).astype(np.float32)
     for crop in crops:
@@ -42,7 +42,9 @@ def test_the_recogniser_without_prelu_embeds_as_with_it() -> None:
 
 
 def test_the_detector_finds_what_scrfd_finds(own_engine: InsightFaceEngine) -> None:
-    scrfd = own_engine.detector.scrfd
+    network = own_engine.detector.network
+    assert isinstance(network, Scrfd)
+    scrfd = network.scrfd
     scrfd.prepare(0, input_size=(640, 640), det_thresh=0.5)
     for frame in (camera_frame(people()), people()[2], camera_frame([people()[1]], width=960)):
         image = decode_frame(frame, limits=FrameLimits())

@@ -1,4 +1,4 @@
-"""The API and its models: serve, demo, models."""
+"""The API: serve, demo."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import sys
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
+from facepay.cli.models import require_licence
 from facepay.cli.running import console
 from facepay.settings import Settings
 
@@ -24,6 +24,7 @@ def serve(
     from facepay.bootstrap import with_database
 
     settings = Settings()
+    require_licence(settings)
     with with_database(settings) as ready:
         assert ready.database_url
         # Worker processes read it from here.
@@ -51,14 +52,3 @@ def demo(
     from facepay.demo import run_demo
 
     raise typer.Exit(run_demo(console, serve=keep, port=port))
-
-
-def models() -> None:
-    """List the model packs on this machine."""
-    from facepay.vision.packs import available_packs
-
-    table = Table("pack", "file", "SHA-256", "licence")
-    for pack in available_packs():
-        for file in pack.files:
-            table.add_row(pack.label, str(file.path), file.sha256, pack.licence)
-    console.print(table)

@@ -1,26 +1,31 @@
-"""Finding faces: InsightFace's SCRFD at one fixed scale, and a small second look for faces very close by."""
+"""Finding faces at one fixed scale, with a small second look for faces very close by; by SCRFD or by YuNet."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, cast
 
 import cv2
 import numpy as np
+import onnx
+import onnxruntime
 
 from facepay.vision.evidence import Floats
 from facepay.vision.frames import Image
+from facepay.vision.sessions import for_any_size, open_session
 
 if TYPE_CHECKING:
     from insightface.model_zoo.scrfd import SCRFD
 
-# SCRFD-500M loses faces from 0.7 x 640 px in height on (at 0.8 x 640 it finds 3 %), and finds all of
-# them on a frame of 192 px (170 faces, filling 30 to 100 % of the frame; cosine to the embedding found at
-# a normal distance 0.97 in the median). A 16:9 frame is 360 px high at this scale: it can't hold such a face.
 SIDE_PX = 640
 CLOSE_SIDE_PX = 192
-CLOSE_FACE_HEIGHT_MIN = 0.6
+SCORE_MIN = 0.5
+OVERLAP_MAX = 0.4  # of two boxes, intersection over union: above it they show one face
+BOXES_MAX = 512
 
+STRIDES = (8, 16, 32)
+YUNET_OUTPUTS = 12  # class score, objectness, box and points at each stride
 
 # A row holds a box, its score, and five points: where its x and y coordinates are.
 _XS = [0, 2, 5, 7, 9, 11, 13]
@@ -36,25 +41,112 @@ class Detections:
     scores: Floats
 
 
+class FaceNetwork(Protocol):
+    """A network that finds faces, of any size it was trained for, on a canvas of any size."""
+
+    close_height_min: float
+    """From this height on, in canvases of 640 px, it may miss a face: a share of those 640 px."""
+
+    def find(self, canvas: Image) -> Floats:
+        """(n, 15) rows of box, score and landmarks in the canvas's pixels, several for each face."""
+        ...
+
+
+class Scrfd:
+    """InsightFace's SCRFD.
+
+    SCRFD-500M loses faces from 0.7 x 640 px in height on (at 0.8 x 640 it finds 3 %), and finds all of them on a
+    canvas of 192 px (170 faces, filling 30 to 100 % of the frame; cosine to the embedding found at a normal
+    distance 0.97 in the median). A 16:9 frame is 360 px high at this scale: it can't hold such a face.
+    """
+
+    close_height_min = 0.6
+
+    def __init__(self, scrfd: SCRFD) -> None:
+        self.scrfd = scrfd
+
+    def find(self, canvas: Image) -> Floats:
+        blob = cv2.dnn.blobFromImage(canvas, 1 / 128, mean=(127.5, 127.5, 127.5), swapRB=True)
+        outputs = self.scrfd.session.run(self.scrfd.output_names, {self.scrfd.input_name: blob})
+        return np.concatenate(
+            [
+                self._decode(stride, canvas.shape[1] // stride, *outputs[level :: self.scrfd.fmc])
+                for level, stride in enumerate(self.scrfd._feat_stride_fpn)
+            ]
+        )
+
+    def _decode(self, stride: int, columns: int, scores: Floats, boxes: Floats, points: Floats) -> Floats:
+        scores = scores.reshape(-1)
+        hits = np.flatnonzero(scores >= SCORE_MIN)
+        centre = _cells(hits // self.scrfd._num_anchors, columns) * np.float32(stride)
+        distance = boxes.reshape(-1, 4)[hits] * stride
+        offset = points.reshape(-1, 10)[hits] * stride
+        return np.concatenate(
+            [centre - distance[:, :2], centre + distance[:, 2:], scores[hits, None], np.tile(centre, 5) + offset],
+            axis=1,
+        )
+
+
+class YuNet:
+    """OpenCV Zoo's YuNet (Wu, Peng and Yu, Machine Intelligence Research 20, 2023), as `cv2.FaceDetectorYN` decodes it.
+
+    That class keeps the frame's size inside and so serves one thread only; ONNX Runtime serves all, in half the time.
+    """
+
+    close_height_min = 1.0  # none: it finds them all (42 faces, filling 30 to 100 % of the frame)
+
+    def __init__(self, session: onnxruntime.InferenceSession) -> None:
+        self.session = session
+        self.input_name: str = session.get_inputs()[0].name
+        self.output_names = [f"{kind}_{stride}" for stride in STRIDES for kind in ("cls", "obj", "bbox", "kps")]
+
+    def find(self, canvas: Image) -> Floats:
+        outputs = self.session.run(self.output_names, {self.input_name: cv2.dnn.blobFromImage(canvas)})
+        return np.concatenate(
+            [
+                self._decode(stride, canvas.shape[1] // stride, *outputs[4 * level : 4 * level + 4])
+                for level, stride in enumerate(STRIDES)
+            ]
+        )
+
+    @staticmethod
+    def _decode(stride: int, columns: int, classes: Floats, objects: Floats, boxes: Floats, points: Floats) -> Floats:
+        scores = np.sqrt(np.clip(classes, 0, 1) * np.clip(objects, 0, 1)).reshape(-1)
+        hits = np.flatnonzero(scores >= SCORE_MIN)
+        cells = _cells(hits, columns)
+        box = boxes.reshape(-1, 4)[hits]
+        centre, half = (cells + box[:, :2]) * stride, np.exp(box[:, 2:]) * (stride / 2)
+        landmarks = (np.tile(cells, 5) + points.reshape(-1, 10)[hits]) * stride
+        return np.concatenate([centre - half, centre + half, scores[hits, None], landmarks], axis=1)
+
+
+def open_network(path: Path, *, threads: int) -> FaceNetwork:
+    """The network in this ONNX file: YuNet by its twelve outputs, SCRFD else."""
+    if len(onnx.load(str(path)).graph.output) == YUNET_OUTPUTS:
+        return YuNet(open_session(for_any_size(path), threads=threads))
+    from insightface.model_zoo.scrfd import SCRFD  # a slow import: see load_engine
+
+    return Scrfd(SCRFD(str(path), session=open_session(path, threads=threads), static_shape_sessions=False))
+
+
 class Detector:
-    """SCRFD, run on the frame's long side scaled to 640 px.
+    """A network, run on the frame's long side scaled to 640 px.
 
     The scale is the same when enrolling and recognising, since key points and so embeddings shift with it.
     """
 
-    def __init__(self, scrfd: SCRFD, *, score_min: float = 0.5) -> None:
-        self.scrfd = scrfd
-        self._score_min = score_min
+    def __init__(self, network: FaceNetwork) -> None:
+        self.network = network
 
     def detect(self, image: Image) -> Detections:
         """All faces in a BGR frame, largest first.
 
-        Where the frame is high enough for a face that SCRFD misses at 640 px, a second look at a tenth of
+        Where the frame is high enough for a face that the network misses at 640 px, a second look at a tenth of
         the cost finds it. That look can't wait until the first finds nothing: behind the payer who leans
         into the kiosk's camera, the first finds the next person in the queue.
         """
         height, width = image.shape[:2]
-        close_height_px = CLOSE_FACE_HEIGHT_MIN * max(height, width)
+        close_height_px = self.network.close_height_min * max(height, width)
         faces = self.look(image, SIDE_PX)
         if height > close_height_px:
             close = self.look(image, CLOSE_SIDE_PX)
@@ -64,31 +156,24 @@ class Detector:
         return Detections(faces[:, :4], faces[:, 5:].reshape(-1, 5, 2), faces[:, 4])
 
     def look(self, image: Image, side_px: int) -> Floats:
-        """One run of the network with the frame's long side scaled to `side_px`: (n, 15) rows."""
+        """One run of the network with the frame's long side scaled to `side_px`: (n, 15) rows, one for each face."""
         canvas, scale_x, scale_y = _letterbox(image, side_px)
-        blob = cv2.dnn.blobFromImage(canvas, 1 / 128, mean=(127.5, 127.5, 127.5), swapRB=True)
-        outputs = self.scrfd.session.run(self.scrfd.output_names, {self.scrfd.input_name: blob})
-        found = [
-            self._decode(stride, canvas.shape[1] // stride, *outputs[level :: self.scrfd.fmc])
-            for level, stride in enumerate(self.scrfd._feat_stride_fpn)
-        ]
-        rows = np.concatenate(found)
+        rows = _one_for_each_face(self.network.find(canvas))
         rows[:, _XS] /= scale_x
         rows[:, _YS] /= scale_y
-        return cast(Floats, rows[self.scrfd.nms(rows[:, :5])])
+        return rows
 
-    def _decode(self, stride: int, columns: int, scores: Floats, boxes: Floats, points: Floats) -> Floats:
-        """Rows of box, score and landmarks (15 numbers) for the anchors of one stride that score enough."""
-        scores = scores.reshape(-1)
-        hits = np.flatnonzero(scores >= self._score_min)
-        cells = hits // self.scrfd._num_anchors
-        centre = np.stack([cells % columns, cells // columns], axis=1).astype(np.float32) * stride
-        distance = boxes.reshape(-1, 4)[hits] * stride
-        offset = points.reshape(-1, 10)[hits] * stride
-        return np.concatenate(
-            [centre - distance[:, :2], centre + distance[:, 2:], scores[hits, None], np.tile(centre, 5) + offset],
-            axis=1,
-        )
+
+def _cells(indices: np.ndarray[tuple[int], np.dtype[np.intp]], columns: int) -> Floats:
+    """(n, 2): x and y of these cells of a grid of so many columns."""
+    return np.stack([indices % columns, indices // columns], axis=1).astype(np.float32)
+
+
+def _one_for_each_face(rows: Floats) -> Floats:
+    """Non-maximum suppression: the best row of each face, the best of all first."""
+    boxes = np.concatenate([rows[:, :2], rows[:, 2:4] - rows[:, :2]], axis=1)
+    kept = cv2.dnn.NMSBoxes(cast(list[list[float]], boxes), cast(list[float], rows[:, 4]), SCORE_MIN, OVERLAP_MAX)
+    return rows[np.asarray(kept, dtype=np.intp).reshape(-1)[:BOXES_MAX]]
 
 
 def _with_close_faces(faces: Floats, close: Floats) -> Floats:

