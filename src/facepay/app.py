@@ -26,7 +26,7 @@ from facepay.housekeeping import Task, keep_house, tasks_of
 from facepay.identity import challenge_router as challenges
 from facepay.identity import lookalike_router as lookalikes
 from facepay.identity import router as identity
-from facepay.identity.calibration import load_calibration
+from facepay.identity.calibration_versions import CalibrationKeeper
 from facepay.identity.narrowing import HomeRegions
 from facepay.identity.recognition import Recogniser
 from facepay.kernel import auth, logging, problems
@@ -185,7 +185,7 @@ async def _open_recognition(state: State, settings: Settings, engine: Engine | N
         database=state.database,
         inference=state.inference,
         keeper=state.gallery_keeper,
-        calibration=load_calibration(engine.pack),
+        calibrations=CalibrationKeeper.of(engine.pack),
         settings=settings,
         metrics=state.metrics,
         regions=HomeRegions(state.clock),

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.identity.calibration import Calibration
-from facepay.identity.lookalikes import forget_lookalikes, known_apart, measure_afresh
+from facepay.identity.lookalikes import known_apart, measure_afresh
 from facepay.identity.policy import MatchPolicy
 from facepay.kernel.auth import Principal
 from facepay.kernel.errors import Conflict, Problem
@@ -133,7 +133,6 @@ async def withdraw(session: AsyncSession, *, member_id: UUID, now: datetime) -> 
     await get_member(session, member_id, lock=True)
     await withdraw_consent(session, member_id=member_id, now=now)
     await remove_templates(session, member_id=member_id)
-    await forget_lookalikes(session, member_id=member_id)
 
 
 def select_faces(evidences: Sequence[FrameEvidence], quality: QualityPolicy) -> list[FaceEvidence]:

@@ -172,11 +172,6 @@ async def remove_pair(
     return lookalike
 
 
-async def forget_lookalikes(session: AsyncSession, *, member_id: UUID) -> None:
-    """Who looks like them was learnt from their face, and goes with it."""
-    await session.execute(delete(Lookalike).where(_has(member_id)))
-
-
 async def _hold(session: AsyncSession, member_ids: Collection[UUID]) -> frozenset[UUID]:
     """Those members whose rows nobody else holds, held until the transaction ends as a foreign key does."""
     found: Iterable[UUID] = await session.scalars(

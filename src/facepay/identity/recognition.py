@@ -13,6 +13,7 @@ from fastapi import Depends, Request
 
 from facepay.identity.assignment import assign
 from facepay.identity.calibration import Calibration
+from facepay.identity.calibration_versions import CalibrationKeeper
 from facepay.identity.capture import Capture
 from facepay.identity.narrowing import HomeRegions, Inside, Narrowing, with_phone_ending
 from facepay.identity.policy import Ambiguous, Decision, Match, NoMatch, Uncertain, Use, decide, policy_for
@@ -39,10 +40,15 @@ class Recogniser:
     database: Database
     inference: InferencePool
     keeper: GalleryKeeper
-    calibration: Calibration
+    calibrations: CalibrationKeeper
     settings: Settings
     metrics: Metrics
     regions: HomeRegions
+
+    @property
+    def calibration(self) -> Calibration:
+        """The one that decides now."""
+        return self.calibrations.current
 
     async def see(self, capture: Capture, *, device: Principal, use: Use, inside: Inside | None = None) -> Sighting:
         """Who is nearest, under the policy of `use`, or of paying inside where they are one of those `inside`.
@@ -84,9 +90,10 @@ class Recogniser:
         return evidences
 
     async def _catch_up(self, use: Use, digits: str | None, inside: Inside | None) -> Narrowing | None:
-        """Follow the gallery while the models run, since the search comes after them; and see whom to narrow to."""
+        """Follow gallery and calibration while the models run, for the search after; and see whom to narrow to."""
         async with self.database.read() as session:
             behind = await self.keeper.is_behind(session)
+            await self.calibrations.follow(session)
             few = None
             if digits is not None:
                 few = await with_phone_ending(session, digits=digits, use=use)

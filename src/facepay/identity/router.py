@@ -108,6 +108,7 @@ async def enrol_face(
     async with database.begin() as session:
         await get_member(session, member_id)
         await require_consent(session, member_id=member_id)
+        await recogniser.calibrations.follow(session)
     evidences = [await recogniser.inference.analyse(frame, points=True) for frame in frames]
     policy = EnrolmentPolicy(ENROLMENT, policy_for("gate", recogniser.settings), recogniser.calibration)
     try:

@@ -128,6 +128,7 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "provider_mock_delivery": Holding(Fate.KEPT, "another company's books", exported=False),
         # The shop's own
         "alembic_version": NOTHING,
+        "calibration": Holding(Fate.NOTHING_HELD, "a curve through the scores of hundreds of people and more"),
         "coupon": NOTHING,
         "device": NOTHING,
         "earning_rule": NOTHING,
