@@ -97,26 +97,27 @@ class GalleryKeeper:
         for change in changes:
             templates = templates_of.setdefault(change.member_id, [])
             if change.sealed is not None:
-                templates.extend(self._unsealed(change))
+                templates.extend(unsealed(change, self.protection))
         return sum(change.sealed is not None for change in changes)
 
-    def _unsealed(self, change: Change) -> list[Floats]:
-        """The template under the master key in force, as long as it counts; or nothing, and a line in the log, where
-        it was tampered with.
-        """
-        assert change.sealed is not None
-        assert change.template_id is not None
-        assert change.wrapped_key is not None
-        assert change.key_id is not None
-        theirs = self.protection.under(change.key_id)
-        try:
-            template = theirs.unseal_template(
-                change.sealed,
-                wrapped_key=change.wrapped_key,
-                member_id=change.member_id,
-                template_id=change.template_id,
-            )
-        except TemplateUnreadable:
-            log.error("template_unreadable", template_id=str(change.template_id))
-            return []
-        return [self.protection.rotate_from(theirs, template) * np.float32(change.weight or 1)]
+
+def unsealed(change: Change, protection: Protection) -> list[Floats]:
+    """The template under the master key in force, as long as it counts; or nothing, and a line in the log, where
+    it was tampered with. Raises GalleryLocked.
+    """
+    assert change.sealed is not None
+    assert change.template_id is not None
+    assert change.wrapped_key is not None
+    assert change.key_id is not None
+    theirs = protection.under(change.key_id)
+    try:
+        template = theirs.unseal_template(
+            change.sealed,
+            wrapped_key=change.wrapped_key,
+            member_id=change.member_id,
+            template_id=change.template_id,
+        )
+    except TemplateUnreadable:
+        log.error("template_unreadable", template_id=str(change.template_id))
+        return []
+    return [protection.rotate_from(theirs, template) * np.float32(change.weight or 1)]
