@@ -41,7 +41,7 @@ def upgrade() -> None:
     op.create_table(
         "spent_nonce",
         sa.Column("device_id", sa.Uuid(), nullable=False),
-        sa.Column("nonce", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("nonce", sa.String(length=64), nullable=False),
         sa.Column("spent_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["device_id"], ["device.id"], name=op.f("fk_spent_nonce_device_id")),
         sa.PrimaryKeyConstraint("device_id", "nonce", name=op.f("pk_spent_nonce")),

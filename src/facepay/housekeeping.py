@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from facepay.identity.challenges import forget_challenges
+from facepay.identity.edge import forget_nonces
 from facepay.identity.replays import forget_frames
 from facepay.identity.step_up import forget_expired
 from facepay.kernel.clock import Clock
@@ -58,6 +59,7 @@ def tasks_of(
         Task("forget_idempotency_keys", 600, idempotency.forget_old),
         Task("forget_challenges", 600, lambda: forget_challenges(database, now=clock())),
         Task("forget_frames", 600, lambda: forget_frames(database, now=clock())),
+        Task("forget_nonces", 600, lambda: forget_nonces(database, now=clock())),
         Task("forget_step_ups", 600, lambda: forget_expired(database, now=clock())),
         Task("retain_faces", 3600, retain_faces),
         Task("forget_biometric_uses", 3600, lambda: forget_uses(database, settings=settings, now=clock())),

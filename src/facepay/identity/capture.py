@@ -31,6 +31,7 @@ from facepay.vision.liveness.depth import DepthMismatch, DepthUnreadable
 
 FRAMES_MAX = 10
 BYTES_MAX = 32 * 1024 * 1024
+SIGNED_FACE_MAX = 32 * 1024  # 512 dimensions take 4 kB
 FILES_MAX = FRAMES_MAX + 2  # a depth map, and one frame too many, which gets a problem that says so
 
 PhoneSuffix = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}$")]
@@ -67,10 +68,12 @@ class Capture:
     depth: bytes | None = None
     challenge_id: UUID | None = None
     phone_suffix: str | None = None
+    signed_face: str | None = None  # takes the place of the frames
 
     def parts(self) -> tuple[bytes, ...]:
         """Everything in it, in an order that no other capture shares: for a fingerprint."""
-        rest = (self.depth or b"", str(self.challenge_id or "").encode(), (self.phone_suffix or "").encode())
+        texts = (str(self.challenge_id or ""), self.phone_suffix or "", self.signed_face or "")
+        rest = (self.depth or b"", *(text.encode() for text in texts))
         return (str(len(self.frames)).encode(), *self.frames, *rest)
 
 
@@ -81,6 +84,11 @@ class CaptureFields(BaseModel):
     phone_last_four: Annotated[
         PhoneSuffix | None,
         Field(description="The last four digits of the person's phone: only members with these are searched."),
+    ] = None
+    signed_face: Annotated[
+        str | None,
+        StringConstraints(max_length=SIGNED_FACE_MAX),
+        Field(description="Instead of frames, what a device with an engine of its own saw: a JWS in compact form."),
     ] = None
 
 
@@ -96,8 +104,9 @@ async def read_capture(request: Request) -> Capture:
 
 
 async def read_capture_form(form: FormData) -> Capture:
-    """A form's parts `frame` (1 to 10), `depth`, `challenge_id`, `phone_last_four`. Raises as `read_capture`."""
-    frames = await read_files(form, "frame")
+    """A form's parts `frame` (1 to 10) or `signed_face`, `depth` and more. Raises as `read_capture`."""
+    fields = read_fields(form, CaptureFields)
+    frames = await read_files(form, "frame", least=0 if fields.signed_face else 1)
     depths = await read_files(form, "depth", least=0)
     if len(frames) > FRAMES_MAX or len(depths) > 1:
         raise TooManyFrames(
@@ -105,8 +114,8 @@ async def read_capture_form(form: FormData) -> Capture:
         )
     if sum(map(len, [*frames, *depths])) > BYTES_MAX:
         raise BodyTooLarge(f"A capture has at most {BYTES_MAX:,} bytes in all.", bytes_max=BYTES_MAX)
-    fields = read_fields(form, CaptureFields)
-    return Capture(tuple(frames), depths[0] if depths else None, fields.challenge_id, fields.phone_last_four)
+    depth = depths[0] if depths else None
+    return Capture(tuple(frames), depth, fields.challenge_id, fields.phone_last_four, fields.signed_face)
 
 
 def capture_body(*, raw: bool = True, **more: dict[str, Any]) -> dict[str, Any]:
@@ -125,6 +134,6 @@ def capture_body(*, raw: bool = True, **more: dict[str, Any]) -> dict[str, Any]:
         **{name: {key: value for key, value in each.items() if key != "default"} for name, each in fields.items()},
         **more,
     }
-    form = {"schema": {"type": "object", "required": ["frame", *more], "properties": properties}}
+    form = {"schema": {"type": "object", "required": list(more), "properties": properties}}
     images = {kind: {"schema": image} for kind in IMAGE_TYPES} if raw else {}
     return {"requestBody": {"required": True, "content": {**images, "multipart/form-data": form}}}

@@ -15,6 +15,7 @@ from sqlalchemy import ForeignKey, String, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
+from facepay.identity import edge
 from facepay.identity import step_up as stepping
 from facepay.identity.policy import Ambiguous, Match, Uncertain
 from facepay.identity.presentation import examine
@@ -95,6 +96,8 @@ async def recognise(
     alone: bool = False,
 ) -> Verdict:
     """Whom the device may serve. The record is filled in but for what the device decides; `alone` as below."""
+    if sighting.signed and (code := await edge.spend(session, signed=sighting.signed, device_id=device.id, now=now)):
+        return TurnedAway(code)
     attack = await examine(
         session,
         device=device,

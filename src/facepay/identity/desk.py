@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.identity.capture import UNREADABLE, Capture
+from facepay.identity.edge import EDGE_PROBLEMS
 from facepay.identity.schemas import DecisionAnswer
 from facepay.identity.sighting import Sighting
 from facepay.identity.step_up import AttemptClosed, AttemptNotFound
@@ -20,7 +21,7 @@ from facepay.kernel.idempotency import IdempotencyKeyInUse, IdempotencyKeyReused
 from facepay.kernel.metrics import MetricsOf
 
 CALL_PROBLEMS: tuple[type[Problem], ...] = (Unauthenticated, WrongStore, IdempotencyKeyInUse, IdempotencyKeyReused)
-CAPTURE_PROBLEMS = (*CALL_PROBLEMS, *UNREADABLE, Overloaded)
+CAPTURE_PROBLEMS = (*CALL_PROBLEMS, *UNREADABLE, *EDGE_PROBLEMS, Overloaded)
 STEP_UP_PROBLEMS = (*CALL_PROBLEMS, AttemptNotFound, AttemptClosed)
 
 

@@ -1,14 +1,74 @@
-"""A device with its own engine sends what it saw of a face instead of a frame, signed."""
+"""A device with an engine of its own sends what it saw of a face instead of a frame, signed with its key.
+
+It comes as a JSON Web Signature (RFC 7515, compact, EdDSA on Ed25519 as RFC 8037 has it) over these claims:
+
+    aud         "facepay-signed-face"
+    iss         the device's id
+    iat         when the frame was taken, in seconds since 1970 with a fraction
+    jti         a nonce, 16 to 64 characters, never used again
+    pack        the model pack, as enrolled faces name it: "buffalo_sc@9cc6e4a7"
+    embedding   float32, little endian, in base64; of norm 1
+    quality     what `FaceQuality` names, as `facepay.vision.quality` measures it
+
+From here on it is the same evidence as a frame gives, so that every device's room decides on both alike.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
+import binascii
+from base64 import b64decode
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, LargeBinary
+import jwt
+import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from jwt.types import Options
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from sqlalchemy import ForeignKey, String, delete
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from facepay.kernel.database import Base
+from facepay.kernel.auth import Principal
+from facepay.kernel.database import Base, Database
+from facepay.kernel.errors import Conflict, Forbidden, Problem
+from facepay.vision.evidence import FaceEvidence, FaceQuality, Floats, FrameEvidence
+
+AUDIENCE = "facepay-signed-face"
+FRESH = timedelta(seconds=30)
+NORM_TOLERANCE = 1e-3
+# Time is checked by the clock that is passed in.
+CHECKS: Options = {"require": ["iss", "iat", "jti"], "verify_iat": False, "verify_exp": False, "verify_nbf": False}
+
+Measure = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
+
+
+class SignatureInvalid(Forbidden):
+    """The device has no key registered, or this was not signed with it for this device."""
+
+    code = "signature_invalid"
+    title = "Signature invalid"
+
+
+class SignedFaceInvalid(Problem):
+    """What was signed is not a face as this interface takes it."""
+
+    status = 422
+    code = "signed_face_invalid"
+    title = "Signed face invalid"
+
+
+class PackMismatch(Conflict):
+    """The device's engine runs another model pack than the gallery: embeddings of two packs don't compare."""
+
+    code = "pack_mismatch"
+    title = "Another model pack"
+
+
+EDGE_PROBLEMS = (SignatureInvalid, SignedFaceInvalid, PackMismatch)
 
 
 class SpentNonce(Base):
@@ -17,5 +77,103 @@ class SpentNonce(Base):
     __tablename__ = "spent_nonce"
 
     device_id: Mapped[UUID] = mapped_column(ForeignKey("device.id"), primary_key=True)
-    nonce: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    nonce: Mapped[str] = mapped_column(String(64), primary_key=True)
     spent_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class _Quality(BaseModel):
+    """Every measure that recognition puts a limit on has to be there."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    eye_distance_px: Measure
+    yaw_degrees: Measure
+    pitch_degrees: Measure
+    roll_degrees: Measure
+    detection_score: Measure
+    sharpness: Measure
+    brightness: Measure
+    contrast: Measure
+    embedding_norm: Measure
+    light_uniformity: Measure | None = None
+    under_exposed: Measure | None = None
+    over_exposed: Measure | None = None
+    eyes_open: Measure | None = None
+    mouth_open: Measure | None = None
+    smile: Measure | None = None
+
+
+class _Claims(BaseModel):
+    iat: Annotated[float, Field(ge=0, le=1e11)]
+    jti: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~+/=-]{16,64}$")]
+    pack: Annotated[str, StringConstraints(max_length=100)]
+    embedding: str
+    quality: _Quality
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class SignedFace:
+    """A face that a device vouches for. It is worth something only once `spend` has taken it."""
+
+    evidence: FrameEvidence
+    captured_at: datetime
+    nonce: str
+
+
+def read_signed_face(text: str, *, device: Principal, pack: str, dimensions: int) -> SignedFace:
+    """Check who signed it and what for. Raises SignatureInvalid, SignedFaceInvalid and PackMismatch."""
+    try:
+        claims = _Claims.model_validate(_verified(text, device))
+    except ValidationError as error:
+        fields = sorted({".".join(map(str, each["loc"])) for each in error.errors(include_input=False)})
+        raise SignedFaceInvalid("Some claims are missing or malformed.", fields=fields) from None
+    if claims.pack != pack:
+        raise PackMismatch("The gallery holds faces of another model pack.", pack=pack, sent=claims.pack)
+    face = FaceEvidence(
+        box=np.zeros(4, np.float32),
+        landmarks=np.zeros((5, 2), np.float32),
+        quality=FaceQuality(**claims.quality.model_dump()),
+        embedding=_embedding(claims.embedding, dimensions),
+    )
+    evidence = FrameEvidence(width=0, height=0, faces=(face,), pack=pack, timings_ms={})
+    return SignedFace(evidence, datetime.fromtimestamp(claims.iat, UTC), claims.jti)
+
+
+def _verified(text: str, device: Principal) -> dict[str, Any]:
+    if device.public_key is None:
+        raise SignatureInvalid("No public key is registered for this device.")
+    key = Ed25519PublicKey.from_public_bytes(device.public_key)
+    try:
+        return jwt.decode(text, key, algorithms=["EdDSA"], audience=AUDIENCE, issuer=str(device.id), options=CHECKS)
+    except (jwt.InvalidTokenError, RecursionError):  # RecursionError: a header of thousands of brackets
+        raise SignatureInvalid("This is not signed with the device's key, or not for this use.") from None
+
+
+def _embedding(text: str, dimensions: int) -> Floats:
+    """(dim,) float32, of norm 1 to the last bit that it has."""
+    try:
+        raw = b64decode(text, validate=True)
+        vector = np.frombuffer(raw, "<f4").astype(np.float32)
+    except (binascii.Error, ValueError):
+        raise SignedFaceInvalid("The embedding is not float32 in base64.") from None
+    if len(vector) != dimensions:
+        raise SignedFaceInvalid("The embedding has other dimensions.", dimensions=dimensions, sent=len(vector))
+    norm = float(np.linalg.norm(vector))
+    if not abs(norm - 1) <= NORM_TOLERANCE:  # so that NaN is refused too
+        raise SignedFaceInvalid("The embedding has to be of norm 1.")
+    return np.asarray(vector / np.float32(norm), np.float32)
+
+
+async def spend(session: AsyncSession, *, signed: SignedFace, device_id: UUID, now: datetime) -> str | None:
+    """Let it count, once and while it is fresh; else the code of the refusal. Part of the decision's transaction."""
+    if abs(now - signed.captured_at) > FRESH:
+        return "signed_face_stale"
+    spent = insert(SpentNonce).values(device_id=device_id, nonce=signed.nonce, spent_at=now)
+    taken = await session.scalar(spent.on_conflict_do_nothing().returning(SpentNonce.nonce))
+    return None if taken else "signed_face_reused"
+
+
+async def forget_nonces(database: Database, *, now: datetime) -> None:
+    """Drop those that are too old to be fresh: what they were for is refused as stale."""
+    async with database.begin() as session:
+        await session.execute(delete(SpentNonce).where(SpentNonce.spent_at < now - 2 * FRESH))

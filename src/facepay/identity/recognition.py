@@ -15,6 +15,7 @@ from facepay.identity.assignment import assign
 from facepay.identity.calibration import Calibration
 from facepay.identity.calibration_versions import CalibrationKeeper
 from facepay.identity.capture import Capture
+from facepay.identity.edge import SignedFace, read_signed_face
 from facepay.identity.narrowing import HomeRegions, Inside, Narrowing, with_phone_ending
 from facepay.identity.policy import Ambiguous, Decision, Match, NoMatch, Uncertain, Use, decide, policy_for
 from facepay.identity.sighting import NarrowedBy, Outcome, Sighting, Subject, WrongDigits, candidates_of, subject_of
@@ -53,11 +54,19 @@ class Recogniser:
     async def see(self, capture: Capture, *, device: Principal, use: Use, inside: Inside | None = None) -> Sighting:
         """Who is nearest, under the policy of `use`, or of paying inside where they are one of those `inside`.
 
-        Raises vision's problems with the frames, and Overloaded.
+        Raises vision's problems with the frames, Overloaded, and those of `read_signed_face`.
         """
-        evidences, few = await gather(self._analyse(capture, device), self._catch_up(use, capture.phone_suffix, inside))
+        signed = self._signed(capture, device)
+        seen = self._analyse(capture, device) if signed is None else _known([signed.evidence])
+        evidences, few = await gather(seen, self._catch_up(use, capture.phone_suffix, inside))
         sighting = await self.judge(evidences, device=device, use=use, few=few)
-        return replace(sighting, challenge_id=capture.challenge_id)
+        return replace(sighting, challenge_id=capture.challenge_id, signed=signed)
+
+    def _signed(self, capture: Capture, device: Principal) -> SignedFace | None:
+        if capture.signed_face is None:
+            return None
+        dimensions = self.inference.engine.embedding_dim
+        return read_signed_face(capture.signed_face, device=device, pack=self.keeper.pack, dimensions=dimensions)
 
     async def judge(
         self, evidences: Sequence[FrameEvidence], *, device: Principal, use: Use, few: Narrowing | None = None
@@ -145,6 +154,10 @@ class Recogniser:
             for stage, milliseconds in evidence.timings_ms.items():
                 timings[stage] = round(timings.get(stage, 0.0) + milliseconds, 2)
         return timings
+
+
+async def _known(evidences: list[FrameEvidence]) -> list[FrameEvidence]:
+    return evidences
 
 
 def _named(decision: Match | Ambiguous | Uncertain) -> tuple[UUID, ...]:

@@ -9,6 +9,7 @@ from typing import Literal
 from uuid import UUID
 
 from facepay.identity.calibration import Calibration
+from facepay.identity.edge import SignedFace
 from facepay.identity.policy import Ambiguous, Match, NoMatch, Uncertain
 from facepay.identity.presentation import SWAP_FMR
 from facepay.vision.evidence import FaceEvidence, Floats, FrameEvidence
@@ -47,7 +48,9 @@ Outcome = Match | Ambiguous | Uncertain | NoMatch | WrongDigits | Unusable
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sighting:
-    """One capture, looked at. `faces` is how many the fullest frame shows, `narrowed_by` among whom was searched."""
+    """One capture, looked at. `faces` is how many the fullest frame shows, `narrowed_by` among whom was searched,
+    `signed` what a device sent instead of frames.
+    """
 
     outcome: Outcome
     evidences: tuple[FrameEvidence, ...]
@@ -55,6 +58,7 @@ class Sighting:
     calibration: Calibration
     narrowed_by: NarrowedBy | None = None
     challenge_id: UUID | None = None
+    signed: SignedFace | None = None
 
     @property
     def faces(self) -> int:

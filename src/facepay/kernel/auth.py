@@ -80,6 +80,7 @@ class Principal:
     store_id: UUID | None = None
     presentation_checks: frozenset[PresentationCheck] = frozenset()
     region: str | None = None
+    public_key: bytes | None = None  # Ed25519, of a device with an engine of its own
 
     @property
     def store(self) -> UUID:

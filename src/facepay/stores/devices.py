@@ -23,6 +23,7 @@ from facepay.stores.stores import Store, get_open_store
 
 TOKEN_PREFIX = "fpd_"  # noqa: S105 (so that leaked tokens are found by scanners)
 TOKEN_BYTES = 32
+PUBLIC_KEY_BYTES = 32
 
 
 class DeviceRole(StrEnum):
@@ -50,7 +51,9 @@ class Device(Identified, Base):
     # A plain SHA-256 is enough: 256 random bits can't be guessed, however fast the hash.
     token_hash: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
     token_expires_at: Mapped[datetime | None]
-    public_key: Mapped[bytes | None] = mapped_column(LargeBinary(32))  # Ed25519, of a device with its own engine
+    public_key: Mapped[bytes | None] = mapped_column(
+        LargeBinary(PUBLIC_KEY_BYTES)
+    )  # Ed25519, of a device with its own engine
     created_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
     last_seen_at: Mapped[datetime | None]
@@ -100,6 +103,7 @@ async def authenticate(database: Database, _: MasterKey, token: str, now: dateti
         scopes=SCOPES_OF[DeviceRole(device.role)],
         store_id=device.store_id,
         presentation_checks=frozenset(map(PresentationCheck, device.presentation_checks)),
+        public_key=device.public_key,
         region=region,
     )
 
@@ -137,7 +141,7 @@ async def revoke_device(session: AsyncSession, *, device_id: UUID, now: datetime
 
 
 async def change_device(session: AsyncSession, *, device_id: UUID, changes: Mapping[str, Any]) -> Device:
-    """Set its `name` or `presentation_checks`. Raises DeviceNotFound."""
+    """Set its `name`, `presentation_checks` or `public_key`. Raises DeviceNotFound."""
     device = await get_device(session, device_id, lock=True)
     for name, value in changes.items():
         setattr(device, name, value)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 from pydantic_extra_types.timezone_name import TimeZoneName
 
 from facepay.kernel.auth import PresentationCheck
 from facepay.kernel.schemas import Answer, Change, Code, Currency, Line, Request, unsent
-from facepay.stores.devices import DeviceRole
+from facepay.stores.devices import PUBLIC_KEY_BYTES, DeviceRole
 
 Timezone = Annotated[TimeZoneName, Field(description="IANA name, for opening hours and reports.")]
 TokenDays = Annotated[int, Field(ge=1, le=3650, strict=True, description="Days until the token expires; else never.")]
@@ -29,6 +30,26 @@ PresentationChecks = Annotated[
 Region = Annotated[
     Code, Field(description="Members at home here are recognised among each other, not among all.", examples=["HZ"])
 ]
+
+
+def _raw_key(value: str) -> bytes:
+    """Raises ValueError."""
+    key = b64decode(value, validate=True)
+    if len(key) != PUBLIC_KEY_BYTES:
+        raise ValueError(f"an Ed25519 key has {PUBLIC_KEY_BYTES} bytes")
+    return key
+
+
+def _shown_key(value: bytes | str) -> str:
+    return b64encode(value).decode() if isinstance(value, bytes) else value
+
+
+PUBLIC_KEY = Field(
+    description="Ed25519, in base64: of a device with an engine of its own, which may then send signed faces.",
+    examples=["11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="],
+)
+PublicKey = Annotated[bytes, BeforeValidator(_raw_key, json_schema_input_type=str), PUBLIC_KEY]
+ShownKey = Annotated[str, BeforeValidator(_shown_key), PUBLIC_KEY]
 
 
 class NewStore(Request):
@@ -74,6 +95,7 @@ class DeviceChange(Change):
 
     name: Line = Field(default_factory=unsent, examples=["North gate"])
     presentation_checks: PresentationChecks = Field(default_factory=unsent, examples=[["challenge", "replay"]])
+    public_key: PublicKey | None = Field(default_factory=unsent)
 
 
 class TokenRequest(Request):
@@ -92,6 +114,7 @@ class DeviceAnswer(Answer):
     clock_skew_ms: Annotated[int | None, Field(description="How far its clock was ahead then; negative: behind.")]
     status: Annotated[str | None, Field(description="What it said of itself then.")]
     presentation_checks: PresentationChecks
+    public_key: ShownKey | None
 
 
 class DeviceWithToken(DeviceAnswer):
