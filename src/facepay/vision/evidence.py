@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -106,4 +106,4 @@ class FrameEvidence:
     faces: tuple[FaceEvidence, ...]
     pack: str
     timings_ms: dict[str, float]
-    fingerprint: FrameFingerprint | None = None
+    fingerprint: FrameFingerprint | None = field(default=None, repr=False)
