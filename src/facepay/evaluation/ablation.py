@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 
 from facepay.evaluation import metrics
-from facepay.evaluation.metrics import Searches
 from facepay.evaluation.references import both, each
-from facepay.evaluation.summary import Summary
+from facepay.evaluation.summary import (
+    FPIR_TARGETS,
+    MEMBER_VERDICTS,
+    fnir_at,
+    gate_threshold,
+    members_searches,
+    strangers_searches,
+)
 from facepay.evaluation.tables import Table, percent
 from facepay.evaluation.trial import Policies, Trial, Variant
 from facepay.identity.calibration import Calibration
 from facepay.identity.policy import MatchPolicy, Use
+from facepay.identity.sighting import Subject, Unusable, embedding_of
+from facepay.vision.evidence import FrameEvidence
+from facepay.vision.fusion import fuse
 
 FIXED_SIMILARITY = 0.40
 """What other services take, whatever the pack and however many are searched."""
@@ -38,6 +48,14 @@ class FixedThreshold(MatchPolicy):
         return FIXED_SIMILARITY
 
 
+def unjudged(evidences: Sequence[FrameEvidence], calibration: Calibration) -> Subject | Unusable:
+    """The nearest face of the frames, however poor, and whether or not they show one person."""
+    nearest = [evidence.faces[0] for evidence in evidences if evidence.faces]
+    if not nearest:
+        return Unusable("no_face")
+    return Subject(fuse([embedding_of(face) for face in nearest], [1.0] * len(nearest)))
+
+
 def ablation(policies: Policies, *, burst: int = 2) -> Iterator[Variant]:
     """The rows of the table, each on the one before, but those that say "instead". `policies` are the product's.
 
@@ -48,7 +66,7 @@ def ablation(policies: Policies, *, burst: int = 2) -> Iterator[Variant]:
         policies=_changed(policies, FixedThreshold, margin_min=0.0),
         pool=ENROLLED,
         enrolment_quality=None,
-        search_quality=None,
+        subject=unjudged,
     )
     yield bare
     calibrated = replace(bare, name="calibrated threshold", policies=_changed(policies, WithoutStepUp, margin_min=0.0))
@@ -70,35 +88,32 @@ def bursts(policies: Policies, *, frames: int = 4) -> Iterator[Variant]:
     """One photo enrolled, and the same further photos searched for one by one, in twos, and in fours."""
     burst = 1
     while burst <= frames:
-        yield Variant(name=f"{burst} frame{'s' * (burst > 1)}", policies=policies, pool=1, burst=burst)
+        name = f"{burst} frames" if burst > 1 else "1 frame"
+        yield Variant(name=name, policies=policies, pool=1, burst=burst, photos_min=1 + frames)
         burst *= 2
 
 
-def ablation_table(title: str, note: str, trials: list[Trial], summaries: list[Summary]) -> Table:
-    rows = []
-    for trial, summary in zip(trials, summaries, strict=True):
-        gate = summary.uses["gate"]
-        rows.append(
-            (
-                summary.variant,
-                f"{gate.threshold:.3f}",
-                f"{summary.mated_searches:,}",
-                percent(summary.fnir_at_fpir["0.01"]),
-                percent(summary.fnir_at_fpir["0.001"]),
-                percent(_false_positives(trial, gate.threshold)),
-                *(percent(gate.members[verdict]) for verdict in ("right", "wrong person", "stepped up", "refused")),
-                percent(gate.strangers["let in"]),
-            )
-        )
-    columns = ("", "threshold", "searches", "FNIR at FPIR 0.01", "at 0.001", "FPIR at the threshold")
-    return Table(title, note, (*columns, "right", "wrong", "stepped up", "refused", "strangers let in"), rows)
+def ablation_table(title: str, note: str, trials: Sequence[Trial]) -> Table:
+    """Rates with intervals, and counts of searches at the gate's threshold."""
+    columns = ("", "threshold", "FPIR there", "FNIR at FPIR 0.01", "FNIR at 0.001")
+    counted = ("right", "wrong", "stepped up", "refused", "let in", "stepped up")
+    return Table(title, note, (*columns, *counted), [_row(trial) for trial in trials])
 
 
-def _false_positives(trial: Trial, threshold: float) -> metrics.Estimate:
-    def measure(searches: Searches, weights: metrics.Scores) -> float:
-        return metrics.fpir(searches, threshold, weights)
-
-    return metrics.estimate(measure, trial.scores())
+def _row(trial: Trial) -> tuple[str, ...]:
+    scores, threshold = trial.scores(), gate_threshold(trial)
+    members, strangers = (
+        Counter(search.verdicts["gate"] for search in searches)
+        for searches in (members_searches(trial), strangers_searches(trial))
+    )
+    return (
+        trial.variant.name,
+        f"{threshold:.3f}",
+        percent(metrics.estimate(lambda each, weights: metrics.fpir(each, threshold, weights), scores)),
+        *(percent(fnir_at(scores, target)) for target in FPIR_TARGETS),
+        *(str(members[verdict]) for verdict in MEMBER_VERDICTS),
+        *(str(strangers[verdict]) for verdict in ("let in", "stepped up")),
+    )
 
 
 def _changed(policies: Policies, kind: type[MatchPolicy], **changes: float) -> Callable[[Use], MatchPolicy]:

@@ -22,6 +22,7 @@ Values = npt.NDArray[Any]
 
 GENUINE, IMPOSTOR, INK = "#2a78b8", "#c8553d", "#444444"
 DPI = 110
+RATE_MIN = 1e-4  # where the axes of a trade-off begin
 
 
 class FiguresUnavailable(Exception):
@@ -69,10 +70,10 @@ def error_trade_off(
     figure, axes = _figure(title, false_positive, false_negative)
     for curve in curves:
         seen = (curve.false_positive > 0) & (curve.false_negative > 0)
-        axes.plot(curve.false_positive[seen], curve.false_negative[seen], linewidth=1.5, label=curve.name)
+        axes.step(curve.false_positive[seen], curve.false_negative[seen], linewidth=1.5, label=curve.name)
     for target in targets:
         axes.axvline(target, color=INK, linestyle=":", linewidth=0.8)
-    axes.set(xscale="log", yscale="log")
+    axes.set(xscale="log", yscale="log", xlim=(RATE_MIN, 1), ylim=(RATE_MIN, 1))
     axes.grid(visible=True, which="major", linewidth=0.3)
     if axes.lines[len(targets) :]:
         axes.legend(frameon=False, fontsize=8)

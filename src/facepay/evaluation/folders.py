@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+DEPTH_SUFFIX = ".depth.png"
 PEOPLE, STRANGERS, LIVE, ATTACK = "people", "strangers", "live", "attack"
 
 
@@ -117,7 +118,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _is_photo(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES
+    return path.suffix.lower() in SUFFIXES and not path.name.endswith(DEPTH_SUFFIX)
 
 
 def _is_presentation(root: Path, folder: Path) -> bool:

@@ -15,6 +15,8 @@ from facepay.identity.policy import Use
 from facepay.vision.evidence import FrameEvidence
 
 FPIR_TARGETS = (0.01, 0.001)
+MEMBER_VERDICTS: tuple[Verdict, ...] = ("right", "wrong person", "stepped up", "refused")
+STRANGER_VERDICTS: tuple[Verdict, ...] = ("let in", "stepped up", "refused")
 FMR_TARGETS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 
 
@@ -105,7 +107,7 @@ def summarise(
         eer=_equal_error_rate(trial),
         operating_points=_operating_points(trial),
         rank_one=metrics.estimate(metrics.rank_one, scores),
-        fnir_at_fpir={f"{target:g}": _fnir_at(scores, target) for target in FPIR_TARGETS},
+        fnir_at_fpir={f"{target:g}": fnir_at(scores, target) for target in FPIR_TARGETS},
         uses={use: _use(trial, use) for use in USES},
         groups={label: _groups(trial, scores, group_of) for label, group_of in (groups or {}).items()},
         timings_ms=dict(timings_ms or {}),
@@ -132,11 +134,23 @@ def strangers_searches(trial: Trial) -> list[Search]:
     return [search for search in trial.searches if search.person not in trial.members]
 
 
-def _fnir_at(scores: Searches, target: float) -> Estimate:
+def fnir_at(scores: Searches, target: float) -> Estimate:
+    """FNIR at the threshold that holds FPIR at the target on the same searches, with its interval."""
+
     def measure(searches: Searches, weights: Scores) -> float:
         return metrics.fnir_at(searches, target, weights)
 
     return metrics.estimate(measure, scores)
+
+
+def gate_threshold(trial: Trial) -> float:
+    return _threshold(trial, "gate")
+
+
+def _threshold(trial: Trial, use: Use) -> float:
+    """In the median of the searches, of which each may have been narrowed."""
+    thresholds = [search.decisions[use].threshold for search in trial.searches if search.decisions]
+    return float(np.median(thresholds)) if thresholds else float("nan")
 
 
 def _equal_error_rate(trial: Trial) -> Estimate:
@@ -164,11 +178,10 @@ def _operating_points(trial: Trial) -> list[OperatingPoint]:
 
 
 def _use(trial: Trial, use: Use) -> UseSummary:
-    thresholds = [search.decisions[use].threshold for search in trial.searches if search.decisions]
     return UseSummary(
-        threshold=float(np.median(thresholds)) if thresholds else float("nan"),
-        members=_verdicts(trial, members_searches(trial), use, ("right", "wrong person", "stepped up", "refused")),
-        strangers=_verdicts(trial, strangers_searches(trial), use, ("let in", "stepped up", "refused")),
+        threshold=_threshold(trial, use),
+        members=_verdicts(trial, members_searches(trial), use, MEMBER_VERDICTS),
+        strangers=_verdicts(trial, strangers_searches(trial), use, STRANGER_VERDICTS),
     )
 
 
@@ -181,7 +194,7 @@ def _verdicts(
 
 
 def _groups(trial: Trial, scores: Searches, group_of: Mapping[str, str]) -> dict[str, GroupSummary]:
-    threshold = _use(trial, "gate").threshold
+    threshold = gate_threshold(trial)
     groups = np.array([group_of.get(trial.people[number], "") for number in scores.person])
     found = {}
     for group in sorted(set(groups) - {""}):

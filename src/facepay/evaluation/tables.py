@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from facepay.evaluation.metrics import Estimate
-from facepay.evaluation.summary import FPIR_TARGETS, Summary, UseSummary
+from facepay.evaluation.summary import FPIR_TARGETS, MEMBER_VERDICTS, STRANGER_VERDICTS, Summary
 from facepay.evaluation.trial import USES
 
 
@@ -22,7 +22,7 @@ class Table:
 
 
 def tables_of(summaries: Sequence[Summary]) -> list[Table]:
-    tables = [_overview(summaries), _uses(summaries), _comparisons(summaries), _refusals(summaries)]
+    tables = [_overview(summaries), *map(_uses, summaries), _comparisons(summaries), _refusals(summaries)]
     labels = dict.fromkeys(label for summary in summaries for label in summary.groups)
     tables += [_groups(summaries, label) for label in labels]
     tables.append(_times(summaries))
@@ -33,7 +33,7 @@ def percent(estimate: Estimate) -> str:
     """A rate with its interval, or a dash where nothing was tried."""
     if not estimate.trials or math.isnan(estimate.value):
         return "-"
-    return f"{share(estimate.value)} ({share(estimate.low, unit='')} to {share(estimate.high)})"
+    return f"{share(estimate.value)} [{share(estimate.low, unit='')}, {share(estimate.high, unit='')}]"
 
 
 def share(value: float, *, unit: str = " %") -> str:
@@ -70,34 +70,26 @@ def _overview(summaries: Sequence[Summary]) -> Table:
     )
 
 
-def _uses(summaries: Sequence[Summary]) -> Table:
-    return Table(
-        "Decisions at the product's own thresholds",
-        "Shares of members' searches and of strangers'. Stepped up: a second factor is asked for. "
-        "pay_inside searches among 50 people in the store.",
+def _uses(summary: Summary) -> Table:
+    uses = [summary.uses[use] for use in USES]
+    rows = [("threshold", *(f"{use.threshold:.3f}" for use in uses))]
+    rows += [
         (
-            "",
-            "threshold",
-            "members right",
-            "wrong",
-            "stepped up",
-            "refused",
-            "strangers let in",
-            "stepped up",
-        ),
-        [
-            (f"{summary.variant}: {use}" if len(summaries) > 1 else use, *_decisions(summary.uses[use]))
-            for summary in summaries
-            for use in USES
-        ],
+            f"members {'wrong' if verdict == 'wrong person' else verdict}",
+            *(percent(use.members[verdict]) for use in uses),
+        )
+        for verdict in MEMBER_VERDICTS
+    ]
+    rows += [
+        (f"strangers {verdict}", *(percent(use.strangers[verdict]) for use in uses)) for verdict in STRANGER_VERDICTS
+    ]
+    return Table(
+        f"Decisions at the product's own thresholds: {summary.variant}",
+        "Stepped up: a second factor is asked for. Paying inside, whoever is among the 50 people there is held to "
+        "the threshold of few, everybody else to the chain's.",
+        ("", *USES),
+        rows,
     )
-
-
-def _decisions(use: UseSummary) -> tuple[str, ...]:
-    members, strangers = use.members, use.strangers
-    shown = [members[verdict] for verdict in ("right", "wrong person", "stepped up", "refused")]
-    shown += [strangers[verdict] for verdict in ("let in", "stepped up")]
-    return (f"{use.threshold:.3f}", *(percent(estimate) for estimate in shown))
 
 
 def _comparisons(summaries: Sequence[Summary]) -> Table:
@@ -114,21 +106,18 @@ def _comparisons(summaries: Sequence[Summary]) -> Table:
 
 
 def _refusals(summaries: Sequence[Summary]) -> Table:
-    codes = sorted({code for each in summaries for code in (*each.refused_photos, *each.refused_searches)})
+    kinds = {
+        "enrolment": [summary.refused_photos for summary in summaries],
+        "search": [summary.refused_searches for summary in summaries],
+    }
     return Table(
         "Photos not good enough",
-        "To be enrolled, and to be searched for.",
-        ("", *(f"{summary.variant}{kind}" for summary in summaries for kind in (": enrolment", ": search"))),
+        "How many were refused, and why.",
+        ("", *(summary.variant for summary in summaries)),
         [
-            (
-                code,
-                *(
-                    str(counts.get(code, 0))
-                    for summary in summaries
-                    for counts in (summary.refused_photos, summary.refused_searches)
-                ),
-            )
-            for code in codes
+            (f"{kind}: {code}", *(str(each.get(code, 0)) for each in counts))
+            for kind, counts in kinds.items()
+            for code in sorted({code for each in counts for code in each})
         ],
     )
 

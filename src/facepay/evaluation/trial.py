@@ -22,7 +22,7 @@ from facepay.identity.calibration import Calibration
 from facepay.identity.enrolment import EnrolmentPolicy, require_agreement, select_faces
 from facepay.identity.narrowing import Narrowing
 from facepay.identity.policy import Ambiguous, Decision, Match, MatchPolicy, Uncertain, Use, decide, policy_for
-from facepay.identity.sighting import Subject, Unusable, subject_of
+from facepay.identity.sighting import Subject, Unusable, embedding_of, subject_of
 from facepay.kernel.errors import Problem
 from facepay.settings import Settings
 from facepay.templates.gallery import Ranking
@@ -43,16 +43,18 @@ INSIDE = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
-    """One way of running the shop. `pool` sets so many photos of each person aside for enrolment, used or not, so
+    """One way of running the shop.
 
-    that variants search for the same photos; by default every photo that wasn't enrolled is searched for.
+    `pool` sets so many photos of each person aside for enrolment, needed or not, so that variants search for the
+    same photos. Who has fewer than `photos_min` is enrolled, and not searched for.
     """
 
     name: str
     policies: Policies
     enrol: int = 1
     burst: int = 1
-    pool: int | None = None
+    pool: int = 0
+    photos_min: int = 0
     enrolment_quality: QualityPolicy | None = ENROLMENT
     subject: Subjects = subject_of
     references: Grouping = fused
@@ -82,10 +84,10 @@ class Trial:
 
     variant: Variant
     calibration: Calibration
+    members_before: int = 0
     members: dict[str, UUID] = field(default_factory=dict)
     photos_of: dict[str, tuple[Photo, ...]] = field(default_factory=dict)
     refused_photos: list[tuple[Photo, str]] = field(default_factory=list)
-    offered_photos: int = 0
     not_enrolled: list[str] = field(default_factory=list)
     searches: list[Search] = field(default_factory=list)
     templates: int = 0
@@ -121,12 +123,14 @@ def run(
     calibration: Calibration,
     *,
     copy_of: Evidences | None = None,
+    members_before: int = 0,
 ) -> Trial:
     """Enrol everybody but the strangers, and search for the photos left. `photos` are each person's in order.
 
-    `copy_of` gives the evidence to search with, where that isn't the photo as it is.
+    `copy_of` gives the evidence to search with, where that isn't the photo as it is. Members are numbered from
+    `members_before` on, so that no two trials share one.
     """
-    trial = Trial(variant, calibration)
+    trial = Trial(variant, calibration, members_before)
     by_person: dict[str, list[Photo]] = defaultdict(list)
     for photo in photos:
         by_person[photo.person].append(photo)
@@ -139,7 +143,8 @@ def run(
         templates, left = _enrol(trial, person, each, evidence_of)
         if templates:
             templates_of[trial.members[person]] = templates
-        to_search.append((person, left, len(each) > (variant.pool or variant.enrol)))
+        enough = max(variant.photos_min, variant.pool + 1, variant.enrol + 1)
+        to_search.append((person, left, len(each) >= enough))
     gallery = References(templates_of, variant.references)
     trial.templates = gallery.templates
     trial.people = [person for person, _, _ in to_search]
@@ -157,27 +162,30 @@ def run(
 def _enrol(
     trial: Trial, person: str, photos: Sequence[Photo], evidence_of: Evidences
 ) -> tuple[list[Floats], list[Photo]]:
-    """The templates of one person (none where no photo was good enough), and the photos left to search for."""
+    """The templates of one person (none where no photo was good enough), and the photos left to search for.
+
+    One photo is always left. A photo that was refused is not searched for either, or poor photos would be met
+    more often than they come.
+    """
     variant = trial.variant
     offered = photos[: min(variant.pool or len(photos), len(photos) - 1)]
     used: list[tuple[Photo, FaceEvidence]] = []
-    for photo in offered:
-        if len(used) == variant.enrol:
-            break
-        trial.offered_photos += 1
+    looked_at = 0
+    while looked_at < len(offered) and len(used) < variant.enrol:
+        photo = offered[looked_at]
         face, refusal = _enrollable(trial, [face for _, face in used], evidence_of(photo))
         if face:
             used.append((photo, face))
         else:
             trial.refused_photos.append((photo, refusal))
-    kept = [photo for photo, _ in used]
-    left = photos[len(offered) :] if variant.pool else [photo for photo in photos if photo not in kept]
+        looked_at += 1
+    left = list(photos[len(offered) if variant.pool else looked_at :])
     if not used:
         trial.not_enrolled.append(person)
-        return [], list(left)
-    trial.members[person] = UUID(int=len(trial.members) + 1)
-    trial.photos_of[person] = tuple(kept)
-    return [_embedding(face) * np.float32(_weight(face)) for _, face in used], list(left)
+        return [], left
+    trial.members[person] = UUID(int=trial.members_before + len(trial.members) + 1)
+    trial.photos_of[person] = tuple(photo for photo, _ in used)
+    return [embedding_of(face) * np.float32(_weight(face)) for _, face in used], left
 
 
 def _enrollable(
@@ -192,7 +200,7 @@ def _enrollable(
     policy = EnrolmentPolicy(variant.enrolment_quality, variant.policies("gate"), trial.calibration)
     try:
         (face,) = select_faces([evidence], variant.enrolment_quality)
-        require_agreement([_embedding(each) for each in (*already, face)], policy)
+        require_agreement([embedding_of(each) for each in (*already, face)], policy)
     except Problem as problem:
         return None, problem.code
     return face, ""
@@ -278,11 +286,6 @@ def _compare(trial: Trial, gallery: References, probes: Sequence[tuple[str, Floa
 
 def product_policies(settings: Settings) -> Policies:
     return lambda use: policy_for(use, settings)
-
-
-def _embedding(face: FaceEvidence) -> Floats:
-    assert face.embedding is not None, "the nearest face is always embedded"
-    return face.embedding
 
 
 def _weight(face: FaceEvidence) -> float:
