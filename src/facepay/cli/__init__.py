@@ -9,6 +9,8 @@ import typer
 from rich.console import Console
 
 from facepay.cli.api import demo, serve
+from facepay.cli.calibrate import calibrate_app
+from facepay.cli.evaluate import evaluate
 from facepay.cli.ledger import ledger_app
 from facepay.cli.models import models
 from facepay.cli.privacy import privacy_app
@@ -28,8 +30,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="The backend of shops where a face is the ticket and the wallet. Settings: `FACEPAY_*` (see `.env.example`).",
 )
-for command in (serve, demo, migrate, models):
+for command in (serve, demo, migrate, models, evaluate):
     app.command()(command)
+app.add_typer(calibrate_app, name="calibrate")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(admin_app, name="admin")
 app.add_typer(templates_app, name="templates")
