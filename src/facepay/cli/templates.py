@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
+from uuid import UUID
 
 import typer
 
 from facepay.cli.running import console, on_database
 from facepay.settings import Settings
 
+LISTED_MAX = 50
 templates_app = typer.Typer(no_args_is_help=True, help="Face templates at rest.")
 
 
@@ -73,3 +77,60 @@ def _say_what_is_left(left: dict[str, int], known: frozenset[str], key_file: Pat
     if key_file and forget:
         MasterKey.forget_others_in_file(key_file)
     console.print("Nothing is left under another key. Backups made before still need theirs.")
+
+
+@templates_app.command("rebuild")
+def rebuild_templates(
+    drop_others: Annotated[
+        bool, typer.Option("--drop-others", help="Then delete the templates of all other packs.")
+    ] = False,
+) -> None:
+    """Make templates of FACEPAY_MODEL_PACK from the photos that were kept, while the shop is open under another pack.
+
+    Then restart every replica with the new pack, and call this once more for who enrolled meanwhile. A rebuilding that
+    was stopped goes on where it was.
+    """
+    from rich.progress import Progress
+
+    from facepay.bootstrap import master_key
+    from facepay.kernel.clock import utc_now
+    from facepay.kernel.database import Database
+    from facepay.templates.protection import Floats, Protection
+    from facepay.templates.rebuilding import Rebuilt, drop_other_packs, must_enrol_again, rebuild
+    from facepay.vision.engine import load_engine
+    from facepay.vision.evidence import FaceQuality
+    from facepay.vision.quality import ENROLMENT, assess
+
+    settings = Settings()
+    engine = load_engine(settings.model_pack)
+
+    async def look(photo: bytes) -> tuple[Floats, FaceQuality] | None:
+        evidence = await asyncio.to_thread(engine.analyse, photo, points=True)
+        face = evidence.faces[0] if evidence.faces else None
+        if face is None or face.embedding is None or assess(face, policy=ENROLMENT):
+            return None
+        return face.embedding, face.quality
+
+    async def make(database: Database) -> tuple[Rebuilt, int, Sequence[UUID], int]:
+        with Progress(console=console) as progress:
+            task = progress.add_task("rebuilding", total=None)
+            done = await rebuild(
+                database,
+                protection=Protection(master_key(settings)),
+                pack=engine.pack,
+                look=look,
+                now=utc_now(),
+                progress=lambda seen, total: progress.update(task, completed=seen, total=total),
+            )
+        async with database.begin() as session:
+            left, first = await must_enrol_again(session, pack=engine.pack, most=LISTED_MAX)
+            return done, left, first, await drop_other_packs(session, pack=engine.pack) if drop_others else 0
+
+    done, left, first, dropped = on_database(make)
+    console.print(f"{done.members} members have templates of {engine.pack} now.")
+    if left:
+        listed = "\n  ".join(map(str, first)) + ("\n  …" if left > len(first) else "")
+        why = f"no photo of theirs was kept, or none does ({len(done.refused)})"
+        console.print(f"[yellow]{left} members have to enrol again: {why}.[/]\n  {listed}")
+    if drop_others:
+        console.print(f"{dropped} templates of other packs deleted.")

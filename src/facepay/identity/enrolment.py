@@ -19,6 +19,7 @@ from facepay.kernel.errors import Conflict, Problem
 from facepay.members.consents import require_consent, withdraw_consent
 from facepay.members.members import get_member
 from facepay.templates.keeper import GalleryKeeper
+from facepay.templates.photos import keep_photos
 from facepay.templates.protection import Floats
 from facepay.templates.templates import Template, lock_gallery, remove_templates, replace_templates
 from facepay.vision.evidence import FaceEvidence, FrameEvidence
@@ -100,8 +101,11 @@ async def enrol(
     keeper: GalleryKeeper,
     policy: EnrolmentPolicy,
     now: datetime,
+    photos: Sequence[bytes] = (),
 ) -> list[Template]:
     """Enrol the face that all frames show, instead of the one the member had: a template for each frame.
+
+    `photos` are kept beside them, where the member's consent says so.
 
     Enrolments wait for each other from the search for duplicates until they commit, so that one face can't be
     enrolled twice at once. Twins, whom staff know to be two people, enrol all the same; whoever is nearly as alike is
@@ -117,7 +121,7 @@ async def enrol(
     alike = await _most_alike(faces, member_id, keeper, policy)
     await _require_unknown(session, member_id, alike, policy)
     await measure_afresh(session, member_id=member_id, similarities=alike.members, now=now)
-    return await replace_templates(
+    templates = await replace_templates(
         session,
         protection=keeper.protection,
         member_id=member_id,
@@ -126,6 +130,9 @@ async def enrol(
         faces=[(_embedding(face), face.quality) for face in faces],
         now=now,
     )
+    if consent.keeps_photo:
+        await keep_photos(session, protection=keeper.protection, member_id=member_id, photos=photos, now=now)
+    return templates
 
 
 async def withdraw(session: AsyncSession, *, member_id: UUID, now: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 from uuid import UUID
 
@@ -36,7 +37,9 @@ from facepay.members.consents import ConsentRequired, require_consent
 from facepay.members.members import MemberNotFound, get_member
 from facepay.templates.protection import GalleryLocked
 from facepay.templates.templates import templates_of
-from facepay.vision.frames import CorruptImage, EmptyFrame, FrameTooLarge, UnsupportedImageType
+from facepay.vision.evidence import FrameEvidence
+from facepay.vision.frames import CorruptImage, EmptyFrame, FrameLimits, FrameTooLarge, UnsupportedImageType
+from facepay.vision.portraits import portrait
 from facepay.vision.quality import ENROLMENT
 
 router = APIRouter(prefix="/v1/members/{member_id}", tags=["members"])
@@ -100,27 +103,46 @@ async def enrol_face(
 
     Each has to show the member alone (or clearly nearest), large, sharp and frontal enough; a refusal names the
     photo, what was measured and the limit. Two or three photos in different light are recognised best. The
-    member's consent comes first: without it, no photo is even looked at. The photos aren't kept. A twin of a member
+    member's consent comes first: without it, no photo is even looked at. The photos aren't kept, unless
+    the shop keeps them and the member's consent says so: then the part round the face is, sealed. A twin of a member
     is refused as enrolled already until the two are marked at `POST /v1/lookalikes`.
     """
     async with open_form(request) as form:
         frames = await read_files(form, "frames")
     async with database.begin() as session:
         await get_member(session, member_id)
-        await require_consent(session, member_id=member_id)
+        consent = await require_consent(session, member_id=member_id)
         await recogniser.calibrations.follow(session)
     evidences = [await recogniser.inference.analyse(frame, points=True) for frame in frames]
+    photos = []
+    if recogniser.settings.keep_enrolment_photos and consent.keeps_photo:
+        photos = await asyncio.to_thread(_portraits, frames, evidences, recogniser.inference.engine.limits)
     policy = EnrolmentPolicy(ENROLMENT, policy_for("gate", recogniser.settings), recogniser.calibration)
     try:
         async with database.begin() as session:
             templates = await enrolment.enrol(
-                session, member_id=member_id, evidences=evidences, keeper=recogniser.keeper, policy=policy, now=now
+                session,
+                member_id=member_id,
+                evidences=evidences,
+                keeper=recogniser.keeper,
+                policy=policy,
+                now=now,
+                photos=photos,
             )
             record_use(session, member_id=member_id, use=Use.ENROLLED, actor=f"staff:{writer.id}", now=now)
     except FaceAlreadyEnrolled as refused:
         raise refused.told_to(writer) from None
     await recogniser.keeper.follow(database)
     return EnrolledFace.of(templates)
+
+
+def _portraits(frames: list[bytes], evidences: list[FrameEvidence], limits: FrameLimits) -> list[bytes]:
+    """Of those frames that show a face; the others are refused anyway."""
+    return [
+        portrait(frame, evidence.faces[0], limits=limits)
+        for frame, evidence in zip(frames, evidences, strict=True)
+        if evidence.faces
+    ]
 
 
 @router.get("/face", summary="See how a face was enrolled", responses=problems(*REFUSALS, FaceNotEnrolled))

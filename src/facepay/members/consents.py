@@ -78,17 +78,19 @@ async def give_consent(
     policy_version: str,
     now: datetime,
     jurisdiction: Jurisdiction | None = None,
+    keeps_photo: bool = False,
     lasts: timedelta | None = None,
     renewed_within: timedelta = timedelta(),
 ) -> Consent:
     """Agree to a policy version, for as long as it lasts; an earlier consent to another version ends with it.
 
-    One to the same version stands, unless it runs out within `renewed_within`: then it is given anew. The caller
-    holds the member's row lock, so that two consents can't both be in force.
+    One to the same version stands, unless it runs out within `renewed_within` or says otherwise of photos: then it
+    is given anew. The caller holds the member's row lock, so that two consents can't both be in force.
     """
     standing = await standing_consent(session, member_id=member_id)
     if standing is not None:
-        if standing.policy_version == policy_version and not standing.runs_out_before(now + renewed_within):
+        same = (standing.policy_version, standing.keeps_photo) == (policy_version, keeps_photo)
+        if same and not standing.runs_out_before(now + renewed_within):
             return standing
         standing.withdrawn_at = now
         await session.flush()
@@ -96,6 +98,7 @@ async def give_consent(
         member_id=member_id,
         policy_version=policy_version,
         jurisdiction=jurisdiction,
+        keeps_photo=keeps_photo,
         accepted_at=now,
         expires_at=now + lasts if lasts else None,
     )
@@ -110,6 +113,7 @@ async def record_consent(
     member: Member,
     policy_version: str,
     jurisdiction: Jurisdiction | None,
+    keeps_photo: bool,
     settings: Settings,
     now: datetime,
 ) -> Consent:
@@ -123,6 +127,7 @@ async def record_consent(
         member_id=member.id,
         policy_version=policy_version,
         jurisdiction=jurisdiction,
+        keeps_photo=keeps_photo,
         lasts=timedelta(days=days) if days else None,
         renewed_within=timedelta(days=settings.consent_warning_days),
         now=now,

@@ -45,6 +45,7 @@ async def register(
             member=member,
             policy_version=body.consent.policy_version,
             jurisdiction=body.consent.jurisdiction,
+            keeps_photo=body.consent.keeps_photo,
             settings=settings,
             now=now,
         )
@@ -97,13 +98,14 @@ async def record_consent(
     member_id: UUID, body: NewConsent, session: Session, _: Writer, settings: SettingsOf, now: Now
 ) -> ConsentAnswer:
     """Consent to a newer policy takes the place of the one before, and so does consent given again to one that is
-    about to run out. Repeating it changes nothing.
+    about to run out, or to whether photos are kept. Repeating it changes nothing.
     """
     consent = await consents.record_consent(
         session,
         member=await members.get_member(session, member_id, lock=True),
         policy_version=body.policy_version,
         jurisdiction=body.jurisdiction,
+        keeps_photo=body.keeps_photo,
         settings=settings,
         now=now,
     )

@@ -26,6 +26,14 @@ JurisdictionChoice = Annotated[
 HomeRegion = Annotated[
     Code, Field(description="A store's `region`: in its stores they are recognised among few.", examples=["HZ"])
 ]
+KeepsPhoto = Annotated[
+    bool,
+    Field(
+        strict=True,
+        description="Whether enrolment photos may be kept, sealed, so that another model needs no new ones. They are"
+        " only where `FACEPAY_KEEP_ENROLMENT_PHOTOS` is set too.",
+    ),
+]
 PolicyVersion = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,40}$"), Field(examples=["2026-01"])]
 
 
@@ -35,6 +43,7 @@ class ConsentChoice(Request):
     policy_version: PolicyVersion
     accepted: Annotated[bool, Field(strict=True, description="With `false` no consent is recorded.", examples=[True])]
     jurisdiction: JurisdictionChoice = None
+    keeps_photo: KeepsPhoto = False
 
 
 class NewMember(Request):
@@ -59,6 +68,7 @@ class NewConsent(Request):
     policy_version: PolicyVersion
     accepted: Literal[True]
     jurisdiction: JurisdictionChoice = None
+    keeps_photo: KeepsPhoto = False
 
 
 class NewPin(Request):
@@ -69,6 +79,7 @@ class ConsentAnswer(Answer):
     id: UUID
     policy_version: str
     jurisdiction: str | None
+    keeps_photo: KeepsPhoto
     accepted_at: datetime
     expires_at: Annotated[datetime | None, Field(description="When it runs out, and the face is erased.")]
     withdrawn_at: datetime | None

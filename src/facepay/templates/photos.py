@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from facepay.kernel.database import Database
 from facepay.kernel.ids import new_id
 from facepay.members.consents import Consent
 from facepay.templates.protection import Protection
@@ -40,13 +41,14 @@ def unseal_photo(sealed: bytes, *, key: MemberKey, photo_id: UUID, protection: P
     return protection.unseal(sealed, wrapped_key=key.wrapped_key, member_id=key.member_id, place=place)
 
 
-async def forget_photos(session: AsyncSession) -> int:
+async def forget_photos(database: Database) -> int:
     """Delete the photos of members whose consent no longer covers them; returns how many."""
     allowed = select(Consent.id).where(
         Consent.member_id == EnrolmentPhoto.member_id, Consent.withdrawn_at.is_(None), Consent.keeps_photo
     )
-    gone = await session.scalars(delete(EnrolmentPhoto).where(~allowed.exists()).returning(EnrolmentPhoto.id))
-    return len(gone.all())
+    async with database.begin() as session:
+        gone = await session.scalars(delete(EnrolmentPhoto).where(~allowed.exists()).returning(EnrolmentPhoto.id))
+        return len(gone.all())
 
 
 def _place(member_id: UUID, photo_id: UUID) -> bytes:

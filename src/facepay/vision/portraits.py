@@ -1,0 +1,30 @@
+"""What is kept of an enrolment photo: the face with a margin, small, without metadata and without bystanders."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from facepay.vision.evidence import FaceEvidence
+from facepay.vision.frames import FrameLimits, Image, decode_frame
+
+# Of the box's longer side, on every side: detectors have to see that it is a head.
+MARGIN = 0.75
+SIDE_PX_MAX = 640
+JPEG_QUALITY = 95
+
+
+def portrait(frame: bytes, face: FaceEvidence, *, limits: FrameLimits) -> bytes:
+    """The part of the frame round this face, as JPEG of some 60 kB. Raises as `decode_frame` does."""
+    image = decode_frame(frame, limits=limits)
+    left, top, right, bottom = (float(edge) for edge in face.box)
+    margin = MARGIN * max(right - left, bottom - top)
+    rows = slice(max(0, int(top - margin)), int(np.ceil(bottom + margin)))
+    columns = slice(max(0, int(left - margin)), int(np.ceil(right + margin)))
+    part: Image = image[rows, columns]
+    scale = SIDE_PX_MAX / max(part.shape[:2])
+    if scale < 1:
+        part = np.asarray(cv2.resize(part, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
+    done, jpeg = cv2.imencode(".jpg", part, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    assert done, "pixels can always be encoded"
+    return jpeg.tobytes()
