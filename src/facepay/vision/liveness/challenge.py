@@ -2,6 +2,8 @@
 
 The first frame shows the face straight and at rest; all others are measured against it. A head's turn is the nose's
 parallax against eyes and mouth, so a flat picture that is turned, tilted or bent before the camera has next to none.
+A print that is bent around an upright axis and tilted back has some: but it has to be tilted so far that the face
+grows short, and who looks up doesn't. A tilted print also closes its eyes: expressions count on a still head only.
 Left and right are the person's own, and frames are not mirrored: who turns left points to the image's right.
 """
 
@@ -13,7 +15,9 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Literal
 
-from facepay.vision.evidence import FaceEvidence, FaceQuality
+import numpy as np
+
+from facepay.vision.evidence import FaceEvidence, Floats
 
 
 class Action(StrEnum):
@@ -54,12 +58,13 @@ class ChallengePolicy:
     """How far each action must go, against the first frame. `benchmarks.presentation` measures both errors."""
 
     yaw_degrees_min: float = 18.0
-    pitch_degrees_min: float = 12.0
+    pitch_degrees_min: float = 16.0
+    height_share_min: float = 0.75
     straight_yaw_degrees_max: float = 15.0
-    straight_pitch_degrees_max: float = 20.0
+    still_share_max: float = 0.2
     smile_min: float = 0.15
-    mouth_open_min: float = 0.25
-    eyes_closed_share_max: float = 0.5
+    mouth_open_min: float = 0.15
+    eyes_closed_share_max: float = 0.55
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,17 +108,13 @@ def verify(
     swapped = _swap(found, same_person_cosine_min)
     if swapped is not None:
         return swapped
-    neutral = found[0].quality
-    if (
-        abs(neutral.yaw_degrees) > policy.straight_yaw_degrees_max
-        or abs(neutral.pitch_degrees) > policy.straight_pitch_degrees_max
-    ):
-        return ChallengeFailure(
-            "challenge_not_straight", 0, 0, {"yaw_degrees": neutral.yaw_degrees, "pitch_degrees": neutral.pitch_degrees}
-        )
+    neutral = found[0]
+    yaw = neutral.quality.yaw_degrees
+    if abs(yaw) > policy.straight_yaw_degrees_max:
+        return ChallengeFailure("challenge_not_straight", 0, 0, {"yaw_degrees": yaw})
     done = 0
     for number, face in enumerate(found[1:], start=1):
-        shown = shown_by(face.quality, neutral, policy=policy)
+        shown = shown_by(face, neutral, policy=policy)
         if done < len(steps) and shown == steps[done]:
             done += 1
         elif shown not in (None, Action.BLINK, *steps[max(0, done - 1) : done]):
@@ -121,20 +122,31 @@ def verify(
     return None if done == len(steps) else ChallengeFailure("challenge_incomplete", len(found), done)
 
 
-def shown_by(quality: FaceQuality, neutral: FaceQuality, *, policy: ChallengePolicy) -> Action | None:
+def shown_by(face: FaceEvidence, neutral: FaceEvidence, *, policy: ChallengePolicy) -> Action | None:
     """The one action that a face shows, against the face at rest; None at rest."""
-    yaw, pitch = quality.yaw_degrees - neutral.yaw_degrees, quality.pitch_degrees - neutral.pitch_degrees
+    now, rest = face.quality, neutral.quality
+    nose, mouth = _heights(face) / _heights(neutral)
+    yaw, pitch = now.yaw_degrees - rest.yaw_degrees, now.pitch_degrees - rest.pitch_degrees
     if abs(yaw) >= policy.yaw_degrees_min:
         return Action.TURN_LEFT if yaw > 0 else Action.TURN_RIGHT
-    if -pitch >= policy.pitch_degrees_min:
+    if -pitch >= policy.pitch_degrees_min and mouth >= policy.height_share_min:
         return Action.LOOK_UP
-    if _risen(quality.mouth_open, neutral.mouth_open) >= policy.mouth_open_min:
+    if abs(nose - 1) > policy.still_share_max:
+        return None
+    if _risen(now.mouth_open, rest.mouth_open) >= policy.mouth_open_min:
         return Action.OPEN_MOUTH
-    if _closed(quality.eyes_open, neutral.eyes_open, share_max=policy.eyes_closed_share_max):
+    if _closed(now.eyes_open, rest.eyes_open, share_max=policy.eyes_closed_share_max):
         return Action.BLINK
-    if _risen(quality.smile, neutral.smile) >= policy.smile_min:
+    if _risen(now.smile, rest.smile) >= policy.smile_min:
         return Action.SMILE
     return None
+
+
+def _heights(face: FaceEvidence) -> Floats:
+    """How far nose and mouth are from the middle between the eyes, (2,), over the distance of the eyes."""
+    eyes, mouth = face.landmarks[:2], face.landmarks[3:]
+    apart = np.stack([face.landmarks[2], mouth.mean(axis=0)]) - eyes.mean(axis=0)
+    return np.asarray(np.linalg.norm(apart, axis=1) / np.linalg.norm(eyes[1] - eyes[0]), np.float32)
 
 
 def _risen(value: float | None, rest: float | None) -> float:
