@@ -9,12 +9,13 @@ from typing import Literal
 from uuid import UUID
 
 import structlog
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import ColumnElement, delete, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.kernel.database import Database
 from facepay.kernel.jurisdictions import LAWS, Jurisdiction, idle_days
 from facepay.members.biometric_uses import BiometricUse
+from facepay.members.consents import Consent
 from facepay.members.members import MemberNotFound, get_member
 from facepay.privacy.erasure import erase_face
 from facepay.privacy.receipts import Reason, Signer
@@ -53,9 +54,6 @@ _PEOPLE = text("""
     select coalesce(c.jurisdiction, :jurisdiction), count(*)
       from template_key k join consent c on c.member_id = k.member_id and c.withdrawn_at is null
      where k.wrapped_key is not null group by 1
-""")
-_ENDING = text("""
-    select count(*) from consent where withdrawn_at is null and expires_at > :now and expires_at <= :until
 """)
 
 
@@ -149,10 +147,10 @@ async def enrolled_by_jurisdiction(session: AsyncSession, *, settings: Settings)
     return {Jurisdiction(jurisdiction): people for jurisdiction, people in rows}
 
 
-async def consents_ending(session: AsyncSession, *, settings: Settings, now: datetime) -> int:
-    """How many consents run out soon enough to be worth a word to their members."""
+def ending_consents(*, settings: Settings, now: datetime) -> ColumnElement[bool]:
+    """Consents that run out soon enough to be worth a word to their members."""
     until = now + timedelta(days=settings.consent_warning_days)
-    return await session.scalar(_ENDING, {"now": now, "until": until}) or 0
+    return Consent.withdrawn_at.is_(None) & (Consent.expires_at > now) & (Consent.expires_at <= until)
 
 
 async def warn_of_filing(database: Database, *, settings: Settings) -> None:

@@ -20,11 +20,14 @@ from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
 from facepay.kernel.secrets import get_master_key
 from facepay.members.biometric_uses import BiometricUse, Use, record_use
+from facepay.members.consents import Consent
 from facepay.members.freezes import WalletFrozen
 from facepay.members.members import MemberNotFound, get_member
+from facepay.members.schemas import EndingConsent
 from facepay.privacy import erasure
 from facepay.privacy.export import exported
 from facepay.privacy.receipts import ErasureNotFound, ErasureReceipt, Reason, Signer, get_receipt
+from facepay.privacy.retention import ending_consents
 from facepay.privacy.schemas import BiometricUseAnswer, ErasureWish, PrivacyStatus, ReceiptAnswer
 from facepay.privacy.status import privacy_status
 from facepay.privacy.wallets import MoneyUnderway, WalletNotEmpty
@@ -161,6 +164,15 @@ async def export_member(member_id: UUID, database: Db, exporter: Exporter, now: 
         media_type="application/json",
         headers={"Content-Disposition": f'attachment; filename="member-{member_id}.json"', "Cache-Control": "no-store"},
     )
+
+
+@router.get("/consents/ending", summary="List consents that are about to run out", responses=problems(*REFUSALS))
+async def list_ending_consents(
+    session: Session, _: Reader, settings: SettingsOf, paging: Paging, now: Now
+) -> Page[EndingConsent]:
+    """Within `FACEPAY_CONSENT_WARNING_DAYS`, the newest first: ask these members whether they still agree."""
+    query = select(Consent).where(ending_consents(settings=settings, now=now))
+    return await page(session, query, by=Consent.id, paging=paging, show=EndingConsent.model_validate)
 
 
 @router.get("/privacy", summary="See what is held and what is due", responses=problems(*REFUSALS))

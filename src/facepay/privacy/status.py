@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from datetime import datetime
 
+from sqlalchemy import func, select
+
 from facepay.kernel.database import Database
 from facepay.kernel.jurisdictions import LAWS, idle_days
+from facepay.members.consents import Consent
 from facepay.privacy.receipts import Signer
-from facepay.privacy.retention import consents_ending, enrolled_by_jurisdiction, faces_due
+from facepay.privacy.retention import ending_consents, enrolled_by_jurisdiction, faces_due
 from facepay.privacy.schemas import JurisdictionStatus, PrivacyStatus
 from facepay.settings import Settings
 
@@ -17,7 +20,8 @@ async def privacy_status(database: Database, *, settings: Settings, signer: Sign
     """Only jurisdictions that have somebody enrolled, and the chain's own."""
     async with database.read() as session:
         people = await enrolled_by_jurisdiction(session, settings=settings)
-        ending = await consents_ending(session, settings=settings, now=now)
+        soon = select(func.count()).select_from(Consent).where(ending_consents(settings=settings, now=now))
+        ending = await session.scalar(soon) or 0
     due = Counter([(each.jurisdiction, each.why) async for each in faces_due(database, settings=settings, now=now)])
     return PrivacyStatus(
         enrolled_people=sum(people.values()),

@@ -1,0 +1,90 @@
+"""A member who has done everything there is to do in a shop, and a way to look through the whole database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+from psycopg.rows import dict_row
+from sqlalchemy import insert
+
+from facepay.identity.lookalikes import Lookalike, pair_of
+from facepay.kernel.clock import utc_now
+from facepay.kernel.database import Database
+from facepay.templates.templates import EnrolmentPhoto
+from tests.rewards.till import EARNING, add_coupon, give, refund, set_rules
+from tests.shop import Shop
+
+NAME = "Zhuge Kongming"
+PHONE = "+8613812345678"
+PHOTO = b"a photo that the member let us keep"
+
+
+@dataclass(frozen=True)
+class Regular:
+    """What staff and devices were told of the member."""
+
+    id: str
+    payment: dict[str, Any]
+
+
+async def add_regular(shop: Shop, database: Database) -> Regular:
+    """Enrolled, inside, with a coupon, points, a gift, limits, a thawed wallet, a payment and an open step-up."""
+    await set_rules(shop, earning=EARNING)
+    await add_coupon(shop)
+    member = await shop.add_member(0, balance=10_000, phone=PHONE, pin="739150")
+    await shop.do("PATCH", f"/v1/members/{member}", json={"display_name": NAME})
+    await give(shop, member, 300)
+    await shop.do("PUT", f"/v1/members/{member}/limits", json={"payment_max": 9000})
+    wallet = f"/v1/members/{member}/wallet"
+    await shop.do("POST", f"{wallet}/freeze", json={"reason": f"{NAME} lost their phone"})
+    await shop.do("DELETE", f"{wallet}/freeze")
+    top_up = (await shop.do("GET", f"{wallet}/top-ups"))["items"][0]["id"]
+    once = {"Idempotency-Key": uuid4().hex}
+    await shop.do("POST", f"{wallet}/top-ups/{top_up}/refunds", json={"amount": 1000}, headers=once)
+    assert (await shop.at_gate(0, key="entry-0001")).json()["member"]["display_name"] == NAME
+    paid = (await shop.at_kiosk(0, {"TEA-001": 1}, key="payment-0001", coupons=["WELCOME10"])).json()
+    assert paid["code"] == "paid", paid
+    await refund(shop, paid["order"]["id"], 100)
+    assert (await shop.at_kiosk(0, {"UMB-003": 1})).json()["decision"] == "step_up"
+    await _plant(shop, database, UUID(member))
+    return Regular(member, paid)
+
+
+async def _plant(shop: Shop, database: Database, member_id: UUID) -> None:
+    """What takes other settings, or another kind of test, to come about."""
+    other = UUID(await shop.add_member(1, enrol=False))
+    one, two = pair_of(member_id, other)
+    async with database.begin() as session:
+        await session.execute(
+            insert(Lookalike).values(member_a=one, member_b=two, reason="measured", similarity=0.5, marked_at=utc_now())
+        )
+        await session.execute(insert(EnrolmentPhoto).values(member_id=member_id, sealed=PHOTO, created_at=utc_now()))
+
+
+def rows(database_url: str) -> dict[str, list[str]]:
+    """Every row of every table in every schema of ours, as text: bytes in hex, JSON as it stands."""
+    with psycopg.connect(database_url.replace("+psycopg", ""), row_factory=dict_row) as connection:
+        tables = connection.execute(
+            "select table_schema as schema, table_name as name from information_schema.tables"
+            " where table_type = 'BASE TABLE' and table_schema not in ('pg_catalog', 'information_schema')"
+        ).fetchall()
+        return {
+            table["name"] if table["schema"] == "public" else f"{table['schema']}.{table['name']}": [
+                str(row["line"])
+                for row in connection.execute(
+                    psycopg.sql.SQL("select to_jsonb(t)::text as line from {} t").format(
+                        psycopg.sql.Identifier(table["schema"], table["name"])
+                    )
+                )
+            ]
+            for table in tables
+        }
+
+
+def naming(found: dict[str, list[str]], word: str) -> set[str]:
+    """The tables in which a word stands: as it is, as bytes in hex, or as an id without its dashes."""
+    forms = (word, word.encode().hex(), word.replace("-", ""))
+    return {table for table, lines in found.items() if any(form in line for form in forms for line in lines)}

@@ -1,0 +1,222 @@
+"""Whoever wants to be forgotten is, everywhere, and gets a receipt; nobody's money is forgotten with them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from typing import Any, cast
+from uuid import UUID
+
+import psycopg
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import func, select
+
+import facepay.tables  # noqa: F401
+from facepay.checkout.audit import CHECKS
+from facepay.kernel.clock import utc_now
+from facepay.kernel.database import Base, Database
+from facepay.kernel.secrets import MasterKey
+from facepay.privacy.holdings import HOLDINGS, Fate, UndeclaredTable
+from facepay.privacy.receipts import Signer, is_genuine
+from facepay.wallet.accounts import REFUNDS_DUE, balance, house
+from facepay.wallet.providers.provider import Movement, PaymentProvider
+from facepay.wallet.top_ups import ProviderCustomer, TopUp, record, submit
+from facepay.wallet.verify import verify
+from tests.answers import verdict
+from tests.conftest import OpenApp, OpenShop, client_of
+from tests.photos import people, variant
+from tests.privacy.house import NAME, PHONE, PHOTO, add_regular, naming, rows
+from tests.shop import Shop
+
+pytestmark = pytest.mark.anyio
+ERASING = {name for name, holding in HOLDINGS.items() if holding.fate in (Fate.ERASED, Fate.UNLINKED, Fate.STRIPPED)}
+MAY_KEEP_ID = {name for name, holding in HOLDINGS.items() if holding.may_keep_id}
+
+
+def test_every_table_says_what_erasure_does_with_it(owner_database_url: str) -> None:
+    there = set(rows(owner_database_url)) | set(Base.metadata.tables)
+    undeclared = [str(UndeclaredTable(name)) for name in sorted(there - set(HOLDINGS))]
+    assert not undeclared, "\n".join(undeclared)
+    assert not set(HOLDINGS) - there, "privacy/holdings.py lists tables that are gone"
+
+
+def test_every_column_that_points_at_a_member_is_declared() -> None:
+    for table in Base.metadata.tables.values():
+        pointing = {
+            column.name
+            for column in table.columns
+            if column.name in ("member_id", "candidate_ids")
+            or any(key.column.table.name == "member" for key in column.foreign_keys)
+        }
+        undeclared = pointing - set(HOLDINGS[table.name].by)
+        assert not undeclared, f"privacy/holdings.py: {table.name}.by must name {undeclared}"
+
+
+async def test_an_erased_member_is_in_no_table_that_may_not_name_them(
+    open_shop: OpenShop, database_url: str, owner_database_url: str
+) -> None:
+    shop = await open_shop(step_up_above=1000)
+    database = Database(database_url)
+    regular = await add_regular(shop, database)
+    before = rows(owner_database_url)
+    named = naming(before, regular.id)
+    assert ERASING - {"template", "template_key"} <= named, (
+        f"tests/privacy/house.py: the regular has left no row in {sorted(ERASING - named)}, so nothing shows that it"
+        " is erased there"
+    )
+    (sealed,) = (json.loads(line)["sealed"] for line in before["template"])
+    wrapped = json.loads(before["template_key"][0])["wrapped_key"]
+    for word in (NAME, PHONE, sealed[2:], wrapped[2:], PHOTO.decode()):
+        assert naming(before, word), "what is looked for has to be there first"
+
+    receipt = await shop.do("DELETE", f"/v1/members/{regular.id}?forfeit=true")
+    after = rows(owner_database_url)
+    assert naming(after, regular.id) <= MAY_KEEP_ID
+    for word in (NAME, PHONE, PHONE[3:], sealed[2:], wrapped[2:], PHOTO.decode()):
+        assert naming(after, word) == set(), word
+    (left,) = (line for line in map(json.loads, after["member"]) if line["id"] == regular.id)
+    blank = {field for field, value in left.items() if value in (None, "", 0, False)}
+    assert set(left) - blank == {"id", "status", "created_at", "updated_at"}
+    assert set(receipt["erased"]) == ERASING | {"consent"}
+    assert regular.id not in json.dumps(receipt)
+    assert after["ledger.entries"][: len(before["ledger.entries"])] == before["ledger.entries"]
+    await database.close()
+
+
+async def test_no_index_and_no_statistics_keep_the_name(shop: Shop, owner_database_url: str) -> None:
+    """Statistics hold samples of what stands in a column, and outlive the rows."""
+    member = await shop.add_member(0, enrol=False, phone=PHONE)
+    await shop.do("PATCH", f"/v1/members/{member}", json={"display_name": NAME})
+    await shop.add_member(1, enrol=False, phone="+8613800138001")
+    with psycopg.connect(owner_database_url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute("analyze")
+        await shop.do("DELETE", f"/v1/members/{member}")
+        sampled = connection.execute(
+            "select tablename, attname from pg_stats where schemaname = 'public'"
+            " and concat(most_common_vals::text, histogram_bounds::text) ~ %s",
+            [f"{NAME}|{PHONE[1:]}|[{{,]{PHONE[-4:]}[,}}]"],
+        ).fetchall()
+        connection.execute("set enable_seqscan = off")
+        found = connection.execute("select id from member where phone = %s", [PHONE]).fetchall()
+    assert (sampled, found) == ([], [])
+
+
+async def test_no_replica_and_no_repeated_answer_knows_an_erased_member(
+    open_app: OpenApp, owner_database_url: str
+) -> None:
+    key = MasterKey.generate_text()
+    here, there = await open_app(master_key=key), await open_app(master_key=key)
+    async with client_of(here) as client, client_of(there) as other:
+        shop = await Shop.open(client)
+        member = await shop.add_member(0, balance=1000)
+        replica = Shop(other, shop.staff, shop.store_id, shop.gate_id, shop.gate, shop.kiosk_id, shop.kiosk)
+        entry = (await replica.at_gate(0, key="entry-0001")).json()
+        assert entry["code"] == "welcome"
+        await shop.do("DELETE", f"/v1/members/{member}?forfeit=true")
+        again = (await replica.at_gate(0, key="entry-0001")).json()
+        assert again["decision"] == entry["decision"], "a retry is still answered, and doesn't act again"
+        assert member not in json.dumps(again)
+        assert again["member"]["display_name"] == ""
+        frame = variant(people()[0], quality=60, scale=0.8)
+        assert (await replica.at_gate(frame, key="entry-0002")).json()["code"] == "unknown_face"
+        for app in (here, there):
+            assert app.state.gallery.size == 0
+        assert await shop.add_member(0), "the face is free to be enrolled by whoever it belongs to"
+
+
+async def test_a_receipt_is_signed_and_an_altered_one_is_not_genuine(shop: Shop, app: FastAPI) -> None:
+    member = await shop.add_member(0)
+    withdrawn = await shop.do("DELETE", f"/v1/members/{member}/face")
+    assert (withdrawn["scope"], withdrawn["reason"]) == ("face", "withdrawal")
+    assert withdrawn["erased"] == {"template": 1, "template_key": 1, "consent": 1}
+    again = await shop.do("DELETE", f"/v1/members/{member}/face")
+    assert again["erased"] == {}
+    erased = await shop.do("DELETE", f"/v1/members/{member}")
+    assert (erased["scope"], erased["reason"]) == ("member", "request")
+    assert await shop.do("GET", f"/v1/erasures/{erased['id']}") == erased
+    assert (await shop.do("GET", "/v1/erasures"))["items"] == [erased, again, withdrawn]
+    public_key = Signer(app.state.master_key).public_key
+    assert all(is_genuine(receipt, public_key=public_key) for receipt in (withdrawn, again, erased))
+    assert not is_genuine(withdrawn, public_key=Signer(MasterKey.from_text(MasterKey.generate_text())).public_key)
+    for part, value in (("erased", {"template": 2}), ("reason", "retention"), ("erased_at", "2020-01-01T00:00:00Z")):
+        assert not is_genuine(withdrawn | {part: value}, public_key=public_key)
+    assert not is_genuine({}, public_key=public_key)
+
+
+async def test_a_retried_erasure_gets_its_receipt_again(shop: Shop) -> None:
+    member = await shop.add_member(0)
+    headers = shop.staff | {"Idempotency-Key": "forget-me-0001"}
+    first = await shop.client.delete(f"/v1/members/{member}", headers=headers)
+    again = await shop.client.delete(f"/v1/members/{member}", headers=headers)
+    assert first.json() == again.json()
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert verdict(await shop.client.delete(f"/v1/members/{member}", headers=shop.staff)) == (404, "member_not_found")
+
+
+async def test_a_wallet_with_money_is_only_erased_when_the_member_gives_it_up(
+    shop: Shop, database_url: str, app: FastAPI
+) -> None:
+    member = await shop.add_member(0, balance=10_000)
+    order = (await shop.at_kiosk(0, {"TEA-001": 1})).json()["order"]["id"]
+    refused = await shop.client.delete(f"/v1/members/{member}", headers=shop.staff)
+    assert verdict(refused) == (409, "wallet_not_empty")
+    assert refused.json()["balances"] == {"CNY": 9550}
+    assert (await shop.at_gate(0)).json()["code"] == "welcome", "a refusal erases nothing"
+    await shop.do("POST", f"/v1/members/{member}/wallet/freeze", json={"reason": "looked into"})
+    frozen = await shop.client.delete(f"/v1/members/{member}?forfeit=true", headers=shop.staff)
+    assert verdict(frozen) == (409, "wallet_frozen")
+    await shop.do("DELETE", f"/v1/members/{member}/wallet/freeze")
+    receipt = await shop.do("DELETE", f"/v1/members/{member}?forfeit=true")
+    assert receipt["given_up"] == {"CNY": 9550}
+    async with app.state.database.begin() as session:
+        assert (await balance(session, house(REFUNDS_DUE).id)).posted == 9550
+    late = await shop.client.post(
+        f"/v1/orders/{order}/refunds", json={"reason": "stale"}, headers=shop.staff | {"Idempotency-Key": "late-0001"}
+    )
+    assert verdict(late) == (409, "refund_refused"), "and credits nobody's wallet"
+    assert (await verify(app.state.database, extra_checks=CHECKS)).ok
+
+
+async def test_nobody_is_erased_while_their_money_is_under_way(open_shop: OpenShop, database_url: str) -> None:
+    shop = await open_shop(provider_delay_ms=3_600_000, provider_wait_ms=0)
+    member = await shop.add_member(0, enrol=False)
+    await shop.top_up(member, 5000)
+    refused = await shop.client.delete(f"/v1/members/{member}?forfeit=true", headers=shop.staff)
+    assert verdict(refused) == (409, "money_underway")
+    assert refused.json()["pending"] == {"top_ups": 1, "top_up_refunds": 0}
+
+
+@dataclass(frozen=True)
+class SlowProvider:
+    """Takes its time to say whom it knows a member as."""
+
+    real: PaymentProvider
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    go_on: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def bind(self, member_id: UUID) -> str:
+        self.asked.set()
+        await self.go_on.wait()
+        return await self.real.bind(member_id)
+
+    async def charge(self, **wanted: Any) -> Movement:
+        return await self.real.charge(**wanted)
+
+
+async def test_a_provider_that_answers_late_doesnt_bring_an_erased_member_back(shop: Shop, app: FastAPI) -> None:
+    member, now = UUID(await shop.add_member(0, enrol=False)), utc_now()
+    database, slow = app.state.database, SlowProvider(app.state.provider)
+    async with database.begin() as session:
+        top_up = await record(session, member_id=member, amount=500, currency="CNY", actor="staff:test", now=now)
+    sending = asyncio.create_task(submit(database, cast("PaymentProvider", slow), top_up))
+    await slow.asked.wait()
+    async with database.begin() as session:
+        row = await session.get_one(TopUp, top_up.id)
+        row.status, row.failure_code, row.settled_at = "failed", "declined", now
+    await shop.do("DELETE", f"/v1/members/{member}")
+    slow.go_on.set()
+    await sending
+    async with database.begin() as session:
+        assert await session.scalar(select(func.count()).select_from(ProviderCustomer)) == 0
