@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from rich.console import Console
+from rich.table import Table
 
 from facepay.settings import Settings
+
+if TYPE_CHECKING:
+    from facepay.evaluation.tables import Table as Words
 
 T = TypeVar("T")
 console = Console()
@@ -29,3 +33,13 @@ def on_database(work: Callable[..., Awaitable[T]]) -> T:
     with with_database(Settings()) as settings:
         assert settings.database_url
         return asyncio.run(run(settings.database_url))
+
+
+def printed(words: Words) -> Table:
+    """A report's table for the terminal."""
+    table = Table(title=words.title, caption=words.note, title_justify="left", caption_justify="left", box=None)
+    for number, column in enumerate(words.columns):
+        table.add_column(column, justify="right" if number else "left")
+    for row in words.rows:
+        table.add_row(*row)
+    return table

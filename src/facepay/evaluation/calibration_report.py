@@ -21,6 +21,7 @@ from facepay.settings import Settings
 FIXED = 0.4  # what open face services compare with, whatever the gallery's size
 GALLERY_SIZES = (1_000, 10_000, 100_000, 1_000_000)
 PAIRS_SHOWN = 50
+FMR_DRAWN_MIN = 1e-12
 
 Figures = dict[str, tuple[bytes, str]]
 
@@ -47,8 +48,8 @@ def calibration_figures(measured: Measured, calibration: Calibration, settings: 
     fmr, fnmr = error_curves(genuine.astype(np.float64), impostor.astype(np.float64))
     shown = at >= 0
     rates = {"FMR, measured": (at[shown], fmr[shown])}
-    fitted = at[at >= calibration.tail_start]
-    rates["FMR, as it is used"] = (fitted, np.array([calibration.fmr(cosine) for cosine in fitted]))
+    used = np.linspace(calibration.tail_start, calibration.similarity_at(FMR_DRAWN_MIN), 200)
+    rates["FMR, as it is used"] = (used, np.array([calibration.fmr(cosine) for cosine in used]))
     if genuine.any():
         rates["FNMR, measured"] = (at[shown], fnmr[shown])
     drawn = {
