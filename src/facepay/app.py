@@ -47,6 +47,7 @@ from facepay.staff import router as staff
 from facepay.staff.accounts import ensure_first_owner
 from facepay.staff.tokens import authenticate as authenticate_staff
 from facepay.stores import gate_router as gates
+from facepay.stores import identification_router as identifications
 from facepay.stores import router as stores
 from facepay.stores import visit_router as visits
 from facepay.stores.devices import authenticate as authenticate_device
@@ -92,6 +93,7 @@ def create_app(settings: Settings | None = None, *, engine: Engine | None = None
         staff,
         stores,
         gates,
+        identifications,
         visits,
         members,
         identity,

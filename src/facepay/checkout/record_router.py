@@ -11,7 +11,7 @@ from pydantic import Field
 from sqlalchemy import select
 
 from facepay.checkout.kiosk import Checkout
-from facepay.identity.schemas import Cosine
+from facepay.identity.schemas import Cosine, Narrowed, Rate
 from facepay.kernel.auth import InsufficientScope, Principal, current_staff
 from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
@@ -38,6 +38,9 @@ class CheckoutRecord(Answer):
     order_id: UUID | None
     similarity: Cosine | None
     threshold: Cosine | None
+    false_positive_rate: Rate | None
+    narrowed_by: Narrowed
+    basis: Annotated[str | None, Field(description="Policy and calibration that it was decided under.")]
     created_at: datetime
     decided_at: datetime
 

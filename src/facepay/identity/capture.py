@@ -34,6 +34,7 @@ BYTES_MAX = 32 * 1024 * 1024
 SIGNED_FACE_MAX = 32 * 1024  # 512 dimensions take 4 kB
 FILES_MAX = FRAMES_MAX + 2  # a depth map, and one frame too many, which gets a problem that says so
 
+IMAGE = {"type": "string", "format": "binary"}
 PhoneSuffix = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}$")]
 
 
@@ -103,6 +104,13 @@ async def read_capture(request: Request) -> Capture:
         return await read_capture_form(form)
 
 
+async def read_frame(request: Request) -> bytes:
+    """For a request that takes one frame and nothing else: the body. Raises UnsupportedMediaType."""
+    if not is_image(request):
+        raise UnsupportedMediaType(f"Send {', '.join(IMAGE_TYPES)}.")
+    return await read_raw(request)
+
+
 async def read_capture_form(form: FormData) -> Capture:
     """A form's parts `frame` (1 to 10) or `signed_face`, `depth` and more. Raises as `read_capture`."""
     fields = read_fields(form, CaptureFields)
@@ -118,22 +126,26 @@ async def read_capture_form(form: FormData) -> Capture:
     return Capture(tuple(frames), depth, fields.challenge_id, fields.phone_last_four, fields.signed_face)
 
 
+def frame_body() -> dict[str, Any]:
+    """The `openapi_extra` of a route that reads one frame."""
+    return {"requestBody": {"required": True, "content": {kind: {"schema": IMAGE} for kind in IMAGE_TYPES}}}
+
+
 def capture_body(*, raw: bool = True, **more: dict[str, Any]) -> dict[str, Any]:
     """The `openapi_extra` of a route that reads a capture (and the required fields `more`)."""
-    image = {"type": "string", "format": "binary"}
     fields = CaptureFields.model_json_schema()["properties"]
     properties = {
         "frame": {
             "type": "array",
             "minItems": 1,
             "maxItems": FRAMES_MAX,
-            "items": image,
+            "items": IMAGE,
             "description": "One frame, or a burst of 2 to 10 of the same person within a second or two.",
         },
-        "depth": image | {"description": "A 16-bit PNG in millimetres, aligned with the first frame."},
+        "depth": IMAGE | {"description": "A 16-bit PNG in millimetres, aligned with the first frame."},
         **{name: {key: value for key, value in each.items() if key != "default"} for name, each in fields.items()},
         **more,
     }
     form = {"schema": {"type": "object", "required": list(more), "properties": properties}}
-    images = {kind: {"schema": image} for kind in IMAGE_TYPES} if raw else {}
+    images = {kind: {"schema": IMAGE} for kind in IMAGE_TYPES} if raw else {}
     return {"requestBody": {"required": True, "content": {**images, "multipart/form-data": form}}}

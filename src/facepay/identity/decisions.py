@@ -6,17 +6,18 @@ A device's room keeps its own record (`FaceDecision`), calls `recognise` and lat
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, String, or_, select
+from sqlalchemy import ColumnElement, ForeignKey, String, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.identity import edge
 from facepay.identity import step_up as stepping
+from facepay.identity.lookalikes import has_lookalikes, lookalikes_of
 from facepay.identity.policy import Ambiguous, Match, Uncertain
 from facepay.identity.presentation import examine
 from facepay.identity.sighting import Advice, Sighting, Unusable, WrongDigits, candidates_of, code_of
@@ -134,10 +135,14 @@ async def _matched(
     settings: Settings,
     alone: bool,
 ) -> Verdict:
-    member = await recognised_member(session, member_id=match.member_id, now=now, alone=alone)
-    if member is None:
+    found = await _standing(session, match.member_id, now, alone)
+    if found is None:
         # Withdrawn between the match and this transaction: from here on they are a stranger.
         return TurnedAway("unknown_face")
+    member, has_twins = found
+    if has_twins:
+        pair = (member.id, *await lookalikes_of(session, member_id=member.id))
+        return await ask(session, record, device, "lookalike", pair, now=now, settings=settings)
     if sighting.narrowed_by == "phone_last_four" and is_locked(member, now=now):
         return TurnedAway("step_up_impossible")
     record.member_id = member.id
@@ -203,38 +208,47 @@ async def answer(
     if not isinstance(result, Proven):
         left = result.answers_left
         return Asked("wrong_answer", answers_left=left) if left else TurnedAway("wrong_answer", answers_left=left)
-    member = await recognised_member(session, member_id=result.member_id, now=now, alone=alone)
-    if member is None:
+    found = await _standing(session, result.member_id, now, alone)
+    if found is None:
         return TurnedAway("unknown_face")
+    member, _ = found
     record.member_id = member.id
     _note(session, record, device, member, Use.STEPPED_UP, now)
     return Recognised(member, proven=True)
 
 
-async def recognised_member(
-    session: AsyncSession, *, member_id: UUID, now: datetime, alone: bool = False
-) -> Member | None:
-    """The member, whose consent and templates still stand; None where either has ended since the search.
+async def _standing(session: AsyncSession, member_id: UUID, now: datetime, alone: bool) -> tuple[Member, bool] | None:
+    """The member, and whether somebody looks too much like them; None where consent or templates have ended.
 
     Their row is locked against withdrawal and blocking until the transaction ends; `alone`, against whoever else
     recognised them too.
     """
-    return await session.scalar(
-        select(Member)
-        .where(
-            Member.id == member_id,
-            Member.status != MemberStatus.ERASED,
-            select(Consent.id)
-            .where(
-                Consent.member_id == member_id,
-                Consent.withdrawn_at.is_(None),
-                or_(Consent.expires_at.is_(None), Consent.expires_at > now),
-            )
-            .exists(),
-            select(Template.id).where(Template.member_id == member_id).exists(),
-        )
+    found = await session.execute(
+        select(Member, has_lookalikes(member_id))
+        .where(Member.id == member_id, _stands(now))
         .with_for_update(read=not alone, key_share=alone)
     )
+    row = found.one_or_none()
+    return None if row is None else (row[0], row[1])
+
+
+async def standing_members(session: AsyncSession, *, member_ids: Collection[UUID], now: datetime) -> Sequence[Member]:
+    """Those of these members who may be recognised, locked against withdrawal until the transaction ends."""
+    found = await session.scalars(
+        select(Member).where(Member.id.in_(member_ids), _stands(now)).order_by(Member.id).with_for_update(read=True)
+    )
+    return found.all()
+
+
+def _stands(now: datetime) -> ColumnElement[bool]:
+    """Members whose consent is in force and who have templates."""
+    consent = select(Consent.id).where(
+        Consent.member_id == Member.id,
+        Consent.withdrawn_at.is_(None),
+        or_(Consent.expires_at.is_(None), Consent.expires_at > now),
+    )
+    template = select(Template.id).where(Template.member_id == Member.id)
+    return and_(Member.status != MemberStatus.ERASED, consent.exists(), template.exists())
 
 
 def _note(

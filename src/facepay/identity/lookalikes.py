@@ -85,6 +85,11 @@ async def lookalikes_of(session: AsyncSession, *, member_id: UUID) -> tuple[UUID
     return tuple(one if other == member_id else other for one, other in pairs)
 
 
+def has_lookalikes(member_id: UUID) -> ColumnElement[bool]:
+    """Whether `lookalikes_of` would name anybody, as a column of another query."""
+    return select(Lookalike.id).where(_has(member_id), Lookalike.removed_at.is_(None)).exists()
+
+
 async def known_apart(session: AsyncSession, *, member_id: UUID) -> frozenset[UUID]:
     """Whom staff know to be other people than this member, however alike."""
     pairs = await session.execute(

@@ -58,7 +58,7 @@ class Recogniser:
         """
         signed = self._signed(capture, device)
         seen = self._analyse(capture, device) if signed is None else _known([signed.evidence])
-        evidences, few = await gather(seen, self._catch_up(use, capture.phone_suffix, inside))
+        evidences, few = await gather(seen, self.catch_up(use, digits=capture.phone_suffix, inside=inside))
         sighting = await self.judge(evidences, device=device, use=use, few=few)
         return replace(sighting, challenge_id=capture.challenge_id, signed=signed)
 
@@ -98,7 +98,9 @@ class Recogniser:
             evidences[0] = await asyncio.to_thread(with_relief, evidences[0], capture.depth, limits=limits)
         return evidences
 
-    async def _catch_up(self, use: Use, digits: str | None, inside: Inside | None) -> Narrowing | None:
+    async def catch_up(
+        self, use: Use = "gate", *, digits: str | None = None, inside: Inside | None = None
+    ) -> Narrowing | None:
         """Follow gallery and calibration while the models run, for the search after; and see whom to narrow to."""
         async with self.database.read() as session:
             behind = await self.keeper.is_behind(session)

@@ -27,6 +27,7 @@ SCOPES = {
     "members:export": "Export all that is held of a member.",
     "wallet:read": "See balances and statements.",
     "wallet:write": "Top up wallets and refund orders.",
+    "faces:identify": "See who is in a picture.",
     "stores:read": "See stores, devices and their health.",
     "stores:write": "Open stores; register, rotate and revoke devices.",
     "catalog:read": "See products, prices and stock.",

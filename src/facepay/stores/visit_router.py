@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Security
 from pydantic import Field
 from sqlalchemy import select
 
-from facepay.identity.schemas import Cosine
+from facepay.identity.schemas import Cosine, Narrowed, Rate
 from facepay.kernel.auth import InsufficientScope, Principal, current_staff
 from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
@@ -50,6 +50,9 @@ class GateAttemptAnswer(Answer):
     visit_id: UUID | None
     similarity: Cosine | None
     threshold: Cosine | None
+    false_positive_rate: Rate | None
+    narrowed_by: Narrowed
+    basis: Annotated[str | None, Field(description="Policy and calibration that it was decided under.")]
     created_at: datetime
     decided_at: Annotated[datetime, Field(description="Later than `created_at` where a second factor was asked for.")]
 
