@@ -88,6 +88,7 @@ async def test_a_poor_photo_is_refused_with_what_was_measured(process: Process, 
     assert {refusal["frame"] for refusal in refusals} == {1}
     assert {"face_too_small", "too_dark"} <= {refusal["reason"] for refusal in refusals}
     assert all(refusal["measured"] < refusal["limit"] for refusal in refusals)
+    assert [advice["code"] for advice in refused.value.measured["feedback"]][:2] == ["come_closer", "more_light"]
 
 
 async def test_photos_of_two_people_are_no_enrolment(process: Process, photo: Seen, frame: Seen) -> None:

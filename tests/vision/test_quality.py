@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from dataclasses import replace
+import os
+from dataclasses import astuple, replace
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -11,15 +13,15 @@ import simplejpeg
 from facepay.vision.alignment import TEMPLATE
 from facepay.vision.engine import Engine
 from facepay.vision.evidence import FaceEvidence, Floats
+from facepay.vision.expression import measure_expression
+from facepay.vision.feedback import feedback
 from facepay.vision.frames import FrameLimits, Image, decode_frame
 from facepay.vision.pose import pose_degrees
-from facepay.vision.quality import QualityPolicy, assess
+from facepay.vision.quality import ENROLMENT, RECOGNITION, QualityPolicy, assess, measure
 from tests.photos import camera_frame, people, stranger, variant
 
-POLICY = QualityPolicy()
 
-
-def reasons(face: FaceEvidence, policy: QualityPolicy = POLICY) -> set[str]:
+def reasons(face: FaceEvidence, policy: QualityPolicy = ENROLMENT) -> set[str]:
     return {refusal.reason for refusal in assess(face, policy=policy)}
 
 
@@ -58,7 +60,7 @@ def test_who_looks_to_the_left_of_the_picture_has_a_negative_yaw(engine: Engine)
 
 def test_a_good_photo_is_enrolled(engine: Engine) -> None:
     for portrait in (*people(), stranger()):
-        assert assess(engine.analyse(portrait).faces[0], policy=POLICY) == []
+        assert assess(engine.analyse(portrait, points=True).faces[0], policy=ENROLMENT) == []
         assert reasons(engine.analyse(variant(portrait, quality=50, scale=0.7)).faces[0]) == set()
 
 
@@ -92,10 +94,10 @@ def test_whoever_moves_in_any_direction_is_less_sharp(engine: Engine, direction:
 
 def test_a_face_too_small_is_refused_with_its_size_and_the_limit(engine: Engine) -> None:
     face = engine.analyse(camera_frame([people()[0]], width=640, height=360, fill=0.25)).faces[0]
-    refusal = next(refusal for refusal in assess(face, policy=POLICY) if refusal.reason == "face_too_small")
+    refusal = next(refusal for refusal in assess(face, policy=ENROLMENT) if refusal.reason == "face_too_small")
     assert refusal.measure == "eye_distance_px"
     assert refusal.measured == pytest.approx(face.quality.eye_distance_px, abs=0.001)
-    assert refusal.measured < refusal.limit == POLICY.eye_distance_px_min
+    assert refusal.measured < refusal.limit == ENROLMENT.eye_distance_px_min
 
 
 def test_a_turned_head_and_a_weak_embedding_are_refused(engine: Engine) -> None:
@@ -103,3 +105,123 @@ def test_a_turned_head_and_a_weak_embedding_are_refused(engine: Engine) -> None:
     assert reasons(face, QualityPolicy(yaw_degrees_max=30)) == {"face_turned"}
     weak = replace(face, quality=replace(face.quality, embedding_norm=12.0, detection_score=0.52))
     assert reasons(weak) == {"low_embedding_norm", "low_detection_score"}
+
+
+def covered(portrait: bytes, face: FaceEvidence, colour: tuple[int, int, int]) -> bytes:
+    """A mask over mouth and nose, as light and shaded as the face beneath."""
+    assert face.points is not None
+    edge = face.points[[74, 82, 27, 29, 31, 18, 20, 22, 24, 0, 7, 5, 3, 16, 14, 12, 10, 76]].astype(np.int32)
+
+    def draw(image: Image) -> Image:
+        cloth = np.zeros(image.shape[:2], np.uint8)
+        cv2.fillPoly(cloth, [edge], 255)
+        light = cv2.GaussianBlur(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), (0, 0), 6).astype(np.float32)
+        shaded = np.clip(np.array(colour) * (light / light[cloth > 0].mean())[..., None], 0, 255).astype(np.uint8)
+        return np.where(cv2.GaussianBlur(cloth, (0, 0), 1)[..., None] > 127, shaded, image)
+
+    return changed(portrait, draw)
+
+
+def with_sunglasses(portrait: bytes, face: FaceEvidence) -> bytes:
+    radius = face.quality.eye_distance_px
+
+    def draw(image: Image) -> Image:
+        worn = image.copy()
+        for x, y in face.landmarks[:2]:
+            axes = (int(0.42 * radius), int(0.33 * radius))
+            cv2.ellipse(worn, (int(x), int(y)), axes, face.quality.roll_degrees, 0, 360, (20, 18, 18), -1)
+        return worn
+
+    return changed(portrait, draw)
+
+
+MASKS = {"surgical": (205, 185, 140), "black": (28, 26, 25), "white": (215, 215, 212), "skin": (130, 150, 195)}
+
+
+@pytest.mark.parametrize("colour", MASKS.values(), ids=MASKS.keys())
+def test_a_mask_of_any_colour_is_not_enrolled(engine: Engine, colour: tuple[int, int, int]) -> None:
+    for portrait in (*people()[:4], people()[5], stranger()):  # the fifth shows little of the mouth anyway
+        bare = engine.analyse(portrait, points=True).faces[0]
+        masked = engine.analyse(covered(portrait, bare, colour), points=True).faces[0]
+        assert "mouth_covered" not in reasons(bare)
+        refusals = assess(masked, policy=ENROLMENT)
+        assert "mouth_covered" in {refusal.reason for refusal in refusals}
+        assert "take_the_mask_off" in [advice.code for advice in feedback(refusals)]
+
+
+def test_sunglasses_are_not_enrolled_and_the_person_is_told_so_first(engine: Engine) -> None:
+    for portrait in (people()[0], people()[5], stranger()):
+        bare = engine.analyse(portrait).faces[0]
+        hidden = engine.analyse(with_sunglasses(portrait, bare)).faces[0]
+        assert "eyes_covered" not in reasons(bare)
+        assert feedback(assess(hidden, policy=ENROLMENT))[0].code == "uncover_your_eyes"
+
+
+def test_who_wears_a_mask_may_still_be_recognised(engine: Engine) -> None:
+    bare = engine.analyse(people()[2], points=True).faces[0]
+    masked = engine.analyse(covered(people()[2], bare, MASKS["surgical"])).faces[0]
+    assert assess(masked, policy=RECOGNITION) == []
+
+
+def test_light_from_one_side_is_not_enrolled(engine: Engine) -> None:
+    for portrait in (people()[2], people()[5], stranger()):
+        nose_x = engine.analyse(portrait).faces[0].landmarks[2, 0]
+
+        def shadowed(image: Image, nose_x: float = nose_x) -> Image:
+            shade = 0.08 + 0.92 / (1 + np.exp((np.arange(image.shape[1]) - nose_x) / 8))
+            return (image * shade[None, :, None]).astype(np.uint8)
+
+        refusals = assess(engine.analyse(changed(portrait, shadowed)).faces[0], policy=ENROLMENT)
+        assert {"uneven_light"} <= {refusal.reason for refusal in refusals}
+        assert "face_the_light" in [advice.code for advice in feedback(refusals)]
+
+
+def test_too_much_light_is_what_is_told_first(engine: Engine) -> None:
+    glaring = changed(people()[0], lambda image: cv2.convertScaleAbs(image, alpha=3.5))
+    for policy in (ENROLMENT, RECOGNITION):
+        assert feedback(assess(engine.analyse(glaring).faces[0], policy=policy))[0].code == "less_light"
+
+
+def test_eyes_mouth_and_smile_are_measured_whatever_the_size_and_tilt_of_the_head(engine: Engine) -> None:
+    serious, smiling = (engine.analyse(people()[index], points=True).faces[0] for index in (0, 2))
+    assert serious.points is not None
+    assert smiling.quality.smile - serious.quality.smile > 0.4  # type: ignore[operator]
+    turn: Floats = np.array([[2.3, -0.97], [0.97, 2.3]], dtype=np.float32)
+    before, after = (
+        measure_expression(points) for points in (serious.points, serious.points @ turn.T + np.float32(70))
+    )
+    assert astuple(after) == pytest.approx(astuple(before), abs=1e-3)
+
+
+def test_closed_eyes_and_an_open_mouth_are_not_enrolled(engine: Engine) -> None:
+    face = engine.analyse(people()[1], points=True).faces[0]
+    assert face.points is not None
+    points = face.points.copy()
+    points[[36, 33, 37]] = points[[41, 40, 42]] + (points[[36, 33, 37]] - points[[41, 40, 42]]) * 0.1
+    points[[54, 60, 57]] += np.array([0, 0.7 * face.quality.eye_distance_px], dtype=np.float32)
+    quality = measure(face.landmarks, face.quality.detection_score, points=points)
+    grimace = replace(face, quality=replace(quality, embedding_norm=face.quality.embedding_norm))
+    assert reasons(grimace) == {"eyes_closed", "mouth_open"}
+
+
+def test_expressions_cost_a_single_frame_no_time(engine: Engine) -> None:
+    quality = engine.analyse(people()[0]).faces[0].quality
+    assert quality.eyes_open is quality.mouth_open is quality.smile is quality.mouth_points_shift is None
+    assert quality.mouth_detail is not None
+
+
+def test_each_advice_is_given_once_and_a_vague_one_only_alone(engine: Engine) -> None:
+    face = engine.analyse(people()[4]).faces[0]
+    weak = replace(face, quality=replace(face.quality, embedding_norm=12.0, detection_score=0.52))
+    assert [advice.code for advice in feedback(assess(weak, policy=ENROLMENT))] == ["try_again"]
+    strict = replace(ENROLMENT, yaw_degrees_max=10, roll_degrees_max=5, eye_distance_px_min=200)
+    advice = feedback(assess(weak, policy=strict))
+    assert [each.code for each in advice] == ["come_closer", "face_the_camera"]
+    assert advice[0].message == "Please come closer."
+
+
+@pytest.mark.skipif("FACEPAY_FACES" not in os.environ, reason="FACEPAY_FACES names no folder of photographs")
+def test_of_the_photos_of_the_press_one_in_a_hundred_is_refused_at_most(engine: Engine) -> None:
+    photos = sorted(Path(os.environ["FACEPAY_FACES"]).glob("lfw/strangers/*/*.jpg"))[:100]
+    faces = [engine.analyse(photo.read_bytes()).faces[0] for photo in photos]
+    assert sum(bool(assess(face, policy=RECOGNITION)) for face in faces) <= len(faces) / 100

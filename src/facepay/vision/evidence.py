@@ -14,8 +14,8 @@ Floats = npt.NDArray[np.float32]
 class FaceQuality:
     """How well a face can be recognised. See `facepay.vision.quality` for how each value is measured.
 
-    Light and `embedding_norm` are known for embedded faces only, the expression (`eyes_open`, `mouth_open`,
-    `smile`) only where the 106 points were asked for.
+    Light, occlusion and `embedding_norm` are known for embedded faces only, the expression (`eyes_open`,
+    `mouth_open`, `smile`) and `mouth_points_shift` only where the 106 points were asked for.
     """
 
     eye_distance_px: float
@@ -29,6 +29,10 @@ class FaceQuality:
     light_uniformity: float | None = None
     under_exposed: float | None = None
     over_exposed: float | None = None
+    mouth_colour_shift: float | None = None
+    mouth_detail: float | None = None
+    mouth_points_shift: float | None = None
+    eyes_light: float | None = None
     eyes_open: float | None = None
     mouth_open: float | None = None
     smile: float | None = None

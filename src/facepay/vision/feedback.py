@@ -9,31 +9,31 @@ from typing import Literal
 from facepay.vision.quality import QualityRefusal, Reason
 
 FeedbackCode = Literal[
-    "take_the_mask_off",
-    "uncover_your_eyes",
     "come_closer",
-    "face_the_camera",
     "more_light",
     "less_light",
-    "even_light",
+    "face_the_light",
     "hold_still",
+    "face_the_camera",
+    "uncover_your_eyes",
+    "take_the_mask_off",
     "open_your_eyes",
     "close_your_mouth",
     "relax_your_face",
     "try_again",
 ]
 
-# What hides a face comes first, then what a step or a turn changes, then the light, which the shop has to change;
-# whoever moves is asked to stand still after that, since little light blurs too. Expressions cost least.
+# What disturbs the other measures comes first: a picture too small, dark, bright or blurred shows no lips, whether
+# they are covered or not, and little light blurs. Then what hides most of a face; expressions hide least.
 SENTENCES: dict[FeedbackCode, str] = {
-    "take_the_mask_off": "Please uncover your mouth and nose.",
-    "uncover_your_eyes": "Please uncover your eyes.",
     "come_closer": "Please come closer.",
-    "face_the_camera": "Please look straight into the camera.",
-    "more_light": "It is too dark here. Please turn towards the light.",
+    "more_light": "It is too dark here. Please step into the light.",
     "less_light": "The light is too bright. Please turn away from it.",
-    "even_light": "Please turn so that the light falls evenly on your face.",
+    "face_the_light": "Please turn your face towards the light.",
     "hold_still": "Please hold still.",
+    "face_the_camera": "Please look straight into the camera.",
+    "uncover_your_eyes": "Please uncover your eyes.",
+    "take_the_mask_off": "Please uncover your mouth and nose.",
     "open_your_eyes": "Please open your eyes.",
     "close_your_mouth": "Please close your mouth.",
     "relax_your_face": "Please relax your face.",
@@ -48,8 +48,8 @@ _ADVICE: dict[Reason, FeedbackCode] = {
     "face_turned": "face_the_camera",
     "too_dark": "more_light",
     "too_bright": "less_light",
-    "uneven_light": "even_light",
-    "low_contrast": "even_light",
+    "uneven_light": "face_the_light",
+    "low_contrast": "face_the_light",
     "blurred": "hold_still",
     "eyes_closed": "open_your_eyes",
     "mouth_open": "close_your_mouth",

@@ -13,6 +13,7 @@ from facepay.vision.frames import Image
 # The face without hair and background: rows and columns of the aligned crop.
 _FACE_ROWS, _FACE_COLUMNS = slice(24, 104), slice(20, 92)
 _MIDDLE = 36
+_UPPER = 40  # rows above the nose's tip: a white mask is no strong light
 # ISO/IEC 29794-5 counts grey levels up to 25 as under-exposed and from 247 on as over-exposed.
 _UNDER_EXPOSED, _OVER_EXPOSED = 25, 247
 
@@ -32,7 +33,7 @@ class Light:
     sharpness: float
     brightness: float
     contrast: float
-    uniformity: float
+    light_uniformity: float
     under_exposed: float
     over_exposed: float
 
@@ -54,7 +55,7 @@ def measure_light(crop: Image) -> Light:
         sharpness=edges / max(deviation, 1.0),
         brightness=mean,
         contrast=deviation,
-        uniformity=(min(halves) + 1.0) / (max(halves) + 1.0),
+        light_uniformity=(min(halves) + 1.0) / (max(halves) + 1.0),
         under_exposed=float(np.mean(grey <= _UNDER_EXPOSED)),
-        over_exposed=float(np.mean(grey >= _OVER_EXPOSED)),
+        over_exposed=float(np.mean(grey[:_UPPER] >= _OVER_EXPOSED)),
     )
