@@ -53,6 +53,7 @@ class Settings(BaseSettings):
     pay_chain_fpir_target: Rate = 1e-4
     door_fpir_target: Rate = 1e-5
     keep_enrolment_photos: bool = False
+    template_learning: Literal["off", "entries", "entries_and_purchases"] = "off"
     match_margin_min: float = Field(default=0.08, ge=0, le=1)
 
     # Presentation attacks

@@ -79,6 +79,21 @@ def _say_what_is_left(left: dict[str, int], known: frozenset[str], key_file: Pat
     console.print("Nothing is left under another key. Backups made before still need theirs.")
 
 
+@templates_app.command("unlearn")
+def drop_adapted_templates(
+    member: Annotated[UUID | None, typer.Option("--member", help="Of one member; else of everybody.")] = None,
+) -> None:
+    """Forget what templates have learned from matches. Those that were enrolled stay as they are."""
+    from facepay.kernel.database import Database
+    from facepay.templates.adaptation import drop_adapted
+
+    async def drop(database: Database) -> int:
+        async with database.begin() as session:
+            return await drop_adapted(session, member_id=member)
+
+    console.print(f"{on_database(drop)} learned templates dropped.")
+
+
 @templates_app.command("rebuild")
 def rebuild_templates(
     drop_others: Annotated[

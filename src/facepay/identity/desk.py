@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.identity.capture import UNREADABLE, Capture
 from facepay.identity.edge import EDGE_PROBLEMS
+from facepay.identity.learning import LearnerOf
 from facepay.identity.schemas import DecisionAnswer
 from facepay.identity.sighting import Sighting
 from facepay.identity.step_up import AttemptClosed, AttemptNotFound
@@ -31,6 +32,7 @@ class Desk:
     idempotency: IdempotencyOf
     database: Db
     metrics: MetricsOf
+    learner: LearnerOf
 
     async def decide(
         self,
@@ -58,6 +60,7 @@ class Desk:
                     answer = await act(session, sighting)
                     await claim.settle(session, answer)
         self.metrics.decisions.labels(use, answer.code).inc()
+        await self.learner.learn(sighting, use=use, decision=answer.decision)
         return answer.model_copy(update={"timings_ms": sighting.timings_ms})
 
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, LargeBinary, String, delete, func, select
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, LargeBinary, String, case, delete, func, select
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -26,6 +26,8 @@ from facepay.vision.evidence import FaceQuality
 
 CHANNEL = "facepay_gallery"
 PORTION = 1000
+# Of what a template that was enrolled weighs: what was learned may never outweigh a photo.
+ADAPTED_WEIGHT = 0.5
 Origin = Literal["enrolled", "adapted"]
 
 
@@ -186,7 +188,7 @@ async def _keep_key(session: AsyncSession, *, member_id: UUID, key_id: str | Non
 
 
 async def templates_of(session: AsyncSession, *, member_id: UUID) -> Sequence[Template]:
-    """The member's templates, in the order they were made."""
+    """The member's templates, in the order they were made: of every pack, the adapted ones too."""
     found = await session.scalars(select(Template).where(Template.member_id == member_id).order_by(Template.id))
     return found.all()
 
@@ -227,7 +229,8 @@ async def changes_after(session: AsyncSession, *, version: int, pack: str) -> As
             TemplateKey.wrapped_key,
             TemplateKey.key_id,
             Template.sealed,
-            Template.quality["embedding_norm"].as_float(),
+            Template.quality["embedding_norm"].as_float()
+            * case((Template.origin == "adapted", ADAPTED_WEIGHT), else_=1.0),
         )
         .outerjoin(
             Template, (Template.member_id == TemplateKey.member_id) & (Template.pack == pack) & consented.exists()
