@@ -17,6 +17,9 @@ from facepay.vision.evidence import FrameFingerprint
 from facepay.vision.liveness.replay import cell_of, cells_near, is_copy
 
 FORGOTTEN_AT_ONCE_MAX = 5_000
+# Whoever stands still looks alike in the next frame too. A camera's own frames of the last seconds are known again by
+# their bytes only: whoever saves one again within that time stands in for somebody who is still there.
+NEIGHBOURS_FOR = timedelta(seconds=10)
 LOCK_SPACE = 7_016_996  # the first half of our advisory locks' keys
 
 
@@ -58,7 +61,13 @@ async def first_seen_before(
             or_(SeenFrame.cell.in_(cells), SeenFrame.digest.in_([each.digest for each in fingerprints])),
         )
     )
-    known = [candidate.fingerprint for candidate in candidates]
+    neighbours_since = now + kept_for - NEIGHBOURS_FOR
+    known = [
+        FrameFingerprint(each.digest)
+        if each.device_id == device_id and each.forget_at > neighbours_since
+        else each.fingerprint
+        for each in candidates
+    ]
     session.add_all(_row(each, device_id, forget_at=now + kept_for) for each in fingerprints)
     await session.flush()
     return next((index for index, each in enumerate(fingerprints) if any(is_copy(each, one) for one in known)), None)

@@ -59,10 +59,10 @@ class ChallengePolicy:
 
     yaw_degrees_min: float = 18.0
     pitch_degrees_min: float = 16.0
-    height_share_min: float = 0.75
+    height_share_min: float = 0.95
     straight_yaw_degrees_max: float = 15.0
-    still_share_max: float = 0.2
-    smile_min: float = 0.15
+    still_share_max: float = 0.15
+    smile_min: float = 0.18
     mouth_open_min: float = 0.15
     eyes_closed_share_max: float = 0.55
 

@@ -2,8 +2,9 @@
 
 What is kept of a frame is no biometric: its SHA-256; where the five key points lie to each other, to a tenth of a
 pixel, which changes with every small movement of a head; and a coarse look of the whole scene, in cells more than
-a third of the eyes' distance wide, of which the face fills one in seven. Two photos of one person are no nearer
-by these than photos of two people (`python -m benchmarks.presentation` measures it), so they can't tell who it is.
+a third of the eyes' distance wide, of which the face fills one in seven. They can't tell who it is: on 439 photos
+of Labeled Faces in the Wild, two of one person are nearer than two of two people in 63 of 100 cases by look (they are
+often of one event) and in 57 by shape, where 50 is chance and a face's embedding has more than 99.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ LOOK_EYE_DISTANCES = 6.0  # the window's side
 CELL_PX = 8
 EYE_DISTANCE = float(np.linalg.norm(TEMPLATE[1] - TEMPLATE[0]))
 
-LOOK_BITS_MAX = 40
-SHAPE_PX_MAX = 0.8
+LOOK_BITS_MAX = 36
+SHAPE_PX_MAX = 1.2
 """How far a copy may be from its frame: bits of its look, and a key point in the aligned 112x112 picture."""
 
-LATTICE_PX = 4.0
+LATTICE_PX = 6.0  # more than twice as far as a width may move, so that a copy is in one of two
 
 
 def fingerprint(frame: bytes, image: Image, landmarks: Floats | None) -> FrameFingerprint:
