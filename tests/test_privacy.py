@@ -5,31 +5,18 @@ from __future__ import annotations
 import json
 
 import httpx
-import psycopg
 import pytest
 
 from facepay.vision.engine import Engine
 from tests.answers import verdict
 from tests.conftest import OpenApp, OpenShop
 from tests.photos import people, stranger
+from tests.privacy.house import rows
 from tests.shop import Shop
 
 pytestmark = pytest.mark.anyio
 # The record that a gate or kiosk refused somebody, without who.
 RECORDS = {"gate_attempt", "checkout", "idempotency_record"}
-
-
-def rows(database_url: str) -> dict[str, list[str]]:
-    """Every row of every table, as text."""
-    with psycopg.connect(database_url.replace("+psycopg", "")) as connection:
-        tables = connection.execute(
-            "select format('%I.%I', schemaname, tablename), tablename from pg_tables"
-            " where schemaname in ('public', 'ledger')"
-        ).fetchall()
-        return {
-            name: [row for (row,) in connection.execute(f"select to_jsonb(t)::text from {table} t").fetchall()]
-            for table, name in tables
-        }
 
 
 async def test_a_stranger_is_in_no_table(shop: Shop, owner_database_url: str) -> None:
@@ -57,27 +44,6 @@ async def test_a_template_rests_sealed_and_rotated(shop: Shop, owner_database_ur
     left = rows(owner_database_url)
     assert left["template"] == []
     assert json.loads(left["template_key"][0])["wrapped_key"] is None
-
-
-async def test_erasing_a_member_leaves_their_payments_and_no_name(open_shop: OpenShop, owner_database_url: str) -> None:
-    shop = await open_shop(step_up_above=1000)
-    member_id = await shop.add_member(0, balance=10_000, phone="+8613800138001", pin="739150")
-    assert (await shop.at_gate(0, key="entry-0001")).json()["member"]["display_name"] == "Person 0"
-    paid = (await shop.at_kiosk(0, {"TEA-001": 1}, key="payment-0001")).json()
-    assert (await shop.at_kiosk(0, {"UMB-003": 1})).json()["decision"] == "step_up"
-    before = rows(owner_database_url)
-    await shop.do("DELETE", f"/v1/members/{member_id}")
-    after = rows(owner_database_url)
-    assert after["entries"] == before["entries"]
-    assert "Person 0" not in json.dumps(after)
-    assert "13800138001" not in json.dumps(after)
-    for table in ("step_up", "provider_customer"):
-        assert member_id in json.dumps(before[table])
-        assert member_id not in json.dumps(after[table])
-    again = (await shop.at_kiosk(0, {"TEA-001": 1}, key="payment-0001")).json()
-    assert (again["order"], again["member"]["display_name"]) == (paid["order"], "")
-    response = await shop.client.get(f"/v1/members/{member_id}", headers=shop.staff)
-    assert response.status_code == 404
 
 
 async def test_logs_name_nobody(open_shop: OpenShop, capsys: pytest.CaptureFixture[str]) -> None:

@@ -30,7 +30,7 @@ class Regular:
     payment: dict[str, Any]
 
 
-async def add_regular(shop: Shop, database: Database) -> Regular:
+async def add_regular(shop: Shop, database: Database, *, teas: int = 0) -> Regular:
     """Enrolled, inside, with a coupon, points, a gift, limits, a thawed wallet, a payment and an open step-up."""
     await set_rules(shop, earning=EARNING)
     await add_coupon(shop)
@@ -48,6 +48,8 @@ async def add_regular(shop: Shop, database: Database) -> Regular:
     paid = (await shop.at_kiosk(0, {"TEA-001": 1}, key="payment-0001", coupons=["WELCOME10"])).json()
     assert paid["code"] == "paid", paid
     await refund(shop, paid["order"]["id"], 100)
+    for _ in range(teas):
+        assert (await shop.at_kiosk(0, {"TEA-001": 1})).json()["code"] == "paid"
     assert (await shop.at_kiosk(0, {"UMB-003": 1})).json()["decision"] == "step_up"
     await _plant(shop, database, UUID(member))
     return Regular(member, paid)

@@ -25,9 +25,7 @@ async def test_an_export_holds_all_that_is_held_and_no_secret_and_nobody_else(
 ) -> None:
     monkeypatch.setattr(export, "PAGE", 2)  # so that there are pages
     shop = await open_shop(step_up_above=1000)
-    regular = await add_regular(shop, Database(database_url))
-    for _ in range(3):
-        assert (await shop.at_kiosk(0, {"TEA-001": 1})).json()["code"] == "paid"
+    regular = await add_regular(shop, Database(database_url), teas=3)
     response = await shop.client.get(f"/v1/members/{regular.id}/export", headers=shop.staff)
     assert response.headers["Cache-Control"] == "no-store"
     found = response.json()

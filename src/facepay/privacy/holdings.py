@@ -52,6 +52,7 @@ class Holding:
 
 
 MEMBER = ("member_id",)
+MEASURED = ("similarity", "threshold", "false_positive_rate")
 NOTHING = Holding(Fate.NOTHING_HELD, "of the shop, its staff and its devices")
 BOOKS = "books of account: commercial and tax law ask for them (GDPR art. 17(3)(b))"
 OF_ORDER = ("order_id", "shop_order")
@@ -88,13 +89,13 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
             Fate.UNLINKED,
             "the gate did open, for somebody",
             by=MEMBER,
-            cleared=("member_id", "visit_id", "similarity", "threshold"),
+            cleared=("member_id", "visit_id", *MEASURED),
         ),
         "checkout": Holding(
             Fate.UNLINKED,
             "what a kiosk decided, for somebody",
             by=MEMBER,
-            cleared=("member_id", "similarity", "threshold"),
+            cleared=("member_id", *MEASURED),
         ),
         "idempotency_record": Holding(
             Fate.UNLINKED, "copies of answers, a day long: a retry must not act again", by_hand=True, exported=False
