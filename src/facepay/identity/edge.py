@@ -16,8 +16,9 @@ From here on it is the same evidence as a frame gives, so that every device's ro
 from __future__ import annotations
 
 import binascii
+import math
 from base64 import b64decode
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
@@ -26,7 +27,7 @@ import jwt
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from jwt.types import Options
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints, ValidationError
 from sqlalchemy import ForeignKey, String, delete
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -36,6 +37,7 @@ from facepay.kernel.auth import Principal
 from facepay.kernel.database import Base, Database
 from facepay.kernel.errors import Conflict, Forbidden, Problem
 from facepay.vision.evidence import FaceEvidence, FaceQuality, Floats, FrameEvidence
+from facepay.vision.quality import RECOGNITION
 
 AUDIENCE = "facepay-signed-face"
 FRESH = timedelta(seconds=30)
@@ -43,7 +45,9 @@ NORM_TOLERANCE = 1e-3
 # Time is checked by the clock that is passed in.
 CHECKS: Options = {"require": ["iss", "iat", "jti"], "verify_iat": False, "verify_exp": False, "verify_nbf": False}
 
-Measure = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
+MEASURED = frozenset(
+    limit.removesuffix("_min").removesuffix("_max") for limit, value in asdict(RECOGNITION).items() if value is not None
+)
 
 
 class SignatureInvalid(Forbidden):
@@ -81,26 +85,14 @@ class SpentNonce(Base):
     spent_at: Mapped[datetime] = mapped_column(index=True)
 
 
-class _Quality(BaseModel):
-    """Every measure that recognition puts a limit on has to be there."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    eye_distance_px: Measure
-    yaw_degrees: Measure
-    pitch_degrees: Measure
-    roll_degrees: Measure
-    detection_score: Measure
-    sharpness: Measure
-    brightness: Measure
-    contrast: Measure
-    embedding_norm: Measure
-    light_uniformity: Measure | None = None
-    under_exposed: Measure | None = None
-    over_exposed: Measure | None = None
-    eyes_open: Measure | None = None
-    mouth_open: Measure | None = None
-    smile: Measure | None = None
+def _whole(quality: FaceQuality) -> FaceQuality:
+    """Whatever recognition puts a limit on has to be measured. Raises ValueError."""
+    measured = {name: value for name, value in asdict(quality).items() if value is not None}
+    if missing := MEASURED - measured.keys():
+        raise ValueError(f"not measured: {', '.join(sorted(missing))}")
+    if not all(map(math.isfinite, measured.values())):
+        raise ValueError("a measure has to be a finite number")
+    return quality
 
 
 class _Claims(BaseModel):
@@ -108,7 +100,7 @@ class _Claims(BaseModel):
     jti: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~+/=-]{16,64}$")]
     pack: Annotated[str, StringConstraints(max_length=100)]
     embedding: str
-    quality: _Quality
+    quality: Annotated[FaceQuality, AfterValidator(_whole)]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -132,7 +124,7 @@ def read_signed_face(text: str, *, device: Principal, pack: str, dimensions: int
     face = FaceEvidence(
         box=np.zeros(4, np.float32),
         landmarks=np.zeros((5, 2), np.float32),
-        quality=FaceQuality(**claims.quality.model_dump()),
+        quality=claims.quality,
         embedding=_embedding(claims.embedding, dimensions),
     )
     evidence = FrameEvidence(width=0, height=0, faces=(face,), pack=pack, timings_ms={})
