@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from facepay.identity.calibration import load_calibration
 from facepay.vision.engine import Engine, load_engine
 from facepay.vision.evidence import FaceEvidence, Floats
 from facepay.vision.frames import FrameLimits, FrameTooLarge, Image, decode_frame
 from facepay.vision.packs import find_pack
+from facepay.vision.quality import QualityPolicy, assess
 from tests.photos import camera_frame, close_up, montage, people, stranger, variant
 
 
@@ -145,6 +148,56 @@ def test_the_payer_who_leans_in_is_nearer_than_whoever_stands_behind(
     payer, behind = engine.analyse(frame, embed=2).faces
     assert embedding(payer) @ embedding(enrolled[5]) >= 0.85
     assert embedding(behind) @ embedding(enrolled[0]) >= 0.85
+
+
+@pytest.fixture(scope="module")
+def commercial(engine: Engine) -> Engine:
+    return load_engine("yunet_sface", threads=1)
+
+
+def test_the_commercial_pack_tells_people_apart_behind_the_same_interface(commercial: Engine) -> None:
+    known = commercial.analyse(camera_frame(people()), embed=6, points=True)
+    assert (known.pack, commercial.embedding_dim) == ("yunet_sface@0ba9fbfa", 128)
+    assert all(face.points is None for face in known.faces)  # the 106 points are InsightFace's, for research
+    calibration = load_calibration(commercial.pack)
+    enrolled = np.array([embedding(nearest(commercial, portrait)) for portrait in people()])
+    for number, portrait in enumerate(people()):
+        similarity = enrolled @ embedding(nearest(commercial, variant(portrait, quality=50, scale=0.8)))
+        assert similarity[number] >= 0.85
+        assert np.delete(similarity, number).max() < calibration.similarity_at(1e-5)
+    assert (enrolled @ embedding(nearest(commercial, stranger()))).max() < calibration.similarity_at(1e-5)
+
+
+def test_every_pack_measures_embeddings_on_one_scale(engine: Engine, commercial: Engine) -> None:
+    def norm(pack: Engine, frame: bytes) -> float:
+        found = nearest(pack, frame).quality.embedding_norm
+        assert found is not None
+        return found
+
+    for pack in (engine, commercial):
+        for portrait in people():
+            assert assess(nearest(pack, portrait), policy=QualityPolicy()) == []
+        for portrait in (people()[2], people()[3], people()[5]):
+            blurred = variant(variant(portrait, scale=0.3), scale=4)
+            assert norm(pack, blurred) < 0.95 * norm(pack, portrait)
+
+
+@pytest.mark.parametrize("fill", [0.3, 0.6, 0.9])
+@pytest.mark.parametrize("size", [(1280, 720), (720, 720)], ids="{0[0]}x{0[1]}".format)
+def test_the_commercial_pack_finds_close_faces_at_its_one_scale(
+    commercial: Engine, enrolled: list[FaceEvidence], fill: float, size: tuple[int, int]
+) -> None:
+    for number in (0, 3):
+        face = nearest(commercial, close_up(people()[number], enrolled[number].box, fill=fill, size=size))
+        assert fill * 0.75 < (face.box[3] - face.box[1]) / size[1] < fill * 1.25
+
+
+def test_one_commercial_engine_serves_many_threads(commercial: Engine) -> None:
+    frames = [camera_frame([portrait], width=width) for portrait in people()[:2] for width in (640, 960, 1280)]
+    alone = [commercial.analyse(frame).faces[0] for frame in frames]
+    with ThreadPoolExecutor(4) as threads:
+        together = [evidence.faces[0] for evidence in threads.map(commercial.analyse, frames)]
+    assert all(embedding(one) @ embedding(other) >= 0.9999 for one, other in zip(alone, together, strict=True))
 
 
 def test_limits_hold_in_the_engine() -> None:

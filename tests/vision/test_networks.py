@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 
+import cv2
 import numpy as np
 import pytest
 
@@ -13,7 +14,7 @@ from facepay.vision.detection import Scrfd, _with_close_faces
 from facepay.vision.engine import InsightFaceEngine, load_engine
 from facepay.vision.evidence import Floats
 from facepay.vision.frames import FrameLimits, decode_frame
-from facepay.vision.packs import find_pack
+from facepay.vision.packs import WHEEL_PACKS, find_pack
 from facepay.vision.sessions import for_any_number_of_faces, open_session
 from tests.photos import camera_frame, people
 
@@ -30,13 +31,15 @@ def own_engine() -> InsightFaceEngine:
     return load_engine(threads=1)
 
 
-def test_the_recogniser_without_prelu_embeds_as_with_it() -> None:
-    path = find_pack().recogniser.path
+@pytest.mark.parametrize("pack", WHEEL_PACKS)
+def test_a_recogniser_for_any_number_of_faces_embeds_as_it_did(pack: str) -> None:
+    path = find_pack(pack).recogniser.path
     original, rewritten = open_session(path, threads=1), open_session(for_any_number_of_faces(path), threads=1)
     name = original.get_inputs()[0].name
-    crops = np.random.default_rng(5).normal(size=(8, 1, 3, 112, 112)).astype(np.float32)
-    for crop in crops:
-        before, after = original.run(None, {name: crop})[0][0], rewritten.run(None, {name: crop})[0][0]
+    crops = np.random.default_rng(5).normal(size=(4, 3, 112, 112)).astype(np.float32)
+    together = rewritten.run(None, {name: crops})[0]
+    for crop, after in zip(crops, together, strict=True):
+        before = original.run(None, {name: crop[None]})[0][0]
         assert before @ after / np.linalg.norm(before) / np.linalg.norm(after) >= 0.999999
         assert np.linalg.norm(after) == pytest.approx(np.linalg.norm(before), rel=1e-4)
 
@@ -54,6 +57,36 @@ def test_the_detector_finds_what_scrfd_finds(own_engine: InsightFaceEngine) -> N
         assert np.abs(ours.boxes - boxes[order, :4]).max() < 1.0
         assert np.abs(ours.landmarks - landmarks[order]).max() < 1.0
         assert np.abs(ours.scores - boxes[order, 4]).max() < 0.01
+
+
+@pytest.fixture(scope="module")
+def commercial_engine() -> InsightFaceEngine:
+    return load_engine("yunet_sface", threads=1)
+
+
+def test_yunet_finds_what_opencvs_own_detector_finds(commercial_engine: InsightFaceEngine) -> None:
+    theirs = cv2.FaceDetectorYN.create(str(find_pack("yunet_sface").detector.path), "", (640, 640), 0.5, 0.4)
+    for frame in (camera_frame(people(), width=640, height=640), camera_frame([people()[1]], width=640, height=352)):
+        image = decode_frame(frame, limits=FrameLimits())
+        theirs.setInputSize(image.shape[1::-1])
+        rows = np.asarray(theirs.detect(image)[1])
+        rows = rows[np.argsort(-rows[:, 2] * rows[:, 3])]
+        ours = commercial_engine.detector.detect(image)
+        assert np.abs(ours.boxes[:, :2] - rows[:, :2]).max() < 0.01
+        assert np.abs(ours.boxes[:, 2:] - ours.boxes[:, :2] - rows[:, 2:4]).max() < 0.01
+        assert np.abs(ours.landmarks.reshape(-1, 10) - rows[:, 4:14]).max() < 0.01
+        assert np.abs(ours.scores - rows[:, 14]).max() < 1e-5
+
+
+def test_sface_embeds_as_opencvs_own_recogniser_does(commercial_engine: InsightFaceEngine) -> None:
+    theirs = cv2.FaceRecognizerSF.create(str(find_pack("yunet_sface").recogniser.path), "")
+    image = decode_frame(camera_frame(people()), limits=FrameLimits())
+    found = commercial_engine.detector.detect(image)
+    crops = [align(image, landmarks) for landmarks in found.landmarks]
+    for landmarks, ours in zip(found.landmarks, commercial_engine.recogniser.get_feat(crops), strict=True):
+        face = np.concatenate([np.zeros(4), landmarks.reshape(-1), [1]]).astype(np.float32)
+        expected = theirs.feature(theirs.alignCrop(image, face[None]))[0]
+        assert expected @ ours / np.linalg.norm(expected) / np.linalg.norm(ours) >= 0.999
 
 
 def test_a_close_face_replaces_its_parts_and_leaves_other_faces_alone() -> None:

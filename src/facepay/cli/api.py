@@ -11,6 +11,7 @@ import typer
 from facepay.cli.models import require_licence
 from facepay.cli.running import console
 from facepay.settings import Settings
+from facepay.vision.packs import find_pack
 
 
 def serve(
@@ -51,4 +52,7 @@ def demo(
     """Play a day in the store: real faces over HTTP, from enrolment to the books."""
     from facepay.demo import run_demo
 
+    licence = find_pack(Settings().model_pack).licence
+    if not licence.commercial:
+        console.print(f"This is a demonstration, with the {licence.name}.", style="dim", highlight=False)
     raise typer.Exit(run_demo(console, serve=keep, port=port))

@@ -125,7 +125,7 @@ ROWS: tuple[tuple[str, Callable[[Entry], str]], ...] = (
     ("faces found", _of("measured", lambda figures: f"{figures.faces_found:.2%}")),
     ("FNMR at FMR 1e-4", _of("measured", lambda figures: f"{figures.fnmr_at_fmr_1e_4:.2%}")),
     ("FNMR at FMR 1e-5", _of("measured", lambda figures: f"{figures.fnmr_at_fmr_1e_5:.2%}")),
-    ("one frame", _of("measured", lambda figures: f"{figures.frame_ms:.0f} ms on 2 cores")),
+    ("one frame", _of("measured", lambda figures: f"{figures.frame_cpu_ms:.0f} ms of a core")),
     ("memory", _of("measured", lambda figures: f"{figures.memory_mb:.0f} MB")),
     ("measured", _of("measured", lambda figures: figures.date)),
     ("accepts at 1e-6", _of("published", lambda figures: f"{figures.all_groups:.1%}", "not published")),

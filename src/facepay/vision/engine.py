@@ -81,6 +81,7 @@ class InsightFaceEngine:
         limits: FrameLimits,
     ) -> None:
         self.pack = pack.label
+        self._norm_scale = pack.norm_scale
         self.embedding_dim = int(recogniser.output_shape[-1])
         self.detector = detector
         self.recogniser = recogniser
@@ -111,7 +112,7 @@ class InsightFaceEngine:
                 embedding = embeddings[index]
                 norm = float(np.linalg.norm(embedding))
                 contour = self.landmarker.find(image, box) if points and self.landmarker else None
-                quality = measure(landmarks, score, crops[index], norm, contour)
+                quality = measure(landmarks, score, crops[index], norm * self._norm_scale, contour)
                 live = self.passive.live_score(image, box, landmarks) if self.passive else None
                 faces.append(FaceEvidence(box, landmarks, quality, embedding / np.float32(norm), contour, live))
             else:
