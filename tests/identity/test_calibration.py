@@ -164,12 +164,14 @@ def test_few_people_may_raise_a_threshold_and_never_lower_it() -> None:
 
 
 def test_the_fewer_people_the_nearer_to_what_is_known_of_the_pack() -> None:
-    known = SHIPPED.similarity_at(1e-6)
-    trusts = []
+    stricter = replace(SHIPPED, tail_start=0.8)
+    known, trusts = stricter.similarity_at(1e-6), []
     for count in (400, 1400):
         own = fit_of(count).intervals[1].similarity
-        trusts.append((settled(fit_of(count), SHIPPED).similarity_at(1e-6) - known) / (own - known))
+        assert own < known
+        trusts.append((settled(fit_of(count), stricter).similarity_at(1e-6) - known) / (own - known))
     assert 0 < trusts[0] < trusts[1] < 1
+    assert settled(fit_of(400), SHIPPED).shift == 0, "what is stricter stands"
     unmeasured = settled(fit_of(400), assumed("test"))
     assert unmeasured.similarity_at(1e-6) == pytest.approx(fit_of(400).intervals[1].high, abs=1e-3)
 

@@ -52,8 +52,8 @@ def calibrate(
 
     Compares all members with each other, fits the tail of their scores and decides by it from then on.
 
-    All replicas follow at once. Members who look too alike are marked, and step up. Few members are drawn towards
-    the numbers shipped with the pack; fewer than 2,000 never lower a threshold, some 320 are the least.
+    All replicas follow at once. Members who look too alike are marked, and step up. Fewer than
+    2,000 members never lower a threshold below the pack's own, and some 320 are the least.
     """
     if context.invoked_subcommand:
         return

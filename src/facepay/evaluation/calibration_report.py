@@ -11,7 +11,7 @@ from facepay.evaluation.figures import Curve, error_trade_off, rates_at, score_h
 from facepay.evaluation.metrics import error_curves, thresholds
 from facepay.evaluation.report import figure, figures, page, section
 from facepay.evaluation.tables import Table
-from facepay.identity.calibration import Calibration
+from facepay.identity.calibration import PEOPLE_TRUSTED_MIN, Calibration
 from facepay.identity.lookalikes import Pair
 from facepay.identity.own_gallery import Measured
 from facepay.identity.policy import policy_for
@@ -89,8 +89,8 @@ def _levels(fit: Fit, calibration: Calibration, shipped: Calibration) -> Table:
     ]
     found = fit.calibration
     note = (
-        f"{found.people:,} people, {found.pairs:,} pairs, {fit.left_out} left out. Few people are drawn towards what "
-        f"is known of the pack, and fewer than 2,000 never lower a threshold below that of {shipped.version} numbers."
+        f"{found.people:,} people, {found.pairs:,} pairs, {fit.left_out} left out. Where laxer than the pack's own, few "
+        f"people are drawn back to them, and fewer than {PEOPLE_TRUSTED_MIN:,} count only where they are stricter."
     )
     return Table("Thresholds", note, ("FMR", "measured", "95 % interval", "used", shipped.version), rows)
 

@@ -108,7 +108,8 @@ def fit(impostors: Impostors, *, pack: str, source: str, leave_out_above: float 
 
 
 def settled(fitted: Fit, shipped: Calibration) -> Calibration:
-    """What a shop's own people say, drawn towards the shipped numbers by as much as the people are few.
+    """What a shop's own people say; where that is laxer than the shipped numbers, drawn back to them by as much as
+    the people are few. Where it is stricter it stands: refusing a member costs less than taking a stranger for one.
 
     Shops' thresholds differ by about a decade of the rate (NIST IR 8280 finds 10 to 100 times between groups of
     people): by that much the shipped threshold may be wrong, and the fitted one by its own interval; each counts by
@@ -120,7 +121,7 @@ def settled(fitted: Fit, shipped: Calibration) -> Calibration:
     known, further = shipped.similarity_at(SETTLED_AT), shipped.similarity_at(SETTLED_AT / 10)
     error, spread = (own.high - own.low) / (2 * SIGMAS), further - known
     trust = spread**2 / (spread**2 + error**2)
-    return replace(fitted.calibration, shift=round((1 - trust) * (known - own.similarity), 4))
+    return replace(fitted.calibration, shift=round(max(0.0, (1 - trust) * (known - own.similarity)), 4))
 
 
 def pareto(excesses: Doubles, weights: Doubles) -> tuple[float, float]:
