@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -118,7 +118,7 @@ def _cast(
     met = np.zeros(x.shape, bool)
     above = np.full(x.shape, 1.0)
     for level in np.arange(near, far, step):
-        at = origin + ray * (level - origin[2])[..., None] if np.ndim(level) else origin + ray * (level - origin[2])
+        at = origin + ray * (level - origin[2])
         gap = surface.height(at[..., 0], at[..., 1]) - level
         hit = ~met & (gap <= 0)
         share = above / np.maximum(above - gap, 1e-9)
@@ -138,6 +138,13 @@ def _to_face(landmarks: Floats) -> Doubles:
     return cast(Doubles, matrix / _EYE_DISTANCE)
 
 
+def _sampled(portrait: Image, source: npt.NDArray[Any]) -> Doubles:
+    """The portrait's pixels at (height, width, 2) places."""
+    across, down = np.ascontiguousarray(np.moveaxis(source.astype(np.float32), -1, 0))
+    drawn = cv2.remap(portrait, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return drawn.astype(np.float64)
+
+
 def turned(portrait: Image, landmarks: Floats, view: View, *, surface: Surface = HEAD, step: int = 2) -> Image:
     """The portrait laid onto a surface and turned, before the portrait's own background.
 
@@ -152,7 +159,7 @@ def turned(portrait: Image, landmarks: Floats, view: View, *, surface: Surface =
     u, v = surface.texture(u, v)
     source = np.stack([u, v], -1) @ to_frame[:, :2].T + to_frame[:, 2]
     source = cv2.resize(source.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
-    drawn = cv2.remap(portrait, *cv2.split(source), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    drawn = _sampled(portrait, source)
     mask = cv2.resize(met.astype(np.float32), (width, height))[..., None]
     return cast(Image, (drawn * mask + portrait * (1 - mask)).astype(np.uint8))
 
@@ -191,9 +198,10 @@ def depth_map(
     rows, columns = np.mgrid[0:height:step, 0:width:step].astype(np.float64)
     x, y = np.moveaxis(np.stack([columns, rows], -1) @ to_face[:, :2].T + to_face[:, 2], -1, 0)
     _, _, z, met = _cast(surface, view, x, y)
-    z, met = (cv2.resize(each.astype(np.float32), (width, height)) for each in (z, met))
+    z = cv2.resize(z, (width, height)).astype(np.float64)
+    on_surface = cv2.resize(met.astype(np.float32), (width, height)) > 0.99
     random = np.random.default_rng(seed)
-    millimetres = np.where(met > 0.99, (view.distance + z) * EYE_DISTANCE_MM, background_mm)
+    millimetres = np.where(on_surface, (view.distance + z) * EYE_DISTANCE_MM, background_mm)
     slope = np.hypot(*np.gradient(millimetres)) > 0.4 * EYE_DISTANCE_MM
     measured = millimetres + random.normal(0, noise_mm, millimetres.shape)
     measured[slope | (random.random(millimetres.shape) < holes)] = 0
@@ -229,6 +237,6 @@ def with_expression(
         squeezed = np.sign(away) * np.interp(np.abs(away), [0, 0.03, 0.3], [0, 0.14, 0.3])
         v += closed_eyes * within * np.where(np.abs(away) < 0.3, squeezed - away, 0)
     source = (np.stack([u, v], -1) @ to_frame[:, :2].T + to_frame[:, 2]).astype(np.float32)
-    drawn = cv2.remap(portrait, *cv2.split(source), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    drawn = _sampled(portrait, source)
     shade = cv2.GaussianBlur(inside.astype(np.float32), (0, 0), 1.0)[..., None]
     return cast(Image, (drawn * (1 - shade) + np.array([25, 20, 45]) * shade).astype(np.uint8))

@@ -55,7 +55,7 @@ def look(engine: Engine) -> Look:
 
 def answer(steps: Sequence[Action], faces: Sequence[FaceEvidence | None]) -> tuple[str, int] | None:
     failure = verify(steps, faces, policy=ChallengePolicy(), same_person_cosine_min=0.28)
-    return failure and (failure.code, failure.frame)
+    return (failure.code, failure.frame) if failure else None
 
 
 def test_a_person_who_does_what_was_asked_passes(look: Look) -> None:

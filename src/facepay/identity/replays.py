@@ -49,7 +49,7 @@ async def first_seen_before(
     now: datetime,
     kept_for: timedelta,
 ) -> int | None:
-    """The number of the first of these frames that any device sent before, or a copy of it. All are remembered.
+    """The number of the first of these frames that any device sent before, or a copy of it. The others are remembered.
 
     Copies that come to two devices at once wait for each other here, until the first transaction ends.
     """
@@ -68,9 +68,12 @@ async def first_seen_before(
         else each.fingerprint
         for each in candidates
     ]
-    session.add_all(_row(each, device_id, forget_at=now + kept_for) for each in fingerprints)
+    seen = [any(is_copy(each, one) for one in known) for each in fingerprints]
+    # A copy is not remembered: whoever replays one elsewhere must not have the person themselves refused for it.
+    new = [each for each, before in zip(fingerprints, seen, strict=True) if not before]
+    session.add_all(_row(each, device_id, forget_at=now + kept_for) for each in new)
     await session.flush()
-    return next((index for index, each in enumerate(fingerprints) if any(is_copy(each, one) for one in known)), None)
+    return seen.index(True) if True in seen else None
 
 
 async def _alone(session: AsyncSession, cells: Sequence[int]) -> None:
