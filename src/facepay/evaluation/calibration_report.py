@@ -89,8 +89,8 @@ def _levels(fit: Fit, calibration: Calibration, shipped: Calibration) -> Table:
     ]
     found = fit.calibration
     note = (
-        f"{found.people:,} people, {found.pairs:,} pairs, {fit.left_out} left out. Where laxer than the pack's own, few "
-        f"people are drawn back to them, and fewer than {PEOPLE_TRUSTED_MIN:,} count only where they are stricter."
+        f"{found.people:,} people, {found.pairs:,} pairs, {fit.left_out} left out. Fewer than {PEOPLE_TRUSTED_MIN:,} "
+        "people count only where they ask for more than the pack's own numbers do."
     )
     return Table("Thresholds", note, ("FMR", "measured", "95 % interval", "used", shipped.version), rows)
 
