@@ -73,14 +73,17 @@ def _mouth_detail(grey: Image) -> float:
     relief = float(np.std(lips - np.linspace(lips[0], lips[-1], len(lips)))) / deviation
     nostrils = np.sort(_cut(grey, _NOSTRILS), axis=None).astype(np.float32)
     depth = float(nostrils[nostrils.size // 2] - nostrils[nostrils.size // 20]) / deviation
-    texture = cast(Floats, cv2.Laplacian(cv2.GaussianBlur(grey, (0, 0), 1), cv2.CV_32F))
-    share = _deviation(_cut(texture, _LOWER_FACE)) / max(_deviation(_cut(texture, _UPPER_FACE)), 1e-3)
+    share = _texture(_cut(grey, _LOWER_FACE)) / max(_texture(_cut(grey, _UPPER_FACE)), 1e-3)
     return float(np.cbrt(relief * depth * share))
 
 
 def _eyes_light(grey: Image) -> float:
     eyes = sum(cv2.mean(_cut(grey, eye))[0] for eye in _EYES) / 2
     return float(eyes / max(cv2.mean(_cut(grey, _CHEEKS))[0], 1.0))
+
+
+def _texture(grey: Image) -> float:
+    return _deviation(cast(Floats, cv2.Laplacian(cv2.GaussianBlur(grey, (5, 5), 1), cv2.CV_32F)))
 
 
 def _deviation(pixels: Image | Floats) -> float:

@@ -35,9 +35,21 @@ Reason = Literal[
 ]
 
 
+# Of a head turned further, the mouth's far corner is a guess for detector and 2d106det alike, and they disagree on it.
+_FRONTAL_DEGREES = 35.0
+
+
 @dataclass(frozen=True, slots=True)
 class QualityPolicy:
-    """What a face must reach for one use; a limit that is None isn't judged, nor is a value that wasn't measured."""
+    """What a face must reach for one use; a limit that is None isn't judged, nor is a value that wasn't measured.
+
+    The defaults are for enrolment, set on 3,725 photos of Labeled Faces in the Wild with buffalo_sc, of which they
+    refuse 3 %. Of all measures only the embedding's norm tells much of a fair photo: without the tenth of pairs where
+    it is lowest, FNMR at FMR 1e-5 falls from 0.95 to 0.47 %, by any other measure hardly below 0.8 %. The others say
+    what is wrong with a bad one. Drawn masks are found in 90 to 100 % by colour, detail, or key points, a hand in
+    80 % (by key points only), dark sunglasses in 75 to 80 %; of bare faces 0.5 % are taken for covered (full beards,
+    lipstick, coloured light). Tinted glasses that let light through aren't found.
+    """
 
     eye_distance_px_min: float | None = 16.0
     yaw_degrees_max: float | None = 60.0
@@ -67,7 +79,8 @@ class QualityPolicy:
 ENROLMENT = QualityPolicy()
 
 # A frame is refused only where its embedding has lost who it is. It says nothing of masks and sunglasses, with which
-# nearly nine in ten are still recognised; who isn't can be told more by what ENROLMENT finds in the frame.
+# nearly nine in ten are still recognised; who isn't can be told more by what ENROLMENT finds in the frame. Eyes less
+# than 16 px apart are still recognised, but belong to somebody who isn't about to enter or to pay.
 RECOGNITION = QualityPolicy(
     yaw_degrees_max=None,
     pitch_degrees_max=None,
@@ -163,7 +176,7 @@ def measure(
         expression = measure_expression(points)
         quality = replace(
             quality,
-            mouth_points_shift=mouth_points_shift(landmarks, points),
+            mouth_points_shift=mouth_points_shift(landmarks, points) if abs(yaw) <= _FRONTAL_DEGREES else None,
             eyes_open=min(expression.left_eye_open, expression.right_eye_open),
             mouth_open=expression.mouth_open,
             smile=expression.smile,
