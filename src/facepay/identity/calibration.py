@@ -93,7 +93,7 @@ def load_calibration(pack: str, *, folder: Path | None = None) -> Calibration:
 def assumed(pack: str) -> Calibration:
     """For a pack nobody has measured: a false-match rate of 1e-4 at 0.45, and a tenth of it every 0.09.
 
-    Stricter than all packs looked at so far (1e-4 is at 0.28 with buffalo_sc, 1e-3 at 0.39 with SFace), so it
+    Stricter than the packs looked at so far (1e-4 is at 0.28 with buffalo_sc, at 0.42 with yunet_sface), so it
     refuses many; `calibrate` gives the pack its own.
     """
     return Calibration(pack, 0.45, 1e-4, 0.0, 0.039, 0, 0, "assumed, not measured", "assumed")
