@@ -28,10 +28,12 @@ from facepay.kernel.database import Database
 from facepay.kernel.ids import new_id
 from facepay.members.consents import Consent
 from facepay.members.members import Member
+from facepay.stores.gates import GateAttempt
 from facepay.templates.templates import GalleryVersion, MemberKey, Template, TemplateKey, sealed_template
 from facepay.vision.evidence import FaceQuality, Floats
 from facepay.vision.packs import find_pack
 from tests.processes import NOW, Process
+from tests.shop import Shop
 
 pytestmark = pytest.mark.anyio
 PACK = find_pack().label
@@ -150,6 +152,26 @@ async def test_versions_are_kept_and_one_of_a_pack_decides(process: Process) -> 
             await use_version(session, pack="another@1", version=1)
     async with process.database.begin() as session:
         assert [row.active for row in await versions_of(session, pack=PACK)] == [False, True]
+
+
+async def test_a_gate_decides_by_the_calibration_in_use_and_says_so(shop: Shop, database: Database) -> None:
+    await shop.add_member(0)
+    fitted = measure(list(map(list, faces(PEOPLE))), in_use=SHIPPED, source="made up").fit
+    for active in (False, True):
+        async with database.begin() as session:
+            await add_version(session, fitted=fitted, shipped=SHIPPED, active=active, now=NOW)
+        assert (await shop.at_gate(0, "entries" if not active else "exits")).json()["decision"] == "open"
+    async with database.begin() as session:
+        bases = (await session.scalars(select(GateAttempt.basis).order_by(GateAttempt.id))).all()
+    assert [str(basis).split("@")[0] for basis in bases] == ["gate:0.001 shipped", "gate:0.001 2"]
+
+
+async def test_marks_of_staff_count_in_the_next_calibration() -> None:
+    people = list(map(list, faces(PEOPLE)))
+    plain = measure(people, in_use=SHIPPED, source="made up")
+    marked = measure(people, in_use=SHIPPED, source="made up", false_matches=[0.95] * 5, true_matches=[0.6])
+    assert marked.genuine.sum() == plain.genuine.sum() + 1
+    assert marked.fit.calibration.similarity_at(1e-5) > plain.fit.calibration.similarity_at(1e-5)
 
 
 async def test_a_sample_is_drawn_at_random_and_finds_what_it_holds(process: Process) -> None:

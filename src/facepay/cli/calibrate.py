@@ -60,6 +60,7 @@ def calibrate(
     from facepay.evaluation.figures import FiguresUnavailable, require_figures
     from facepay.evaluation.folders import FolderError
     from facepay.identity.impostors import TooFewPeople
+    from facepay.templates.protection import GalleryLocked
 
     deadline = monotonic() + 60 * minutes
     try:
@@ -69,7 +70,7 @@ def calibrate(
             _from_photos(faces, central, same_person, output, report, leave_out_suspicious)
         else:
             _from_members(members, seed, deadline, leave_out_suspicious, dry_run, report)
-    except (TooFewPeople, FolderError, FiguresUnavailable) as error:
+    except (TooFewPeople, GalleryLocked, FolderError, FiguresUnavailable) as error:
         console.print(f"[red]{error}[/]")
         raise typer.Exit(1) from error
 

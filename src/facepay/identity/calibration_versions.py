@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, String, UniqueConstraint, func, select, text, true, update
+from sqlalchemy import Index, String, UniqueConstraint, func, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -79,10 +79,11 @@ class CalibrationKeeper:
         return cls(load_calibration(pack))
 
     async def follow(self, session: AsyncSession) -> Calibration:
-        """Use what is active now; one indexed row to read."""
-        row = await active_version(session, pack=self._shipped.pack)
-        version = row.version if row else SHIPPED_VERSION
+        """Use what is active now; one indexed number to read where nothing changed."""
+        active = (CalibrationVersion.pack == self._shipped.pack) & CalibrationVersion.active
+        version = await session.scalar(select(CalibrationVersion.version).where(active)) or SHIPPED_VERSION
         if version != self._version:
+            row = await get_version(session, pack=self._shipped.pack, version=version) if version else None
             self.current = row.numbers().beside(self._shipped) if row else self._shipped
             self._version = version
         return self.current
@@ -121,19 +122,21 @@ async def add_version(
 async def use_version(session: AsyncSession, *, pack: str, version: int) -> None:
     """Decide by this version from now on; 0 is the shipped one. Raises CalibrationNotFound."""
     await session.execute(_ONE_AT_A_TIME)
-    of_pack = CalibrationVersion.pack == pack
-    await session.execute(update(CalibrationVersion).where(of_pack, CalibrationVersion.active).values(active=False))
-    if version == SHIPPED_VERSION:
-        return
-    chosen = update(CalibrationVersion).where(of_pack, CalibrationVersion.version == version).values(active=True)
-    if not (await session.execute(chosen)).rowcount:  # type: ignore[attr-defined]
+    chosen = await get_version(session, pack=pack, version=version) if version != SHIPPED_VERSION else None
+    active = update(CalibrationVersion).where(CalibrationVersion.pack == pack, CalibrationVersion.active)
+    await session.execute(active.values(active=False))
+    if chosen is not None:
+        chosen.active = True
+        await session.flush()
+
+
+async def get_version(session: AsyncSession, *, pack: str, version: int) -> CalibrationVersion:
+    """Raises CalibrationNotFound."""
+    found = select(CalibrationVersion).where(CalibrationVersion.pack == pack, CalibrationVersion.version == version)
+    row = await session.scalar(found)
+    if row is None:
         raise CalibrationNotFound(f"There is no calibration {version} for {pack}.")
-
-
-async def active_version(session: AsyncSession, *, pack: str) -> CalibrationVersion | None:
-    return await session.scalar(
-        select(CalibrationVersion).where(CalibrationVersion.pack == pack, CalibrationVersion.active == true())
-    )
+    return row
 
 
 async def versions_of(session: AsyncSession, *, pack: str) -> Sequence[CalibrationVersion]:

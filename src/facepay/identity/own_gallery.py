@@ -17,6 +17,7 @@ from hashlib import blake2b
 from itertools import islice
 from uuid import UUID
 
+import numpy as np
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -29,6 +30,7 @@ from facepay.identity.impostors import (
     TooFewPeople,
     compare,
     genuine_histogram,
+    histogram,
     probes_of,
     references_of,
 )
@@ -104,13 +106,14 @@ def measure(
     fused: bool = True,
     leave_out_suspicious: bool = False,
     false_matches: Sequence[float] = (),
+    true_matches: Sequence[float] = (),
     progress: Progress | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Measured:
     """Compare all of these people as a search would, and fit the tail. Raises TooFewPeople.
 
-    Not `fused`, each template is a reference of its own. `false_matches` are cosines of matches that staff found to
-    be false.
+    Not `fused`, each template is a reference of its own. `false_matches` and `true_matches` are cosines of
+    decisions that staff found to be wrong and right.
     """
     if len(templates_of) < 2:
         raise TooFewPeople("There are no two people to be compared.")
@@ -122,7 +125,8 @@ def measure(
     fitted = fit(
         impostors, pack=in_use.pack, source=source, leave_out_above=suspicious if leave_out_suspicious else None
     )
-    return Measured(fitted, impostors, genuine_histogram(templates_of), suspicious)
+    genuine = genuine_histogram(templates_of) + histogram(np.asarray(true_matches, np.float32))
+    return Measured(fitted, impostors, genuine, suspicious)
 
 
 def alike(sample: Sample, impostors: Impostors, *, least: float) -> dict[Pair, float]:
