@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 
-from facepay.evaluation import metrics
+from facepay.evaluation.metrics import share_of_people
 from facepay.evaluation.references import both, each
 from facepay.evaluation.summary import (
     FPIR_TARGETS,
@@ -109,7 +109,7 @@ def _row(trial: Trial) -> tuple[str, ...]:
     return (
         trial.variant.name,
         f"{threshold:.3f}",
-        percent(metrics.estimate(lambda each, weights: metrics.fpir(each, threshold, weights), scores)),
+        percent(share_of_people(scores.other >= threshold, scores.person)),
         *(percent(fnir_at(scores, target)) for target in FPIR_TARGETS),
         *(str(members[verdict]) for verdict in MEMBER_VERDICTS),
         *(str(strangers[verdict]) for verdict in ("let in", "stepped up")),

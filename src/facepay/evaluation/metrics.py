@@ -6,7 +6,8 @@ Pankanti, "Error analysis of pattern recognition systems: the subsets bootstrap"
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +17,12 @@ import numpy.typing as npt
 Scores = npt.NDArray[np.floating[Any]]
 Doubles = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
+Histogram = npt.NDArray[Any]
+"""(BINS,) numbers of scores, weighted or not."""
 
 BINS = 2_000  # of 0.001 over cosines from -1 to 1
 REPLICATES = 1_000
+DRAWN_AT_ONCE = 4_000_000
 CONFIDENCE = 0.95
 NOWHERE = -1.0  # below every cosine that a threshold asks for
 
@@ -32,6 +36,9 @@ class Estimate:
     high: float
     people: int
     trials: int
+
+
+NOTHING_TRIED = Estimate(math.nan, math.nan, math.nan, 0, 0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,7 +95,7 @@ def rank_one(searches: Searches, weights: Scores | None = None) -> float:
     return _share((searches.mated > searches.other)[rows], _of(searches.person[rows], weights))
 
 
-def error_curves(genuine: Scores, impostor: Scores) -> tuple[Doubles, Doubles]:
+def error_curves(genuine: Histogram, impostor: Histogram) -> tuple[Doubles, Doubles]:
     """FMR and FNMR, (BINS + 1,) each, at the thresholds of `thresholds()`, from histograms of `BINS`."""
     fmr = np.concatenate([np.cumsum(impostor[::-1])[::-1], [0]]) / max(1e-300, float(impostor.sum()))
     fnmr = np.concatenate([[0], np.cumsum(genuine)]) / max(1e-300, float(genuine.sum()))
@@ -106,7 +113,7 @@ def histogram(scores: Scores) -> Counts:
     return np.bincount(bins.clip(0, BINS - 1), minlength=BINS)
 
 
-def equal_error_rate(genuine: Scores, impostor: Scores) -> float:
+def equal_error_rate(genuine: Histogram, impostor: Histogram) -> float:
     """Where FMR and FNMR cross, between the two thresholds next to it."""
     fmr, fnmr = error_curves(genuine, impostor)
     after = int(np.argmax(fnmr >= fmr))
@@ -118,55 +125,57 @@ def equal_error_rate(genuine: Scores, impostor: Scores) -> float:
 
 
 def bootstrap(
-    measure: Callable[[Scores], float],
-    *,
-    people: int,
-    trials: int,
-    seed: int = 1,
-    replicates: int = REPLICATES,
-    counted: bool = True,
+    measure: Callable[[Scores], float], *, people: int, trials: int, seed: int = 1, counted: bool = True
 ) -> Estimate:
     """`measure(weights)` of `people` weights, with its percentile interval over people drawn with replacement.
 
-    A rate that is 0 or 1 in every draw has no spread to show: there the bound is that of as many independent
-    trials as there are people, none of which failed (ISO/IEC 19795-1's rule of three, exactly). `counted` is
-    False for a figure that is no share of trials.
+    `counted` is False for a figure that is no share of trials.
     """
-    value = measure(np.ones(people))
-    random = np.random.default_rng(seed)
-    draws = [
-        measure(np.bincount(random.integers(0, people, people), minlength=people).astype(float))
-        for _ in range(replicates if people > 1 else 0)
-    ]
-    outside = (1 - CONFIDENCE) / 2
-    low, high = np.nanquantile(draws, [outside, 1 - outside]) if draws else (value, value)
-    if counted and people:
-        none_of_them = -np.expm1(np.log1p(-CONFIDENCE) / people)
-        low = min(low, 1 - none_of_them) if value == 1 else low
-        high = max(high, none_of_them) if value == 0 else high
-    return Estimate(value, float(min(low, value)), float(max(high, value)), people, trials)
+    drawn = [measure(weights) for block in _draws(people, seed) for weights in block]
+    return _interval(measure(np.ones(people)), np.array(drawn), people, trials, counted=counted)
 
 
 def share_of_people(failed: npt.NDArray[np.bool_], person: Counts, *, seed: int = 1) -> Estimate:
     """The share of trials that failed, with its interval over the people (any numbers) whose trials they are."""
     if not len(failed):
-        return Estimate(float("nan"), float("nan"), float("nan"), 0, 0)
+        return NOTHING_TRIED
     _, number = np.unique(person, return_inverse=True)
     people = int(number.max()) + 1
     trials = np.bincount(number, minlength=people)
     failures = np.bincount(number, weights=failed, minlength=people)
-    return bootstrap(
-        lambda weights: float(weights @ failures / max(1e-300, float(weights @ trials))),
-        people=people,
-        trials=len(failed),
-        seed=seed,
-    )
+    drawn = np.concatenate([block @ failures / (block @ trials) for block in _draws(people, seed)])
+    return _interval(float(failed.mean()), drawn, people, len(failed))
+
+
+def _draws(people: int, seed: int) -> Iterator[Doubles]:
+    """Blocks of (n, people) numbers of times that each was drawn, REPLICATES rows in all."""
+    random = np.random.default_rng(seed)
+    rows = max(1, min(REPLICATES, DRAWN_AT_ONCE // people))
+    for start in range(0, REPLICATES, rows):
+        count = min(rows, REPLICATES - start)
+        drawn = random.integers(0, people, (count, people)) + people * np.arange(count)[:, None]
+        yield np.bincount(drawn.ravel(), minlength=count * people).reshape(count, people).astype(float)
+
+
+def _interval(value: float, drawn: Doubles, people: int, trials: int, *, counted: bool = True) -> Estimate:
+    """A rate that is 0 or 1 in every draw has no spread to show: there the bound is that of as many independent
+
+    trials as there are people, none of which failed (ISO/IEC 19795-1's rule of three, exactly).
+    """
+    if math.isnan(value):
+        return NOTHING_TRIED
+    low, high = np.nanquantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    if counted:
+        none_of_them = -math.expm1(math.log1p(-CONFIDENCE) / people)
+        low = min(low, 1 - none_of_them) if value == 1 else low
+        high = max(high, none_of_them) if value == 0 else high
+    return Estimate(value, float(min(low, value)), float(max(high, value)), people, trials)
 
 
 def estimate(measure: Callable[[Searches, Scores], float], searches: Searches, *, seed: int = 1) -> Estimate:
     """`measure(searches, weights)` over all searches, with its interval over the people searched for."""
     if not len(searches.person):
-        return Estimate(float("nan"), float("nan"), float("nan"), 0, 0)
+        return NOTHING_TRIED
     _, number = np.unique(searches.person, return_inverse=True)
     numbered = Searches(number.astype(np.int64), searches.mated, searches.other)
     return bootstrap(

@@ -50,7 +50,8 @@ header p, .note, figcaption, footer { color: var(--soft); font-size: 13px; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 14px; }
 th, td { padding: 6px 20px 6px 0; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
-th { color: var(--soft); font-weight: 500; font-size: 13px; border-color: var(--ink); vertical-align: bottom; white-space: normal; }
+th { color: var(--soft); font-weight: 500; font-size: 13px; border-color: var(--ink); vertical-align: bottom;
+  white-space: normal; }
 th:first-child, td:first-child { text-align: left; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(420px, 1fr)); gap: 20px; }
 .figures img { width: 100%; }

@@ -37,9 +37,9 @@ Progress = Callable[[int, int], None]
 class Population:
     """Where people and photos are drawn from.
 
-    `kinds` is (KINDS, dim) of norm 1, each a real person's direction; `between` and `within` are (dim, dim) factors that turn
-    independent normal numbers into deviations; `genuine` are real cosines of one person's photos; `likeness` is the
-    mean share of a person's direction, squared, that is their kind's.
+    `kinds` is (KINDS, dim) of norm 1, each a real person's direction; `between` and `within` are (dim, dim) factors
+    that turn independent normal numbers into deviations; `genuine` are real cosines of one person's photos;
+    `likeness` is the mean share of a person's direction, squared, that is their kind's.
     """
 
     kinds: Floats
@@ -52,7 +52,7 @@ class Population:
         """(count, dim) of norm 1: what there is of each person in all their photos."""
         random = np.random.default_rng((seed, 0))
         share = random.gamma(LIKENESS_SHAPE, self.likeness / LIKENESS_SHAPE, (count, 1))
-        share = np.minimum(share, LIKENESS_MAX).astype(np.float32)
+        share = np.minimum(share, LIKENESS_MAX)
         kind = self.kinds[random.integers(0, len(self.kinds), count)]
         own = _unit(random.standard_normal((count, len(self.between)), np.float32) @ self.between)
         return _unit(np.sqrt(share) * kind + np.sqrt(1 - share) * own)
@@ -70,8 +70,8 @@ class Population:
     def _photos(self, people: Floats, share: Doubles, random: np.random.Generator) -> Floats:
         noise = random.standard_normal(people.shape, np.float32) @ self.within
         noise -= (noise * people).sum(axis=1, keepdims=True) * people
-        share = share.astype(np.float32)[:, None]
-        return np.asarray(share * people + np.sqrt(1 - share**2) * _unit(noise), np.float32)
+        part = share.astype(np.float32)[:, None]
+        return np.asarray(part * people + np.sqrt(1 - part**2) * _unit(noise), np.float32)
 
 
 def population_of(embeddings: Floats, person: Counts) -> Population:
