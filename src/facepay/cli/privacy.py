@@ -80,7 +80,11 @@ def verify_command(
     """Check that a receipt of an erasure was signed by this shop, and says what it said then. Exits 1 where not."""
     from facepay.privacy.receipts import is_genuine
 
-    genuine = is_genuine(json.loads(receipt.read_text()), public_key=public_key or _signer().public_key)
+    try:
+        said = json.loads(receipt.read_bytes())
+    except ValueError as error:
+        raise typer.BadParameter(f"{receipt} is not JSON") from error
+    genuine = isinstance(said, dict) and is_genuine(said, public_key=public_key or _signer().public_key)
     console.print("[green]genuine[/]" if genuine else "[red]not signed under this key, or altered since[/]")
     raise typer.Exit(0 if genuine else 1)
 
