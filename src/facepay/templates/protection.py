@@ -42,6 +42,7 @@ class Protection:
         self._wrapping_key = master_key.derive("template key wrapping")
         self._seed = master_key.derive("template rotation")
         self._rotations: dict[int, Floats] = {}
+        self._turns: dict[tuple[str, int], Floats] = {}  # from another key's rotation into this one's
         self._others = {other.key_id: other for other in map(Protection, master_key.others)}
 
     @property
@@ -68,7 +69,7 @@ class Protection:
 
     def rotate_from(self, other: Protection, template: Floats) -> Floats:
         """What `other` rotated, as it is rotated here."""
-        return template if other is self else self.rotate(other.rotate_back(template))
+        return template if other is self else template @ self._turn_from(other, template.shape[-1])
 
     def new_member_key(self, member_id: UUID) -> bytes:
         """A fresh sealing key, wrapped for its member."""
@@ -102,6 +103,12 @@ class Protection:
             return unseal(self._wrapping_key, wrapped_key, bound_to=b"key" + member_id.bytes)
         except InvalidTag as error:
             raise TemplateUnreadable(f"the template key of member {member_id} can't be unwrapped") from error
+
+    def _turn_from(self, other: Protection, dimensions: int) -> Floats:
+        if (other.key_id, dimensions) not in self._turns:
+            turn: Floats = other._rotation(dimensions).T @ self._rotation(dimensions)
+            self._turns[other.key_id, dimensions] = turn
+        return self._turns[other.key_id, dimensions]
 
     def _rotation(self, dimensions: int) -> Floats:
         if dimensions not in self._rotations:
