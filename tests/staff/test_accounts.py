@@ -56,7 +56,7 @@ async def test_each_role_may_do_what_its_name_says(desk: Desk) -> None:
     for role in ("operator", "auditor"):
         await desk.add(role, role)
         scopes[role] = set((await desk.client.get(ME, headers=await desk.sign_in(role))).json()["scopes"])
-    assert scopes["operator"] == set(SCOPES) - {"stores:write", "staff:write"}
+    assert scopes["operator"] == set(SCOPES) - {"stores:write", "staff:write", "lookalikes:write"}
     assert scopes["auditor"] == {scope for scope in SCOPES if scope.endswith(":read")} | {"account:own"}
 
 

@@ -78,7 +78,7 @@ async def change_own_password(body: PasswordChange, me: Self, database: Db, hash
 async def add_staff(
     body: NewStaff, response: Response, session: Session, _: Owner, hasher: HasherOf, now: Now
 ) -> StaffAnswer:
-    """Owners may do everything; operators all but stores, devices and staff; auditors only read."""
+    """Owners may do everything; operators all but stores, devices, lookalikes and staff; auditors only read."""
     account = await accounts.add_account(
         session,
         username=body.username,
