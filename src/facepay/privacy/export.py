@@ -1,7 +1,7 @@
 """All that is held of a member, as one JSON document, written piece by piece: years of visits fit no memory.
 
 Each page is a statement of its own, so that somebody who reads slowly holds no connection. The face itself is not in
-it: a template isn't what the member provided (GDPR art. 20(1); WP 242 rev.01, II), means nothing to a person, and in
+it: a template isn't what the member provided (GDPR art. 20(1); WP 242 rev.01, III), means nothing to a person, and in
 a file it would be a key to their wallet that can't be changed. That it is held, since when, from which model and how
 good it was, is in it (art. 15(1)).
 """
