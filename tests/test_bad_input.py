@@ -104,7 +104,7 @@ async def test_frames_come_as_multipart_too_and_as_nothing_else(shop: Shop) -> N
 
 
 async def test_a_face_too_small_says_so(shop: Shop) -> None:
-    tiny = camera_frame([people()[0]], fill=0.06)
+    tiny = camera_frame([people()[2]], fill=0.22, width=640, height=360)
     answer = (await shop.at_gate(tiny)).json()
     assert (answer["code"], answer["feedback"][0]["code"]) == ("low_quality", "come_closer")
 

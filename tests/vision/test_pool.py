@@ -11,7 +11,7 @@ from facepay.vision.engine import Engine
 from facepay.vision.evidence import FrameEvidence
 from facepay.vision.frames import EmptyFrame
 from facepay.vision.pool import InferencePool
-from tests.photos import camera_frame, people, variant
+from tests.photos import camera_frame, close_up, people
 
 pytestmark = pytest.mark.anyio
 
@@ -23,6 +23,7 @@ class Held:
         self._engine = engine
         self.pack = engine.pack
         self.embedding_dim = engine.embedding_dim
+        self.limits = engine.limits
         self.has_points, self.has_passive_model = engine.has_points, engine.has_passive_model
         self.door = threading.Event()
         self.analysed = 0
@@ -139,8 +140,11 @@ async def test_a_burst_with_a_bad_frame_or_without_a_client_gives_its_places_bac
 
 
 async def test_only_faces_that_rival_the_nearest_are_embedded(engine: Engine) -> None:
-    near, far = people()[0], variant(people()[2], scale=0.3)
-    for second, embedded in ((people()[2], 2), (far, 1)):
-        evidence = engine.analyse(camera_frame([near, second], fill=0.5), embed=4, area_share_min=0.5)
+    (face,) = engine.analyse(people()[0]).faces
+    for frame, embedded in (
+        (camera_frame([people()[0], people()[2]]), 2),
+        (close_up(people()[0], face.box, fill=0.4, behind=people()[2]), 1),
+    ):
+        evidence = engine.analyse(frame, embed=4, area_share_min=0.5)
         assert len(evidence.faces) == 2
         assert sum(face.embedding is not None for face in evidence.faces) == embedded
