@@ -8,10 +8,11 @@ from uuid import UUID
 
 import numpy as np
 import pytest
+from sqlalchemy import update
 
 from facepay.templates.adaptation import AdaptationPolicy, adapt, drop_adapted
 from facepay.templates.protection import Floats
-from facepay.templates.templates import Template, templates_of
+from facepay.templates.templates import Template, TemplateKey, templates_of
 from facepay.vision.evidence import FaceEvidence
 from tests.conftest import Clock, OpenShop
 from tests.photos import people, variant
@@ -135,3 +136,13 @@ async def test_a_shop_learns_from_what_it_says(
     clock.ahead += 8 * DAY
     assert (await shop.at_kiosk(variant(people()[0], quality=80), {"TEA-001": 1})).json()["decision"] == "paid"
     assert await learned() == after_purchase
+
+
+async def test_learning_that_fails_takes_no_decision_back(open_shop: OpenShop, process: Process) -> None:
+    shop = await open_shop(template_learning="entries")
+    member_id = await shop.add_member(0)
+    async with process.database.begin() as session:
+        # As if another replica had moved them to a master key that this one hasn't got.
+        await session.execute(update(TemplateKey).values(key_id="ffffffffffffffff"))
+    assert (await shop.at_gate(0)).json()["code"] == "welcome"
+    assert len(await kept(process, UUID(member_id))) == 1

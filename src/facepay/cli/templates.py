@@ -23,7 +23,7 @@ def rekey_templates(
         bool, typer.Option("--new-key", help="First make a new key, and put it in force in master.key.")
     ] = False,
     forget: Annotated[
-        bool, typer.Option("--forget", help="Once nothing is left under the keys before, remove them from master.key.")
+        bool, typer.Option("--forget", help="Then remove the keys before from master.key; first restart every server.")
     ] = False,
 ) -> None:
     """Move every face template to the master key in force, without a new photo, while the shop is open.

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
+import structlog
 from fastapi import Depends
+from sqlalchemy.exc import SQLAlchemyError
 
 from facepay.identity.policy import Match
 from facepay.identity.recognition import RecogniserOf
@@ -13,9 +15,11 @@ from facepay.identity.sighting import Sighting
 from facepay.kernel.clock import Now
 from facepay.kernel.database import Db
 from facepay.templates.adaptation import AdaptationPolicy, adapt
+from facepay.templates.protection import GalleryLocked
 from facepay.vision.evidence import FaceEvidence
 from facepay.vision.quality import ENROLMENT, assess
 
+log = structlog.get_logger()
 POLICY = AdaptationPolicy()
 LEARN_FROM = {
     "off": frozenset[str](),
@@ -33,13 +37,22 @@ class Learner:
     now: Now
 
     async def learn(self, sighting: Sighting, *, use: str, decision: str) -> None:
-        """Of the person who was let in or has paid without being asked for anything else."""
-        keeper, match = self.recogniser.keeper, sighting.outcome
+        """Of the person who was let in or has paid without being asked for anything else. Whatever goes wrong here,
+        the decision has been made.
+        """
+        match = sighting.outcome
         if use not in LEARN_FROM[self.recogniser.settings.template_learning] or decision not in {"open", "paid"}:
             return
         face = worth_learning(sighting)
         if face is None or not isinstance(match, Match):
             return
+        try:
+            await self._adapt(match, face)
+        except (SQLAlchemyError, OSError, GalleryLocked) as error:
+            log.warning("learning_failed", error=type(error).__name__)
+
+    async def _adapt(self, match: Match, face: FaceEvidence) -> None:
+        keeper = self.recogniser.keeper
         async with self.database.begin() as session:
             learned = await adapt(
                 session,
