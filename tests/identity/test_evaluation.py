@@ -1,29 +1,35 @@
-"""Recognition on photos of a few people taken at different times, through the gate's own code."""
+"""Recognition on photos of a few people taken at different times, by the product's own rules."""
 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
-from benchmarks.recognition import measure, photos_in
-from rich.progress import Progress
 
+from facepay.evaluation.folders import photos_in
+from facepay.evaluation.observing import Observer
+from facepay.evaluation.trial import Variant, product_policies, run
+from facepay.identity.calibration import load_calibration
 from facepay.settings import Settings
 from facepay.vision.engine import Engine
 
-pytestmark = pytest.mark.anyio
 FACES = os.environ.get("FACEPAY_FACES")
 
 
 @pytest.mark.skipif(not FACES, reason="FACEPAY_FACES names no folder of face photographs")
-async def test_with_one_photo_enrolled_each_nobody_is_taken_for_another(database_url: str, engine: Engine) -> None:
+def test_with_one_photo_enrolled_each_nobody_is_taken_for_another_or_refused(engine: Engine) -> None:
     assert FACES
-    photos = photos_in(Path(FACES), ["people"])
-    with Progress(disable=True) as progress:
-        report = await measure(photos, engine, Settings(database_url=database_url, _env_file=None), progress)
-    members = report.outcomes["members"]
-    assert len(report.enrolled) == 9
-    assert members["wrong person"] == 0
-    assert members["refused"] == 0, report.failures
-    assert members["right"] >= 0.9 * members.total(), report.failures
+    photos = photos_in(Path(FACES) / "people")
+    paths = [photo.path for photo in photos]
+    seen = dict(zip(paths, Observer(engine, subject="central").observe(paths), strict=True))
+    trial = run(
+        Variant(name="gate", policies=product_policies(Settings(_env_file=None))),
+        photos,
+        lambda photo: seen[photo.path],
+        load_calibration(engine.pack),
+    )
+    verdicts = Counter(search.verdicts["gate"] for search in trial.searches)
+    assert len(trial.members) == 9
+    assert verdicts == {"right": 27}

@@ -97,14 +97,19 @@ def population_of(embeddings: Floats, person: Counts) -> Population:
 
 
 def fitted(
-    population: Population, calibration: Calibration, *, seed: int = 1, progress: Progress | None = None
+    population: Population,
+    calibration: Calibration,
+    *,
+    people: int = FIT_PEOPLE,
+    seed: int = 1,
+    progress: Progress | None = None,
 ) -> Population:
     """The population whose impostor scores have the calibration's tail, by bisection of the mean likeness."""
     low, high = 0.0, 0.25
     at = np.array([calibration.similarity_at(fmr) for fmr in FIT_AT])
     for step in range(FIT_STEPS):
         middle = replace(population, likeness=(low + high) / 2)
-        rates = impostor_rates(middle, at, people=FIT_PEOPLE, seed=seed)
+        rates = impostor_rates(middle, at, people=people, seed=seed)
         if float(np.mean(np.log(np.maximum(rates, 1e-12) / FIT_AT))) < 0:
             low = middle.likeness
         else:
