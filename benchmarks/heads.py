@@ -46,7 +46,7 @@ def _head_height(x: Doubles, y: Doubles) -> Doubles:
     bridge = np.where(y < 0.57, np.clip(y / 0.57, 0, 1), np.exp(-(((y - 0.57) / 0.12) ** 2)))
     nose = 0.45 * bridge * np.exp(-((x / (0.12 + 0.07 * bridge)) ** 2))
     mouth = 0.18 * np.exp(-((x / 0.5) ** 2) - ((y - 1.1) / 0.35) ** 2)
-    return cast(Doubles, skull - nose - mouth)
+    return skull - nose - mouth
 
 
 def _same(x: Doubles, y: Doubles) -> tuple[Doubles, Doubles]:
@@ -62,10 +62,10 @@ def sheet(*, radius: float | None = None, axis: str = "vertical") -> Surface:
         return Surface(lambda x, y: np.zeros_like(x), _same, (0.0, 0.5, 0.0), 1.3, 1.6)
 
     def sag(across: Doubles) -> Doubles:
-        return cast(Doubles, radius - np.sqrt(np.clip(radius**2 - across**2, 0, None)))
+        return radius - np.sqrt(np.clip(radius**2 - across**2, 0, None))
 
     def unrolled(across: Doubles) -> Doubles:
-        return cast(Doubles, radius * np.arcsin(np.clip(across / radius, -1, 1)))
+        return radius * np.arcsin(np.clip(across / radius, -1, 1))
 
     reach = 0.97 * radius
     if axis == "vertical":
@@ -135,7 +135,7 @@ def _to_face(landmarks: Floats) -> Doubles:
     """The (2, 3) transform from the frame's pixels to eye distances from the middle between the eyes."""
     matrix = similarity(landmarks).astype(np.float64)
     matrix[:, 2] -= _EYES
-    return cast(Doubles, matrix / _EYE_DISTANCE)
+    return matrix / _EYE_DISTANCE
 
 
 def _sampled(portrait: Image, source: npt.NDArray[Any]) -> Doubles:
@@ -157,9 +157,8 @@ def turned(portrait: Image, landmarks: Floats, view: View, *, surface: Surface =
     x, y = np.moveaxis(np.stack([columns, rows], -1) @ to_face[:, :2].T + to_face[:, 2], -1, 0)
     u, v, _, met = _cast(surface, view, x, y)
     u, v = surface.texture(u, v)
-    source = np.stack([u, v], -1) @ to_frame[:, :2].T + to_frame[:, 2]
-    source = cv2.resize(source.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
-    drawn = _sampled(portrait, source)
+    source = (np.stack([u, v], -1) @ to_frame[:, :2].T + to_frame[:, 2]).astype(np.float32)
+    drawn = _sampled(portrait, cv2.resize(source, (width, height), interpolation=cv2.INTER_LINEAR))
     mask = cv2.resize(met.astype(np.float32), (width, height))[..., None]
     return cast(Image, (drawn * mask + portrait * (1 - mask)).astype(np.uint8))
 
