@@ -12,8 +12,9 @@ import simplejpeg
 
 from facepay.evaluation.folders import Photo
 from facepay.evaluation.trial import Search, Trial, Verdict
-from facepay.identity.policy import Use
+from facepay.identity.policy import Ambiguous, Use
 from facepay.kernel.errors import Problem
+from facepay.templates.gallery import Candidate
 from facepay.vision.frames import FrameLimits, Image, decode_frame
 
 SIDE_PX, GAP_PX = 160, 6
@@ -56,14 +57,24 @@ def _failure(trial: Trial, search: Search, use: Use) -> Failure:
         words.append(search.refusal)
     if search.mated is not None:
         words.append(f"own {search.mated:.3f}")
-    if search.ranking and search.ranking.best:
-        best = name_of[search.ranking.best.member_id]
-        if best != search.person:
-            words.append(f"{best} {search.ranking.best.similarity:.3f}")
-            shown += _enrolled(trial, best)
+    other = _rival(trial, search, use)
+    if other:
+        words.append(f"{name_of[other.member_id]} {other.similarity:.3f}")
+        shown += _enrolled(trial, name_of[other.member_id])
     if use in search.decisions:
         words.append(f"threshold {search.decisions[use].threshold:.3f}")
     return Failure(verdict, ", ".join(words), _strip(shown))
+
+
+def _rival(trial: Trial, search: Search, use: Use) -> Candidate | None:
+    """Whom it was taken for, or came too near to."""
+    if search.ranking is None:
+        return None
+    own = trial.members.get(search.person)
+    best = search.ranking.best
+    if best and best.member_id == own:
+        return search.ranking.runner_up if isinstance(search.decisions[use], Ambiguous) else None
+    return best
 
 
 def _enrolled(trial: Trial, person: str) -> Sequence[Photo]:
