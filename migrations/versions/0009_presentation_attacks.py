@@ -35,7 +35,7 @@ def upgrade() -> None:
         "seen_frame",
         sa.Column("device_id", sa.Uuid(), nullable=False),
         sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
-        sa.Column("cell", sa.BigInteger(), nullable=True),
+        sa.Column("bands", postgresql.ARRAY(sa.Integer()), nullable=False),
         sa.Column("look", sa.LargeBinary(length=32), nullable=True),
         sa.Column("shape", sa.LargeBinary(length=40), nullable=True),
         sa.Column("forget_at", sa.DateTime(timezone=True), nullable=False),
@@ -43,7 +43,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["device_id"], ["device.id"], name=op.f("fk_seen_frame_device_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_seen_frame")),
     )
-    op.create_index(op.f("ix_seen_frame_cell"), "seen_frame", ["cell"], unique=False)
+    op.create_index("ix_seen_frame_bands", "seen_frame", ["bands"], unique=False, postgresql_using="gin")
     op.create_index(op.f("ix_seen_frame_digest"), "seen_frame", ["digest"], unique=False)
     op.create_index(op.f("ix_seen_frame_forget_at"), "seen_frame", ["forget_at"], unique=False)
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import numpy as np
-from sqlalchemy import ForeignKey, LargeBinary, delete, or_, select, text
+from sqlalchemy import ForeignKey, Index, Integer, LargeBinary, delete, or_, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.kernel.database import Base, Database, Identified
 from facepay.vision.evidence import FrameFingerprint
-from facepay.vision.liveness.replay import cell_of, cells_near, is_copy
+from facepay.vision.liveness.replay import bands_of, is_copy
 
 FORGOTTEN_AT_ONCE_MAX = 5_000
 # Whoever stands still looks alike in the next frame too. A camera's own frames of the last seconds are known again by
@@ -27,10 +27,11 @@ class SeenFrame(Identified, Base):
     """One frame that a device sent."""
 
     __tablename__ = "seen_frame"
+    __table_args__ = (Index("ix_seen_frame_bands", "bands", postgresql_using="gin"),)
 
     device_id: Mapped[UUID] = mapped_column(ForeignKey("device.id"))
     digest: Mapped[bytes] = mapped_column(LargeBinary(32), index=True)
-    cell: Mapped[int | None] = mapped_column(index=True)
+    bands: Mapped[list[int]] = mapped_column(ARRAY(Integer))
     look: Mapped[bytes | None] = mapped_column(LargeBinary(32))
     shape: Mapped[bytes | None] = mapped_column(LargeBinary(40))
     forget_at: Mapped[datetime] = mapped_column(index=True)
@@ -53,12 +54,12 @@ async def first_seen_before(
 
     Copies that come to two devices at once wait for each other here, until the first transaction ends.
     """
-    cells = sorted({cell for each in fingerprints if each.shape is not None for cell in cells_near(each.shape)})
-    await _alone(session, cells)
+    bands = sorted({band for each in fingerprints for band in _bands(each)})
+    await _alone(session, bands)
     candidates = await session.scalars(
         select(SeenFrame).where(
             SeenFrame.forget_at > now,
-            or_(SeenFrame.cell.in_(cells), SeenFrame.digest.in_([each.digest for each in fingerprints])),
+            or_(SeenFrame.bands.overlap(bands), SeenFrame.digest.in_([each.digest for each in fingerprints])),
         )
     )
     neighbours_since = now + kept_for - NEIGHBOURS_FOR
@@ -76,12 +77,15 @@ async def first_seen_before(
     return seen.index(True) if True in seen else None
 
 
-async def _alone(session: AsyncSession, cells: Sequence[int]) -> None:
-    """Lock the cells until the transaction ends, in one order, so that no two wait for each other."""
-    keys = sorted({zlib.crc32(cell.to_bytes(8, "big", signed=True)) - 2**31 for cell in cells})
+def _bands(fingerprint: FrameFingerprint) -> list[int]:
+    return [] if fingerprint.look is None else bands_of(fingerprint.look)
+
+
+async def _alone(session: AsyncSession, bands: Sequence[int]) -> None:
+    """Lock the bands until the transaction ends, in one order, so that no two wait for each other."""
     await session.execute(
         text("select pg_advisory_xact_lock(:space, key) from unnest(cast(:keys as int[])) as key"),
-        {"space": LOCK_SPACE, "keys": keys},
+        {"space": LOCK_SPACE, "keys": bands},
     )
 
 
@@ -90,7 +94,7 @@ def _row(fingerprint: FrameFingerprint, device_id: UUID, *, forget_at: datetime)
     return SeenFrame(
         device_id=device_id,
         digest=fingerprint.digest,
-        cell=None if shape is None else cell_of(shape),
+        bands=_bands(fingerprint),
         look=fingerprint.look,
         shape=None if shape is None else shape.astype(np.float32).tobytes(),
         forget_at=forget_at,

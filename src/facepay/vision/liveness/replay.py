@@ -10,7 +10,6 @@ often of one event) and in 57 by shape, where 50 is chance and a face's embeddin
 from __future__ import annotations
 
 import hashlib
-from itertools import product
 from typing import cast
 
 import cv2
@@ -29,7 +28,7 @@ LOOK_BITS_MAX = 36
 SHAPE_PX_MAX = 1.2
 """How far a copy may be from its frame: bits of its look, and a key point in the aligned 112x112 picture."""
 
-LATTICE_PX = 6.0  # more than twice as far as a width may move, so that a copy is in one of two
+BANDS = 16
 
 
 def fingerprint(frame: bytes, image: Image, landmarks: Floats | None) -> FrameFingerprint:
@@ -79,28 +78,8 @@ def shape_distance(one: Floats, other: Floats) -> float:
     return float(np.linalg.norm(one - other, axis=1).max())
 
 
-def cell_of(shape: Floats) -> int:
-    """The cell of a lattice over the nose's place and the eyes' and the mouth's width: copies are near it."""
-    return _cell_number(np.floor(_coordinates(shape) / LATTICE_PX))
-
-
-def cells_near(shape: Floats) -> list[int]:
-    """The cells, up to 16, in which a copy can lie."""
-    at = _coordinates(shape)
-    reach = SHAPE_PX_MAX * _REACH
-    lowest, highest = np.floor((at - reach) / LATTICE_PX), np.floor((at + reach) / LATTICE_PX)
-    corners = product(*({low, high} for low, high in zip(lowest, highest, strict=True)))
-    return sorted(_cell_number(np.array(corner)) for corner in corners)
-
-
-_REACH = np.array([1.0, 1.0, 2.0, 2.0])  # a width moves by two points
-
-
-def _coordinates(shape: Floats) -> Floats:
-    left_eye, right_eye, nose, left_mouth, right_mouth = shape
-    return np.array([nose[0], nose[1], right_eye[0] - left_eye[0], right_mouth[0] - left_mouth[0]], dtype=np.float32)
-
-
-def _cell_number(cell: Floats) -> int:
-    """Sixteen bits for each coordinate, as a signed bigint."""
-    return int.from_bytes(cell.astype(">i2").tobytes(), "big", signed=True)
+def bands_of(look: bytes) -> list[int]:
+    """Sixteen numbers, each of 16 of the look's bits from all over it: a copy shares one of them, and few others do."""
+    bits = np.unpackbits(np.frombuffer(look, np.uint8)).reshape(16, BANDS).T  # every sixteenth bit
+    numbers = bits.astype(np.int64) @ (1 << np.arange(16))
+    return [BANDS * int(number) + band for band, number in enumerate(numbers)]
