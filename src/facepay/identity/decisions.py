@@ -135,7 +135,8 @@ async def _matched(
     settings: Settings,
     alone: bool,
 ) -> Verdict:
-    found = await _standing(session, match.member_id, now, alone)
+    by_digits = sighting.narrowed_by == "phone_last_four"
+    found = await _standing(session, match.member_id, now, alone or by_digits)
     if found is None:
         # Withdrawn between the match and this transaction: from here on they are a stranger.
         return TurnedAway("unknown_face")
@@ -143,8 +144,10 @@ async def _matched(
     if has_twins:
         pair = (member.id, *await lookalikes_of(session, member_id=member.id))
         return await ask(session, record, device, "lookalike", pair, now=now, settings=settings)
-    if sighting.narrowed_by == "phone_last_four" and is_locked(member, now=now):
+    if by_digits and is_locked(member, now=now):
         return TurnedAway("step_up_impossible")
+    if by_digits:
+        member.pin_failures = 0  # right digits end a run of wrong ones, as after a step-up
     record.member_id = member.id
     record.similarity, record.threshold = match.similarity, match.threshold
     record.false_positive_rate, record.basis = match.false_positive_rate, match.basis

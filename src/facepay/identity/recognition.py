@@ -121,7 +121,7 @@ class Recogniser:
         rankings = [await self.keeper.search(face, top=len(faces) + 1) for face in faces]
         best = rankings[0].best
         if few is not None and few.name == "phone_last_four":
-            return _held_to(few, self._decide(rankings, few.use, few)), few.name
+            return self._by_digits(rankings, few)
         if few is not None and best is not None and best.member_id in few.members:
             return self._decide(rankings, few.use, few), few.name
         outcome = self._decide(rankings, use)
@@ -131,6 +131,17 @@ class Recogniser:
             if around is not None:
                 return self._decide(rankings, use, around), around.name
         return outcome, None
+
+    def _by_digits(self, rankings: Sequence[Ranking], few: Narrowing) -> tuple[Outcome, NarrowedBy | None]:
+        """Right digits lower the threshold, and no more: asked for again as a second factor, they would prove nothing
+        new. Whoever is as alike as that to a member with other digits may be guessing theirs.
+        """
+        narrowed = self._decide(rankings, few.use, few)
+        if not isinstance(narrowed, Match):
+            return self._decide(rankings, few.use), None
+        if narrowed.member_id in few.members:
+            return narrowed, few.name
+        return WrongDigits(narrowed.member_id), few.name
 
     def _decide(self, rankings: Sequence[Ranking], use: Use, few: Narrowing | None = None) -> Decision:
         """Who the first of these faces is; nobody where whoever it is most like is another of them."""
@@ -164,13 +175,6 @@ async def _known(evidences: list[FrameEvidence]) -> list[FrameEvidence]:
 
 def _named(decision: Match | Ambiguous | Uncertain) -> tuple[UUID, ...]:
     return (decision.member_id,) if isinstance(decision, Match) else candidates_of(decision)
-
-
-def _held_to(few: Narrowing, decision: Decision) -> Outcome:
-    """The digits that were typed have to be of one of those whom the face may be."""
-    if isinstance(decision, NoMatch) or few.members.intersection(_named(decision)):
-        return decision
-    return WrongDigits(_named(decision)[0])
 
 
 def get_recogniser(request: Request) -> Recogniser:
