@@ -43,8 +43,9 @@ def examine_all(
     """A summary for each check that could be made on any of these captures."""
     accepted: dict[Check, dict[str | None, list[bool]]] = {}
     missed: dict[Check, int] = defaultdict(int)
+    passive = any(face.live_score is not None for evidence in evidences if evidence for face in evidence.faces[:1])
     for presentation, evidence in zip(presentations, evidences, strict=True):
-        for check, accepts in _examined(presentation, evidence, live_score_min):
+        for check, accepts in _examined(presentation, evidence, live_score_min if passive else None):
             accepted.setdefault(check, defaultdict(list))[presentation.species].append(bool(accepts))
             missed[check] += accepts is None
     return [
@@ -73,17 +74,16 @@ def presentation_table(summaries: Sequence[PresentationSummary]) -> Table:
 
 
 def _examined(
-    presentation: Presentation, evidence: FrameEvidence | None, live_score_min: float
+    presentation: Presentation, evidence: FrameEvidence | None, live_score_min: float | None
 ) -> Iterator[tuple[Check, bool | None]]:
     """Whether each check that can be made takes it for a person; None where there is no face to see."""
     face = evidence.faces[0] if evidence and evidence.faces else None
     depth = presentation.path.with_suffix(DEPTH_SUFFIX)
     if depth.is_file():
         yield "depth", _has_relief(cast(FrameEvidence, evidence), depth.read_bytes()) if face else None
-    if face is None:
-        yield "passive", None
-    elif face.live_score is not None:
-        yield "passive", face.live_score >= live_score_min
+    if live_score_min is not None:
+        score = face.live_score if face else None
+        yield "passive", None if score is None else score >= live_score_min
 
 
 def _has_relief(evidence: FrameEvidence, png: bytes) -> bool:
