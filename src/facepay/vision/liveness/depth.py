@@ -105,6 +105,7 @@ _STEP = 0.06
 _ACROSS, _DOWN = np.meshgrid(np.arange(-0.78, 0.79, _STEP), np.arange(-0.42, 1.57, _STEP))
 _INSIDE = (_ACROSS / 0.8) ** 2 + ((_DOWN - 0.57) / 1.0) ** 2 <= 1
 _GRID = np.stack([_ACROSS[_INSIDE], _DOWN[_INSIDE]], axis=1).astype(np.float32)
+_LOWER = (-0.2, -0.1, 0.0, 0.1)  # a nose's tip lies so far from where the detector sees it
 _TEMPLATE_EYES = TEMPLATE[:2].mean(axis=0)
 _TEMPLATE_EYE_DISTANCE = float(np.linalg.norm(TEMPLATE[1] - TEMPLATE[0]))
 
@@ -132,7 +133,9 @@ def measure_relief(depth: DepthMap, landmarks: Floats) -> FaceRelief:
         measured_share=float(measured.mean()),
         distance_mm=distance,
         plane_residual=_plane_residual(_GRID[measured], surface[measured]),
-        nose_protrusion=_nose_protrusion(_GRID[measured], surface[measured], nose),
+        nose_protrusion=max(
+            _nose_protrusion(_GRID[measured], surface[measured], np.add(nose, (0, lower))) for lower in _LOWER
+        ),
         focal_share=distance * eye_distance_px / EYE_DISTANCE_MM / width,
     )
 
