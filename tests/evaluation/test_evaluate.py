@@ -175,6 +175,15 @@ def test_the_command_writes_figures_for_machines_and_a_report_for_people(faces: 
     assert report.stat().st_mode & 0o077 == 0
 
 
+def test_without_matplotlib_a_report_is_refused_before_the_work(
+    faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("facepay.evaluation.figures.find_spec", lambda name: None)
+    result = CliRunner().invoke(app, ["evaluate", "--faces", str(faces), "--html", str(tmp_path / "report.html")])
+    assert result.exit_code == 2
+    assert "pip install 'facepay[report]'" in result.output
+
+
 def test_a_setting_that_there_is_not_is_named(faces: Path) -> None:
     result = CliRunner().invoke(app, ["evaluate", "--faces", str(faces), "--set", "gate_fprr=1"])
     assert result.exit_code == 2

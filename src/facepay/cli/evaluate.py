@@ -82,7 +82,7 @@ def evaluate(
         )
         findings = _evaluated(plan)
     except (FolderError, FiguresUnavailable, TooFewPeople) as error:
-        console.print(f"[red]{error}[/]")
+        console.print(str(error), style="red", markup=False, soft_wrap=True)
         raise typer.Exit(2) from error
     for table in findings.tables:
         console.print(printed(table))

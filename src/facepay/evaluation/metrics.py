@@ -124,15 +124,10 @@ def equal_error_rate(genuine: Histogram, impostor: Histogram) -> float:
     return float(fmr[after - 1] + share * (fmr[after] - fmr[after - 1]))
 
 
-def bootstrap(
-    measure: Callable[[Scores], float], *, people: int, trials: int, seed: int = 1, counted: bool = True
-) -> Estimate:
-    """`measure(weights)` of `people` weights, with its percentile interval over people drawn with replacement.
-
-    `counted` is False for a figure that is no share of trials.
-    """
+def bootstrap(measure: Callable[[Scores], float], *, people: int, trials: int, seed: int = 1) -> Estimate:
+    """`measure(weights)` of `people` weights, with its percentile interval over people drawn with replacement."""
     drawn = [measure(weights) for block in _draws(people, seed) for weights in block]
-    return _interval(measure(np.ones(people)), np.array(drawn), people, trials, counted=counted)
+    return _interval(measure(np.ones(people)), np.array(drawn), people, trials)
 
 
 def share_of_people(failed: npt.NDArray[np.bool_], person: Counts, *, seed: int = 1) -> Estimate:
@@ -157,7 +152,7 @@ def _draws(people: int, seed: int) -> Iterator[Doubles]:
         yield np.bincount(drawn.ravel(), minlength=count * people).reshape(count, people).astype(float)
 
 
-def _interval(value: float, drawn: Doubles, people: int, trials: int, *, counted: bool = True) -> Estimate:
+def _interval(value: float, drawn: Doubles, people: int, trials: int) -> Estimate:
     """A rate that is 0 or 1 in every draw has no spread to show: there the bound is that of as many independent
 
     trials as there are people, none of which failed (ISO/IEC 19795-1's rule of three, exactly).
@@ -165,10 +160,9 @@ def _interval(value: float, drawn: Doubles, people: int, trials: int, *, counted
     if math.isnan(value):
         return NOTHING_TRIED
     low, high = np.nanquantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    if counted:
-        none_of_them = -math.expm1(math.log1p(-CONFIDENCE) / people)
-        low = min(low, 1 - none_of_them) if value == 1 else low
-        high = max(high, none_of_them) if value == 0 else high
+    none_of_them = -math.expm1(math.log1p(-CONFIDENCE) / people)
+    low = min(low, 1 - none_of_them) if value == 1 else low
+    high = max(high, none_of_them) if value == 0 else high
     return Estimate(value, float(min(low, value)), float(max(high, value)), people, trials)
 
 

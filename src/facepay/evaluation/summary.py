@@ -161,7 +161,6 @@ def _equal_error_rate(trial: Trial) -> Estimate:
         ),
         people=len(trial.people),
         trials=int(genuine.sum()),
-        counted=False,
     )
 
 

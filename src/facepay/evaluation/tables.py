@@ -80,9 +80,11 @@ def _uses(summary: Summary) -> Table:
         )
         for verdict in MEMBER_VERDICTS
     ]
-    rows += [
-        (f"strangers {verdict}", *(percent(use.strangers[verdict]) for use in uses)) for verdict in STRANGER_VERDICTS
-    ]
+    if uses[0].strangers["let in"].trials:
+        rows += [
+            (f"strangers {verdict}", *(percent(use.strangers[verdict]) for use in uses))
+            for verdict in STRANGER_VERDICTS
+        ]
     return Table(
         f"Decisions at the product's own thresholds: {summary.variant}",
         "Stepped up: a second factor is asked for. Paying inside, whoever is among the 50 people there is held to "
