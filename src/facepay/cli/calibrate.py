@@ -71,7 +71,7 @@ def calibrate(
         else:
             _from_members(members, seed, deadline, leave_out_suspicious, dry_run, report)
     except (TooFewPeople, GalleryLocked, FolderError, FiguresUnavailable) as error:
-        console.print(f"[red]{error}[/]")
+        console.print(str(error), style="red", markup=False, soft_wrap=True)
         raise typer.Exit(1) from error
 
 
