@@ -36,7 +36,7 @@ def upgrade() -> None:
         sa.Column("device_id", sa.Uuid(), nullable=False),
         sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
         sa.Column("bands", postgresql.ARRAY(sa.Integer()), nullable=False),
-        sa.Column("look", sa.LargeBinary(length=32), nullable=True),
+        sa.Column("look", postgresql.BIT(length=256), nullable=True),
         sa.Column("shape", sa.LargeBinary(length=40), nullable=True),
         sa.Column("forget_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),

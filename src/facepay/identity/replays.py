@@ -7,14 +7,27 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import numpy as np
-from sqlalchemy import ForeignKey, Index, Integer, LargeBinary, delete, or_, select, text
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import (
+    ColumnElement,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    and_,
+    cast,
+    delete,
+    func,
+    or_,
+    select,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, BIT
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.kernel.database import Base, Database, Identified
 from facepay.vision.evidence import FrameFingerprint
-from facepay.vision.liveness.replay import bands_of, is_copy
+from facepay.vision.liveness.replay import LOOK_BITS, LOOK_BITS_MAX, bands_of, is_copy
 
 FORGOTTEN_AT_ONCE_MAX = 5_000
 # Whoever stands still looks alike in the next frame too. A camera's own frames of the last seconds are known again by
@@ -32,14 +45,15 @@ class SeenFrame(Identified, Base):
     device_id: Mapped[UUID] = mapped_column(ForeignKey("device.id"))
     digest: Mapped[bytes] = mapped_column(LargeBinary(32), index=True)
     bands: Mapped[list[int]] = mapped_column(ARRAY(Integer))
-    look: Mapped[bytes | None] = mapped_column(LargeBinary(32))
+    look: Mapped[str | None] = mapped_column(BIT(LOOK_BITS))
     shape: Mapped[bytes | None] = mapped_column(LargeBinary(40))
     forget_at: Mapped[datetime] = mapped_column(index=True)
 
     @property
     def fingerprint(self) -> FrameFingerprint:
         shape = None if self.shape is None else np.frombuffer(self.shape, np.float32).reshape(5, 2)
-        return FrameFingerprint(self.digest, self.look, shape)
+        look = None if self.look is None else int(self.look, 2).to_bytes(LOOK_BITS // 8, "big")
+        return FrameFingerprint(self.digest, look, shape)
 
 
 async def first_seen_before(
@@ -56,10 +70,14 @@ async def first_seen_before(
     """
     bands = sorted({band for each in fingerprints for band in _bands(each)})
     await _alone(session, bands)
+    digests = [each.digest for each in fingerprints]
     candidates = await session.scalars(
         select(SeenFrame).where(
             SeenFrame.forget_at > now,
-            or_(SeenFrame.bands.overlap(bands), SeenFrame.digest.in_([each.digest for each in fingerprints])),
+            or_(
+                SeenFrame.digest.in_(digests),
+                and_(SeenFrame.bands.overlap(bands), or_(*(_looks_like(each) for each in fingerprints if each.look))),
+            ),
         )
     )
     neighbours_since = now + kept_for - NEIGHBOURS_FOR
@@ -75,6 +93,16 @@ async def first_seen_before(
     session.add_all(_row(each, device_id, forget_at=now + kept_for) for each in new)
     await session.flush()
     return seen.index(True) if True in seen else None
+
+
+def _looks_like(fingerprint: FrameFingerprint) -> ColumnElement[bool]:
+    """Decided by the database: one frame in thirty shares a band, and few of those a look."""
+    differing = SeenFrame.look.op("#")(cast(_bit_string(fingerprint.look), BIT(LOOK_BITS)))
+    return func.bit_count(differing) <= LOOK_BITS_MAX
+
+
+def _bit_string(look: bytes | None) -> str | None:
+    return None if look is None else format(int.from_bytes(look, "big"), f"0{LOOK_BITS}b")
 
 
 def _bands(fingerprint: FrameFingerprint) -> list[int]:
@@ -95,7 +123,7 @@ def _row(fingerprint: FrameFingerprint, device_id: UUID, *, forget_at: datetime)
         device_id=device_id,
         digest=fingerprint.digest,
         bands=_bands(fingerprint),
-        look=fingerprint.look,
+        look=_bit_string(fingerprint.look),
         shape=None if shape is None else shape.astype(np.float32).tobytes(),
         forget_at=forget_at,
     )

@@ -19,7 +19,8 @@ from facepay.vision.alignment import CROP_PX, TEMPLATE, similarity
 from facepay.vision.evidence import Floats, FrameFingerprint
 from facepay.vision.frames import Image
 
-LOOK_ROWS, LOOK_COLUMNS = 16, 17  # one bit for each step from a cell to its right neighbour: 256
+LOOK_ROWS, LOOK_COLUMNS = 16, 17
+LOOK_BITS = LOOK_ROWS * (LOOK_COLUMNS - 1)  # one for each step from a cell to its right neighbour
 LOOK_EYE_DISTANCES = 6.0  # the window's side
 CELL_PX = 8
 EYE_DISTANCE = float(np.linalg.norm(TEMPLATE[1] - TEMPLATE[0]))
