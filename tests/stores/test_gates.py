@@ -28,6 +28,13 @@ async def test_a_stranger_is_refused_and_leaves_only_the_time_and_the_reason(sho
     assert answer["member"] is answer["similarity"] is answer["visit_id"] is None
 
 
+async def test_whoever_comes_out_of_the_dark_as_nobody_is_told_what_to_do(shop: Shop) -> None:
+    await shop.add_member(0)
+    answer = (await shop.at_gate(variant(stranger(), brightness=0.15))).json()
+    assert (answer["decision"], answer["code"]) == ("deny", "low_quality")
+    assert answer["feedback"][0]["code"] == "more_light"
+
+
 async def test_a_member_already_inside_cannot_enter_twice(shop: Shop) -> None:
     await shop.add_member(0)
     assert (await shop.at_gate(0)).json()["decision"] == "open"

@@ -65,7 +65,8 @@ class Search:
     """Photos of one moment (one, or a burst), whose they are, and what the gallery and each policy said of them.
 
     `expected` where the person is enrolled and this is to find them; then `mated` is the cosine to them.
-    `ranking` is None where no photo was good enough; then `refusal` says why.
+    `ranking` is None where no photo was good enough to search by. `refusal` says what was wrong with them, there and
+    where nobody came of a photo too poor to say so.
     """
 
     person: str
@@ -228,14 +229,17 @@ def _search(
     subject = variant.subject(evidences, trial.calibration) if evidences else None
     if not isinstance(subject, Subject):
         verdicts: dict[Use, Verdict] = dict.fromkeys(USES, "refused")
-        refusal = _reason(subject) if subject else "unreadable"
-        return Search(person, moment, expected, None, None, {}, verdicts, refusal), None
+        why = _reason(subject) if subject else "unreadable"
+        return Search(person, moment, expected, None, None, {}, verdicts, why), None
     probe = subject.embedding
     ranking = gallery.search(probe)
     own = gallery.search(probe, among=[member]).best if member and expected else None
     decisions = {use: _decide(trial, ranking, use, member) for use in USES}
     verdicts = {use: verdict_of(decision, member) for use, decision in decisions.items()}
-    return Search(person, moment, expected, ranking, own.similarity if own else None, decisions, verdicts), probe
+    settled = subject.settle(decisions["gate"])
+    refusal = _reason(settled) if isinstance(settled, Unusable) else None
+    mated = own.similarity if own else None
+    return Search(person, moment, expected, ranking, mated, decisions, verdicts, refusal), probe
 
 
 def _reason(unusable: Unusable) -> str:

@@ -18,7 +18,16 @@ from facepay.identity.capture import Capture
 from facepay.identity.edge import SignedFace, read_signed_face
 from facepay.identity.narrowing import HomeRegions, Inside, Narrowing, with_phone_ending
 from facepay.identity.policy import Ambiguous, Decision, Match, NoMatch, Uncertain, Use, decide, policy_for
-from facepay.identity.sighting import NarrowedBy, Outcome, Sighting, Subject, WrongDigits, candidates_of, subject_of
+from facepay.identity.sighting import (
+    NarrowedBy,
+    Outcome,
+    Sighting,
+    Subject,
+    Unusable,
+    WrongDigits,
+    candidates_of,
+    subject_of,
+)
 from facepay.kernel.auth import PresentationCheck, Principal
 from facepay.kernel.database import Database
 from facepay.kernel.metrics import Metrics
@@ -75,10 +84,10 @@ class Recogniser:
         timings = self._timings(evidences)
         with self.metrics.stage("search", timings):
             subject = subject_of(evidences, self.calibration)
-            outcome, narrowed_by = (
-                await self._identify(subject, device, use, few) if isinstance(subject, Subject) else (subject, None)
-            )
-        return Sighting(outcome, tuple(evidences), timings, self.calibration, narrowed_by)
+            if isinstance(subject, Unusable):
+                return Sighting(subject, tuple(evidences), timings, self.calibration)
+            outcome, narrowed_by = await self._identify(subject, device, use, few)
+        return Sighting(subject.settle(outcome), tuple(evidences), timings, self.calibration, narrowed_by)
 
     async def _analyse(self, capture: Capture, device: Principal) -> list[FrameEvidence]:
         points = PresentationCheck.CHALLENGE in device.presentation_checks

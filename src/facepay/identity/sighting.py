@@ -15,7 +15,7 @@ from facepay.identity.presentation import SWAP_FMR
 from facepay.vision.evidence import FaceEvidence, Floats, FrameEvidence
 from facepay.vision.feedback import feedback
 from facepay.vision.fusion import fuse, least_alike
-from facepay.vision.quality import RECOGNITION, QualityRefusal, assess
+from facepay.vision.quality import ENROLMENT, RECOGNITION, QualityRefusal, assess
 
 NarrowedBy = Literal["inside_store", "home_region", "phone_last_four"]
 
@@ -67,10 +67,18 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Subject:
-    """The one face that is decided on, as one embedding, and the embeddings of those who stand as near."""
+    """The one face that is decided on, as one embedding, and the embeddings of those who stand as near.
+
+    `advice` is how a better frame is got of it, empty where it would do for enrolment.
+    """
 
     embedding: Floats
     rivals: tuple[Floats, ...] = ()
+    advice: tuple[Advice, ...] = ()
+
+    def settle(self, outcome: Outcome) -> Outcome:
+        """Nobody comes of a face that is too poor to say so: it could be a member's, and is worth another try."""
+        return Unusable("low_quality", self.advice) if isinstance(outcome, NoMatch) and self.advice else outcome
 
 
 def subject_of(evidences: Sequence[FrameEvidence], calibration: Calibration) -> Subject | Unusable:
@@ -84,11 +92,11 @@ def subject_of(evidences: Sequence[FrameEvidence], calibration: Calibration) -> 
         return Unusable("low_quality", _advice(refusals))
     embeddings = [embedding_of(face) for face in usable]
     pair = least_alike(embeddings)
-    if pair is None:
-        return Subject(embeddings[0], _rivals(evidences))
-    if pair.similarity < calibration.similarity_at(SWAP_FMR):
+    if pair is not None and pair.similarity < calibration.similarity_at(SWAP_FMR):
         return Unusable("faces_disagree")
-    return Subject(fuse(embeddings, [_weight(face) for face in usable]), _rivals(evidences))
+    best = max(usable, key=_weight)
+    embedding = embeddings[0] if pair is None else fuse(embeddings, [_weight(face) for face in usable])
+    return Subject(embedding, _rivals(evidences), _advice([assess(best, policy=ENROLMENT)]))
 
 
 def _advice(refusals: Sequence[Sequence[QualityRefusal]]) -> tuple[Advice, ...]:
@@ -109,8 +117,9 @@ def embedding_of(face: FaceEvidence) -> Floats:
 
 
 def _weight(face: FaceEvidence) -> float:
+    """Of one frame of a burst. The fourth power halves the FNMR of the norm itself where one of three is good."""
     assert face.quality.embedding_norm is not None, "this face was embedded"
-    return face.quality.embedding_norm
+    return face.quality.embedding_norm**4
 
 
 def code_of(outcome: Ambiguous | Uncertain | NoMatch | WrongDigits | Unusable) -> str:

@@ -23,8 +23,7 @@ class Pair:
 def fuse(embeddings: Sequence[Floats], weights: Sequence[float]) -> Floats:
     """(dim,) float32 of norm 1: the mean of embeddings (dim,) of norm 1, each as heavy as its weight.
 
-    A good weight is the norm before normalising: it falls where a face is small, blurred or turned away, and the
-    weighted sum is then the sum of what the network put out.
+    Good weights come of the norm before normalising, which falls where a face is small, blurred or turned away.
     """
     total = np.average(np.stack(embeddings), axis=0, weights=weights)
     return np.asarray(total / np.linalg.norm(total), np.float32)
