@@ -67,6 +67,41 @@ class Shop:
             await self.top_up(member_id, balance)
         return member_id
 
+    async def add_member_without_face(self, *, balance: int = 0, pin: str | None = None, name: str = "Wei") -> str:
+        """Somebody who doesn't consent to face recognition."""
+        member_id: str = (await self.do("POST", "/v1/members", json={"display_name": name}))["id"]
+        if pin:
+            await self.do("PUT", f"/v1/members/{member_id}/pin", json={"pin": pin})
+        if balance:
+            await self.top_up(member_id, balance)
+        return member_id
+
+    async def issue_pass(self, member_id: str) -> dict[str, Any]:
+        issued: dict[str, Any] = await self.do("POST", f"/v1/members/{member_id}/passes")
+        return issued
+
+    async def pass_at_gate(
+        self,
+        text: str,
+        way: str = "entries",
+        *,
+        key: str | None = None,
+        gate: tuple[str, dict[str, str]] | None = None,
+    ) -> httpx.Response:
+        gate_id, headers = gate or (self.gate_id, self.gate)
+        sent = headers | ({"Idempotency-Key": key} if key else {})
+        return await self.client.post(f"/v1/gates/{gate_id}/{way}/pass", json={"pass": text}, headers=sent)
+
+    async def pass_at_kiosk(
+        self, text: str, basket: dict[str, int], *, key: str | None = None, **wish: Any
+    ) -> httpx.Response:
+        lines = [{"sku": sku, "quantity": quantity} for sku, quantity in basket.items()]
+        return await self.client.post(
+            f"/v1/kiosks/{self.kiosk_id}/checkouts/pass",
+            json={"pass": text, "basket": {"lines": lines} | wish},
+            headers=self.kiosk | {"Idempotency-Key": key or uuid4().hex},
+        )
+
     async def top_up(self, member_id: str, amount: int) -> None:
         await self.do(
             "POST",

@@ -25,6 +25,7 @@ from facepay.checkout import statement_router as statements
 from facepay.housekeeping import Task, keep_house, tasks_of
 from facepay.identity import challenge_router as challenges
 from facepay.identity import lookalike_router as lookalikes
+from facepay.identity import pass_router as passes
 from facepay.identity import router as identity
 from facepay.identity.calibration_versions import CalibrationKeeper
 from facepay.identity.narrowing import HomeRegions
@@ -97,6 +98,7 @@ def create_app(settings: Settings | None = None, *, engine: Engine | None = None
         visits,
         members,
         identity,
+        passes,
         lookalikes,
         privacy,
         challenges,

@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from facepay.identity.challenges import forget_challenges
 from facepay.identity.edge import forget_nonces
+from facepay.identity.passes import forget_passes
 from facepay.identity.replays import forget_frames
 from facepay.identity.step_up import forget_expired
 from facepay.kernel.clock import Clock
@@ -64,6 +65,7 @@ def tasks_of(
         Task("forget_frames", 600, lambda: forget_frames(database, now=clock())),
         Task("forget_photos", 60, lambda: forget_photos(database)),
         Task("forget_nonces", 600, lambda: forget_nonces(database, now=clock())),
+        Task("forget_passes", 600, lambda: forget_passes(database, now=clock())),
         Task("forget_step_ups", 600, lambda: forget_expired(database, now=clock())),
         Task("retain_faces", 3600, retain_faces),
         Task("forget_biometric_uses", 3600, lambda: forget_uses(database, settings=settings, now=clock())),

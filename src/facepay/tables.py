@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from facepay.catalog import products, stock
 from facepay.checkout import kiosk, limits, orders, refunds
-from facepay.identity import calibration_versions, challenges, edge, lookalikes, replays, step_up
+from facepay.identity import calibration_versions, challenges, edge, lookalikes, passes, replays, step_up
 from facepay.kernel import idempotency
 from facepay.members import biometric_uses, consents, freezes, members
 from facepay.privacy import receipts
@@ -34,6 +34,7 @@ __all__ = [
     "members",
     "mock_books",
     "orders",
+    "passes",
     "products",
     "receipts",
     "refunds",

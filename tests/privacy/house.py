@@ -31,7 +31,7 @@ class Regular:
 
 
 async def add_regular(shop: Shop, database: Database, *, teas: int = 0) -> Regular:
-    """Enrolled, inside, with a coupon, points, a gift, limits, a thawed wallet, a payment and an open step-up."""
+    """Enrolled, inside, with a coupon, points, a gift, limits, a thawed wallet, a payment, a step-up and a pass."""
     await set_rules(shop, earning=EARNING)
     await add_coupon(shop)
     member = await shop.add_member(0, balance=10_000, phone=PHONE, pin="739150")
@@ -51,6 +51,7 @@ async def add_regular(shop: Shop, database: Database, *, teas: int = 0) -> Regul
     for _ in range(teas):
         assert (await shop.at_kiosk(0, {"TEA-001": 1})).json()["code"] == "paid"
     assert (await shop.at_kiosk(0, {"UMB-003": 1})).json()["decision"] == "step_up"
+    await shop.issue_pass(member)
     await _plant(shop, database, UUID(member))
     return Regular(member, paid)
 

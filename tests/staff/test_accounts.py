@@ -53,11 +53,12 @@ async def desk(client: httpx.AsyncClient) -> Desk:
 
 async def test_each_role_may_do_what_its_name_says(desk: Desk) -> None:
     scopes = {}
-    for role in ("operator", "auditor"):
+    for role in ("operator", "auditor", "app"):
         await desk.add(role, role)
         scopes[role] = set((await desk.client.get(ME, headers=await desk.sign_in(role))).json()["scopes"])
-    assert scopes["operator"] == set(SCOPES) - {"stores:write", "staff:write", "lookalikes:write"}
+    assert scopes["operator"] == set(SCOPES) - {"stores:write", "staff:write", "lookalikes:write", "passes:write"}
     assert scopes["auditor"] == {scope for scope in SCOPES if scope.endswith(":read")} | {"account:own"}
+    assert scopes["app"] == {"passes:write", "account:own"}
 
 
 async def test_an_auditor_reads_and_changes_nothing(desk: Desk) -> None:

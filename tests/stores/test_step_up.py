@@ -128,11 +128,12 @@ async def test_an_attempt_expires_after_a_minute(wary: Shop, clock: Clock) -> No
     assert (await answer(wary, attempt, "8001")).json()["code"] == "attempt_closed"
 
 
-async def test_without_a_common_factor_the_gate_stays_shut(wary: Shop) -> None:
-    await wary.add_member(0, phone="+8613800138001")
+async def test_without_a_common_factor_a_pass_is_asked_for_and_digits_are_none(wary: Shop) -> None:
+    await wary.add_member(0, phone="+8613800138001", pin="739150")
     await wary.add_member(1)
-    answered = (await wary.at_gate(0)).json()
-    assert (answered["decision"], answered["code"]) == ("deny", "step_up_impossible")
+    attempt = (await wary.at_gate(0)).json()
+    assert (attempt["code"], attempt["step_up"]["factor"]) == ("ambiguous_face", "pass")
+    assert (await answer(wary, attempt, "739150")).json()["code"] == "wrong_answer"
 
 
 async def test_an_unknown_attempt_and_one_of_another_gate_are_not_found(wary: Shop) -> None:

@@ -20,8 +20,19 @@ from facepay.checkout.benefits import Offer, Refused, Wish, offer
 from facepay.checkout.limits import Declined, NeedsStepUp, judge
 from facepay.checkout.orders import Order, place
 from facepay.checkout.pricing import PricedBasket, Unpriceable, price_basket
-from facepay.identity.decisions import Asked, FaceDecision, Recognised, Ruling, TurnedAway, answer, ask, recognise
-from facepay.identity.sighting import Sighting
+from facepay.identity.decisions import (
+    Asked,
+    DeviceDecision,
+    Recognised,
+    Ruling,
+    Shown,
+    TurnedAway,
+    answer,
+    ask,
+    identify,
+    means_of,
+)
+from facepay.identity.passes import ShownPass
 from facepay.identity.step_up import AttemptNotFound
 from facepay.kernel.auth import Principal
 from facepay.kernel.database import Base
@@ -34,12 +45,13 @@ from facepay.stores.visits import current_visit
 from facepay.wallet.accounts import wallet_balance
 
 
-class Checkout(FaceDecision, Base):
+class Checkout(DeviceDecision, Base):
     """One decision of a kiosk."""
 
     __tablename__ = "checkout"
     __table_args__ = (
         CheckConstraint("decision in ('paid', 'declined', 'step_up')", name="decision_known"),
+        CheckConstraint("identified_by in ('face', 'pass')", name="identified_by_known"),
         CheckConstraint("(decision = 'paid') = (order_id is not null)", name="paid_has_order"),
         Index("ix_checkout_store_id_id", "store_id", "id"),
     )
@@ -71,7 +83,7 @@ async def check_out(
     *,
     kiosk: Principal,
     quantities: Mapping[str, int],
-    sighting: Sighting,
+    shown: Shown,
     now: datetime,
     settings: Settings,
     wish: Wish = Wish(),
@@ -86,6 +98,7 @@ async def check_out(
         coupons=list(wish.coupons),
         redeem_points=wish.redeem_points,
         currency=currency,
+        identified_by=means_of(shown),
         created_at=now,
         decided_at=now,
     )
@@ -93,8 +106,8 @@ async def check_out(
     if isinstance(basket, Unpriceable):
         return replace(await _settle(session, checkout, "declined", basket.code), skus=basket.skus)
     checkout.total = basket.total
-    verdict = await recognise(
-        session, record=checkout, device=kiosk, sighting=sighting, now=now, settings=settings, alone=True
+    verdict = await identify(
+        session, record=checkout, device=kiosk, shown=shown, now=now, settings=settings, alone=True
     )
     if not isinstance(verdict, Recognised):
         return await _turn_away(session, checkout, verdict)
@@ -104,6 +117,7 @@ async def check_out(
         checkout=checkout,
         basket=basket,
         member=verdict.member,
+        proven=verdict.proven,
         now=now,
         settings=settings,
     )
@@ -114,7 +128,7 @@ async def finish_step_up(
     *,
     kiosk: Principal,
     checkout_id: UUID,
-    text: str,
+    given: str | ShownPass,
     now: datetime,
     settings: Settings,
     hasher: PasswordHasher,
@@ -124,7 +138,7 @@ async def finish_step_up(
     if checkout is None or checkout.kiosk_id != kiosk.id:
         raise AttemptNotFound("No checkout with this id waits at this kiosk.")
     verdict = await answer(
-        session, record=checkout, device=kiosk, text=text, now=now, settings=settings, hasher=hasher, alone=True
+        session, record=checkout, device=kiosk, given=given, now=now, settings=settings, hasher=hasher, alone=True
     )
     if not isinstance(verdict, Recognised):
         return await _turn_away(session, checkout, verdict)
@@ -140,7 +154,7 @@ async def finish_step_up(
         checkout=checkout,
         basket=basket,
         member=verdict.member,
-        proven=True,
+        proven=verdict.proven,
         now=now,
         settings=settings,
     )

@@ -11,6 +11,7 @@ from pydantic import Field
 from sqlalchemy import select
 
 from facepay.checkout.kiosk import Checkout
+from facepay.identity.decisions import Means
 from facepay.identity.schemas import Cosine, Narrowed, Rate
 from facepay.kernel.auth import InsufficientScope, Principal, current_staff
 from facepay.kernel.database import Session
@@ -34,6 +35,7 @@ class CheckoutRecord(Answer):
     basket: Annotated[dict[str, int], Field(description="Quantities by sku.")]
     total: int | None
     currency: str
+    identified_by: Means
     member_id: UUID | None
     order_id: UUID | None
     similarity: Cosine | None

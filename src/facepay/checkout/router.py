@@ -13,9 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from facepay.checkout import kiosk as kiosks
 from facepay.checkout.orders import Order, OrderNotFound, get_order
 from facepay.checkout.refunds import RefundExceedsOrder, RefundRefused, refund_order
-from facepay.checkout.schemas import Basket, CheckoutAnswer, OrderAnswer, RefundAnswer, RefundRequest
+from facepay.checkout.schemas import Basket, CheckoutAnswer, OrderAnswer, PassCheckout, RefundAnswer, RefundRequest
 from facepay.identity.capture import FILES_MAX, capture_body, read_capture_form
-from facepay.identity.desk import CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf
+from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf
+from facepay.identity.passes import read_pass
 from facepay.identity.recognition import RecogniserOf
 from facepay.identity.schemas import StepUpAnswer
 from facepay.identity.sighting import Sighting
@@ -31,6 +32,7 @@ from facepay.kernel.idempotency import (
 )
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.secrets import get_master_key
 from facepay.kernel.uploads import open_form, read_json_field
 from facepay.settings import SettingsOf
 from facepay.stores.visits import members_inside
@@ -82,7 +84,7 @@ async def check_out(
             kiosk=kiosk,
             quantities=basket.quantities(),
             wish=basket.wish(),
-            sighting=sighting,
+            shown=sighting,
             now=now,
             settings=settings,
         )
@@ -99,6 +101,44 @@ async def check_out(
         ),
         act=act,
     )
+
+
+@router.post(
+    "/kiosks/{kiosk_id}/checkouts/pass",
+    tags=["kiosks"],
+    summary="Pay for a basket with a one-time pass",
+    response_model=CheckoutAnswer,
+    responses=problems(IdempotencyKeyMissing, *CALL_PROBLEMS),
+)
+async def check_out_by_pass(
+    kiosk_id: UUID,
+    body: PassCheckout,
+    kiosk: Kiosk,
+    key: RequiredKey,
+    desk: DeskOf,
+    settings: SettingsOf,
+    now: Now,
+) -> Any:
+    """For whoever shows no face: the app's QR code, or its eight digits. Prices, limits and answers are a face's.
+
+    A scanned pass is proof enough for an amount that a face alone is not; typed digits are asked for more.
+    """
+    acts_as(kiosk, kiosk_id)
+    shown = read_pass(body.pass_text, key=get_master_key(desk.request))
+
+    async def act(session: AsyncSession) -> CheckoutAnswer:
+        decision = await kiosks.check_out(
+            session,
+            kiosk=kiosk,
+            quantities=body.basket.quantities(),
+            wish=body.basket.wish(),
+            shown=shown,
+            now=now,
+            settings=settings,
+        )
+        return CheckoutAnswer.of(decision)
+
+    return await desk.decide_on_pass(device=kiosk, use="kiosk", key=key, body=body, act=act)
 
 
 @router.post(
@@ -127,7 +167,7 @@ async def finish_checkout(
             session,
             kiosk=kiosk,
             checkout_id=checkout_id,
-            text=body.answer,
+            given=body.given(get_master_key(request)),
             now=now,
             settings=settings,
             hasher=request.app.state.password_hasher,

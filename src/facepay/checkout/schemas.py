@@ -10,7 +10,7 @@ from pydantic import Field
 
 from facepay.checkout.benefits import Wish
 from facepay.checkout.kiosk import CheckoutDecision
-from facepay.identity.schemas import DecisionAnswer
+from facepay.identity.schemas import DecisionAnswer, PassShown
 from facepay.identity.sighting import Sighting
 from facepay.kernel.schemas import AMOUNT_MAX, Amount, Answer, Code, Line, Request
 from facepay.rewards.schemas import CouponCode
@@ -40,6 +40,12 @@ class Basket(Request):
         for line in self.lines:
             total[line.sku] = total.get(line.sku, 0) + line.quantity
         return total
+
+
+class PassCheckout(PassShown):
+    """A one-time pass, and what is bought with it."""
+
+    basket: Basket
 
 
 class OrderLineAnswer(Answer):

@@ -1,43 +1,51 @@
 """What every device does with a sighting: examine, look the member up, ask for more where it is unsure, or refuse.
 
-A device's room keeps its own record (`FaceDecision`), calls `recognise` and later `answer`, and does with a
-`Recognised` member whatever the device is for. The same last step serves whoever was proven by other means.
+A device's room keeps its own record (`DeviceDecision`), calls `identify` and later `answer`, and does with a
+`Recognised` member whatever the device is for: the same for a face and for a one-time pass.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, ForeignKey, String, and_, or_, select
+from sqlalchemy import ForeignKey, String
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from facepay.identity import edge
+from facepay.identity import edge, passes
 from facepay.identity import step_up as stepping
-from facepay.identity.lookalikes import has_lookalikes, lookalikes_of
+from facepay.identity.lookalikes import lookalikes_of
+from facepay.identity.passes import ShownPass
 from facepay.identity.policy import Ambiguous, Match, Uncertain
 from facepay.identity.presentation import examine
 from facepay.identity.sighting import Advice, Sighting, Unusable, WrongDigits, candidates_of, code_of
+from facepay.identity.standing import standing_member
 from facepay.identity.step_up import Proven, StepUp
 from facepay.kernel.auth import Principal
 from facepay.kernel.database import Identified
 from facepay.kernel.passwords import PasswordHasher
 from facepay.members.biometric_uses import Use, record_use
-from facepay.members.consents import Consent
-from facepay.members.members import Member, MemberStatus
+from facepay.members.members import Member, get_member
 from facepay.members.pins import count_wrong_answer, is_locked
 from facepay.settings import Settings
-from facepay.templates.templates import Template
+
+Means = Literal["face", "pass"]
+Shown = Sighting | ShownPass
 
 
-class FaceDecision(Identified):
-    """What the record of every device's decision holds. A stranger's says when and why, and nothing about the face."""
+class DeviceDecision(Identified):
+    """What the record of every device's decision holds. A stranger's says when and why, and nothing about the face.
+
+    `identified_by` is what was shown first; a pass leaves all that is measured of a face null.
+    """
 
     decision: Mapped[str] = mapped_column(String(8))
     code: Mapped[str] = mapped_column(String(40))
+    identified_by: Mapped[str] = mapped_column(String(8), server_default="face")
     member_id: Mapped[UUID | None] = mapped_column(ForeignKey("member.id"), index=True)
     similarity: Mapped[float | None]
     threshold: Mapped[float | None]
@@ -52,7 +60,7 @@ class FaceDecision(Identified):
 class Ruling:
     """What a device does now; the record stays."""
 
-    record: FaceDecision
+    record: DeviceDecision
     member: Member | None = None
     step_up: StepUp | None = None
     answers_left: int | None = None
@@ -61,7 +69,7 @@ class Ruling:
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
-    """A member whose row is locked until the transaction ends. `proven`: by a second factor."""
+    """A member whose row is locked until the transaction ends. `proven`: by more than a face or a short code."""
 
     member: Member
     proven: bool = False
@@ -86,17 +94,48 @@ class TurnedAway:
 Verdict = Recognised | Asked | TurnedAway
 
 
-async def recognise(
+def means_of(shown: Shown) -> Means:
+    return "pass" if isinstance(shown, ShownPass) else "face"
+
+
+async def identify(
     session: AsyncSession,
     *,
-    record: FaceDecision,
+    record: DeviceDecision,
     device: Principal,
-    sighting: Sighting,
+    shown: Shown,
     now: datetime,
     settings: Settings,
     alone: bool = False,
 ) -> Verdict:
     """Whom the device may serve. The record is filled in but for what the device decides; `alone` as below."""
+    if isinstance(shown, ShownPass):
+        return await _admit(session, record, device, shown, now)
+    return await _recognise(session, record, device, shown, now, settings, alone)
+
+
+async def _admit(
+    session: AsyncSession, record: DeviceDecision, device: Principal, shown: ShownPass, now: datetime
+) -> Verdict:
+    """A pass comes from the app that the member is signed in to on their own phone, and is what a step-up takes, so
+    there is nothing left to ask for. Eight typed digits may have been guessed: they count as much as a face.
+    """
+    member = await passes.spend(session, shown=shown, device_id=device.id, now=now)
+    if not isinstance(member, Member):
+        return TurnedAway(member, (Advice(member, passes.HINTS[member]),))
+    record.member_id = member.id
+    return Recognised(member, proven=not shown.typed)
+
+
+async def _recognise(
+    session: AsyncSession,
+    record: DeviceDecision,
+    device: Principal,
+    sighting: Sighting,
+    now: datetime,
+    settings: Settings,
+    alone: bool,
+) -> Verdict:
     if sighting.signed and (code := await edge.spend(session, signed=sighting.signed, device_id=device.id, now=now)):
         return TurnedAway(code)
     attack = await examine(
@@ -127,7 +166,7 @@ async def recognise(
 
 async def _matched(
     session: AsyncSession,
-    record: FaceDecision,
+    record: DeviceDecision,
     device: Principal,
     match: Match,
     sighting: Sighting,
@@ -136,7 +175,7 @@ async def _matched(
     alone: bool,
 ) -> Verdict:
     by_digits = sighting.narrowed_by == "phone_last_four"
-    found = await _standing(session, match.member_id, now, alone or by_digits)
+    found = await standing_member(session, member_id=match.member_id, now=now, alone=alone or by_digits)
     if found is None:
         # Withdrawn between the match and this transaction: from here on they are a stranger.
         return TurnedAway("unknown_face")
@@ -166,7 +205,7 @@ async def _count_wrong_digits(session: AsyncSession, member_id: UUID, now: datet
 
 async def ask(
     session: AsyncSession,
-    record: FaceDecision,
+    record: DeviceDecision,
     device: Principal,
     code: str,
     candidate_ids: Collection[UUID],
@@ -189,20 +228,23 @@ async def ask(
 async def answer(
     session: AsyncSession,
     *,
-    record: FaceDecision,
+    record: DeviceDecision,
     device: Principal,
-    text: str,
+    given: str | ShownPass,
     now: datetime,
     settings: Settings,
     hasher: PasswordHasher,
     alone: bool = False,
 ) -> Verdict:
-    """Check an answer to what the record's decision asked for. Raises AttemptNotFound and AttemptClosed."""
+    """Check digits or a pass, given as the answer to what the record's decision asked for.
+
+    Raises AttemptNotFound and AttemptClosed.
+    """
     result = await stepping.answer(
         session,
         attempt_id=record.id,
         device_id=device.id,
-        text=text,
+        given=given,
         now=now,
         answers_max=settings.step_up_answers_max,
         hasher=hasher,
@@ -211,7 +253,9 @@ async def answer(
     if not isinstance(result, Proven):
         left = result.answers_left
         return Asked("wrong_answer", answers_left=left) if left else TurnedAway("wrong_answer", answers_left=left)
-    found = await _standing(session, result.member_id, now, alone)
+    if record.identified_by == "pass":
+        return Recognised(await get_member(session, result.member_id), proven=True)
+    found = await standing_member(session, member_id=result.member_id, now=now, alone=alone)
     if found is None:
         return TurnedAway("unknown_face")
     member, _ = found
@@ -220,42 +264,8 @@ async def answer(
     return Recognised(member, proven=True)
 
 
-async def _standing(session: AsyncSession, member_id: UUID, now: datetime, alone: bool) -> tuple[Member, bool] | None:
-    """The member, and whether somebody looks too much like them; None where consent or templates have ended.
-
-    Their row is locked against withdrawal and blocking until the transaction ends; `alone`, against whoever else
-    recognised them too.
-    """
-    found = await session.execute(
-        select(Member, has_lookalikes(member_id))
-        .where(Member.id == member_id, _stands(now))
-        .with_for_update(read=not alone, key_share=alone)
-    )
-    row = found.one_or_none()
-    return None if row is None else (row[0], row[1])
-
-
-async def standing_members(session: AsyncSession, *, member_ids: Collection[UUID], now: datetime) -> Sequence[Member]:
-    """Those of these members who may be recognised, locked against withdrawal until the transaction ends."""
-    found = await session.scalars(
-        select(Member).where(Member.id.in_(member_ids), _stands(now)).order_by(Member.id).with_for_update(read=True)
-    )
-    return found.all()
-
-
-def _stands(now: datetime) -> ColumnElement[bool]:
-    """Members whose consent is in force and who have templates."""
-    consent = select(Consent.id).where(
-        Consent.member_id == Member.id,
-        Consent.withdrawn_at.is_(None),
-        or_(Consent.expires_at.is_(None), Consent.expires_at > now),
-    )
-    template = select(Template.id).where(Template.member_id == Member.id)
-    return and_(Member.status != MemberStatus.ERASED, consent.exists(), template.exists())
-
-
 def _note(
-    session: AsyncSession, record: FaceDecision, device: Principal, member: Member, use: Use, now: datetime
+    session: AsyncSession, record: DeviceDecision, device: Principal, member: Member, use: Use, now: datetime
 ) -> None:
     record_use(
         session,

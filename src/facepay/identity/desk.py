@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
+from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.identity.capture import UNREADABLE, Capture
@@ -62,6 +63,21 @@ class Desk:
         self.metrics.decisions.labels(use, answer.code).inc()
         await self.learner.learn(sighting, use=use, decision=answer.decision)
         return answer.model_copy(update={"timings_ms": sighting.timings_ms})
+
+    async def decide_on_pass(
+        self,
+        *,
+        device: Principal,
+        use: str,
+        key: str | None,
+        body: BaseModel,
+        act: Callable[[AsyncSession], Awaitable[DecisionAnswer]],
+    ) -> Any:
+        """The same for a one-time pass, which is part of the body: no model runs."""
+        answer = await self.idempotency.once(self.request, owner_id=device.id, key=key, body=body, act=act)
+        if isinstance(answer, DecisionAnswer):  # and no first answer again
+            self.metrics.decisions.labels(use, answer.code).inc()
+        return answer
 
 
 DeskOf = Annotated[Desk, Depends()]

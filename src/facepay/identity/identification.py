@@ -13,10 +13,10 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.identity.assignment import assign
-from facepay.identity.decisions import standing_members
 from facepay.identity.policy import Decision, Match, decide, policy_for
 from facepay.identity.recognition import Recogniser
 from facepay.identity.sighting import embedding_of
+from facepay.identity.standing import standing_members
 from facepay.members.biometric_uses import Use, record_use
 from facepay.members.members import Member
 from facepay.templates.gallery import Ranking

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
-from facepay.identity.decisions import Ruling
+from facepay.identity.decisions import Means, Ruling
+from facepay.identity.passes import PASS_TEXT, ShownPass, read_pass
 from facepay.identity.policy import Match
 from facepay.identity.sighting import NarrowedBy, Sighting
 from facepay.kernel.schemas import Answer, Request
+from facepay.kernel.secrets import MasterKey
 
 Cosine = Annotated[float, AfterValidator(partial(round, ndigits=4))]
 Rate = Annotated[
@@ -20,6 +22,11 @@ Rate = Annotated[
     Field(description="How many strangers, searched for among as many members, are as alike to one of them: 0 to 1."),
 ]
 Narrowed = Annotated[NarrowedBy | None, Field(description="Among whom they were searched; null: among all members.")]
+
+
+PassText = Annotated[
+    str, Field(pattern=PASS_TEXT, description="52 characters that were scanned, or 8 digits.", examples=["40718263"])
+]
 
 
 class RecognisedMember(Answer):
@@ -30,14 +37,36 @@ class RecognisedMember(Answer):
 class StepUpAsked(Answer):
     """What to ask the person for, and until when. Answer at `…/step-up`."""
 
-    factor: Literal["pin", "phone_last_four"]
+    factor: Annotated[
+        Literal["pin", "phone_last_four", "pass"],
+        Field(description="`pass` where they have nothing else in common. A pass answers the others, too."),
+    ]
     expires_at: datetime
 
 
 class StepUpAnswer(Request):
-    """The PIN, or the last four digits of the phone: whichever `step_up.factor` asked for."""
+    """Digits of the PIN or the phone, as `step_up.factor` asked for, or instead a one-time pass of the person."""
 
-    answer: Annotated[str, Field(pattern=r"^[0-9]{4,12}$", examples=["4821"])]
+    answer: Annotated[str | None, Field(pattern=r"^[0-9]{4,12}$", examples=["4821"])] = None
+    pass_text: Annotated[PassText | None, Field(alias="pass")] = None
+
+    @model_validator(mode="after")
+    def _is_one_of_them(self) -> Self:
+        if (self.answer is None) == (self.pass_text is None):
+            raise ValueError("send either an answer or a pass")
+        return self
+
+    def given(self, key: MasterKey) -> str | ShownPass:
+        if self.pass_text is not None:
+            return read_pass(self.pass_text, key=key)
+        assert self.answer is not None, "either of them was sent"
+        return self.answer
+
+
+class PassShown(Request):
+    """A one-time pass: what its QR code says, or its eight digits as the person typed them."""
+
+    pass_text: Annotated[PassText, Field(alias="pass")]
 
 
 class AdviceAnswer(Answer):
@@ -52,6 +81,7 @@ class DecisionAnswer(Answer):
 
     decision: str
     code: str
+    identified_by: Annotated[Means, Field(description="What was shown first.")] = "face"
     member: RecognisedMember | None = None
     similarity: Annotated[Cosine | None, Field(description="Plain cosine to the member's templates.")] = None
     threshold: Annotated[Cosine | None, Field(description="The cosine that was needed.")] = None
@@ -73,6 +103,7 @@ class DecisionAnswer(Answer):
         return {
             "decision": record.decision,
             "code": record.code,
+            "identified_by": record.identified_by,
             "member": RecognisedMember.model_validate(ruling.member) if ruling.member else None,
             "similarity": record.similarity,
             "threshold": record.threshold,

@@ -1,8 +1,9 @@
 """Stepping up: where a face alone is not sure enough, the person proves who they are.
 
 A step-up holds the few members it could be, asks for one factor that all of them have, counts wrong answers
-and ends after a minute. It is spent once. Wrong answers count against the candidates too, whatever the factor: whoever
-merely looks like a member can make new attempts without end, and four digits are soon guessed.
+and ends after a minute. It is spent once. A one-time pass of one of them answers it too, whatever it asked for. Wrong
+answers count against the candidates, whatever the factor: whoever merely looks like a member can make new attempts
+without end, and four digits are soon guessed.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
+from facepay.identity.passes import ShownPass, spend_one_of
 from facepay.kernel.database import Base, Database
 from facepay.kernel.errors import Conflict, NotFound
 from facepay.kernel.passwords import PasswordHasher
@@ -31,6 +33,7 @@ KEPT_FOR = timedelta(days=1)
 class Factor(StrEnum):
     PIN = "pin"
     PHONE_LAST_FOUR = "phone_last_four"
+    PASS = "pass"  # noqa: S105
 
 
 class StepUp(Base):
@@ -82,20 +85,19 @@ async def ask(
     now: datetime,
     lasts: timedelta,
 ) -> StepUp | None:
-    """Open a step-up for an attempt; None where they have no factor in common to ask for, or one is locked."""
+    """Open a step-up for an attempt; None where nobody is left to ask, or one of them is locked."""
     members = (
         await session.scalars(
             select(Member).where(Member.id.in_(candidate_ids), Member.status == "active").order_by(Member.id)
         )
     ).all()
-    factor = _common_factor(members)
-    if factor is None or any(is_locked(member, now=now) for member in members):
+    if not members or any(is_locked(member, now=now) for member in members):
         return None
     step_up = StepUp(
         attempt_id=attempt_id,
         device_id=device_id,
         candidate_ids=[member.id for member in members],
-        factor=factor,
+        factor=_common_factor(members),
         expires_at=now + lasts,
     )
     session.add(step_up)
@@ -103,14 +105,12 @@ async def ask(
     return step_up
 
 
-def _common_factor(members: Collection[Member]) -> Factor | None:
-    """A PIN where everybody has one, or else the phone's last digits where they tell everybody apart."""
-    if not members:
-        return None
+def _common_factor(members: Collection[Member]) -> Factor:
+    """A PIN where everybody has one, the phone's last digits where they tell everybody apart, or else a pass."""
     if all(member.pin_hash for member in members):
         return Factor.PIN
     endings = {member.phone[-PHONE_DIGITS:] for member in members if member.phone}
-    return Factor.PHONE_LAST_FOUR if len(endings) == len(members) else None
+    return Factor.PHONE_LAST_FOUR if len(endings) == len(members) else Factor.PASS
 
 
 async def answer(
@@ -118,7 +118,7 @@ async def answer(
     *,
     attempt_id: UUID,
     device_id: UUID,
-    text: str,
+    given: str | ShownPass,
     now: datetime,
     answers_max: int,
     hasher: PasswordHasher,
@@ -133,7 +133,7 @@ async def answer(
     proven = (
         []
         if any(is_locked(member, now=now) for member in members)
-        else await _who_proved(step_up, members, text, hasher)
+        else await _who_proved(session, step_up, members, given, hasher, now)
     )
     if len(proven) == 1:
         step_up.closed_at, proven[0].pin_failures = now, 0
@@ -157,10 +157,25 @@ async def _lock_candidates(session: AsyncSession, step_up: StepUp) -> Sequence[M
     return found.all()
 
 
-async def _who_proved(step_up: StepUp, members: Sequence[Member], text: str, hasher: PasswordHasher) -> list[Member]:
-    if step_up.factor == Factor.PHONE_LAST_FOUR:
-        return [member for member in members if member.phone and member.phone[-PHONE_DIGITS:] == text]
-    return [member for member in members if await knows_pin(member, text, hasher=hasher)]
+async def _who_proved(
+    session: AsyncSession,
+    step_up: StepUp,
+    members: Sequence[Member],
+    given: str | ShownPass,
+    hasher: PasswordHasher,
+    now: datetime,
+) -> list[Member]:
+    if isinstance(given, ShownPass):
+        ids = [member.id for member in members]
+        proven_id = await spend_one_of(session, shown=given, member_ids=ids, now=now)
+        return [member for member in members if member.id == proven_id]
+    match step_up.factor:
+        case Factor.PIN:
+            return [member for member in members if await knows_pin(member, given, hasher=hasher)]
+        case Factor.PHONE_LAST_FOUR:
+            return [member for member in members if member.phone and member.phone[-PHONE_DIGITS:] == given]
+        case _:
+            return []  # a pass was asked for, and digits are none
 
 
 async def forget_expired(database: Database, *, now: datetime) -> None:

@@ -25,6 +25,7 @@ SCOPES = {
     "lookalikes:read": "See which members look too alike.",
     "lookalikes:write": "Say that two members who look alike are two people; be told whom a new face is refused for.",
     "members:export": "Export all that is held of a member.",
+    "passes:write": "Issue one-time passes: whoever has one enters and pays as the member.",
     "wallet:read": "See balances and statements.",
     "wallet:write": "Top up wallets and refund orders.",
     "faces:identify": "See who is in a picture.",

@@ -82,6 +82,7 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "step_up": Holding(
             Fate.ERASED, "whom a face was taken for", by=("candidate_ids",), with_face=True, hidden=("candidate_ids",)
         ),
+        "one_time_pass": Holding(Fate.ERASED, "their way in without a face", by=MEMBER),
         "biometric_use": Holding(Fate.ERASED, "the trail is the member's, and goes with them", by=MEMBER),
         # Where they were
         "visit": Holding(Fate.ERASED, "where they were, and when", by=MEMBER),
@@ -130,6 +131,7 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         # The shop's own
         "alembic_version": NOTHING,
         "calibration": Holding(Fate.NOTHING_HELD, "a curve through the scores of hundreds of people and more"),
+        "code_guesses": NOTHING,
         "coupon": NOTHING,
         "device": NOTHING,
         "earning_rule": NOTHING,

@@ -29,20 +29,23 @@ class Role(StrEnum):
     OWNER = "owner"
     OPERATOR = "operator"
     AUDITOR = "auditor"
+    APP = "app"
 
 
 # Operators run the shop day by day; stores, devices' tokens, lookalikes and staff are the owners'. Auditors only read.
+# An app is a machine: the backend of the shop's own app, which knows which member is signed in on which phone.
 SCOPES_OF = {
     Role.OWNER: frozenset(SCOPES),
-    Role.OPERATOR: frozenset(SCOPES) - {"stores:write", "staff:write", "lookalikes:write"},
+    Role.OPERATOR: frozenset(SCOPES) - {"stores:write", "staff:write", "lookalikes:write", "passes:write"},
     Role.AUDITOR: frozenset(scope for scope in SCOPES if scope.endswith(":read")) | {"account:own"},
+    Role.APP: frozenset({"passes:write", "account:own"}),
 }
 
 
 class StaffAccount(Identified, Base):
     __tablename__ = "staff_account"
     __table_args__ = (
-        CheckConstraint("role in ('owner', 'operator', 'auditor')", name="role_known"),
+        CheckConstraint("role in ('owner', 'operator', 'auditor', 'app')", name="role_known"),
         CheckConstraint("username = lower(username)", name="username_lower"),
     )
 

@@ -78,7 +78,8 @@ async def change_own_password(body: PasswordChange, me: Self, database: Db, hash
 async def add_staff(
     body: NewStaff, response: Response, session: Session, _: Owner, hasher: HasherOf, now: Now
 ) -> StaffAnswer:
-    """Owners may do everything; operators all but stores, devices, lookalikes and staff; auditors only read."""
+    """Owners may do everything; operators all but stores, devices, lookalikes, passes and staff; auditors only
+    read; an app, the backend of the shop's own app, only issues passes."""
     account = await accounts.add_account(
         session,
         username=body.username,

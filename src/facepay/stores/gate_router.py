@@ -11,19 +11,22 @@ from fastapi import APIRouter, Depends, Security
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.identity.capture import capture_body, read_capture
-from facepay.identity.desk import CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf
+from facepay.identity.decisions import Shown
+from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf
+from facepay.identity.passes import read_pass
 from facepay.identity.recognition import RecogniserOf
-from facepay.identity.schemas import StepUpAnswer
+from facepay.identity.schemas import PassShown, StepUpAnswer
 from facepay.identity.sighting import Sighting
 from facepay.kernel.auth import Principal, acts_as, current_device
 from facepay.kernel.clock import Now
 from facepay.kernel.idempotency import OptionalKey
 from facepay.kernel.passwords import get_hasher
 from facepay.kernel.problems import problems
+from facepay.kernel.secrets import get_master_key
 from facepay.settings import SettingsOf
 from facepay.stores import gates
 from facepay.stores.gate_schemas import GateAnswer
-from facepay.stores.gates import Direction
+from facepay.stores.gates import Direction, GateDecision
 
 router = APIRouter(prefix="/v1/gates/{gate_id}", tags=["gates"])
 
@@ -44,15 +47,7 @@ class GateCall:
         acts_as(self.gate, self.gate_id)
 
         async def act(session: AsyncSession, sighting: Sighting) -> GateAnswer:
-            decision = await gates.decide(
-                session,
-                gate=self.gate,
-                direction=direction,
-                sighting=sighting,
-                now=self.now,
-                settings=self.settings,
-            )
-            return GateAnswer.of(decision, sighting)
+            return GateAnswer.of(await self._act(session, direction, sighting), sighting)
 
         return await self.desk.decide(
             device=self.gate,
@@ -61,6 +56,22 @@ class GateCall:
             capture=await read_capture(self.desk.request),
             see=partial(self.recogniser.see, device=self.gate, use="gate"),
             act=act,
+        )
+
+    async def decide_on_pass(self, direction: Direction, body: PassShown) -> Any:
+        acts_as(self.gate, self.gate_id)
+        shown = read_pass(body.pass_text, key=get_master_key(self.desk.request))
+
+        async def act(session: AsyncSession) -> GateAnswer:
+            return GateAnswer.of(await self._act(session, direction, shown))
+
+        return await self.desk.decide_on_pass(
+            device=self.gate, use=f"gate_{direction}", key=self.key, body=body, act=act
+        )
+
+    async def _act(self, session: AsyncSession, direction: Direction, shown: Shown) -> GateDecision:
+        return await gates.decide(
+            session, gate=self.gate, direction=direction, shown=shown, now=self.now, settings=self.settings
         )
 
     async def finish(self, direction: Direction, attempt_id: UUID, body: StepUpAnswer) -> Any:
@@ -72,7 +83,7 @@ class GateCall:
                 gate=self.gate,
                 direction=direction,
                 attempt_id=attempt_id,
-                text=body.answer,
+                given=body.given(get_master_key(self.desk.request)),
                 now=self.now,
                 settings=self.settings,
                 hasher=get_hasher(self.desk.request),
@@ -87,6 +98,7 @@ Call = Annotated[GateCall, Depends()]
 decision_route = partial(
     router.post, response_model=GateAnswer, responses=problems(*CAPTURE_PROBLEMS), openapi_extra=capture_body()
 )
+pass_route = partial(router.post, response_model=GateAnswer, responses=problems(*CALL_PROBLEMS))
 step_up_route = partial(router.post, response_model=GateAnswer, responses=problems(*STEP_UP_PROBLEMS))
 
 
@@ -105,6 +117,22 @@ async def enter(call: Call) -> Any:
 async def leave(call: Call) -> Any:
     """Closes the visit and says whether a basket is unpaid. A member is never locked in."""
     return await call.decide("exit")
+
+
+@pass_route("/entries/pass", summary="Decide who may come in with a one-time pass")
+async def enter_by_pass(call: Call, body: PassShown) -> Any:
+    """For whoever shows no face: the app's QR code, or its eight digits. The answer is the one that a face gets.
+
+    A pass is spent whatever is decided; `pass_unknown`, `pass_expired` and `pass_spent` say why one opens nothing.
+    After five wrong codes in five minutes, typed ones are refused there for a while (`pass_codes_locked`).
+    """
+    return await call.decide_on_pass("entry", body)
+
+
+@pass_route("/exits/pass", summary="Decide who goes out with a one-time pass")
+async def leave_by_pass(call: Call, body: PassShown) -> Any:
+    """The same for somebody who is leaving."""
+    return await call.decide_on_pass("exit", body)
 
 
 @step_up_route("/entries/{attempt_id}/step-up", summary="Answer what an entry asked for")

@@ -11,8 +11,19 @@ from sqlalchemy import CheckConstraint, ForeignKey, String
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from facepay.identity.decisions import Asked, FaceDecision, Recognised, Ruling, TurnedAway, Verdict, answer, recognise
-from facepay.identity.sighting import Sighting
+from facepay.identity.decisions import (
+    Asked,
+    DeviceDecision,
+    Recognised,
+    Ruling,
+    Shown,
+    TurnedAway,
+    Verdict,
+    answer,
+    identify,
+    means_of,
+)
+from facepay.identity.passes import ShownPass
 from facepay.identity.step_up import AttemptNotFound
 from facepay.kernel.auth import Principal
 from facepay.kernel.database import Base
@@ -25,13 +36,14 @@ from facepay.stores.visits import current_visit, open_visit
 Direction = Literal["entry", "exit"]
 
 
-class GateAttempt(FaceDecision, Base):
+class GateAttempt(DeviceDecision, Base):
     """One decision of a gate."""
 
     __tablename__ = "gate_attempt"
     __table_args__ = (
         CheckConstraint("direction in ('entry', 'exit')", name="direction_known"),
         CheckConstraint("decision in ('open', 'deny', 'step_up')", name="decision_known"),
+        CheckConstraint("identified_by in ('face', 'pass')", name="identified_by_known"),
     )
 
     gate_id: Mapped[UUID] = mapped_column(ForeignKey("device.id"), index=True)
@@ -47,22 +59,25 @@ class GateDecision(Ruling):
     basket_unpaid: bool = False
 
 
-def new_attempt(gate: Principal, direction: Direction, *, now: datetime) -> GateAttempt:
-    return GateAttempt(id=new_id(), gate_id=gate.id, direction=direction, created_at=now, decided_at=now)
-
-
 async def decide(
     session: AsyncSession,
     *,
     gate: Principal,
     direction: Direction,
-    sighting: Sighting,
+    shown: Shown,
     now: datetime,
     settings: Settings,
 ) -> GateDecision:
     """Let a recognised member through, ask where it is unsure who it is, refuse everybody else."""
-    attempt = new_attempt(gate, direction, now=now)
-    verdict = await recognise(session, record=attempt, device=gate, sighting=sighting, now=now, settings=settings)
+    attempt = GateAttempt(
+        id=new_id(),
+        gate_id=gate.id,
+        direction=direction,
+        identified_by=means_of(shown),
+        created_at=now,
+        decided_at=now,
+    )
+    verdict = await identify(session, record=attempt, device=gate, shown=shown, now=now, settings=settings)
     return await _act(session, gate, attempt, verdict, now)
 
 
@@ -72,7 +87,7 @@ async def finish_step_up(
     gate: Principal,
     direction: Direction,
     attempt_id: UUID,
-    text: str,
+    given: str | ShownPass,
     now: datetime,
     settings: Settings,
     hasher: PasswordHasher,
@@ -81,7 +96,7 @@ async def finish_step_up(
     attempt = await session.get(GateAttempt, attempt_id)
     if attempt is None or attempt.gate_id != gate.id or attempt.direction != direction:
         raise AttemptNotFound("No attempt with this id waits at this gate.")
-    verdict = await answer(session, record=attempt, device=gate, text=text, now=now, settings=settings, hasher=hasher)
+    verdict = await answer(session, record=attempt, device=gate, given=given, now=now, settings=settings, hasher=hasher)
     return await _act(session, gate, attempt, verdict, now)
 
 

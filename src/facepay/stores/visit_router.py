@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Security
 from pydantic import Field
 from sqlalchemy import select
 
+from facepay.identity.decisions import Means
 from facepay.identity.schemas import Cosine, Narrowed, Rate
 from facepay.kernel.auth import InsufficientScope, Principal, current_staff
 from facepay.kernel.database import Session
@@ -46,6 +47,7 @@ class GateAttemptAnswer(Answer):
     direction: Literal["entry", "exit"]
     decision: Literal["open", "deny", "step_up"]
     code: str
+    identified_by: Means
     member_id: UUID | None
     visit_id: UUID | None
     similarity: Cosine | None

@@ -1,0 +1,51 @@
+"""Who may be recognised by their face, now: asked again in the transaction that acts on it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from facepay.identity.lookalikes import has_lookalikes
+from facepay.members.consents import Consent
+from facepay.members.members import Member, MemberStatus
+from facepay.templates.templates import Template
+
+
+async def standing_member(
+    session: AsyncSession, *, member_id: UUID, now: datetime, alone: bool
+) -> tuple[Member, bool] | None:
+    """The member, and whether somebody looks too much like them; None where consent or templates have ended.
+
+    Their row is locked against withdrawal and blocking until the transaction ends; `alone`, against whoever else
+    recognised them too.
+    """
+    found = await session.execute(
+        select(Member, has_lookalikes(member_id))
+        .where(Member.id == member_id, _stands(now))
+        .with_for_update(read=not alone, key_share=alone)
+    )
+    row = found.one_or_none()
+    return None if row is None else (row[0], row[1])
+
+
+async def standing_members(session: AsyncSession, *, member_ids: Collection[UUID], now: datetime) -> Sequence[Member]:
+    """Those of these members who may be recognised, locked against withdrawal until the transaction ends."""
+    found = await session.scalars(
+        select(Member).where(Member.id.in_(member_ids), _stands(now)).order_by(Member.id).with_for_update(read=True)
+    )
+    return found.all()
+
+
+def _stands(now: datetime) -> ColumnElement[bool]:
+    """Members whose consent is in force and who have templates."""
+    consent = select(Consent.id).where(
+        Consent.member_id == Member.id,
+        Consent.withdrawn_at.is_(None),
+        or_(Consent.expires_at.is_(None), Consent.expires_at > now),
+    )
+    template = select(Template.id).where(Template.member_id == Member.id)
+    return and_(Member.status != MemberStatus.ERASED, consent.exists(), template.exists())
