@@ -42,6 +42,8 @@ from facepay.members import top_up_router as top_ups
 from facepay.members import wallet_router as wallet
 from facepay.privacy import router as privacy
 from facepay.privacy.receipts import Signer
+from facepay.review import router as reviews
+from facepay.review import watch_router as watches
 from facepay.rewards import router as rewards
 from facepay.settings import Settings
 from facepay.staff import router as staff
@@ -106,6 +108,8 @@ def create_app(settings: Settings | None = None, *, engine: Engine | None = None
         checkout,
         checkouts,
         limits,
+        reviews,
+        watches,
         rewards,
         member_rewards,
         statements,

@@ -24,6 +24,7 @@ from facepay.privacy.receipts import Signer
 from facepay.privacy.retention import forget_uses, retain, warn_of_filing
 from facepay.rewards.expiry import expire_due
 from facepay.settings import Settings
+from facepay.templates.evidence import forget_evidence
 from facepay.templates.photos import forget_photos
 from facepay.wallet.payments import expire_due_holds
 from facepay.wallet.upkeep import fold_hot_accounts, seal_all
@@ -63,6 +64,7 @@ def tasks_of(
         Task("forget_idempotency_keys", 600, idempotency.forget_old),
         Task("forget_challenges", 600, lambda: forget_challenges(database, now=clock())),
         Task("forget_frames", 600, lambda: forget_frames(database, now=clock())),
+        Task("forget_evidence", 60, lambda: forget_evidence(database, now=clock())),
         Task("forget_photos", 60, lambda: forget_photos(database)),
         Task("forget_nonces", 600, lambda: forget_nonces(database, now=clock())),
         Task("forget_passes", 600, lambda: forget_passes(database, now=clock())),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from facepay.catalog import products, stock
 from facepay.checkout import kiosk, limits, orders, refunds
-from facepay.identity import calibration_versions, challenges, edge, lookalikes, passes, replays, step_up
+from facepay.identity import calibration_versions, challenges, edge, lookalikes, passes, replays, step_up, watches
 from facepay.kernel import idempotency
 from facepay.members import biometric_uses, consents, freezes, members
 from facepay.privacy import receipts
+from facepay.review import disputes, evidence, marks
 from facepay.rewards import coupons, lots, rules
 from facepay.staff import accounts
 from facepay.stores import devices, gates, stores, visits
@@ -23,7 +24,9 @@ __all__ = [
     "consents",
     "coupons",
     "devices",
+    "disputes",
     "edge",
+    "evidence",
     "freezes",
     "gates",
     "idempotency",
@@ -31,6 +34,7 @@ __all__ = [
     "limits",
     "lookalikes",
     "lots",
+    "marks",
     "members",
     "mock_books",
     "orders",
@@ -47,4 +51,5 @@ __all__ = [
     "top_up_refunds",
     "top_ups",
     "visits",
+    "watches",
 ]

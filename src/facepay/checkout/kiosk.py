@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, select
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -21,6 +21,7 @@ from facepay.checkout.limits import Declined, NeedsStepUp, judge
 from facepay.checkout.orders import Order, place
 from facepay.checkout.pricing import PricedBasket, Unpriceable, price_basket
 from facepay.identity.decisions import (
+    WORTH_REVIEW,
     Asked,
     DeviceDecision,
     Recognised,
@@ -54,6 +55,7 @@ class Checkout(DeviceDecision, Base):
         CheckConstraint("identified_by in ('face', 'pass')", name="identified_by_known"),
         CheckConstraint("(decision = 'paid') = (order_id is not null)", name="paid_has_order"),
         Index("ix_checkout_store_id_id", "store_id", "id"),
+        Index("ix_checkout_worth_review", "id", postgresql_where=text(WORTH_REVIEW)),
     )
 
     kiosk_id: Mapped[UUID] = mapped_column(ForeignKey("device.id"), index=True)

@@ -7,12 +7,13 @@ A device's room keeps its own record (`DeviceDecision`), calls `identify` and la
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, String
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -35,6 +36,8 @@ from facepay.settings import Settings
 
 Means = Literal["face", "pass"]
 Shown = Sighting | ShownPass
+# What staff look through unasked: matches that were barely sure enough, and second factors that were not given.
+WORTH_REVIEW = "similarity < threshold + 0.05 or code in ('wrong_answer', 'step_up_impossible')"
 
 
 class DeviceDecision(Identified):
@@ -50,10 +53,23 @@ class DeviceDecision(Identified):
     similarity: Mapped[float | None]
     threshold: Mapped[float | None]
     false_positive_rate: Mapped[float | None]
+    margin: Mapped[float | None]
+    searched: Mapped[int | None]
     narrowed_by: Mapped[str | None] = mapped_column(String(16))
     basis: Mapped[str | None] = mapped_column(String(100))  # policy and calibration
+    pack: Mapped[str | None] = mapped_column(String(100))
+    quality: Mapped[dict[str, Any] | None] = mapped_column(JSONB)  # of the best frame
     created_at: Mapped[datetime]
     decided_at: Mapped[datetime]
+
+    def measured(self, match: Match, sighting: Sighting) -> None:
+        """Note what the match rests on."""
+        self.similarity, self.threshold, self.margin = match.similarity, match.threshold, match.margin
+        self.false_positive_rate, self.searched, self.basis = match.false_positive_rate, match.searched, match.basis
+        self.narrowed_by = sighting.narrowed_by
+        number, face = sighting.best_view
+        self.pack = sighting.evidences[number].pack
+        self.quality = {name: round(value, 4) for name, value in asdict(face.quality).items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,18 +195,20 @@ async def _matched(
     if found is None:
         # Withdrawn between the match and this transaction: from here on they are a stranger.
         return TurnedAway("unknown_face")
-    member, has_twins = found
-    if has_twins:
+    member = found.member
+    if found.has_lookalikes:
         pair = (member.id, *await lookalikes_of(session, member_id=member.id))
         return await ask(session, record, device, "lookalike", pair, now=now, settings=settings)
+    if found.is_watched:
+        return await ask(session, record, device, "watched_member", (member.id,), now=now, settings=settings)
     if by_digits and is_locked(member, now=now):
         return TurnedAway("step_up_impossible")
     if by_digits:
         member.pin_failures = 0  # right digits end a run of wrong ones, as after a step-up
     record.member_id = member.id
-    record.similarity, record.threshold = match.similarity, match.threshold
-    record.false_positive_rate, record.basis = match.false_positive_rate, match.basis
-    record.narrowed_by = sighting.narrowed_by
+    record.measured(match, sighting)
+    if sighting.exhibit:
+        sighting.exhibit.keep(session, key=found.key, decision_id=record.id, now=now)
     _note(session, record, device, member, Use.RECOGNISED, now)
     return Recognised(member)
 
@@ -258,7 +276,7 @@ async def answer(
     found = await standing_member(session, member_id=result.member_id, now=now, alone=alone)
     if found is None:
         return TurnedAway("unknown_face")
-    member, _ = found
+    member = found.member
     record.member_id = member.id
     _note(session, record, device, member, Use.STEPPED_UP, now)
     return Recognised(member, proven=True)

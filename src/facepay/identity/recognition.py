@@ -6,6 +6,7 @@ import asyncio
 from asyncio import gather
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
@@ -32,15 +33,19 @@ from facepay.kernel.auth import PresentationCheck, Principal
 from facepay.kernel.database import Database
 from facepay.kernel.metrics import Metrics
 from facepay.settings import Settings
+from facepay.templates.evidence import Exhibit
 from facepay.templates.gallery import Ranking
 from facepay.templates.keeper import GalleryKeeper
 from facepay.vision.evidence import FrameEvidence
 from facepay.vision.liveness.depth import with_relief
 from facepay.vision.pool import InferencePool
+from facepay.vision.portraits import portrait
 
 # Whoever stands about as near as the nearest may be the one that the nearest is merely like.
 RIVALS_MAX = 4
 RIVAL_AREA_SHARE_MIN = 0.5
+# Enough for people to tell who it is: some 20 kB.
+EVIDENCE_SIDE_PX_MAX, EVIDENCE_JPEG_QUALITY = 480, 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,23 @@ class Recogniser:
         seen = self._analyse(capture, device) if signed is None else _known([signed.evidence])
         evidences, few = await gather(seen, self.catch_up(use, digits=capture.phone_suffix, inside=inside))
         sighting = await self.judge(evidences, device=device, use=use, few=few)
-        return replace(sighting, challenge_id=capture.challenge_id, signed=signed)
+        sighting = replace(sighting, challenge_id=capture.challenge_id, signed=signed)
+        if self.settings.evidence_days and signed is None and isinstance(sighting.outcome, Match):
+            return replace(sighting, exhibit=await self._exhibit(capture, sighting))
+        return sighting
+
+    async def _exhibit(self, capture: Capture, sighting: Sighting) -> Exhibit:
+        """The best view of the member who was recognised, and of nobody else."""
+        number, face = sighting.best_view
+        jpeg = await asyncio.to_thread(
+            portrait,
+            capture.frames[number],
+            face,
+            limits=self.inference.engine.limits,
+            side_px_max=EVIDENCE_SIDE_PX_MAX,
+            jpeg_quality=EVIDENCE_JPEG_QUALITY,
+        )
+        return Exhibit(jpeg, self.keeper.protection, timedelta(days=self.settings.evidence_days))
 
     def _signed(self, capture: Capture, device: Principal) -> SignedFace | None:
         if capture.signed_face is None:

@@ -88,7 +88,7 @@ class DecisionAnswer(Answer):
     false_positive_rate: Rate | None = None
     margin: Annotated[Cosine | None, Field(description="Distance to the next best member.")] = None
     narrowed_by: Narrowed = None
-    faces: Annotated[int, Field(description="Faces in the frame; the nearest was decided on.")] = 1
+    faces: Annotated[int, Field(description="Faces in the frame, of which the nearest was decided on; 0 without one.")] = 0
     feedback: list[AdviceAnswer] = Field(default=[], description="What helps most first, where anything does.")
     step_up: StepUpAsked | None = None
     answers_left: int | None = None
@@ -110,7 +110,7 @@ class DecisionAnswer(Answer):
             "false_positive_rate": record.false_positive_rate,
             "margin": outcome.margin if recognised and isinstance(outcome, Match) else None,
             "narrowed_by": record.narrowed_by,
-            "faces": sighting.faces if sighting else 1,
+            "faces": sighting.faces if sighting else 0,
             "feedback": [AdviceAnswer.model_validate(each) for each in ruling.advice],
             "step_up": StepUpAsked.model_validate(ruling.step_up) if ruling.step_up else None,
             "answers_left": ruling.answers_left,

@@ -12,6 +12,7 @@ from facepay.identity.calibration import Calibration
 from facepay.identity.edge import SignedFace
 from facepay.identity.policy import Ambiguous, Match, NoMatch, Uncertain
 from facepay.identity.presentation import SWAP_FMR
+from facepay.templates.evidence import Exhibit
 from facepay.vision.evidence import FaceEvidence, Floats, FrameEvidence
 from facepay.vision.feedback import feedback
 from facepay.vision.fusion import fuse, least_alike
@@ -49,7 +50,7 @@ Outcome = Match | Ambiguous | Uncertain | NoMatch | WrongDigits | Unusable
 @dataclass(frozen=True, slots=True, eq=False)
 class Sighting:
     """One capture, looked at. `faces` is how many the fullest frame shows, `narrowed_by` among whom was searched,
-    `signed` what a device sent instead of frames.
+    `signed` what a device sent instead of frames, `exhibit` what may be kept of a match as evidence.
     """
 
     outcome: Outcome
@@ -59,6 +60,13 @@ class Sighting:
     narrowed_by: NarrowedBy | None = None
     challenge_id: UUID | None = None
     signed: SignedFace | None = None
+    exhibit: Exhibit | None = None
+
+    @property
+    def best_view(self) -> tuple[int, FaceEvidence]:
+        """The number of the frame that shows the nearest face best, and the face. There is one that was embedded."""
+        views = [(number, evidence.faces[0]) for number, evidence in enumerate(self.evidences) if evidence.faces]
+        return max(views, key=lambda view: view[1].quality.embedding_norm or 0.0)
 
     @property
     def faces(self) -> int:

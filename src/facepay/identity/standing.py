@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -10,26 +11,44 @@ from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.identity.lookalikes import has_lookalikes
+from facepay.identity.watches import is_watched
 from facepay.members.consents import Consent
 from facepay.members.members import Member, MemberStatus
-from facepay.templates.templates import Template
+from facepay.templates.templates import MemberKey, Template, TemplateKey
 
 
-async def standing_member(
-    session: AsyncSession, *, member_id: UUID, now: datetime, alone: bool
-) -> tuple[Member, bool] | None:
-    """The member, and whether somebody looks too much like them; None where consent or templates have ended.
+@dataclass(frozen=True, slots=True, repr=False)
+class Standing:
+    """A member who may be recognised, whether their face alone is enough for that, and what seals what is theirs."""
+
+    member: Member
+    has_lookalikes: bool
+    is_watched: bool
+    key: MemberKey
+
+
+async def standing_member(session: AsyncSession, *, member_id: UUID, now: datetime, alone: bool) -> Standing | None:
+    """None where consent or templates have ended.
 
     Their row is locked against withdrawal and blocking until the transaction ends; `alone`, against whoever else
     recognised them too.
     """
     found = await session.execute(
-        select(Member, has_lookalikes(member_id))
+        select(
+            Member,
+            has_lookalikes(member_id),
+            is_watched(member_id),
+            select(TemplateKey.key_id).where(TemplateKey.member_id == member_id).scalar_subquery(),
+            select(TemplateKey.wrapped_key).where(TemplateKey.member_id == member_id).scalar_subquery(),
+        )
         .where(Member.id == member_id, _stands(now))
         .with_for_update(read=not alone, key_share=alone)
     )
     row = found.one_or_none()
-    return None if row is None else (row[0], row[1])
+    if row is None:
+        return None
+    member, has_twins, watched, key_id, wrapped_key = row
+    return Standing(member, has_twins, watched, MemberKey(member_id, key_id, wrapped_key))
 
 
 async def standing_members(session: AsyncSession, *, member_ids: Collection[UUID], now: datetime) -> Sequence[Member]:

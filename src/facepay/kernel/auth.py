@@ -36,6 +36,10 @@ SCOPES = {
     "rewards:read": "See tiers, coupons, and members' points and gifts.",
     "rewards:write": "Set tiers, points and coupons; give gift balance.",
     "orders:read": "See checkouts and orders.",
+    "reviews:read": "See disputes and decisions worth a look.",
+    "reviews:write": "Dispute decisions.",
+    "reviews:resolve": "Find decisions right or wrong, and so refund orders and mark members; lift watches.",
+    "evidence:read": "Look at the frames of disputed decisions.",
     "staff:write": "Add staff, change their roles, revoke their access.",
     "account:own": "See your own account and change its password.",
 }

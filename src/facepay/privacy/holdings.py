@@ -52,7 +52,7 @@ class Holding:
 
 
 MEMBER = ("member_id",)
-MEASURED = ("similarity", "threshold", "false_positive_rate")
+MEASURED = ("similarity", "threshold", "false_positive_rate", "margin", "searched", "quality")
 NOTHING = Holding(Fate.NOTHING_HELD, "of the shop, its staff and its devices")
 BOOKS = "books of account: commercial and tax law ask for them (GDPR art. 17(3)(b))"
 OF_ORDER = ("order_id", "shop_order")
@@ -72,6 +72,7 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
             by_hand=True,
         ),
         "enrolment_photo": Holding(Fate.ERASED, "the face as a picture, sealed", by=MEMBER, with_face=True),
+        "decision_frame": Holding(Fate.ERASED, "what a camera saw, sealed", by=MEMBER, with_face=True),
         "lookalike": Holding(
             Fate.ERASED,
             "whom they look like",
@@ -83,6 +84,9 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
             Fate.ERASED, "whom a face was taken for", by=("candidate_ids",), with_face=True, hidden=("candidate_ids",)
         ),
         "one_time_pass": Holding(Fate.ERASED, "their way in without a face", by=MEMBER),
+        "watch": Holding(
+            Fate.ERASED, "that their face alone isn't trusted", by=MEMBER, with_face=True, hidden=("reason", "lifting")
+        ),
         "biometric_use": Holding(Fate.ERASED, "the trail is the member's, and goes with them", by=MEMBER),
         # Where they were
         "visit": Holding(Fate.ERASED, "where they were, and when", by=MEMBER),
@@ -98,6 +102,8 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
             by=MEMBER,
             cleared=("member_id", *MEASURED),
         ),
+        "dispute": Holding(Fate.ERASED, "what they and staff said of a decision", by=MEMBER, hidden=("lookalike_id",)),
+        "evidence_access": Holding(Fate.ERASED, "who looked at a frame of theirs", by=MEMBER),
         "idempotency_record": Holding(
             Fate.UNLINKED, "copies of answers, a day long: a retry must not act again", by_hand=True, exported=False
         ),
@@ -139,6 +145,7 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "gallery_version": NOTHING,
         "presentation_challenge": Holding(Fate.NOTHING_HELD, "what a device asked somebody to do, for seconds"),
         "product": NOTHING,
+        "review_mark": Holding(Fate.NOTHING_HELD, "how alike two faces were, and not whose or when"),
         "seen_frame": Holding(Fate.NOTHING_HELD, "digests of frames, FACEPAY_REPLAY_DAYS long, and not whose"),
         "spent_nonce": NOTHING,
         "staff_account": NOTHING,

@@ -32,12 +32,14 @@ class Role(StrEnum):
     APP = "app"
 
 
-# Operators run the shop day by day; stores, devices' tokens, lookalikes and staff are the owners'. Auditors only read.
+# Operators run the shop day by day; stores, devices' tokens, lookalikes, pictures and staff are the owners',
+# and so is what comes of a dispute. Auditors only read, and see no pictures.
+OWNERS_ONLY = {"stores:write", "staff:write", "lookalikes:write", "passes:write", "reviews:resolve", "evidence:read"}
 # An app is a machine: the backend of the shop's own app, which knows which member is signed in on which phone.
 SCOPES_OF = {
     Role.OWNER: frozenset(SCOPES),
-    Role.OPERATOR: frozenset(SCOPES) - {"stores:write", "staff:write", "lookalikes:write", "passes:write"},
-    Role.AUDITOR: frozenset(scope for scope in SCOPES if scope.endswith(":read")) | {"account:own"},
+    Role.OPERATOR: frozenset(SCOPES) - OWNERS_ONLY,
+    Role.AUDITOR: frozenset(scope for scope in SCOPES if scope.endswith(":read")) - OWNERS_ONLY | {"account:own"},
     Role.APP: frozenset({"passes:write", "account:own"}),
 }
 

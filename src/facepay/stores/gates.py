@@ -7,11 +7,12 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, String
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.identity.decisions import (
+    WORTH_REVIEW,
     Asked,
     DeviceDecision,
     Recognised,
@@ -44,6 +45,7 @@ class GateAttempt(DeviceDecision, Base):
         CheckConstraint("direction in ('entry', 'exit')", name="direction_known"),
         CheckConstraint("decision in ('open', 'deny', 'step_up')", name="decision_known"),
         CheckConstraint("identified_by in ('face', 'pass')", name="identified_by_known"),
+        Index("ix_gate_attempt_worth_review", "id", postgresql_where=text(WORTH_REVIEW)),
     )
 
     gate_id: Mapped[UUID] = mapped_column(ForeignKey("device.id"), index=True)

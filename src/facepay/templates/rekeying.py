@@ -5,7 +5,7 @@ rotation in memory; so moving a member changes nothing that any gallery holds, a
 
 Wrapping the members' keys afresh would be quick and would leave each template as it was: sealed by a key that the
 old master key opened, and in a rotation that it gives away. Here every member gets a new key, under which their
-templates, turned into the new rotation, and their photos are sealed again: nothing of the old key opens what is left.
+templates, turned into the new rotation, and their pictures are sealed again: nothing of the old key opens what is left.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from facepay.kernel.database import Database
 from facepay.templates.photos import seal_photo, unseal_photo
 from facepay.templates.protection import Protection, TemplateUnreadable
-from facepay.templates.templates import EnrolmentPhoto, MemberKey, Template, TemplateKey
+from facepay.templates.templates import PICTURES, MemberKey, Template, TemplateKey
 
 log = structlog.get_logger()
 # Some 50 ms of sealing; with photos, some 30 MB.
 PORTION = 100
 
 Progress = Callable[[int, int], None]  # members done, members to do in all
+Sealed = tuple[UUID, bytes]  # a row's id, and what it holds
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -37,8 +38,11 @@ class _Member:
 
     key: MemberKey
     version: int
-    templates: list[tuple[UUID, bytes]] = field(default_factory=list)
-    photos: list[tuple[UUID, bytes]] = field(default_factory=list)
+    templates: list[Sealed] = field(default_factory=list)
+    pictures: dict[str, list[Sealed]] = field(default_factory=lambda: {table.__tablename__: [] for table in PICTURES})
+
+    def rows_of(self, table: str) -> list[Sealed]:
+        return self.templates if table == Template.__tablename__ else self.pictures[table]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +100,12 @@ async def _members_after(session: AsyncSession, member_id: UUID, protection: Pro
         row.member_id: _Member(MemberKey(row.member_id, row.key_id or "", row.wrapped_key or b""), row.gallery_version)
         for row in keys
     }
-    for table in (Template, EnrolmentPhoto):
+    for table in (Template, *PICTURES):
         rows = await session.execute(
             select(table.member_id, table.id, table.sealed).where(table.member_id.in_(members)).order_by(table.id)
         )
         for owner_id, row_id, sealed in rows:
-            member = members[owner_id]
-            (member.templates if table is Template else member.photos).append((row_id, sealed))
+            members[owner_id].rows_of(table.__tablename__).append((row_id, sealed))
     return list(members.values())
 
 
@@ -129,7 +132,7 @@ def _renewed_one(member: _Member, new: Protection) -> _Member:
         turned = new.rotate_from(old, plain)
         return new.seal_template(turned, wrapped_key=key.wrapped_key, member_id=member_id, template_id=template_id)
 
-    def photo(photo_id: UUID, sealed: bytes) -> bytes:
+    def picture(photo_id: UUID, sealed: bytes) -> bytes:
         plain = unseal_photo(sealed, key=old_key, photo_id=photo_id, protection=old)
         return seal_photo(plain, key=key, photo_id=photo_id, protection=new)
 
@@ -137,7 +140,10 @@ def _renewed_one(member: _Member, new: Protection) -> _Member:
         key,
         member.version,
         [(row_id, template(row_id, sealed)) for row_id, sealed in member.templates],
-        [(row_id, photo(row_id, sealed)) for row_id, sealed in member.photos],
+        {
+            table: [(row_id, picture(row_id, sealed)) for row_id, sealed in rows]
+            for table, rows in member.pictures.items()
+        },
     )
 
 
@@ -159,8 +165,8 @@ async def _write(session: AsyncSession, members: Sequence[_Member]) -> int:
         if taken is None:
             continue
         written += 1
-        for table, rows in ((Template, member.templates), (EnrolmentPhoto, member.photos)):
-            if rows:
+        for table in (Template, *PICTURES):
+            if rows := member.rows_of(table.__tablename__):
                 await connection.execute(
                     update(table).where(table.id == bindparam("row_id")).values(sealed=bindparam("resealed")),
                     [{"row_id": row_id, "resealed": sealed} for row_id, sealed in rows],

@@ -71,6 +71,22 @@ class EnrolmentPhoto(Identified, Base):
     created_at: Mapped[datetime]
 
 
+class DecisionFrame(Identified, Base):
+    """What a camera saw of a member who was recognised, kept for a while where the shop keeps evidence.
+
+    `id` is the decision's.
+    """
+
+    __tablename__ = "decision_frame"
+
+    member_id: Mapped[UUID] = mapped_column(ForeignKey("template_key.member_id"), index=True)
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+PICTURES = (EnrolmentPhoto, DecisionFrame)  # whatever is sealed as a photo, under its member's key
+
+
 class GalleryVersion(Base):
     """One row, counting changes."""
 
@@ -162,7 +178,7 @@ def sealed_template(
 
 
 async def remove_templates(session: AsyncSession, *, member_id: UUID) -> None:
-    """Delete the member's templates and photos and destroy their key. Nothing happens where there is none.
+    """Delete the member's templates and pictures and destroy their key. Nothing happens where there is none.
 
     The caller holds the member's row lock, as for replace_templates: locks are taken in this order, member,
     gallery, templates.
@@ -174,7 +190,7 @@ async def remove_templates(session: AsyncSession, *, member_id: UUID) -> None:
 
 async def _delete_sealed(session: AsyncSession, member_id: UUID) -> None:
     """Everything under the member's key."""
-    for table in (Template, EnrolmentPhoto):
+    for table in (Template, *PICTURES):
         await session.execute(delete(table).where(table.member_id == member_id))
 
 

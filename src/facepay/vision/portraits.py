@@ -1,4 +1,4 @@
-"""What is kept of an enrolment photo: the face with a margin, small, without metadata and without bystanders."""
+"""What is kept of a picture: the face with a margin, small, without metadata and without bystanders."""
 
 from __future__ import annotations
 
@@ -11,10 +11,17 @@ from facepay.vision.frames import FrameLimits, Image, decode_frame
 # Of the box's longer side, on every side: detectors have to see that it is a head.
 MARGIN = 0.75
 SIDE_PX_MAX = 640
-JPEG_QUALITY = 95
+JPEG_QUALITY = 95  # what templates are made from again loses nothing; for people's eyes less is enough
 
 
-def portrait(frame: bytes, face: FaceEvidence, *, limits: FrameLimits) -> bytes:
+def portrait(
+    frame: bytes,
+    face: FaceEvidence,
+    *,
+    limits: FrameLimits,
+    side_px_max: int = SIDE_PX_MAX,
+    jpeg_quality: int = JPEG_QUALITY,
+) -> bytes:
     """The part of the frame round this face, as JPEG of some 60 kB. Raises as `decode_frame` does."""
     image = decode_frame(frame, limits=limits)
     left, top, right, bottom = (float(edge) for edge in face.box)
@@ -22,9 +29,9 @@ def portrait(frame: bytes, face: FaceEvidence, *, limits: FrameLimits) -> bytes:
     rows = slice(max(0, int(top - margin)), int(np.ceil(bottom + margin)))
     columns = slice(max(0, int(left - margin)), int(np.ceil(right + margin)))
     part: Image = image[rows, columns]
-    scale = SIDE_PX_MAX / max(part.shape[:2])
+    scale = side_px_max / max(part.shape[:2])
     if scale < 1:
         part = np.asarray(cv2.resize(part, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
-    done, jpeg = cv2.imencode(".jpg", part, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    done, jpeg = cv2.imencode(".jpg", part, [cv2.IMWRITE_JPEG_QUALITY, jpeg_quality])
     assert done, "pixels can always be encoded"
     return jpeg.tobytes()
