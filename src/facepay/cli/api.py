@@ -50,7 +50,7 @@ def demo(
     port: Annotated[int, typer.Option(help="Port, 0 for a free one.")] = 0,
 ) -> None:
     """Play a day in the store: real faces over HTTP, from enrolment to the books."""
-    from facepay.demo import run_demo
+    from facepay.demo.run import run_demo
 
     licence = find_pack(Settings().model_pack).licence
     if not licence.commercial:

@@ -88,7 +88,7 @@ class DecisionAnswer(Answer):
     false_positive_rate: Rate | None = None
     margin: Annotated[Cosine | None, Field(description="Distance to the next best member.")] = None
     narrowed_by: Narrowed = None
-    faces: Annotated[int, Field(description="Faces in the frame, of which the nearest was decided on; 0 without one.")] = 0
+    faces: Annotated[int, Field(description="Faces in the frame; the nearest was decided on.")] = 0
     feedback: list[AdviceAnswer] = Field(default=[], description="What helps most first, where anything does.")
     step_up: StepUpAsked | None = None
     answers_left: int | None = None

@@ -1,42 +1,25 @@
-"""A day in the store, played over HTTP with real faces: `facepay demo`."""
+"""The store's devices and staff, as clients of the API, and what they do in a day."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-import secrets
-import socket
-import tempfile
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from functools import partial
-from pathlib import Path
 from time import perf_counter
 from typing import Any, Self
 from uuid import uuid4
 
 import httpx
-import uvicorn
-from pydantic import SecretStr
 from rich.console import Console
 from rich.live import Live
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from facepay.app import create_app
-from facepay.bootstrap import with_database
-from facepay.checkout.audit import CHECKS
-from facepay.kernel.database import Database
-from facepay.settings import Settings
 from facepay.vision import samples
-from facepay.vision.engine import Engine, load_engine
-from facepay.wallet.upkeep import seal_all
-from facepay.wallet.verify import Report, verify
 
 OWNER = "owner"
 # Name, top-up in fen. Yan can't afford what she wants.
 PEOPLE = (("Lin", 20_000), ("Mei", 20_000), ("Bo", 10_000), ("Yan", 500), ("Hao", 10_000), ("Ping", 10_000))
+# Wants no face recognition, and has the shop's app instead.
+APP_USER, APP_USER_TOP_UP = "Wei", 10_000
 PRODUCTS = (
     {"sku": "TEA-001", "gtin": "6901234567892", "name": "Jasmine tea, 500 ml", "price": 450},
     {"sku": "BAO-002", "gtin": "6920152400777", "name": "Red bean bao, 3 pieces", "price": 1290},
@@ -50,51 +33,6 @@ at_kiosk = partial(samples.variant, quality=75, scale=1.2, brightness=1.15)
 
 class DayWentWrong(Exception):
     """The store did not do what it should have done."""
-
-
-def run_demo(console: Console, *, serve: bool, port: int) -> int:
-    """Play the day; the exit status says whether everything came out as it should."""
-    with tempfile.TemporaryDirectory(prefix="facepay-demo-") as folder:
-        password = secrets.token_urlsafe(12)
-        settings = Settings(
-            data_dir=Path(folder),
-            database_url=None,
-            master_key=None,
-            admin_username=OWNER,
-            admin_password=SecretStr(password),
-            log_level="warning",
-            log_format="console",
-            currency="CNY",
-        )
-        try:
-            with _progress(console) as progress, with_database(settings) as ready:
-                engine = load_engine(ready.model_pack, progress=progress)
-                progress("starting the API")
-                with _running(ready, engine, port) as address, httpx.Client(base_url=address, timeout=30) as client:
-                    progress("")
-                    _play(console, client, ready, password, serve=serve)
-        except (DayWentWrong, httpx.HTTPError) as wrong:
-            console.print(f"\n[red]The day went wrong:[/] {wrong}")
-            return 1
-    return 0
-
-
-def _play(console: Console, client: httpx.Client, settings: Settings, password: str, *, serve: bool) -> None:
-    address = client.base_url
-    console.print(f"\n[bold]A day in the store[/] at {address}, every line over HTTP, every face a photograph\n")
-    with Day(client, console, password) as day:
-        day.open_store()
-        day.enrol_members()
-        day.come_in()
-        day.buy()
-        day.go_home()
-    _check_books(console, settings)
-    console.print(f"\nAPI docs: {address}/docs   (sign in as [bold]{OWNER}[/] / [bold]{password}[/])")
-    if serve:
-        console.print("Serving until Ctrl-C.")
-        _wait_for_interrupt()
-    else:
-        console.print("They go with this demo; [bold]make demo ARGS=--serve[/] keeps the store open.")
 
 
 class Day:
@@ -139,17 +77,18 @@ class Day:
             frames = [("frames", ("face.jpg", self.faces[name], "image/jpeg"))]
             self._staff("PUT", f"/v1/members/{member['id']}/face", files=frames)
             self._row("enrol", name, "enrolled", "consent given", None, start)
-            headers = {"Idempotency-Key": str(uuid4())}
-            path = f"/v1/members/{member['id']}/wallet/top-ups"
-            start = perf_counter()
-            self._staff("POST", path, json={"amount": amount, "currency": "CNY"}, headers=headers)
-            self._row("top up", name, "paid in", yuan(amount), None, start)
+            self._top_up(name, amount)
+        start = perf_counter()
+        self.ids[APP_USER] = self._staff("POST", "/v1/members", json={"display_name": APP_USER})["id"]
+        self._row("register", APP_USER, "added", "no face, no consent", None, start)
+        self._top_up(APP_USER, APP_USER_TOP_UP)
 
     def come_in(self) -> None:
         for name, _ in PEOPLE:
             self._gate("entries", name, "open", "welcome")
         self._gate("entries", "Lin", "deny", "already_inside")
         self._gate("entries", "a stranger", "deny", "unknown_face", samples.stranger())
+        self._enter_by_qr(APP_USER)
 
     def buy(self) -> None:
         self._kiosk("Lin", {"TEA-001": 2, "BAO-002": 1}, "paid", "paid")
@@ -157,6 +96,7 @@ class Day:
         self._kiosk("Mei", {"UMB-003": 1}, "paid", "paid", key=key)
         self._kiosk("Mei", {"UMB-003": 1}, "paid", "paid", key=key, step="sent again")
         self._kiosk("Yan", {"UMB-003": 1}, "declined", "insufficient_funds")
+        self._pay_by_qr(APP_USER, {"TEA-001": 1})
         self._kiosk("a stranger", {"TEA-001": 1}, "declined", "unknown_face", frame=samples.stranger())
 
     def go_home(self) -> None:
@@ -202,6 +142,40 @@ class Day:
         what = f"{code}, {yuan(answer['total'])}"
         self._row(step, who, decision, what, answer["similarity"], start)
 
+    def _enter_by_qr(self, who: str) -> None:
+        gate_id, headers = self.devices["gate"]
+        start = perf_counter()
+        answer = self._call("POST", f"/v1/gates/{gate_id}/entries/pass", headers=headers, json=self._pass_of(who))
+        self._expect(answer, "open", "welcome", who)
+        self._row("enter, QR", who, "open", "welcome", None, start)
+
+    def _pay_by_qr(self, who: str, basket: dict[str, int]) -> None:
+        kiosk_id, headers = self.devices["kiosk"]
+        lines = [{"sku": sku, "quantity": quantity} for sku, quantity in basket.items()]
+        start = perf_counter()
+        answer = self._call(
+            "POST",
+            f"/v1/kiosks/{kiosk_id}/checkouts/pass",
+            headers={**headers, "Idempotency-Key": str(uuid4())},
+            json=self._pass_of(who) | {"basket": {"lines": lines}},
+        )
+        self._expect(answer, "paid", "paid", who)
+        self._row("buy, QR", who, "paid", f"paid, {yuan(answer['total'])}", None, start)
+
+    def _pass_of(self, who: str) -> dict[str, str]:
+        """What the gate's scanner reads from their phone."""
+        return {"pass": self._staff("POST", f"/v1/members/{self.ids[who]}/passes")["pass"]}
+
+    def _top_up(self, who: str, amount: int) -> None:
+        start = perf_counter()
+        self._staff(
+            "POST",
+            f"/v1/members/{self.ids[who]}/wallet/top-ups",
+            json={"amount": amount, "currency": "CNY"},
+            headers={"Idempotency-Key": str(uuid4())},
+        )
+        self._row("top up", who, "paid in", yuan(amount), None, start)
+
     def _row(self, step: str, who: str, decision: str, why: str, similarity: float | None, start: float) -> None:
         milliseconds = (perf_counter() - start) * 1000
         colour = {"open": "green", "paid": "green", "deny": "red", "declined": "red"}.get(decision, "cyan")
@@ -238,61 +212,3 @@ class Day:
 
 def yuan(fen: int) -> str:
     return f"¥{fen / 100:,.2f}"
-
-
-def _check_books(console: Console, settings: Settings) -> None:
-    async def check() -> Report:
-        assert settings.database_url
-        database = Database(settings.database_url, pool_size=2)
-        try:
-            await seal_all(database)
-            return await verify(database, extra_checks=CHECKS)
-        finally:
-            await database.close()
-
-    report = asyncio.run(check())
-    console.print(f"\nBooks: {report}")
-    if not report.ok:
-        raise DayWentWrong("the books are not in order")
-
-
-@contextmanager
-def _progress(console: Console) -> Iterator[Any]:
-    """Says what is being loaded; an empty text ends it."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("starting Postgres")
-
-        def tell(text: str) -> None:
-            progress.update(task, description=text)
-            if not text:
-                progress.stop()
-
-        yield tell
-
-
-@contextmanager
-def _running(settings: Settings, engine: Engine, port: int) -> Iterator[str]:
-    """The API on a real socket, in a thread of this process."""
-    try:
-        listener = socket.create_server((settings.host, port))
-    except OSError as error:
-        raise DayWentWrong(f"{settings.host}:{port} can't be listened on: {error.strerror}") from error
-    config = uvicorn.Config(create_app(settings, engine=engine), access_log=False, log_level="warning")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    try:
-        while not server.started:
-            if not thread.is_alive():
-                raise DayWentWrong("the API did not start")
-            thread.join(0.02)
-        yield f"http://{settings.host}:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(20)
-
-
-def _wait_for_interrupt() -> None:
-    with suppress(KeyboardInterrupt):
-        threading.Event().wait()
