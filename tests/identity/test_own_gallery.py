@@ -28,6 +28,7 @@ from facepay.kernel.database import Database
 from facepay.kernel.ids import new_id
 from facepay.members.consents import Consent
 from facepay.members.members import Member
+from facepay.review.marks import Mark
 from facepay.stores.gates import GateAttempt
 from facepay.templates.templates import GalleryVersion, MemberKey, Template, TemplateKey, sealed_template
 from facepay.vision.evidence import FaceQuality, Floats
@@ -172,6 +173,36 @@ async def test_marks_of_staff_count_in_the_next_calibration() -> None:
     marked = measure(people, in_use=SHIPPED, source="made up", false_matches=[0.95] * 5, true_matches=[0.6])
     assert marked.genuine.sum() == plain.genuine.sum() + 1
     assert marked.fit.calibration.similarity_at(1e-5) > plain.fit.calibration.similarity_at(1e-5)
+
+
+async def test_marks_of_staff_raise_a_threshold_and_never_lower_one() -> None:
+    people = list(map(list, faces(PEOPLE)))
+    plain = measure(people, in_use=SHIPPED, source="made up").fit
+    start = plain.calibration.tail_start
+    for false_matches in ([start + 0.001] * 300, [start - 0.2] * 50, [start + 0.3], [0.9] * 20):
+        marked = measure(people, in_use=SHIPPED, source="made up", false_matches=false_matches).fit
+        for own, more in zip(plain.intervals, marked.intervals, strict=True):
+            assert more.similarity >= own.similarity
+            assert marked.calibration.similarity_at(own.fmr) == pytest.approx(more.similarity, abs=1e-3)
+    apart = measure(people, in_use=SHIPPED, source="made up", leave_out_suspicious=True).fit
+    both = measure(people, in_use=SHIPPED, source="made up", leave_out_suspicious=True, false_matches=[start]).fit
+    assert both.calibration.similarity_at(1e-6) == pytest.approx(apart.calibration.similarity_at(1e-6), abs=0.01), (
+        "twins that were left out don't come back with a mark"
+    )
+
+
+async def test_calibrate_counts_what_staff_found_wrong_and_right(process: Process, database_url: str) -> None:
+    await add_enrolled(process, faces(PEOPLE))
+    async with process.database.begin() as session:
+        for kind, similarity in (("impostor", 0.9), ("impostor", 0.8), ("genuine", 0.7)):
+            session.add(Mark(pack=PACK, kind=kind, similarity=similarity, marked_on=NOW.date()))
+        session.add(Mark(pack="another", kind="impostor", similarity=0.9, marked_on=NOW.date()))
+    made = await facepay(database_url)
+    assert made.exit_code == 0, made.output
+    assert "2 reviewed false matches and 1 true ones" in made.output
+    async with process.database.begin() as session:
+        (version,) = await versions_of(session, pack=PACK)
+    assert version.source == "360 of 360 members, 2 reviewed false matches and 1 true ones"
 
 
 async def test_a_sample_is_drawn_at_random_and_finds_what_it_holds(process: Process) -> None:

@@ -8,12 +8,19 @@ from uuid import UUID, uuid4
 
 import psycopg
 from psycopg.rows import dict_row
-from sqlalchemy import insert
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.identity.lookalikes import Lookalike, pair_of
+from facepay.identity.watches import Watch
 from facepay.kernel.clock import utc_now
 from facepay.kernel.database import Database
-from facepay.templates.templates import EnrolmentPhoto
+from facepay.kernel.ids import new_id
+from facepay.review.disputes import Dispute
+from facepay.review.evidence import EvidenceAccess
+from facepay.staff.accounts import StaffAccount
+from facepay.stores.gates import GateAttempt
+from facepay.templates.templates import DecisionFrame, EnrolmentPhoto
 from tests.rewards.till import EARNING, add_coupon, give, refund, set_rules
 from tests.shop import Shop
 
@@ -64,7 +71,20 @@ async def _plant(shop: Shop, database: Database, member_id: UUID) -> None:
         await session.execute(
             insert(Lookalike).values(member_a=one, member_b=two, reason="measured", similarity=0.5, marked_at=utc_now())
         )
+        await _plant_dispute(session, shop, member_id)
         await session.execute(insert(EnrolmentPhoto).values(member_id=member_id, sealed=PHOTO, created_at=utc_now()))
+
+
+async def _plant_dispute(session: AsyncSession, shop: Shop, member_id: UUID) -> None:
+    staff = await session.scalar(select(StaffAccount.id))
+    attempt, store = await session.scalar(select(GateAttempt.id)), UUID(shop.store_id)
+    made, now = {"id": new_id(), "member_id": member_id}, utc_now()
+    await session.execute(insert(DecisionFrame).values(made | {"sealed": PHOTO, "expires_at": now}))
+    await session.execute(insert(Watch).values(made | {"reason": NAME, "watched_at": now, "watched_by": staff}))
+    said = {"reason": f"{NAME} wasn't here", "said_by": "member", "opened_at": now, "opened_by": staff}
+    await session.execute(insert(Dispute).values(made | said | {"gate_attempt_id": attempt, "store_id": store}))
+    looked = {"dispute_id": made["id"], "staff_id": staff, "reason": NAME, "accessed_at": now}
+    await session.execute(insert(EvidenceAccess).values(made | looked))
 
 
 def rows(database_url: str) -> dict[str, list[str]]:

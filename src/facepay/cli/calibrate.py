@@ -50,7 +50,8 @@ def calibrate(
 ) -> None:
     """Measure how alike different people are, and decide by it.
 
-    Compares all members with each other, fits the tail of their scores and decides by it from then on.
+    Compares all members with each other, fits the tail of their scores and decides by it from then on. Matches that
+    staff found false in a dispute raise it.
 
     All replicas follow at once. Members who look too alike are marked, and step up. Fewer than
     2,000 members never lower a threshold below the pack's own, and some 320 are the least.
@@ -126,6 +127,7 @@ def _from_members(
     from facepay.bootstrap import master_key
     from facepay.identity.calibration import load_calibration
     from facepay.identity.own_gallery import draw, measure
+    from facepay.review.marks import marks_of
     from facepay.templates.protection import Protection
     from facepay.vision.packs import find_pack
 
@@ -133,6 +135,8 @@ def _from_members(
     shipped = load_calibration(find_pack(settings.model_pack).label)
 
     async def work(database: Database) -> None:
+        async with database.begin() as session:
+            marks = await marks_of(session, pack=shipped.pack)
         with Progress(console=console) as progress:
             reading, comparing = progress.add_task("reading templates"), progress.add_task("comparing")
             sample = await draw(
@@ -147,8 +151,10 @@ def _from_members(
                 measure,
                 sample.templates_of,
                 in_use=shipped,
-                source=f"{len(sample.members):,} of {sample.members_in_all:,} members",
+                source=f"{len(sample.members):,} of {sample.members_in_all:,} members, {marks}",
                 leave_out_suspicious=leave_out,
+                false_matches=marks.false_matches,
+                true_matches=marks.true_matches,
                 progress=lambda done, total: progress.update(comparing, completed=done, total=total),
                 stop=lambda: monotonic() > deadline,
             )
@@ -177,6 +183,7 @@ async def _settle(
     least = policy_for("gate", settings).lookalike_threshold(used, sample.templates_in_all)
     pairs = alike(sample, measured.impostors, least=least)
     _show(measured, used, shipped, settings, pairs, report, subtitle=measured.fit.calibration.source)
+    console.print(f"Counted: {measured.fit.calibration.source}.")
     if sample.share < 1:
         console.print(f"{sample.share:.1%} of the members were compared, and so {sample.share**2:.2%} of all pairs.")
     if dry_run:

@@ -8,7 +8,7 @@ once, the earlier's probes with the later's references: in random order that is 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -89,7 +89,7 @@ class Impostors:
     histogram: Counts
     probes: Counts  # (people,) compared with all later people
     chances: Counts  # (people,)
-    alone: int = 0  # scores of people who are not among these
+    alone: int = 0  # scores of people who are not among these, less those that were left out
 
     @property
     def pairs(self) -> int:
@@ -104,6 +104,11 @@ class Impostors:
         """The same, were each person there so many times; a copy is not compared with itself."""
         chances = weights * self.chances
         return float((weights * self.probes) @ (chances.sum() - np.cumsum(chances))) + self.alone
+
+    def without_above(self, cosine: float) -> Impostors:
+        """Without the pairs of people who are as alike as that."""
+        left = self.highest.below(cosine)
+        return replace(self, highest=left, alone=self.alone - (len(self.highest) - len(left)))
 
     def with_false_matches(self, cosines: Sequence[float]) -> Impostors:
         """Together with matches that staff found to be false. Whose photos they were isn't known: each stands alone."""

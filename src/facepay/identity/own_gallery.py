@@ -35,7 +35,7 @@ from facepay.identity.impostors import (
     references_of,
 )
 from facepay.identity.lookalikes import Pair, mark_measured, pair_of
-from facepay.identity.tail import Fit, fit
+from facepay.identity.tail import Fit, fit, raised
 from facepay.kernel.database import Database
 from facepay.templates.keeper import unsealed
 from facepay.templates.protection import Protection
@@ -113,18 +113,20 @@ def measure(
     """Compare all of these people as a search would, and fit the tail. Raises TooFewPeople.
 
     Not `fused`, each template is a reference of its own. `false_matches` and `true_matches` are cosines of
-    decisions that staff found to be wrong and right.
+    decisions that staff found to be wrong and right. False ones raise thresholds, or change nothing.
     """
     if len(templates_of) < 2:
         raise TooFewPeople("There are no two people to be compared.")
     probes = probes_of(templates_of)
     references = references_of(templates_of) if fused else probes
     impostors = compare(probes, references, progress=progress, stop=stop)
-    impostors = impostors.with_false_matches(false_matches)
     suspicious = in_use.similarity_at(SUSPICIOUS_RUNS / max(1, impostors.pairs))
-    fitted = fit(
-        impostors, pack=in_use.pack, source=source, leave_out_above=suspicious if leave_out_suspicious else None
-    )
+    leave_out_above = suspicious if leave_out_suspicious else None
+    fitted = fit(impostors, pack=in_use.pack, source=source, leave_out_above=leave_out_above)
+    if false_matches:
+        left = impostors.without_above(leave_out_above) if leave_out_above else impostors
+        fitted = raised(fitted, fit(left.with_false_matches(false_matches), pack=in_use.pack, source=source))
+        impostors = impostors.with_false_matches(false_matches)
     genuine = genuine_histogram(templates_of) + histogram(np.asarray(true_matches, np.float32))
     return Measured(fitted, impostors, genuine, suspicious)
 

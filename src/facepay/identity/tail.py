@@ -107,6 +107,23 @@ def fit(impostors: Impostors, *, pack: str, source: str, leave_out_above: float 
     )
 
 
+def raised(fitted: Fit, marked: Fit) -> Fit:
+    """The fit, moved up by as much as the one that counts false matches too asks for more where thresholds lie.
+
+    Never down: more scores near the tail's start make it look steeper than it is further out. And the whole of it by
+    one number, rather than the other fit: a few scores far out bend its shape, and it would hold no longer.
+    """
+    own, more = (_settling(each).similarity for each in (fitted, marked))
+    if more <= own:
+        return fitted
+    calibration = replace(fitted.calibration, tail_start=round(fitted.calibration.tail_start + more - own, 4))
+    moved = (
+        Interval(each.fmr, *(min(1.0, bound + more - own) for bound in (each.similarity, each.low, each.high)))
+        for each in fitted.intervals
+    )
+    return replace(fitted, calibration=calibration, intervals=tuple(moved))
+
+
 def settled(fitted: Fit, shipped: Calibration) -> Calibration:
     """What a shop's own people say; where that is laxer than the shipped numbers, drawn back to them by as much as
     the people are few. Where it is stricter it stands: refusing a member costs less than taking a stranger for one.
@@ -115,13 +132,17 @@ def settled(fitted: Fit, shipped: Calibration) -> Calibration:
     people): by that much the shipped threshold may be wrong, and the fitted one by its own interval; each counts by
     the inverse of its variance. Where the pack was never measured, the interval's upper end stands.
     """
-    own = next(interval for interval in fitted.intervals if interval.fmr == SETTLED_AT)
+    own = _settling(fitted)
     if not shipped.people:
         return replace(fitted.calibration, shift=round(own.high - own.similarity, 4))
     known, further = shipped.similarity_at(SETTLED_AT), shipped.similarity_at(SETTLED_AT / 10)
     error, spread = (own.high - own.low) / (2 * SIGMAS), further - known
     trust = spread**2 / (spread**2 + error**2)
     return replace(fitted.calibration, shift=round(max(0.0, (1 - trust) * (known - own.similarity)), 4))
+
+
+def _settling(fitted: Fit) -> Interval:
+    return next(interval for interval in fitted.intervals if interval.fmr == SETTLED_AT)
 
 
 def pareto(excesses: Doubles, weights: Doubles) -> tuple[float, float]:

@@ -48,7 +48,7 @@ def worth_review(kind: Kind, *, store_id: UUID | None) -> Select[Any]:
     """What nobody has disputed yet, and staff may want to look at all the same. A partial index holds just these."""
     table = TABLES[kind]
     column = Dispute.checkout_id if kind == "checkout" else Dispute.gate_attempt_id
-    query = select(table).where(text(WORTH_REVIEW), ~exists().where(column == table.id))
+    query = select(table).where(text(f"({WORTH_REVIEW})"), ~exists().where(column == table.id))
     if store_id is not None:
         devices = select(Device.id).where(Device.store_id == store_id)
         query = query.where(Checkout.store_id == store_id if kind == "checkout" else GateAttempt.gate_id.in_(devices))

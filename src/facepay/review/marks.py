@@ -38,6 +38,9 @@ class Marks:
     false_matches: tuple[float, ...]
     true_matches: tuple[float, ...]
 
+    def __str__(self) -> str:
+        return f"{len(self.false_matches)} reviewed false matches and {len(self.true_matches)} true ones"
+
 
 def mark(session: AsyncSession, *, decision: DeviceDecision, false: bool, now: datetime) -> None:
     """Note the score of a decision by face; one by pass or by a second factor alone has none."""

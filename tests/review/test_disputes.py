@@ -1,0 +1,428 @@
+"""A wrong decision can be disputed, looked at again, and put right."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import cv2
+import httpx
+import numpy as np
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import select, text, update
+
+from facepay.catalog.stock import Stock
+from facepay.checkout.kiosk import Checkout
+from facepay.identity.decisions import WORTH_REVIEW
+from facepay.kernel.database import Database
+from facepay.kernel.ids import new_id
+from facepay.kernel.secrets import MasterKey
+from facepay.review.marks import Mark
+from facepay.templates.evidence import Exhibit, forget_evidence, frame_of
+from facepay.templates.rekeying import rekey
+from facepay.templates.templates import MemberKey, TemplateKey
+from tests.answers import verdict
+from tests.checkout.test_round_trips import recorded
+from tests.conftest import Clock, OpenApp, OpenShop, client_of
+from tests.photos import people, stranger, variant
+from tests.privacy.house import rows
+from tests.processes import NOW, OpenProcess, Process, Seen
+from tests.rewards.till import EARNING, add_coupon, assert_books_in_order, holdings, ledger_of, set_rules
+from tests.shop import PASSWORD, PRICES, Shop
+
+pytestmark = pytest.mark.anyio
+PHONES = "+8613800138001", "+8613800138002"
+
+
+@dataclass
+class Counter:
+    """Where members come to complain."""
+
+    shop: Shop
+
+    async def dispute(self, kind: str, decision_id: str, *, said_by: str = "member", **headers: Any) -> httpx.Response:
+        body = {"decision": {"kind": kind, "id": decision_id}, "reason": "I wasn't there", "said_by": said_by}
+        return await self.shop.client.post("/v1/disputes", json=body, headers=self.shop.staff | headers)
+
+    async def opened(self, kind: str, decision_id: str) -> str:
+        answer = await self.dispute(kind, decision_id)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
+
+    async def resolve(self, dispute_id: str, found: str, *, key: str | None = None, **body: Any) -> httpx.Response:
+        return await self.shop.client.post(
+            f"/v1/disputes/{dispute_id}/resolution",
+            json={"verdict": found, "note": "Looked at it"} | body,
+            headers=self.shop.staff | {"Idempotency-Key": key or uuid4().hex},
+        )
+
+    async def resolved(self, dispute_id: str, found: str, **body: Any) -> Any:
+        answer = await self.resolve(dispute_id, found, **body)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def see(self, dispute_id: str) -> Any:
+        return await self.shop.do("GET", f"/v1/disputes/{dispute_id}")
+
+    async def look(self, dispute_id: str, reason: str | None = "The member asked") -> httpx.Response:
+        params = {"reason": reason} if reason else {}
+        path = f"/v1/disputes/{dispute_id}/evidence"
+        return await self.shop.client.get(path, params=params, headers=self.shop.staff)
+
+
+@pytest.fixture
+def counter(shop: Shop) -> Counter:
+    return Counter(shop)
+
+
+@pytest.fixture
+def database(app: FastAPI) -> Database:
+    database: Database = app.state.database
+    return database
+
+
+async def marks(database: Database) -> list[tuple[str, float]]:
+    async with database.begin() as session:
+        return [(row.kind, row.similarity) for row in await session.scalars(select(Mark))]
+
+
+async def test_a_payment_by_the_wrong_face_comes_back_and_the_pair_steps_up_from_then_on(
+    shop: Shop, counter: Counter, database: Database
+) -> None:
+    await set_rules(shop, earning=EARNING)
+    await add_coupon(shop)
+    wronged = await shop.add_member(0, balance=100_000, phone=PHONES[0])
+    actual = await shop.add_member(1, phone=PHONES[1])
+    await shop.do("PUT", f"/v1/stores/{shop.store_id}/stock/TEA-001", json={"quantity": 5})
+    before = await holdings(shop, wronged)
+    paid = (await shop.at_kiosk(0, {"TEA-001": 2}, coupons=["WELCOME10"])).json()
+    partly = {"amount": 100, "reason": "torn"}
+    path = f"/v1/orders/{paid['order']['id']}/refunds"
+    await shop.do("POST", path, json=partly, headers={"Idempotency-Key": "part-0001"})
+
+    dispute = await counter.opened("checkout", paid["checkout_id"])
+    seen = (await counter.see(dispute))["decision"]
+    assert (seen["member_id"], seen["order_id"]) == (wronged, paid["order"]["id"])
+    assert seen["similarity"] == paid["similarity"] > seen["threshold"]
+    assert seen["margin"] == paid["margin"] > 0.1
+    assert (seen["searched"], seen["pack"].split("@")[0]) == (2, "buffalo_sc")
+    assert seen["basis"].startswith("pay_chain:0.0001 shipped@")
+    assert seen["quality"]["eye_distance_px"] > 40
+
+    receipt = await counter.resolved(dispute, "wrong", actual_member_id=actual)
+    assert receipt["consequences"] == ["refunded", "pair_steps_up"]
+    assert receipt["refund"]["amount"] == paid["order"]["total"] - 100
+    assert actual not in str(receipt), "a receipt names no other member"
+    assert receipt == await shop.do("GET", f"/v1/disputes/{dispute}/receipt")
+    assert await holdings(shop, wronged) == before
+    async with database.begin() as session:
+        assert await session.scalar(select(Stock.quantity)) == 3, "the goods are gone"
+    await assert_books_in_order(database)
+
+    asked = (await shop.at_gate(0)).json()
+    assert (asked["decision"], asked["code"]) == ("step_up", "lookalike")
+    assert (await shop.at_kiosk(1, {"TEA-001": 1})).json()["code"] == "lookalike"
+    (pair,) = (await shop.do("GET", "/v1/lookalikes", params={"member_id": actual}))["items"]
+    assert (pair["reason"], set(pair["member_ids"])) == ("reviewed", {wronged, actual})
+    assert (await counter.see(dispute))["actual_member_id"] == actual
+    assert await marks(database) == [("impostor", seen["similarity"])]
+
+
+async def test_a_member_whom_a_stranger_was_taken_for_always_steps_up_until_staff_lift_it(
+    shop: Shop, counter: Counter, database: Database
+) -> None:
+    member = await shop.add_member(0, balance=10_000, phone=PHONES[0])
+    entry = (await shop.at_gate(0)).json()
+    dispute = await counter.opened("gate_attempt", entry["attempt_id"])
+    receipt = await counter.resolved(dispute, "wrong")
+    assert receipt["consequences"] == ["member_steps_up", "visit_closed"]
+    assert receipt["refund"] is None
+
+    asked = (await shop.at_gate(variant(people()[0], quality=60))).json()
+    assert (asked["decision"], asked["code"]) == ("step_up", "watched_member"), "and they aren't inside already"
+    path = f"/v1/gates/{shop.gate_id}/entries/{asked['attempt_id']}/step-up"
+    proven = await shop.client.post(path, json={"answer": PHONES[0][-4:]}, headers=shop.gate)
+    assert proven.json()["code"] == "welcome"
+    (watch,) = (await shop.do("GET", "/v1/watches", params={"member_id": member}))["items"]
+    lifted = await shop.do("POST", f"/v1/watches/{watch['id']}/lifting", json={"reason": "Enrolled again"})
+    assert lifted["lifting"] == "Enrolled again"
+    assert (await shop.do("GET", "/v1/watches"))["items"] == []
+    assert (await shop.at_kiosk(0, {"TEA-001": 1})).json()["code"] == "paid"
+    again = await shop.client.post(f"/v1/watches/{watch['id']}/lifting", json={"reason": "Twice"}, headers=shop.staff)
+    assert verdict(again) == (404, "watch_not_found")
+    assert [kind for kind, _ in await marks(database)] == ["impostor"]
+
+
+async def test_a_right_decision_stays_and_may_be_disputed_again(
+    shop: Shop, counter: Counter, database: Database
+) -> None:
+    member = await shop.add_member(0, balance=10_000)
+    paid = (await shop.at_kiosk(0, {"TEA-001": 1})).json()
+    first = await counter.opened("checkout", paid["checkout_id"])
+    assert verdict(await counter.dispute("checkout", paid["checkout_id"])) == (409, "already_disputed")
+    assert verdict(await shop.client.get(f"/v1/disputes/{first}/receipt", headers=shop.staff)) == (404, "dispute_open")
+    receipt = await counter.resolved(first, "right", note="The picture shows you")
+    assert (receipt["verdict"], receipt["note"], receipt["consequences"]) == ("right", "The picture shows you", [])
+    assert await shop.balance(member) == 10_000 - PRICES["TEA-001"]
+    assert await marks(database) == [("genuine", paid["similarity"])]
+    second = await counter.opened("checkout", paid["checkout_id"])
+    assert (await counter.resolved(second, "wrong"))["consequences"] == ["refunded", "member_steps_up"]
+    assert await marks(database) == [("impostor", paid["similarity"])], "it was never a true match"
+    assert verdict(await counter.dispute("checkout", paid["checkout_id"])) == (409, "already_disputed")
+    assert [each["id"] for each in (await shop.do("GET", "/v1/disputes"))["items"]] == [second, first]
+
+
+async def test_of_two_who_resolve_at_once_one_does_and_a_retry_gets_the_same_receipt(
+    shop: Shop, counter: Counter, database: Database
+) -> None:
+    member = await shop.add_member(0, balance=10_000)
+    actual = await shop.add_member(1)
+    paid = (await shop.at_kiosk(0, {"UMB-003": 1})).json()
+    dispute = await counter.opened("checkout", paid["checkout_id"])
+    path = f"/v1/orders/{paid['order']['id']}/refunds"
+    refund = shop.client.post(path, json={"reason": "torn"}, headers=shop.staff | {"Idempotency-Key": "refund-0001"})
+    answers = await asyncio.gather(
+        counter.resolve(dispute, "wrong", key="one", actual_member_id=actual),
+        counter.resolve(dispute, "wrong", key="two"),
+        counter.resolve(dispute, "right", key="three"),
+        refund,
+    )
+    won = [each for each in answers[:3] if each.status_code == 200]
+    lost = {verdict(each) for each in answers[:3] if each.status_code != 200}
+    assert (len(won), lost) == (1, {(409, "dispute_resolved")})
+    assert answers[3].status_code == 201 or verdict(answers[3]) == (409, "refund_exceeds_order")
+    key = ("one", "two", "three")[answers.index(won[0])]
+    body = {"actual_member_id": actual} if key == "one" else {}
+    again = await counter.resolve(dispute, "right" if key == "three" else "wrong", key=key, **body)
+    assert again.json() == won[0].json()
+    assert again.headers["Idempotency-Replayed"] == "true"
+    order = await shop.do("GET", f"/v1/orders/{paid['order']['id']}")
+    assert await shop.balance(member) == 10_000 - PRICES["UMB-003"] + order["refunded"]
+    await assert_books_in_order(database)
+
+
+async def test_two_members_taken_for_each_other_are_put_right_at_the_same_moment(
+    shop: Shop, counter: Counter, database: Database
+) -> None:
+    members = [await shop.add_member(number, balance=10_000) for number in (0, 1)]
+    paid = [(await shop.at_kiosk(number, {"TEA-001": 1})).json()["checkout_id"] for number in (0, 1)]
+    opened = [await counter.opened("checkout", each) for each in paid]
+    receipts = await asyncio.gather(
+        counter.resolved(opened[0], "wrong", actual_member_id=members[1]),
+        counter.resolved(opened[1], "wrong", actual_member_id=members[0]),
+    )
+    assert [each["consequences"] for each in receipts] == [["refunded", "pair_steps_up"]] * 2
+    assert len((await shop.do("GET", "/v1/lookalikes"))["items"]) == 1
+    assert await ledger_of(database, "wallet", members[0]) == 10_000
+
+
+async def test_what_staff_dispute_themselves_somebody_else_resolves(shop: Shop, counter: Counter) -> None:
+    await shop.add_member(0, balance=10_000)
+    paid = (await shop.at_kiosk(0, {"TEA-001": 1})).json()
+    operator, second = await sign_in(shop, "wu", "operator"), await sign_in(shop, "lin", "owner")
+    dispute = (await counter.dispute("checkout", paid["checkout_id"], said_by="staff")).json()["id"]
+    assert verdict(await counter.resolve(dispute, "wrong")) == (403, "own_dispute")
+    for staff in (operator, await sign_in(shop, "he", "auditor")):
+        assert verdict(await Counter(Shop(shop.client, staff)).resolve(dispute, "wrong")) == (403, "insufficient_scope")
+        assert verdict(await Counter(Shop(shop.client, staff)).look(dispute)) == (403, "insufficient_scope")
+    assert (await Counter(Shop(shop.client, second)).resolve(dispute, "wrong")).status_code == 200
+
+
+async def sign_in(shop: Shop, username: str, role: str) -> dict[str, str]:
+    body = {"username": username, "display_name": username, "role": role, "password": PASSWORD}
+    await shop.do("POST", "/v1/staff", json=body)
+    form = {"username": username, "password": PASSWORD}
+    token = (await shop.client.post("/v1/auth/token", data=form)).json()["access_token"]
+    return {"Authorization": f"Bearer {token}"}
+
+
+async def test_a_refusal_can_be_disputed_too_and_nothing_follows_from_it(
+    shop: Shop, counter: Counter, database: Database
+) -> None:
+    await shop.add_member(0)
+    refused = (await shop.at_gate(stranger())).json()
+    dispute = await counter.opened("gate_attempt", refused["attempt_id"])
+    assert (await counter.see(dispute))["decision"]["similarity"] is None
+    assert (await counter.resolved(dispute, "wrong"))["consequences"] == []
+    assert await marks(database) == []
+
+
+async def test_a_stolen_pass_is_refunded_and_says_nothing_of_a_face(
+    shop: Shop, counter: Counter, database: Database
+) -> None:
+    member = await shop.add_member(0, balance=10_000)
+    stolen = (await shop.issue_pass(member))["pass"]
+    paid = (await shop.pass_at_kiosk(stolen, {"TEA-001": 1})).json()
+    dispute = await counter.opened("checkout", paid["checkout_id"])
+    assert (await counter.resolved(dispute, "wrong"))["consequences"] == ["refunded"]
+    assert await shop.balance(member) == 10_000
+    assert (await shop.at_gate(0)).json()["code"] == "welcome"
+    assert await marks(database) == []
+
+
+async def test_who_is_meant_has_to_be_another_member_and_the_decision_has_to_be_there(
+    shop: Shop, counter: Counter
+) -> None:
+    member = await shop.add_member(0, balance=10_000)
+    paid = (await shop.at_kiosk(0, {"TEA-001": 1})).json()
+    nothing = str(uuid4())
+    assert verdict(await counter.dispute("gate_attempt", paid["checkout_id"])) == (404, "decision_not_found")
+    dispute = await counter.opened("checkout", paid["checkout_id"])
+    same = await counter.resolve(dispute, "wrong", actual_member_id=member)
+    assert verdict(same) == (422, "one_member_twice")
+    assert verdict(await counter.resolve(dispute, "wrong", actual_member_id=nothing)) == (404, "member_not_found")
+    assert verdict(await counter.resolve(dispute, "right", actual_member_id=nothing)) == (422, "invalid_request")
+    assert verdict(await counter.resolve(nothing, "wrong")) == (404, "dispute_not_found")
+    assert await shop.balance(member) == 10_000 - PRICES["TEA-001"], "a refusal undoes the refund with it"
+
+
+async def test_what_was_learned_of_a_wronged_member_is_dropped(open_shop: OpenShop) -> None:
+    shop = await open_shop(template_learning="entries")
+    counter, member = Counter(shop), await shop.add_member(0)
+    entry = (await shop.at_gate(variant(people()[0], quality=90, scale=1.1))).json()
+    learned = [each["origin"] for each in await templates(shop, member)]
+    assert learned == ["enrolled", "adapted"], "there has to be something to drop"
+    receipt = await counter.resolved(await counter.opened("gate_attempt", entry["attempt_id"]), "wrong")
+    assert "learned_dropped" in receipt["consequences"]
+    assert [each["origin"] for each in await templates(shop, member)] == ["enrolled"]
+
+
+async def templates(shop: Shop, member: str) -> Any:
+    return (await shop.do("GET", f"/v1/members/{member}/export"))["tables"]["template"]
+
+
+async def test_staff_find_what_is_worth_a_look_without_looking_through_everything(
+    shop: Shop, counter: Counter, database: Database
+) -> None:
+    await shop.add_member(0, balance=10_000)
+    sure, near, failed = [(await shop.at_kiosk(0, {"TEA-001": 1})).json()["checkout_id"] for _ in range(3)]
+    async with database.begin() as session:
+        for decision, changes in (
+            (near, {"similarity": Checkout.threshold + 0.04}),
+            (failed, {"code": "wrong_answer"}),
+        ):
+            await session.execute(update(Checkout).where(Checkout.id == UUID(decision)).values(changes))
+        await session.execute(text("set local enable_seqscan = off"))
+        query = select(Checkout).where(text(WORTH_REVIEW)).order_by(Checkout.id.desc()).limit(51)
+        sql = query.compile(dialect=database.engine.dialect, compile_kwargs={"literal_binds": True})
+        plan = "\n".join(row[0] for row in await session.execute(text(f"explain {sql}")))
+    assert "ix_checkout_worth_review" in plan
+
+    async def queue(**params: str) -> list[str]:
+        return [each["id"] for each in (await shop.do("GET", "/v1/review-queue", params=params))["items"]]
+
+    assert await queue() == await queue(store_id=shop.store_id) == [failed, near]
+    assert await queue(store_id=str(uuid4())) == await queue(kind="gate_attempt") == []
+    dispute = await counter.opened("checkout", near)
+    assert await queue() == [failed]
+    for params, found in (
+        ({"open": True}, [dispute]),
+        ({"open": False}, []),
+        ({"kind": "gate_attempt"}, []),
+        ({"kind": "checkout", "store_id": shop.store_id}, [dispute]),
+        ({"store_id": str(uuid4())}, []),
+    ):
+        items = (await shop.do("GET", "/v1/disputes", params=params))["items"]
+        assert [each["id"] for each in items] == found, params
+    assert sure not in [failed, near]
+
+
+async def test_evidence_is_kept_where_the_shop_says_so_and_every_look_is_on_record(
+    open_app: OpenApp, clock: Clock, owner_database_url: str
+) -> None:
+    app = await open_app(evidence_days=7)
+    async with client_of(app) as client:
+        shop = await Shop.open(client)
+        counter, member = Counter(shop), await shop.add_member(0, balance=10_000)
+        await shop.at_gate(stranger())
+        paid = (await shop.at_kiosk(0, {"TEA-001": 1})).json()
+        entry = (await shop.at_gate(0)).json()
+        kept = rows(owner_database_url)["decision_frame"]
+        assert len(kept) == 2, "nothing is kept of a stranger"
+        assert all("ffd8ff" not in each for each in kept), "it rests sealed"
+        dispute = await counter.opened("checkout", paid["checkout_id"])
+        assert (await counter.see(dispute))["evidence_until"]
+
+        assert verdict(await counter.look(dispute, reason=None)) == (422, "invalid_request")
+        looked = await counter.look(dispute)
+        assert (looked.headers["content-type"], looked.headers["cache-control"]) == ("image/jpeg", "no-store")
+        pixels = cv2.imdecode(np.frombuffer(looked.content, np.uint8), cv2.IMREAD_COLOR)
+        assert pixels is not None
+        assert max(pixels.shape) <= 480
+        assert len(looked.content) < 60_000
+        (access,) = (await shop.do("GET", f"/v1/disputes/{dispute}/evidence/accesses"))["items"]
+        assert access["reason"] == "The member asked"
+        trail = (await shop.do("GET", f"/v1/members/{member}/biometric-uses"))["items"]
+        assert (trail[0]["use"], trail[0]["actor"]) == ("evidence_viewed", f"staff:{access['staff_id']}")
+        assert trail[0]["reference_id"] == paid["checkout_id"]
+
+        assert "evidence_deleted" in (await counter.resolved(dispute, "wrong"))["consequences"]
+        assert verdict(await counter.look(dispute)) == (404, "evidence_not_kept"), "it showed somebody else"
+        other = await counter.opened("gate_attempt", entry["attempt_id"])
+        clock.ahead += timedelta(days=7)
+        shop.staff = await fresh(client)
+        assert verdict(await counter.look(other)) == (404, "evidence_not_kept"), "whether it was swept up or not"
+        assert await forget_evidence(app.state.database, now=clock()) == 1
+        assert rows(owner_database_url)["decision_frame"] == []
+
+
+async def fresh(client: httpx.AsyncClient) -> dict[str, str]:
+    form = {"username": "owner", "password": PASSWORD}
+    token = (await client.post("/v1/auth/token", data=form)).json()["access_token"]
+    return {"Authorization": f"Bearer {token}"}
+
+
+async def test_no_evidence_is_kept_by_default_and_one_more_statement_keeps_it(
+    open_app: OpenApp, owner_database_url: str
+) -> None:
+    key, asked = MasterKey.generate_text(), list[int]()
+    plain, keeping = await open_app(master_key=key), await open_app(master_key=key, evidence_days=7)
+    async with client_of(plain) as client, client_of(keeping) as other:
+        shop = await Shop.open(client)
+        await shop.add_member(0, balance=10_000)
+        await shop.at_kiosk(0, {"TEA-001": 1})  # opens the store's accounts
+        for number, app in enumerate((plain, keeping)):
+            till = replace(shop, client=(client, other)[number])
+            with recorded(app.state.database) as sent:
+                assert (await till.at_kiosk(0, {"TEA-001": 1})).json()["code"] == "paid"
+            asked.append(len(sent))
+            assert len(rows(owner_database_url)["decision_frame"]) == number
+    assert asked[1] == asked[0] + 1
+
+
+async def test_an_erased_member_leaves_no_dispute_and_no_picture(open_shop: OpenShop, owner_database_url: str) -> None:
+    shop = await open_shop(evidence_days=7)
+    counter, member = Counter(shop), await shop.add_member(0)
+    entry = (await shop.at_gate(0)).json()
+    dispute = await counter.opened("gate_attempt", entry["attempt_id"])
+    await counter.look(dispute)
+    exported = (await shop.do("GET", f"/v1/members/{member}/export"))["tables"]
+    assert [each["reason"] for each in exported["dispute"]] == ["I wasn't there"]
+    assert [each["reason"] for each in exported["evidence_access"]] == ["The member asked"]
+    await shop.do("DELETE", f"/v1/members/{member}/face")
+    assert verdict(await counter.look(dispute)) == (404, "evidence_not_kept"), "it goes with the face"
+    await shop.do("DELETE", f"/v1/members/{member}")
+    left = rows(owner_database_url)
+    assert [left[table] for table in ("decision_frame", "dispute", "evidence_access")] == [[], [], []]
+    assert verdict(await counter.resolve(dispute, "wrong")) == (404, "dispute_not_found")
+
+
+async def test_a_frame_moves_to_a_new_master_key_with_its_member(
+    process: Process, open_process: OpenProcess, photo: Seen
+) -> None:
+    member, decision = await process.add_enrolled(photo(0)), new_id()
+    async with process.database.begin() as session:
+        row = await session.get_one(TemplateKey, member)
+        key = MemberKey(member, row.key_id or "", row.wrapped_key or b"")
+        exhibit = Exhibit(people()[0], process.keeper.protection, timedelta(days=1))
+        exhibit.keep(session, key=key, decision_id=decision, now=NOW)
+    new = open_process(master_key=bytes([7] * 32), others=[bytes(32)])
+    await rekey(new.database, protection=new.keeper.protection)
+    alone = open_process(master_key=bytes([7] * 32))
+    async with alone.database.begin() as session:
+        found = await frame_of(session, decision_id=decision, protection=alone.keeper.protection, now=NOW)
+    assert found == (member, people()[0])
