@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, select, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -14,6 +15,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from facepay.kernel.database import Base, Identified
 from facepay.kernel.errors import Conflict, NotFound
 from facepay.kernel.ids import new_id
+from facepay.members.members import Member
 
 Kind = Literal["gate_attempt", "checkout"]
 SaidBy = Literal["member", "staff"]
@@ -117,3 +119,9 @@ async def get_dispute(session: AsyncSession, dispute_id: UUID, *, lock: bool = F
     if found is None:
         raise DisputeNotFound("There is no dispute with this id.")
     return found
+
+
+async def hold_members(session: AsyncSession, member_ids: Collection[UUID | None]) -> None:
+    """Lock these members, before any dispute of theirs: in the order in which whoever erases a member does."""
+    held = select(Member.id).where(Member.id.in_(set(member_ids) - {None})).order_by(Member.id)
+    await session.execute(held.with_for_update(key_share=True))

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from facepay.kernel.database import Base, Identified
 from facepay.kernel.errors import NotFound
 from facepay.members.biometric_uses import Use, record_use
-from facepay.review.disputes import get_dispute
+from facepay.review.disputes import get_dispute, hold_members
 from facepay.templates.evidence import frame_of
 from facepay.templates.protection import Protection
 
@@ -40,7 +40,8 @@ async def look_at_evidence(
     session: AsyncSession, *, dispute_id: UUID, protection: Protection, staff_id: UUID, reason: str, now: datetime
 ) -> bytes:
     """The frame, as JPEG. Raises DisputeNotFound, EvidenceNotKept and GalleryLocked."""
-    dispute = await get_dispute(session, dispute_id)
+    await hold_members(session, [(await get_dispute(session, dispute_id)).member_id])
+    dispute = await get_dispute(session, dispute_id, lock=True)
     found = await frame_of(session, decision_id=dispute.decision_id, protection=protection, now=now)
     if found is None:
         raise EvidenceNotKept("No frame is kept of this decision.")

@@ -15,9 +15,8 @@ from facepay.checkout.refunds import refund_order
 from facepay.identity.lookalikes import mark_reviewed
 from facepay.identity.watches import watch
 from facepay.kernel.errors import Conflict, Forbidden
-from facepay.members.members import Member
 from facepay.review.decisions import Decision, get_decision
-from facepay.review.disputes import Dispute, Verdict, get_dispute
+from facepay.review.disputes import Dispute, Verdict, get_dispute, hold_members
 from facepay.review.marks import mark, take_back
 from facepay.stores.gates import GateAttempt
 from facepay.stores.visits import Visit
@@ -65,6 +64,7 @@ async def resolve(
         raise DisputeResolved("This dispute was resolved already.", verdict=dispute.verdict)
     if dispute.said_by == "staff" and dispute.opened_by == staff_id:
         raise OwnDispute("Somebody else has to resolve what you have disputed yourself.")
+    dispute.member_id = decision.member_id  # known by now, where it was disputed before a second factor was given
     if verdict == "wrong":
         consequences = await _put_right(session, dispute, decision, actual_member_id, staff_id, now)
         dispute.consequences = list(consequences)
@@ -83,9 +83,7 @@ async def _hold(session: AsyncSession, dispute: Dispute, actual_member_id: UUID 
     decision = await get_decision(session, dispute.kind, dispute.decision_id)
     if isinstance(decision, Checkout) and decision.order_id:
         await get_order(session, decision.order_id, lock=True)
-    members = {decision.member_id, dispute.member_id, actual_member_id} - {None}
-    held = select(Member.id).where(Member.id.in_(members)).order_by(Member.id)
-    await session.execute(held.with_for_update(key_share=True))
+    await hold_members(session, (decision.member_id, dispute.member_id, actual_member_id))
     return await get_decision(session, dispute.kind, dispute.decision_id)
 
 

@@ -69,6 +69,8 @@ class DisputeOpen(NotFound):
 async def open_dispute(body: NewDispute, session: Session, staff: Writer, now: Now) -> DisputeAnswer:
     """Of a gate (`attempt_id`) or of a kiosk (`checkout_id`). Nothing else changes until somebody resolves it."""
     decision = await get_decision(session, body.decision.kind, body.decision.id)
+    await disputes.hold_members(session, [decision.member_id])
+    decision = await get_decision(session, body.decision.kind, body.decision.id)
     opened = await disputes.dispute(
         session,
         kind=body.decision.kind,
