@@ -14,6 +14,7 @@ from facepay.members.biometric_uses import BiometricUse
 from facepay.members.consents import Consent
 from facepay.privacy.receipts import Signer
 from facepay.privacy.retention import filings_near, forget_uses, retain
+from tests.answers import verdict
 from tests.conftest import Clock, OpenShop
 from tests.photos import people
 from tests.rewards.till import pass_by
@@ -87,6 +88,9 @@ async def test_a_consent_runs_out_unless_it_is_given_again_in_time(open_shop: Op
     assert again["expires_at"] > first["expires_at"]
     await pass_by(shop, clock, days=21)
     assert (await status(shop))["consents_ended"] == 1
+    photo = [("frames", ("face.jpg", people()[1], "image/jpeg"))]
+    refused = await shop.client.put(f"/v1/members/{gone}/face", files=photo, headers=shop.staff)
+    assert verdict(refused) == (403, "consent_required")
     assert await keep_house(shop, clock) == 1
     assert [(await shop.at_gate(number)).json()["code"] for number in (0, 1)] == ["welcome", "unknown_face"]
 

@@ -11,8 +11,9 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select, text, update
 
-from facepay.identity.enrolment import enrol
+from facepay.identity.enrolment import enrol, withdraw
 from facepay.identity.policy import Match
+from facepay.identity.standing import Standing, standing_member
 from facepay.kernel.database import Database
 from facepay.members.consents import withdraw_consent
 from facepay.templates import keeper as refresh
@@ -219,3 +220,21 @@ async def test_only_a_search_that_takes_long_leaves_the_event_loop(
         assert best.member_id == member_id
     assert threads[0] is threading.main_thread()
     assert threads[1] is not threading.main_thread()
+
+
+async def test_who_is_withdrawing_just_now_is_not_recognised_once_they_have(process: Process, photo: Seen) -> None:
+    member_id = await process.add_enrolled(photo(0))
+
+    async def recognise(alone: bool) -> Standing | None:
+        async with process.database.begin() as session:
+            return await standing_member(session, member_id=member_id, now=NOW, alone=alone)
+
+    assert await recognise(alone=True) is not None
+    async with process.database.begin() as session:
+        await withdraw(session, member_id=member_id, now=NOW)
+        deciding = [asyncio.create_task(recognise(alone)) for alone in (True, False)]
+        watching = text("select count(*) from pg_stat_activity where wait_event_type = 'Lock'")
+        async with process.database.read() as watch:
+            while await watch.scalar(watching) < len(deciding):
+                await asyncio.sleep(0.01)
+    assert await asyncio.gather(*deciding) == [None, None]

@@ -203,8 +203,8 @@ async def _matched(
         return await ask(session, record, device, "watched_member", (member.id,), now=now, settings=settings)
     if by_digits and is_locked(member, now=now):
         return TurnedAway("step_up_impossible")
-    if by_digits:
-        member.pin_failures = 0  # right digits end a run of wrong ones, as after a step-up
+    if by_digits and member.pin_hash is None:
+        member.pin_failures = 0  # right digits end a run of wrong ones, as after a step-up; they forgive no wrong PIN
     record.member_id = member.id
     record.measured(match, sighting)
     if sighting.exhibit:
@@ -214,9 +214,14 @@ async def _matched(
 
 
 async def _count_wrong_digits(session: AsyncSession, member_id: UUID, now: datetime) -> TurnedAway:
-    """Digits given before the face are guessed as easily as digits given after it: they count as wrong answers."""
+    """Digits given before the face are guessed as easily as digits given after it: they count as wrong answers.
+
+    Once these are locked, right digits and wrong ones get the same answer, or guessing would go on by it.
+    """
     member = await session.get(Member, member_id, with_for_update=True)
-    if member is not None and member.is_active and not is_locked(member, now=now):
+    if member is not None and is_locked(member, now=now):
+        return TurnedAway("step_up_impossible")
+    if member is not None and member.is_active:
         count_wrong_answer(member, now=now)
     return TurnedAway("wrong_digits")
 

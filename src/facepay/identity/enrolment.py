@@ -115,7 +115,7 @@ async def enrol(
     faces = select_faces(evidences, policy.quality)
     require_agreement([_embedding(face) for face in faces], policy)
     await get_member(session, member_id, lock=True)
-    consent = await require_consent(session, member_id=member_id)
+    consent = await require_consent(session, member_id=member_id, now=now)
     await lock_gallery(session)
     await keeper.catch_up(session)
     alike = await _most_alike(faces, member_id, keeper, policy)

@@ -111,7 +111,7 @@ async def enrol_face(
         frames = await read_files(form, "frames")
     async with database.begin() as session:
         await get_member(session, member_id)
-        consent = await require_consent(session, member_id=member_id)
+        consent = await require_consent(session, member_id=member_id, now=now)
         await recogniser.calibrations.follow(session)
     evidences = [await recogniser.inference.analyse(frame, points=True) for frame in frames]
     photos = []

@@ -31,7 +31,8 @@ async def standing_member(session: AsyncSession, *, member_id: UUID, now: dateti
     """None where consent or templates have ended.
 
     Their row is locked against withdrawal and blocking until the transaction ends; `alone`, against whoever else
-    recognised them too.
+    recognised them too. So is the consent: one that is withdrawn while this waits for the member's row would still
+    be in force in what the statement sees elsewhere.
     """
     found = await session.execute(
         select(
@@ -41,8 +42,9 @@ async def standing_member(session: AsyncSession, *, member_id: UUID, now: dateti
             select(TemplateKey.key_id).where(TemplateKey.member_id == member_id).scalar_subquery(),
             select(TemplateKey.wrapped_key).where(TemplateKey.member_id == member_id).scalar_subquery(),
         )
+        .join(Consent, Consent.member_id == Member.id)
         .where(Member.id == member_id, _stands(now))
-        .with_for_update(read=not alone, key_share=alone)
+        .with_for_update(read=not alone, key_share=alone, of=(Member, Consent))
     )
     row = found.one_or_none()
     if row is None:
@@ -54,17 +56,21 @@ async def standing_member(session: AsyncSession, *, member_id: UUID, now: dateti
 async def standing_members(session: AsyncSession, *, member_ids: Collection[UUID], now: datetime) -> Sequence[Member]:
     """Those of these members who may be recognised, locked against withdrawal until the transaction ends."""
     found = await session.scalars(
-        select(Member).where(Member.id.in_(member_ids), _stands(now)).order_by(Member.id).with_for_update(read=True)
+        select(Member)
+        .join(Consent, Consent.member_id == Member.id)
+        .where(Member.id.in_(member_ids), _stands(now))
+        .order_by(Member.id)
+        .with_for_update(read=True, of=(Member, Consent))
     )
     return found.all()
 
 
 def _stands(now: datetime) -> ColumnElement[bool]:
-    """Members whose consent is in force and who have templates."""
-    consent = select(Consent.id).where(
-        Consent.member_id == Member.id,
+    """Members, joined with their consent, for whom it is in force and who have templates."""
+    template = select(Template.id).where(Template.member_id == Member.id)
+    return and_(
+        Member.status != MemberStatus.ERASED,
         Consent.withdrawn_at.is_(None),
         or_(Consent.expires_at.is_(None), Consent.expires_at > now),
+        template.exists(),
     )
-    template = select(Template.id).where(Template.member_id == Member.id)
-    return and_(Member.status != MemberStatus.ERASED, consent.exists(), template.exists())

@@ -63,11 +63,11 @@ async def standing_consents(session: AsyncSession, *, member_ids: list[UUID]) ->
     return {consent.member_id: consent for consent in found}
 
 
-async def require_consent(session: AsyncSession, *, member_id: UUID) -> Consent:
-    """The consent in force. Raises ConsentRequired."""
+async def require_consent(session: AsyncSession, *, member_id: UUID, now: datetime) -> Consent:
+    """The consent in force, which has not run out. Raises ConsentRequired."""
     consent = await standing_consent(session, member_id=member_id)
-    if consent is None:
-        raise ConsentRequired("The member has not agreed to face recognition.")
+    if consent is None or consent.runs_out_before(now):
+        raise ConsentRequired("The member has not agreed to face recognition, or for a time that is over.")
     return consent
 
 
