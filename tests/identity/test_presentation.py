@@ -193,6 +193,16 @@ async def test_depth_tells_a_head_from_a_sheet_of_paper(shop: Shop, visitor: Vis
     assert await send(shop, frame, depth=visitor.depth()) == ("open", "welcome")
 
 
+async def test_a_blurred_head_with_depth_vouches_for_no_print_after_it(shop: Shop, visitor: Visitor) -> None:
+    await shop.add_member(0)
+    await require(shop, shop.gate_id, "depth")
+    image = decode_frame(visitor.still(), limits=FrameLimits())
+    blurred = jpeg(cv2.GaussianBlur(image, (0, 0), 6).astype(np.uint8))
+    shown = variant(people()[0], quality=80)
+    assert await send(shop, blurred, depth=visitor.depth()) == ("deny", "low_quality")
+    assert await send(shop, blurred, shown, depth=visitor.depth()) == ("deny", "low_quality")
+
+
 async def test_a_frame_seen_before_opens_nothing_anywhere_until_it_is_forgotten(
     shop: Shop, visitor: Visitor, clock: Clock, app: FastAPI
 ) -> None:

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import numpy as np
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import select, update
 
+from facepay.identity.calibration import load_calibration
 from facepay.identity.enrolment import FRAMES_MAX
 from facepay.identity.policy import Match, NoMatch, Uncertain, policy_for
-from facepay.identity.sighting import Outcome, Sighting, embedding_of
+from facepay.identity.sighting import Outcome, Sighting, Subject, embedding_of, subject_of
 from facepay.kernel.auth import Principal
 from facepay.kernel.ids import new_id
+from facepay.members.members import Member
 from facepay.stores.devices import authenticate
 from facepay.vision.engine import Engine
 from facepay.vision.evidence import FaceEvidence, Floats, FrameEvidence
@@ -69,6 +72,19 @@ async def test_frames_without_use_are_dropped_from_a_burst(shop: Shop) -> None:
     await shop.add_member(0)
     frames = [camera_frame([]), *burst_of(0)[:2], TOO_FAR]
     assert (await send(shop, frames)).json()["code"] == "welcome"
+
+
+def test_a_poor_view_of_somebody_else_is_no_view_of_the_member(engine: Engine) -> None:
+    member, somebody = engine.analyse(people()[0]), engine.analyse(people()[1])
+    face = somebody.faces[0]
+    poor = replace(face, quality=replace(face.quality, sharpness=0.01, embedding_norm=40.0))
+    evidences = (replace(somebody, faces=(poor,)), member)
+    subject = subject_of(evidences, load_calibration("buffalo_sc"))
+    assert isinstance(subject, Subject)
+    assert np.array_equal(subject.embedding, embedding_of(member.faces[0]))
+    match = Match(new_id(), 0.9, 0.4, None, 1, 0.0, "")
+    sighting = Sighting(match, evidences, {}, load_calibration("buffalo_sc"))
+    assert sighting.best_view == (1, member.faces[0])
 
 
 async def test_a_burst_of_two_people_is_nobody_and_stays_on_record(shop: Shop) -> None:
@@ -203,8 +219,19 @@ async def test_digits_of_somebody_else_are_wrong_answers_and_lock(shop: Shop) ->
     for digits in ("8002", "8003", "0000", "8002", "9999"):
         answer = await pay(shop, 0, digits)
         assert (answer["decision"], answer["code"], answer["member"]) == ("declined", "wrong_digits", None)
-    assert (await pay(shop, 0, "8001"))["code"] == "step_up_impossible"
+    for digits in ("8001", "8003"):  # locked, right digits and wrong ones are told apart by nobody
+        assert (await pay(shop, 0, digits))["code"] == "step_up_impossible"
     assert (await pay(shop, 1, "8002"))["code"] == "paid"
+
+
+async def test_digits_that_many_know_forgive_no_wrong_pins(shop: Shop, app: FastAPI) -> None:
+    member_id = await shop.add_member(0, phone="+8613800138001", pin="7394", balance=10_000)
+    failures = select(Member.pin_failures).where(Member.id == UUID(member_id))
+    async with app.state.database.begin() as session:
+        await session.execute(update(Member).values(pin_failures=4))
+    assert (await pay(shop, 0, "8001"))["code"] == "paid"
+    async with app.state.database.begin() as session:
+        assert await session.scalar(failures) == 4
 
 
 async def test_a_member_is_searched_among_those_at_home_in_the_stores_region(open_app: OpenApp, engine: Engine) -> None:

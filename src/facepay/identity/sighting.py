@@ -64,8 +64,14 @@ class Sighting:
 
     @property
     def best_view(self) -> tuple[int, FaceEvidence]:
-        """The number of the frame that shows the nearest face best, and the face. There is one that was embedded."""
-        views = [(number, evidence.faces[0]) for number, evidence in enumerate(self.evidences) if evidence.faces]
+        """The number of the frame that shows the nearest face best, and the face: of those good enough to decide on,
+        since the others may show somebody else. There is one where a search was made.
+        """
+        views = [
+            (number, evidence.faces[0])
+            for number, evidence in enumerate(self.evidences)
+            if evidence.faces and not assess(evidence.faces[0], policy=RECOGNITION)
+        ]
         return max(views, key=lambda view: view[1].quality.embedding_norm or 0.0)
 
     @property
@@ -96,7 +102,9 @@ def subject_of(evidences: Sequence[FrameEvidence], calibration: Calibration) -> 
         return Unusable("no_face")
     refusals = [assess(face, policy=RECOGNITION) for face in nearest]
     usable = [face for face, refused in zip(nearest, refusals, strict=True) if not refused]
-    if not usable:
+    # Depth vouches for the face that it was measured on, so that has to be one of those decided on: a head that moves
+    # too fast to be recognised would vouch for the print that is shown after it.
+    if not usable or any(face.relief and refused for face, refused in zip(nearest, refusals, strict=True)):
         return Unusable("low_quality", _advice(refusals))
     embeddings = [embedding_of(face) for face in usable]
     pair = least_alike(embeddings)
