@@ -49,11 +49,13 @@ from facepay.settings import Settings
 from facepay.staff import router as staff
 from facepay.staff.accounts import ensure_first_owner
 from facepay.staff.tokens import authenticate as authenticate_staff
+from facepay.stores import gallery_router as galleries
 from facepay.stores import gate_router as gates
 from facepay.stores import identification_router as identifications
 from facepay.stores import router as stores
 from facepay.stores import visit_router as visits
 from facepay.stores.devices import authenticate as authenticate_device
+from facepay.stores.edge_galleries import may_hold
 from facepay.templates.gallery import MemoryGallery
 from facepay.templates.keeper import GalleryKeeper
 from facepay.templates.protection import Protection
@@ -96,6 +98,7 @@ def create_app(settings: Settings | None = None, *, engine: Engine | None = None
         staff,
         stores,
         gates,
+        galleries,
         identifications,
         visits,
         members,
@@ -197,6 +200,7 @@ async def _open_recognition(state: State, settings: Settings, engine: Engine | N
         settings=settings,
         metrics=state.metrics,
         regions=HomeRegions(state.clock),
+        may_hold=may_hold,
     )
 
 

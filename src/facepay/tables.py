@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from facepay.catalog import products, stock
 from facepay.checkout import kiosk, limits, orders, refunds
-from facepay.identity import calibration_versions, challenges, edge, lookalikes, passes, replays, step_up, watches
+from facepay.identity import (
+    calibration_versions,
+    challenges,
+    edge,
+    edge_matches,
+    lookalikes,
+    passes,
+    replays,
+    step_up,
+    watches,
+)
 from facepay.kernel import idempotency
 from facepay.members import biometric_uses, consents, freezes, members
 from facepay.privacy import receipts
@@ -26,6 +36,7 @@ __all__ = [
     "devices",
     "disputes",
     "edge",
+    "edge_matches",
     "evidence",
     "freezes",
     "gates",

@@ -10,6 +10,8 @@ It comes as a JSON Web Signature (RFC 7515, compact, EdDSA on Ed25519 as RFC 803
     embedding   float32, little endian, in base64; of norm 1
     quality     what `FaceQuality` names, as `facepay.vision.quality` measures it
 
+A device that holds its store's gallery sends, in the place of `embedding`, what it found there (edge_matches.py).
+
 From here on it is the same evidence as a frame gives, so that every device's room decides on both alike.
 """
 
@@ -33,6 +35,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
+from facepay.identity.edge_matches import Comparison, EdgeMatchingNotAllowed, is_stale
 from facepay.kernel.auth import Principal
 from facepay.kernel.database import Base, Database
 from facepay.kernel.errors import Conflict, Forbidden, Problem
@@ -72,7 +75,7 @@ class PackMismatch(Conflict):
     title = "Another model pack"
 
 
-EDGE_PROBLEMS = (SignatureInvalid, SignedFaceInvalid, PackMismatch)
+EDGE_PROBLEMS = (SignatureInvalid, SignedFaceInvalid, PackMismatch, EdgeMatchingNotAllowed)
 
 
 class SpentNonce(Base):
@@ -99,36 +102,46 @@ class _Claims(BaseModel):
     iat: Annotated[float, Field(ge=0, le=1e11)]
     jti: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~+/=-]{16,64}$")]
     pack: Annotated[str, StringConstraints(max_length=100)]
-    embedding: str
+    embedding: str | None = None
     quality: Annotated[FaceQuality, AfterValidator(_whole)]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class SignedFace:
-    """A face that a device vouches for. It is worth something only once `spend` has taken it."""
+    """A face that a device vouches for, embedded, or compared there already. It is worth something only once `spend`
+    has taken it.
+    """
 
     evidence: FrameEvidence
     captured_at: datetime
     nonce: str
+    comparison: Comparison | None = None
 
 
 def read_signed_face(text: str, *, device: Principal, pack: str, dimensions: int) -> SignedFace:
-    """Check who signed it and what for. Raises SignatureInvalid, SignedFaceInvalid and PackMismatch."""
+    """Check who signed it and what for.
+
+    Raises SignatureInvalid, SignedFaceInvalid, PackMismatch and EdgeMatchingNotAllowed.
+    """
+    sent = _verified(text, device)
     try:
-        claims = _Claims.model_validate(_verified(text, device))
+        claims = _Claims.model_validate(sent)
+        comparison = None if "embedding" in sent else Comparison.model_validate(sent)
     except ValidationError as error:
         fields = sorted({".".join(map(str, each["loc"])) for each in error.errors(include_input=False)})
         raise SignedFaceInvalid("Some claims are missing or malformed.", fields=fields) from None
     if claims.pack != pack:
         raise PackMismatch("The gallery holds faces of another model pack.", pack=pack, sent=claims.pack)
+    if comparison is not None and not device.edge_matching:
+        raise EdgeMatchingNotAllowed("This device sends frames or faces, and doesn't say who it is.")
     face = FaceEvidence(
         box=np.zeros(4, np.float32),
         landmarks=np.zeros((5, 2), np.float32),
         quality=claims.quality,
-        embedding=_embedding(claims.embedding, dimensions),
+        embedding=None if claims.embedding is None else _embedding(claims.embedding, dimensions),
     )
     evidence = FrameEvidence(width=0, height=0, faces=(face,), pack=pack, timings_ms={})
-    return SignedFace(evidence, datetime.fromtimestamp(claims.iat, UTC), claims.jti)
+    return SignedFace(evidence, datetime.fromtimestamp(claims.iat, UTC), claims.jti, comparison)
 
 
 def _verified(text: str, device: Principal) -> dict[str, Any]:
@@ -162,7 +175,11 @@ async def spend(session: AsyncSession, *, signed: SignedFace, device_id: UUID, n
         return "signed_face_stale"
     spent = insert(SpentNonce).values(device_id=device_id, nonce=signed.nonce, spent_at=now)
     taken = await session.scalar(spent.on_conflict_do_nothing().returning(SpentNonce.nonce))
-    return None if taken else "signed_face_reused"
+    if not taken:
+        return "signed_face_reused"
+    if signed.comparison and await is_stale(session, comparison=signed.comparison, device_id=device_id, now=now):
+        return "gallery_stale"
+    return None
 
 
 async def forget_nonces(database: Database, *, now: datetime) -> None:

@@ -17,16 +17,17 @@ from facepay.identity.calibration import Calibration
 from facepay.identity.calibration_versions import CalibrationKeeper
 from facepay.identity.capture import Capture
 from facepay.identity.edge import SignedFace, read_signed_face
+from facepay.identity.edge_matches import Comparison, MayHold
 from facepay.identity.narrowing import HomeRegions, Inside, Narrowing, with_phone_ending
 from facepay.identity.policy import Ambiguous, Decision, Match, NoMatch, Uncertain, Use, decide, policy_for
 from facepay.identity.sighting import (
     NarrowedBy,
     Outcome,
     Sighting,
-    Subject,
     Unusable,
     WrongDigits,
     candidates_of,
+    settle_compared,
     subject_of,
 )
 from facepay.kernel.auth import PresentationCheck, Principal
@@ -59,6 +60,7 @@ class Recogniser:
     settings: Settings
     metrics: Metrics
     regions: HomeRegions
+    may_hold: MayHold
 
     @property
     def calibration(self) -> Calibration:
@@ -73,7 +75,10 @@ class Recogniser:
         signed = self._signed(capture, device)
         seen = self._analyse(capture, device) if signed is None else _known([signed.evidence])
         evidences, few = await gather(seen, self.catch_up(use, digits=capture.phone_suffix, inside=inside))
-        sighting = await self.judge(evidences, device=device, use=use, few=few)
+        if signed and signed.comparison:
+            sighting = await self._judge_comparison(signed.evidence, signed.comparison, device, use, few)
+        else:
+            sighting = await self.judge(evidences, device=device, use=use, few=few)
         sighting = replace(sighting, challenge_id=capture.challenge_id, signed=signed)
         if self.settings.evidence_days and signed is None and isinstance(sighting.outcome, Match):
             return replace(sighting, exhibit=await self._exhibit(capture, sighting))
@@ -107,7 +112,9 @@ class Recogniser:
             subject = subject_of(evidences, self.calibration)
             if isinstance(subject, Unusable):
                 return Sighting(subject, tuple(evidences), timings, self.calibration)
-            outcome, narrowed_by = await self._identify(subject, device, use, few)
+            faces = (subject.embedding, *subject.rivals)
+            rankings = [await self.keeper.search(face, top=len(faces) + 1) for face in faces]
+            outcome, narrowed_by = await self._identify(rankings, device, use, few)
         return Sighting(subject.settle(outcome), tuple(evidences), timings, self.calibration, narrowed_by)
 
     async def _analyse(self, capture: Capture, device: Principal) -> list[FrameEvidence]:
@@ -144,11 +151,20 @@ class Recogniser:
             await self.keeper.follow(self.database)
         return few
 
+    async def _judge_comparison(
+        self, evidence: FrameEvidence, comparison: Comparison, device: Principal, use: Use, few: Narrowing | None
+    ) -> Sighting:
+        """Who the device found it to be; nobody, where it names somebody whom its gallery may not hold."""
+        async with self.database.read() as session:
+            allowed = await self.may_hold(session, device, comparison.member_ids)
+        ranking = comparison.ranking if allowed else Ranking((), comparison.searched)
+        outcome, narrowed_by = await self._identify([ranking], device, use, few)
+        outcome = settle_compared(evidence.faces[0], outcome)
+        return Sighting(outcome, (evidence,), self._timings([evidence]), self.calibration, narrowed_by)
+
     async def _identify(
-        self, subject: Subject, device: Principal, use: Use, few: Narrowing | None
+        self, rankings: Sequence[Ranking], device: Principal, use: Use, few: Narrowing | None
     ) -> tuple[Outcome, NarrowedBy | None]:
-        faces = (subject.embedding, *subject.rivals)
-        rankings = [await self.keeper.search(face, top=len(faces) + 1) for face in faces]
         best = rankings[0].best
         if few is not None and few.name == "phone_last_four":
             return self._by_digits(rankings, few)

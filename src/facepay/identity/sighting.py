@@ -91,8 +91,19 @@ class Subject:
     advice: tuple[Advice, ...] = ()
 
     def settle(self, outcome: Outcome) -> Outcome:
-        """Nobody comes of a face that is too poor to say so: it could be a member's, and is worth another try."""
-        return Unusable("low_quality", self.advice) if isinstance(outcome, NoMatch) and self.advice else outcome
+        return _settle(outcome, self.advice)
+
+
+def _settle(outcome: Outcome, advice: tuple[Advice, ...]) -> Outcome:
+    """Nobody comes of a face that is too poor to say so: it could be a member's, and is worth another try."""
+    return Unusable("low_quality", advice) if isinstance(outcome, NoMatch) and advice else outcome
+
+
+def settle_compared(face: FaceEvidence, outcome: Outcome) -> Outcome:
+    """What comes of a face that a device has measured and compared itself, by the same limits of quality."""
+    if refused := assess(face, policy=RECOGNITION):
+        return Unusable("low_quality", _advice([refused]))
+    return _settle(outcome, _advice([assess(face, policy=ENROLMENT)]))
 
 
 def subject_of(evidences: Sequence[FrameEvidence], calibration: Calibration) -> Subject | Unusable:

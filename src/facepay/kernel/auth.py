@@ -49,6 +49,7 @@ DEVICE_SCOPES = {
     "lane:checkout": "Charge faces that walk through a lane.",
     "metrics:read": "Read /metrics.",
     "device:heartbeat": "Say that the device is alive.",
+    "gallery:read": "Hold the store's gallery and recognise by it.",
 }
 PUBLIC_PATHS = frozenset(
     {
@@ -87,6 +88,8 @@ class Principal:
     presentation_checks: frozenset[PresentationCheck] = frozenset()
     region: str | None = None
     public_key: bytes | None = None  # Ed25519, of a device with an engine of its own
+    exchange_key: bytes | None = None  # X25519, to which its gallery is sealed
+    edge_matching: bool = False  # it may say itself who somebody is
 
     @property
     def store(self) -> UUID:

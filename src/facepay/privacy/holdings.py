@@ -142,6 +142,7 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "device": NOTHING,
         "earning_rule": NOTHING,
         "erasure_receipt": Holding(Fate.NOTHING_HELD, "a receipt names nobody"),
+        "gallery_sync": Holding(Fate.NOTHING_HELD, "how many references a device was given on a day, and not whose"),
         "gallery_version": NOTHING,
         "presentation_challenge": Holding(Fate.NOTHING_HELD, "what a device asked somebody to do, for seconds"),
         "product": NOTHING,

@@ -39,6 +39,7 @@ SCOPES_OF = {
     DeviceRole.LANE: frozenset({"lane:checkout", "device:heartbeat"}),
     DeviceRole.MONITOR: frozenset({"metrics:read", "device:heartbeat"}),
 }
+EDGE_SCOPES = frozenset({"gallery:read"})
 
 
 class Device(Identified, Base):
@@ -54,6 +55,8 @@ class Device(Identified, Base):
     public_key: Mapped[bytes | None] = mapped_column(
         LargeBinary(PUBLIC_KEY_BYTES)
     )  # Ed25519, of a device with its own engine
+    exchange_key: Mapped[bytes | None] = mapped_column(LargeBinary(PUBLIC_KEY_BYTES))  # X25519, to seal its gallery to
+    edge_matching: Mapped[bool] = mapped_column(default=False, server_default="false")
     created_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
     last_seen_at: Mapped[datetime | None]
@@ -100,10 +103,12 @@ async def authenticate(database: Database, _: MasterKey, token: str, now: dateti
         id=device.id,
         name=device.name,
         role=device.role,
-        scopes=SCOPES_OF[DeviceRole(device.role)],
+        scopes=SCOPES_OF[DeviceRole(device.role)] | (EDGE_SCOPES if device.edge_matching else frozenset()),
         store_id=device.store_id,
         presentation_checks=frozenset(map(PresentationCheck, device.presentation_checks)),
         public_key=device.public_key,
+        exchange_key=device.exchange_key,
+        edge_matching=device.edge_matching,
         region=region,
     )
 
@@ -141,7 +146,7 @@ async def revoke_device(session: AsyncSession, *, device_id: UUID, now: datetime
 
 
 async def change_device(session: AsyncSession, *, device_id: UUID, changes: Mapping[str, Any]) -> Device:
-    """Set its `name`, `presentation_checks` or `public_key`. Raises DeviceNotFound."""
+    """Set its `name`, `presentation_checks`, `edge_matching` or one of its keys. Raises DeviceNotFound."""
     device = await get_device(session, device_id, lock=True)
     for name, value in changes.items():
         setattr(device, name, value)

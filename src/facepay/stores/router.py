@@ -148,7 +148,8 @@ async def change_device(device_id: UUID, body: DeviceChange, session: Session, _
 
     `presentation_checks` bite from the device's next request on: `challenge` wants a burst that answers a challenge,
     `depth` a depth map beside the frame, `passive` a liveness model on the server, `replay` frames that no device
-    with this check has sent before. With a `public_key` it may send signed faces instead of frames.
+    with this check has sent before. With a `public_key` it may send signed faces instead of frames; with both keys and
+    `edge_matching` it may hold the store's gallery and send whom it recognised.
     """
     device = await devices.change_device(session, device_id=device_id, changes=body.sent())
     return DeviceAnswer.model_validate(device)

@@ -36,7 +36,7 @@ def _raw_key(value: str) -> bytes:
     """Raises ValueError."""
     key = b64decode(value, validate=True)
     if len(key) != PUBLIC_KEY_BYTES:
-        raise ValueError(f"an Ed25519 key has {PUBLIC_KEY_BYTES} bytes")
+        raise ValueError(f"an Ed25519 or X25519 key has {PUBLIC_KEY_BYTES} bytes")
     return key
 
 
@@ -50,6 +50,15 @@ PUBLIC_KEY = Field(
 )
 PublicKey = Annotated[bytes, BeforeValidator(_raw_key, json_schema_input_type=str), PUBLIC_KEY]
 ShownKey = Annotated[str, BeforeValidator(_shown_key), PUBLIC_KEY]
+EXCHANGE_KEY = Field(
+    description="X25519, in base64: the store's gallery is sealed to it. A new one renews the gallery's rotation.",
+    examples=["hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo="],
+)
+ExchangeKey = Annotated[bytes, BeforeValidator(_raw_key, json_schema_input_type=str), EXCHANGE_KEY]
+ShownExchangeKey = Annotated[str, BeforeValidator(_shown_key), EXCHANGE_KEY]
+EdgeMatching = Annotated[
+    bool, Field(strict=True, description="Whether it may hold the store's gallery, and say itself who somebody is.")
+]
 
 
 class NewStore(Request):
@@ -96,6 +105,8 @@ class DeviceChange(Change):
     name: Line = Field(default_factory=unsent, examples=["North gate"])
     presentation_checks: PresentationChecks = Field(default_factory=unsent, examples=[["challenge", "replay"]])
     public_key: PublicKey | None = Field(default_factory=unsent)
+    exchange_key: ExchangeKey | None = Field(default_factory=unsent)
+    edge_matching: EdgeMatching = Field(default_factory=unsent)
 
 
 class TokenRequest(Request):
@@ -115,6 +126,8 @@ class DeviceAnswer(Answer):
     status: Annotated[str | None, Field(description="What it said of itself then.")]
     presentation_checks: PresentationChecks
     public_key: ShownKey | None
+    exchange_key: ShownExchangeKey | None
+    edge_matching: EdgeMatching
 
 
 class DeviceWithToken(DeviceAnswer):

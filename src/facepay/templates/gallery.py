@@ -62,6 +62,14 @@ class Ranking:
         return self.runner_up if self.best is not None and self.best.member_id == member_id else self.best
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Reference:
+    """What a member is compared by: rotated, (dim,) float32 of norm 1, and how many templates stand behind it."""
+
+    vector: Floats
+    templates: int
+
+
 class Gallery(Protocol):
     """A search over all templates of one model pack: in memory here, or in an index elsewhere."""
 
@@ -78,6 +86,9 @@ class Gallery(Protocol):
 
         The ranking names the `top` most alike members, or all of them where there are fewer.
         """
+
+    def references(self, member_ids: Collection[UUID]) -> Mapping[UUID, Reference]:
+        """Those of these members who are there."""
 
     def replace(self, templates_of: Mapping[UUID, Sequence[Floats]], *, version: int) -> None:
         """Set which rotated templates these members have from now on (none: the member is gone).
@@ -139,6 +150,13 @@ class MemoryGallery:
             return Ranking((), 0)
         similarities = self._similarities(snapshot, embedding, rows)
         return Ranking(tuple(_most_alike(snapshot, similarities, min(top, members))), searched)
+
+    def references(self, member_ids: Collection[UUID]) -> dict[UUID, Reference]:
+        snapshot = self._snapshot
+        rows = {member_id: snapshot.row_of[member_id] for member_id in member_ids if member_id in snapshot.row_of}
+        return {
+            member_id: Reference(snapshot.matrix[row].copy(), snapshot.weights[row]) for member_id, row in rows.items()
+        }
 
     def _similarities(self, snapshot: _Snapshot, embedding: Floats, rows: list[int] | None) -> Floats:
         """(count,) cosines; NOT_SEARCHED where a row was left out."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from functools import lru_cache
 from uuid import UUID
 
 import numpy as np
@@ -16,11 +17,12 @@ import numpy.typing as npt
 from cryptography.exceptions import InvalidTag
 
 from facepay.kernel.errors import Overloaded
-from facepay.kernel.secrets import KEY_BYTES, MasterKey, seal, unseal
+from facepay.kernel.secrets import KEY_BYTES, MasterKey, fingerprint, seal, unseal
 
 Floats = npt.NDArray[np.float32]
 _DOUBLES = np.dtype("<f8")
 _SINGLES = np.dtype("<f4")
+EDGE_ROTATIONS_MAX = 16  # a megabyte each, and tenths of a second to make
 
 
 class TemplateUnreadable(Exception):
@@ -41,6 +43,8 @@ class Protection:
         self.key_id = master_key.derive("template key id")[:8].hex()
         self._wrapping_key = master_key.derive("template key wrapping")
         self._seed = master_key.derive("template rotation")
+        self._edge_seed = master_key.derive("edge gallery rotation")
+        self._edge_rotation = lru_cache(EDGE_ROTATIONS_MAX)(orthogonal)
         self._rotations: dict[int, Floats] = {}
         self._turns: dict[tuple[str, int], Floats] = {}  # from another key's rotation into this one's
         self._others = {other.key_id: other for other in map(Protection, master_key.others)}
@@ -70,6 +74,14 @@ class Protection:
     def rotate_from(self, other: Protection, template: Floats) -> Floats:
         """What `other` rotated, as it is rotated here."""
         return template if other is self else template @ self._turn_from(other, template.shape[-1])
+
+    def edge_seed(self, *, device_id: UUID, exchange_key: bytes) -> bytes:
+        """What `orthogonal` makes a device's own rotation of: another one for every device, and for each new key."""
+        return fingerprint(self._edge_seed, device_id.bytes, exchange_key)
+
+    def rotate_for_edge(self, references: Floats, *, seed: bytes) -> Floats:
+        """(n, dim) as rotated here -> the same shape, as the device that holds this seed rotates."""
+        return self.rotate_back(references) @ self._edge_rotation(seed, references.shape[-1])
 
     def new_member_key(self, member_id: UUID) -> bytes:
         """A fresh sealing key, wrapped for its member."""
@@ -112,7 +124,7 @@ class Protection:
 
     def _rotation(self, dimensions: int) -> Floats:
         if dimensions not in self._rotations:
-            self._rotations[dimensions] = _orthogonal(self._seed, dimensions)
+            self._rotations[dimensions] = orthogonal(self._seed, dimensions)
         return self._rotations[dimensions]
 
 
@@ -120,7 +132,7 @@ def _place(member_id: UUID, template_id: UUID) -> bytes:
     return b"template" + member_id.bytes + template_id.bytes
 
 
-def _orthogonal(seed: bytes, dimensions: int) -> Floats:
+def orthogonal(seed: bytes, dimensions: int) -> Floats:
     """(dim, dim), drawn uniformly from the orthogonal group (F. Mezzadri, Notices of the AMS 54:5, 2007).
 
     SHAKE-256 instead of numpy's generators, whose streams may change between versions; R's diagonal is made
