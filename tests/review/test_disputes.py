@@ -426,3 +426,23 @@ async def test_a_frame_moves_to_a_new_master_key_with_its_member(
     async with alone.database.begin() as session:
         found = await frame_of(session, decision_id=decision, protection=alone.keeper.protection, now=NOW)
     assert found == (member, people()[0])
+
+
+async def test_whoever_disputes_looks_or_resolves_while_a_member_is_erased_leaves_nothing_of_them(
+    open_shop: OpenShop, owner_database_url: str
+) -> None:
+    shop = await open_shop(evidence_days=7)
+    counter, member = Counter(shop), await shop.add_member(0)
+    first, second = [(await shop.at_gate(0, way)).json()["attempt_id"] for way in ("entries", "exits")]
+    dispute = await counter.opened("gate_attempt", first)
+    erased, *answers = await asyncio.gather(
+        shop.client.delete(f"/v1/members/{member}", headers=shop.staff),
+        counter.dispute("gate_attempt", second),
+        *(counter.look(dispute) for _ in range(3)),
+        counter.resolve(dispute, "right"),
+    )
+    assert erased.status_code == 200
+    assert all(each.status_code < 500 for each in answers), [each.text for each in answers]
+    left = rows(owner_database_url)
+    assert [left[table] for table in ("decision_frame", "evidence_access", "biometric_use")] == [[], [], []]
+    assert not any(member in each for each in left["dispute"])
