@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-import cv2
-import httpx
-import numpy as np
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import select, text, update
@@ -19,59 +14,16 @@ from facepay.catalog.stock import Stock
 from facepay.checkout.kiosk import Checkout
 from facepay.identity.decisions import WORTH_REVIEW
 from facepay.kernel.database import Database
-from facepay.kernel.ids import new_id
-from facepay.kernel.secrets import MasterKey
 from facepay.review.marks import Mark
-from facepay.templates.evidence import Exhibit, forget_evidence, frame_of
-from facepay.templates.rekeying import rekey
-from facepay.templates.templates import MemberKey, TemplateKey
 from tests.answers import verdict
-from tests.checkout.test_round_trips import recorded
-from tests.conftest import Clock, OpenApp, OpenShop, client_of
+from tests.conftest import OpenShop
 from tests.photos import people, stranger, variant
-from tests.privacy.house import rows
-from tests.processes import NOW, OpenProcess, Process, Seen
+from tests.review.counter import Counter
 from tests.rewards.till import EARNING, add_coupon, assert_books_in_order, holdings, ledger_of, set_rules
 from tests.shop import PASSWORD, PRICES, Shop
 
 pytestmark = pytest.mark.anyio
 PHONES = "+8613800138001", "+8613800138002"
-
-
-@dataclass
-class Counter:
-    """Where members come to complain."""
-
-    shop: Shop
-
-    async def dispute(self, kind: str, decision_id: str, *, said_by: str = "member", **headers: Any) -> httpx.Response:
-        body = {"decision": {"kind": kind, "id": decision_id}, "reason": "I wasn't there", "said_by": said_by}
-        return await self.shop.client.post("/v1/disputes", json=body, headers=self.shop.staff | headers)
-
-    async def opened(self, kind: str, decision_id: str) -> str:
-        answer = await self.dispute(kind, decision_id)
-        assert answer.status_code == 201, answer.text
-        return str(answer.json()["id"])
-
-    async def resolve(self, dispute_id: str, found: str, *, key: str | None = None, **body: Any) -> httpx.Response:
-        return await self.shop.client.post(
-            f"/v1/disputes/{dispute_id}/resolution",
-            json={"verdict": found, "note": "Looked at it"} | body,
-            headers=self.shop.staff | {"Idempotency-Key": key or uuid4().hex},
-        )
-
-    async def resolved(self, dispute_id: str, found: str, **body: Any) -> Any:
-        answer = await self.resolve(dispute_id, found, **body)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    async def see(self, dispute_id: str) -> Any:
-        return await self.shop.do("GET", f"/v1/disputes/{dispute_id}")
-
-    async def look(self, dispute_id: str, reason: str | None = "The member asked") -> httpx.Response:
-        params = {"reason": reason} if reason else {}
-        path = f"/v1/disputes/{dispute_id}/evidence"
-        return await self.shop.client.get(path, params=params, headers=self.shop.staff)
 
 
 @pytest.fixture
@@ -329,120 +281,3 @@ async def test_staff_find_what_is_worth_a_look_without_looking_through_everythin
         items = (await shop.do("GET", "/v1/disputes", params=params))["items"]
         assert [each["id"] for each in items] == found, params
     assert sure not in [failed, near]
-
-
-async def test_evidence_is_kept_where_the_shop_says_so_and_every_look_is_on_record(
-    open_app: OpenApp, clock: Clock, owner_database_url: str
-) -> None:
-    app = await open_app(evidence_days=7)
-    async with client_of(app) as client:
-        shop = await Shop.open(client)
-        counter, member = Counter(shop), await shop.add_member(0, balance=10_000)
-        await shop.at_gate(stranger())
-        paid = (await shop.at_kiosk(0, {"TEA-001": 1})).json()
-        entry = (await shop.at_gate(0)).json()
-        kept = rows(owner_database_url)["decision_frame"]
-        assert len(kept) == 2, "nothing is kept of a stranger"
-        assert all("ffd8ff" not in each for each in kept), "it rests sealed"
-        dispute = await counter.opened("checkout", paid["checkout_id"])
-        assert (await counter.see(dispute))["evidence_until"]
-
-        assert verdict(await counter.look(dispute, reason=None)) == (422, "invalid_request")
-        looked = await counter.look(dispute)
-        assert (looked.headers["content-type"], looked.headers["cache-control"]) == ("image/jpeg", "no-store")
-        pixels = cv2.imdecode(np.frombuffer(looked.content, np.uint8), cv2.IMREAD_COLOR)
-        assert pixels is not None
-        assert max(pixels.shape) <= 480
-        assert len(looked.content) < 60_000
-        (access,) = (await shop.do("GET", f"/v1/disputes/{dispute}/evidence/accesses"))["items"]
-        assert access["reason"] == "The member asked"
-        trail = (await shop.do("GET", f"/v1/members/{member}/biometric-uses"))["items"]
-        assert (trail[0]["use"], trail[0]["actor"]) == ("evidence_viewed", f"staff:{access['staff_id']}")
-        assert trail[0]["reference_id"] == paid["checkout_id"]
-
-        assert "evidence_deleted" in (await counter.resolved(dispute, "wrong"))["consequences"]
-        assert verdict(await counter.look(dispute)) == (404, "evidence_not_kept"), "it showed somebody else"
-        other = await counter.opened("gate_attempt", entry["attempt_id"])
-        clock.ahead += timedelta(days=7)
-        shop.staff = await fresh(client)
-        assert verdict(await counter.look(other)) == (404, "evidence_not_kept"), "whether it was swept up or not"
-        assert await forget_evidence(app.state.database, now=clock()) == 1
-        assert rows(owner_database_url)["decision_frame"] == []
-
-
-async def fresh(client: httpx.AsyncClient) -> dict[str, str]:
-    form = {"username": "owner", "password": PASSWORD}
-    token = (await client.post("/v1/auth/token", data=form)).json()["access_token"]
-    return {"Authorization": f"Bearer {token}"}
-
-
-async def test_no_evidence_is_kept_by_default_and_one_more_statement_keeps_it(
-    open_app: OpenApp, owner_database_url: str
-) -> None:
-    key, asked = MasterKey.generate_text(), list[int]()
-    plain, keeping = await open_app(master_key=key), await open_app(master_key=key, evidence_days=7)
-    async with client_of(plain) as client, client_of(keeping) as other:
-        shop = await Shop.open(client)
-        await shop.add_member(0, balance=10_000)
-        await shop.at_kiosk(0, {"TEA-001": 1})  # opens the store's accounts
-        for number, app in enumerate((plain, keeping)):
-            till = replace(shop, client=(client, other)[number])
-            with recorded(app.state.database) as sent:
-                assert (await till.at_kiosk(0, {"TEA-001": 1})).json()["code"] == "paid"
-            asked.append(len(sent))
-            assert len(rows(owner_database_url)["decision_frame"]) == number
-    assert asked[1] == asked[0] + 1
-
-
-async def test_an_erased_member_leaves_no_dispute_and_no_picture(open_shop: OpenShop, owner_database_url: str) -> None:
-    shop = await open_shop(evidence_days=7)
-    counter, member = Counter(shop), await shop.add_member(0)
-    entry = (await shop.at_gate(0)).json()
-    dispute = await counter.opened("gate_attempt", entry["attempt_id"])
-    await counter.look(dispute)
-    exported = (await shop.do("GET", f"/v1/members/{member}/export"))["tables"]
-    assert [each["reason"] for each in exported["dispute"]] == ["I wasn't there"]
-    assert [each["reason"] for each in exported["evidence_access"]] == ["The member asked"]
-    await shop.do("DELETE", f"/v1/members/{member}/face")
-    assert verdict(await counter.look(dispute)) == (404, "evidence_not_kept"), "it goes with the face"
-    await shop.do("DELETE", f"/v1/members/{member}")
-    left = rows(owner_database_url)
-    assert [left[table] for table in ("decision_frame", "dispute", "evidence_access")] == [[], [], []]
-    assert verdict(await counter.resolve(dispute, "wrong")) == (404, "dispute_not_found")
-
-
-async def test_a_frame_moves_to_a_new_master_key_with_its_member(
-    process: Process, open_process: OpenProcess, photo: Seen
-) -> None:
-    member, decision = await process.add_enrolled(photo(0)), new_id()
-    async with process.database.begin() as session:
-        row = await session.get_one(TemplateKey, member)
-        key = MemberKey(member, row.key_id or "", row.wrapped_key or b"")
-        exhibit = Exhibit(people()[0], process.keeper.protection, timedelta(days=1))
-        exhibit.keep(session, key=key, decision_id=decision, now=NOW)
-    new = open_process(master_key=bytes([7] * 32), others=[bytes(32)])
-    await rekey(new.database, protection=new.keeper.protection)
-    alone = open_process(master_key=bytes([7] * 32))
-    async with alone.database.begin() as session:
-        found = await frame_of(session, decision_id=decision, protection=alone.keeper.protection, now=NOW)
-    assert found == (member, people()[0])
-
-
-async def test_whoever_disputes_looks_or_resolves_while_a_member_is_erased_leaves_nothing_of_them(
-    open_shop: OpenShop, owner_database_url: str
-) -> None:
-    shop = await open_shop(evidence_days=7)
-    counter, member = Counter(shop), await shop.add_member(0)
-    first, second = [(await shop.at_gate(0, way)).json()["attempt_id"] for way in ("entries", "exits")]
-    dispute = await counter.opened("gate_attempt", first)
-    erased, *answers = await asyncio.gather(
-        shop.client.delete(f"/v1/members/{member}", headers=shop.staff),
-        counter.dispute("gate_attempt", second),
-        *(counter.look(dispute) for _ in range(3)),
-        counter.resolve(dispute, "right"),
-    )
-    assert erased.status_code == 200
-    assert all(each.status_code < 500 for each in answers), [each.text for each in answers]
-    left = rows(owner_database_url)
-    assert [left[table] for table in ("decision_frame", "evidence_access", "biometric_use")] == [[], [], []]
-    assert not any(member in each for each in left["dispute"])
