@@ -14,14 +14,19 @@ import pytest
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from sqlalchemy import select
 
 from facepay.edge_device import EdgeGallery, GalleryNotValid, applied, compared, read_delta, signed_match
 from facepay.identity.calibration import load_calibration
+from facepay.identity.calibration_versions import add_version
 from facepay.identity.edge import AUDIENCE
-from facepay.identity.edge_matches import HELD_FOR, Comparison
+from facepay.identity.edge_matches import HELD_FOR, Comparison, GallerySync
+from facepay.identity.own_gallery import measure
+from facepay.kernel.database import Database
 from facepay.stores import edge_galleries
 from facepay.vision.evidence import FaceEvidence, Floats
 from tests.conftest import Clock
+from tests.identity.test_own_gallery import PEOPLE, faces
 from tests.photos import people
 from tests.processes import GATE, STRANGER, Seen
 from tests.shop import Shop
@@ -303,3 +308,42 @@ async def test_a_malformed_comparison_is_refused(edge: Edge, shop: Shop) -> None
     for changes in ({"similarity": 1.5}, {"searched": 0}, {"runner_up_similarity": 0.2}, {"member_id": "nobody"}):
         signed = jwt.encode(claims | changes, key, "EdDSA")
         assert await edge.send(signed) == (422, "signed_face_invalid")
+
+
+async def test_both_variants_follow_the_calibration_in_use(edge: Edge, shop: Shop, database: Database) -> None:
+    await shop.add_member(0)
+    await edge.sync()
+    shipped = load_calibration(edge.gallery.pack)
+    fitted = measure(list(map(list, faces(PEOPLE))), in_use=shipped, source="made up").fit
+    async with database.begin() as session:
+        await add_version(session, fitted=fitted, shipped=shipped, active=True, now=edge.clock())
+    embedding = embedding_of(edge.face(0)).astype("<f4").tobytes()
+    assert await edge.send(edge.sign(0)) == (200, "welcome")
+    assert await edge.send(signed_face(edge, b64encode(embedding).decode()), "exits") == (200, "goodbye")
+    attempts = (await shop.do("GET", f"/v1/stores/{shop.store_id}/gate-attempts"))["items"]
+    assert [each["basis"].split("@")[0] for each in attempts] == ["gate:0.001 1", "gate:0.001 1"]
+
+
+async def test_a_face_recognised_by_the_kiosk_itself_pays(edge: Edge, shop: Shop) -> None:
+    member_id = await shop.add_member(0, balance=1_000)
+    await shop.at_gate(0)
+    kiosk = Edge(shop, edge.frame, edge.clock, shop.kiosk_id, shop.kiosk)
+    await kiosk.register()
+    await kiosk.sync()
+    parts = {"signed_face": (None, kiosk.sign(0)), "basket": (None, '{"lines":[{"sku":"TEA-001","quantity":2}]}')}
+    headers = shop.kiosk | {"Idempotency-Key": uuid4().hex}
+    path = f"/v1/kiosks/{shop.kiosk_id}/checkouts"
+    paid, again = [await shop.client.post(path, files=parts, headers=headers) for _ in range(2)]
+    assert (paid.json()["decision"], paid.json()["code"]) == ("paid", "paid")
+    assert again.json()["order"] == paid.json()["order"]
+    assert await shop.balance(member_id) == 100
+
+
+async def test_what_a_device_was_given_is_counted_and_names_nobody(edge: Edge, shop: Shop, database: Database) -> None:
+    await shop.add_member(0)
+    await shop.add_member(1)
+    for _ in range(3):
+        await edge.sync()
+    async with database.read() as session:
+        (row,) = (await session.scalars(select(GallerySync))).all()
+    assert (str(row.device_id), row.version, row.references_sent) == (edge.id, edge.gallery.version, 2)
