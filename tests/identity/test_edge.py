@@ -98,6 +98,9 @@ async def test_a_signed_face_goes_stale(camera: Camera, shop: Shop, clock: Clock
 async def test_a_poor_signed_face_is_judged_by_the_limits_of_a_frame(camera: Camera, shop: Shop) -> None:
     await shop.add_member(0)
     assert code(await camera.send(camera.sign(0, quality={"embedding_norm": 9.0}))) == (200, "low_quality")
+    for absurd in (1e300, float("nan")):
+        refused = await camera.send(camera.sign(0, quality={"embedding_norm": absurd}))
+        assert code(refused) == (422, "signed_face_invalid")
 
 
 async def test_what_the_device_did_not_sign_is_refused(camera: Camera, shop: Shop) -> None:

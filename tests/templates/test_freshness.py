@@ -222,6 +222,19 @@ async def test_only_a_search_that_takes_long_leaves_the_event_loop(
     assert threads[1] is not threading.main_thread()
 
 
+async def waiting_for_locks(database: Database, transactions: int) -> bool:
+    """Whether so many transactions come to wait for others."""
+    waiting = text(
+        "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+    )
+    async with database.read() as session:
+        for _ in range(500):
+            if await session.scalar(waiting) == transactions:
+                return True
+            await asyncio.sleep(0.01)
+    return False
+
+
 async def test_who_is_withdrawing_just_now_is_not_recognised_once_they_have(process: Process, photo: Seen) -> None:
     member_id = await process.add_enrolled(photo(0))
 
@@ -233,8 +246,5 @@ async def test_who_is_withdrawing_just_now_is_not_recognised_once_they_have(proc
     async with process.database.begin() as session:
         await withdraw(session, member_id=member_id, now=NOW)
         deciding = [asyncio.create_task(recognise(alone)) for alone in (True, False)]
-        watching = text("select count(*) from pg_stat_activity where wait_event_type = 'Lock'")
-        async with process.database.read() as watch:
-            while await watch.scalar(watching) < len(deciding):
-                await asyncio.sleep(0.01)
+        assert await waiting_for_locks(process.database, len(deciding))
     assert await asyncio.gather(*deciding) == [None, None]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from facepay.identity.policy import Match
-from facepay.members.consents import give_consent
+from facepay.members.consents import Consent, give_consent
 from facepay.members.members import get_member
 from facepay.templates import rebuilding
 from facepay.templates.photos import forget_photos, keep_photos
@@ -90,6 +91,17 @@ async def test_kept_photos_make_templates_of_the_new_pack_beside_the_old_ones(
         assert await must_enrol_again(session, pack=NEW_PACK, most=5) == (2, sorted([without, blank]))
         assert await drop_other_packs(session, pack=NEW_PACK) == 2
         assert set(await session.scalars(select(Template.pack).where(Template.member_id.in_(members)))) == {NEW_PACK}
+
+
+async def test_nothing_is_made_of_a_photo_whose_consent_has_run_out(
+    process: Process, photo: Seen, look: rebuilding.Look
+) -> None:
+    await with_photo(process, 0, photo)
+    protection, later = process.keeper.protection, NOW + timedelta(days=1)
+    async with process.database.begin() as session:
+        await session.execute(update(Consent).values(expires_at=later))
+    done = await rebuild(process.database, protection=protection, pack=NEW_PACK, look=look, now=later)
+    assert (done.members, done.refused) == (0, ())
 
 
 @pytest.mark.parametrize(("shop_keeps", "member_lets"), [(True, True), (True, False), (False, True)])

@@ -18,7 +18,6 @@ From here on it is the same evidence as a frame gives, so that every device's ro
 from __future__ import annotations
 
 import binascii
-import math
 from base64 import b64decode
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -45,6 +44,7 @@ from facepay.vision.quality import RECOGNITION
 AUDIENCE = "facepay-signed-face"
 FRESH = timedelta(seconds=30)
 NORM_TOLERANCE = 1e-3
+MEASURE_MAX = 1e6
 # Time is checked by the clock that is passed in.
 CHECKS: Options = {"require": ["iss", "iat", "jti"], "verify_iat": False, "verify_exp": False, "verify_nbf": False}
 
@@ -93,8 +93,8 @@ def _whole(quality: FaceQuality) -> FaceQuality:
     measured = {name: value for name, value in asdict(quality).items() if value is not None}
     if missing := MEASURED - measured.keys():
         raise ValueError(f"not measured: {', '.join(sorted(missing))}")
-    if not all(map(math.isfinite, measured.values())):
-        raise ValueError("a measure has to be a finite number")
+    if not all(abs(value) <= MEASURE_MAX for value in measured.values()):  # so that NaN is refused too
+        raise ValueError("a measure is too large to be one")
     return quality
 
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.identity.lookalikes import has_lookalikes
 from facepay.identity.watches import is_watched
-from facepay.members.consents import Consent
+from facepay.members.consents import Consent, in_force
 from facepay.members.members import Member, MemberStatus
 from facepay.templates.templates import MemberKey, Template, TemplateKey
 
@@ -68,9 +68,4 @@ async def standing_members(session: AsyncSession, *, member_ids: Collection[UUID
 def _stands(now: datetime) -> ColumnElement[bool]:
     """Members, joined with their consent, for whom it is in force and who have templates."""
     template = select(Template.id).where(Template.member_id == Member.id)
-    return and_(
-        Member.status != MemberStatus.ERASED,
-        Consent.withdrawn_at.is_(None),
-        or_(Consent.expires_at.is_(None), Consent.expires_at > now),
-        template.exists(),
-    )
+    return (Member.status != MemberStatus.ERASED) & in_force(now) & template.exists()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, String, select, text
+from sqlalchemy import ColumnElement, ForeignKey, Index, String, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -47,6 +47,11 @@ class PolicyOutdated(Conflict):
 
     code = "policy_outdated"
     title = "Policy outdated"
+
+
+def in_force(now: datetime) -> ColumnElement[bool]:
+    """As part of another query's condition: neither withdrawn nor run out."""
+    return Consent.withdrawn_at.is_(None) & or_(Consent.expires_at.is_(None), Consent.expires_at > now)
 
 
 async def standing_consent(session: AsyncSession, *, member_id: UUID) -> Consent | None:

@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.kernel.database import Database
-from facepay.members.consents import Consent
+from facepay.members.consents import Consent, in_force
 from facepay.templates.photos import unseal_photo
 from facepay.templates.protection import Floats, Protection, TemplateUnreadable
 from facepay.templates.templates import (
@@ -73,7 +73,7 @@ async def rebuild(
     rebuilt, refused, seen, last = 0, list[UUID](), 0, UUID(int=0)
     while True:
         async with database.begin() as session:
-            members = await _members_after(session, last, pack)
+            members = await _members_after(session, last, pack, now)
         if not members:
             return Rebuilt(rebuilt, tuple(refused))
         made = [await _templates(member, protection=protection, pack=pack, look=look, now=now) for member in members]
@@ -115,12 +115,12 @@ def _has_photos() -> ColumnElement[bool]:
     return select(EnrolmentPhoto.id).where(EnrolmentPhoto.member_id == TemplateKey.member_id).exists()
 
 
-async def _members_after(session: AsyncSession, member_id: UUID, pack: str) -> list[_Member]:
+async def _members_after(session: AsyncSession, member_id: UUID, pack: str, now: datetime) -> list[_Member]:
     keys = await session.execute(
         select(TemplateKey, Consent.id)
         .join(
             Consent,
-            (Consent.member_id == TemplateKey.member_id) & Consent.withdrawn_at.is_(None) & Consent.keeps_photo,
+            (Consent.member_id == TemplateKey.member_id) & in_force(now) & Consent.keeps_photo,
         )
         .where(_waits(pack), _has_photos(), TemplateKey.member_id > member_id)
         .order_by(TemplateKey.member_id)
