@@ -214,9 +214,8 @@ async def _matched(
 
 
 async def _count_wrong_digits(session: AsyncSession, member_id: UUID, now: datetime) -> TurnedAway:
-    """Digits given before the face are guessed as easily as digits given after it: they count as wrong answers.
-
-    Once these are locked, right digits and wrong ones get the same answer, or guessing would go on by it.
+    """They are guessed as easily as digits given after the face, so they count as wrong answers; once these are locked,
+    right digits and wrong ones get the same answer, or guessing would go on by it.
     """
     member = await session.get(Member, member_id, with_for_update=True)
     if member is not None and is_locked(member, now=now):
