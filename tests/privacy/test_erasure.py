@@ -126,6 +126,19 @@ async def test_no_replica_and_no_repeated_answer_knows_an_erased_member(
         assert await shop.add_member(0), "the face is free to be enrolled by whoever it belongs to"
 
 
+async def test_no_repeated_answer_keeps_what_was_said_in_a_dispute(shop: Shop, app: FastAPI) -> None:
+    member = await shop.add_member(0)
+    decision = {"kind": "gate_attempt", "id": (await shop.at_gate(0)).json()["attempt_id"]}
+    body = {"decision": decision, "said_by": "member", "reason": "I was at my doctor's"}
+    dispute = await shop.do("POST", "/v1/disputes", json=body)
+    path, key = f"/v1/disputes/{dispute['id']}/resolution", {"Idempotency-Key": "resolution-1"}
+    resolution = {"verdict": "right", "note": "It was you, with a bandage"}
+    first = await shop.do("POST", path, json=resolution, headers=key)
+    await shop.do("DELETE", f"/v1/members/{member}?forfeit=true")
+    again = await shop.do("POST", path, json=resolution, headers=key)
+    assert again == first | {"reason": "", "note": ""}
+
+
 async def test_a_receipt_is_signed_and_an_altered_one_is_not_genuine(shop: Shop, app: FastAPI) -> None:
     member = await shop.add_member(0)
     withdrawn = await shop.do("DELETE", f"/v1/members/{member}/face")

@@ -21,13 +21,16 @@ from facepay.privacy.receipts import ErasureReceipt, Reason, Signer
 from facepay.privacy.wallets import close_wallets
 from facepay.templates.templates import Template, TemplateKey
 
-# The answers stay: without one, a retry would act again. They name the member by id wherever they name them at all.
+# The answers stay: without one, a retry would act again. They name the member by id wherever they name them at all, but
+# for what came of a dispute, which has words about them.
 _UNNAME_ANSWERS = text(
     """
     update idempotency_record set answer = replace(
         (case when answer #>> '{member,id}' = :member_id then jsonb_set(answer, '{member,display_name}', '""')
+              when answer ->> 'dispute_id' is not null then answer || '{"reason": "", "note": ""}'
               else answer end)::text, :member_id, '00000000-0000-0000-0000-000000000000')::jsonb
      where answer::text like '%' || :member_id || '%'
+        or answer ->> 'dispute_id' in (select id::text from dispute where member_id = cast(:member_id as uuid))
     """
 )
 
