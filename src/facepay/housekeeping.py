@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from time import monotonic
 
 import structlog
@@ -56,6 +57,7 @@ def tasks_of(
         await retain(database, settings=settings, signer=signer, now=clock(), erasures_max=FACES_ERASED_MAX)
         await warn_of_filing(database, settings=settings)
 
+    evidence_lasts = timedelta(days=settings.evidence_days)
     return (
         Task("expire_holds", 5, expire_holds),
         Task("seal_transfers", 5, lambda: seal_all(database)),
@@ -64,7 +66,7 @@ def tasks_of(
         Task("forget_idempotency_keys", 600, idempotency.forget_old),
         Task("forget_challenges", 600, lambda: forget_challenges(database, now=clock())),
         Task("forget_frames", 600, lambda: forget_frames(database, now=clock())),
-        Task("forget_evidence", 60, lambda: forget_evidence(database, now=clock())),
+        Task("forget_evidence", 60, lambda: forget_evidence(database, lasts=evidence_lasts, now=clock())),
         Task("forget_photos", 60, lambda: forget_photos(database)),
         Task("forget_nonces", 600, lambda: forget_nonces(database, now=clock())),
         Task("forget_passes", 600, lambda: forget_passes(database, now=clock())),

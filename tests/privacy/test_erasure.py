@@ -11,23 +11,29 @@ from uuid import UUID
 import psycopg
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select, update
 
 import facepay.tables  # noqa: F401
 from facepay.checkout.audit import CHECKS
+from facepay.identity.lookalikes import Lookalike, hold_pairs
 from facepay.kernel.clock import utc_now
 from facepay.kernel.database import Base, Database
 from facepay.kernel.secrets import MasterKey
+from facepay.members.members import get_member
 from facepay.privacy.holdings import HOLDINGS, Fate, UndeclaredTable
 from facepay.privacy.receipts import Signer, is_genuine
+from facepay.review.disputes import Dispute
+from facepay.templates.templates import lock_gallery
 from facepay.wallet.accounts import REFUNDS_DUE, balance, house
 from facepay.wallet.providers.provider import Movement, PaymentProvider
 from facepay.wallet.top_ups import ProviderCustomer, TopUp, record, submit
 from facepay.wallet.verify import verify
 from tests.answers import verdict
 from tests.conftest import OpenApp, OpenShop, client_of
+from tests.locks import somebody_waits
 from tests.photos import people, variant
 from tests.privacy.house import NAME, PHONE, PHOTO, add_regular, naming, rows
+from tests.review.counter import Counter
 from tests.shop import Shop
 
 pytestmark = pytest.mark.anyio
@@ -233,3 +239,32 @@ async def test_a_provider_that_answers_late_doesnt_bring_an_erased_member_back(s
     await sending
     async with database.begin() as session:
         assert await session.scalar(select(func.count()).select_from(ProviderCustomer)) == 0
+
+
+@pytest.mark.parametrize("way", ["erased", "enrolled"])
+async def test_of_two_who_look_alike_one_is_erased_while_the_other_is_erased_or_enrols(
+    shop: Shop, app: FastAPI, way: str
+) -> None:
+    database: Database = app.state.database
+    counter, members = Counter(shop), [await shop.add_member(number) for number in (0, 1)]
+    attempts = [(await shop.at_gate(number)).json()["attempt_id"] for number in (0, 1)]
+    for attempt, actual in zip(attempts, reversed(members), strict=True):
+        await counter.resolved(await counter.opened("gate_attempt", attempt), "wrong", actual_member_id=actual)
+    path = f"/v1/members/{members[1]}"
+    measured = {"reason": "measured", "marked_by": None}
+    async with database.begin() as session:
+        await session.execute(update(Lookalike).values(measured))
+    async with database.begin() as session:  # what erasing the first one does, as far as they meet
+        await get_member(session, UUID(members[0]), lock=True)
+        await hold_pairs(session, member_id=UUID(members[0]))
+        if way == "erased":
+            request = shop.client.delete(path, headers=shop.staff)
+        else:
+            files = [("frames", ("face.jpg", people()[1], "image/jpeg"))]
+            request = shop.client.put(f"{path}/face", files=files, headers=shop.staff)
+        meanwhile = asyncio.create_task(request)
+        await somebody_waits(database)
+        await session.execute(delete(Dispute).where(Dispute.member_id == UUID(members[0])))
+        await session.execute(delete(Lookalike))
+        await lock_gallery(session)
+    assert (await meanwhile).status_code == 200

@@ -128,6 +128,34 @@ async def test_a_right_decision_stays_and_may_be_disputed_again(
     assert [each["id"] for each in (await shop.do("GET", "/v1/disputes"))["items"]] == [second, first]
 
 
+async def test_a_decision_counts_once_in_the_next_calibration_however_often_it_is_found_right(
+    shop: Shop, counter: Counter, database: Database
+) -> None:
+    await shop.add_member(0, balance=10_000)
+    twice, once = [(await shop.at_kiosk(0, {"TEA-001": 1})).json() for _ in range(2)]
+    assert twice["similarity"] == once["similarity"], "so that one score could be taken for the other's"
+    for _ in range(2):
+        await counter.resolved(await counter.opened("checkout", twice["checkout_id"]), "right")
+    assert await marks(database) == [("genuine", twice["similarity"])]
+    await counter.resolved(await counter.opened("checkout", once["checkout_id"]), "wrong")
+    assert sorted(await marks(database)) == [(kind, once["similarity"]) for kind in ("genuine", "impostor")]
+
+
+async def test_what_waits_for_a_second_factor_is_disputed_once_it_is_decided(open_shop: OpenShop) -> None:
+    shop = await open_shop(step_up_above=0)
+    counter, member = Counter(shop), await shop.add_member(0, balance=10_000, phone=PHONES[0])
+    asked = (await shop.at_kiosk(0, {"TEA-001": 1})).json()
+    checkout = asked["checkout_id"]
+    assert verdict(await counter.dispute("checkout", checkout)) == (409, "decision_pending")
+    path = f"/v1/kiosks/{shop.kiosk_id}/checkouts/{checkout}/step-up"
+    headers = shop.kiosk | {"Idempotency-Key": "answer-0001"}
+    paid = await shop.client.post(path, json={"answer": PHONES[0][-4:]}, headers=headers)
+    assert paid.json()["code"] == "paid"
+    receipt = await counter.resolved(await counter.opened("checkout", checkout), "wrong")
+    assert receipt["consequences"] == ["refunded", "member_steps_up"]
+    assert await shop.balance(member) == 10_000
+
+
 async def test_of_two_who_resolve_at_once_one_does_and_a_retry_gets_the_same_receipt(
     shop: Shop, counter: Counter, database: Database
 ) -> None:

@@ -63,7 +63,7 @@ async def test_evidence_is_kept_where_the_shop_says_so_and_every_look_is_on_reco
         clock.ahead += timedelta(days=7)
         shop.staff = await fresh(client)
         assert verdict(await counter.look(other)) == (404, "evidence_not_kept"), "whether it was swept up or not"
-        assert await forget_evidence(app.state.database, now=clock()) == 1
+        assert await forget_evidence(app.state.database, lasts=timedelta(days=7), now=clock()) == 1
         assert rows(owner_database_url)["decision_frame"] == []
 
 
@@ -89,6 +89,23 @@ async def test_no_evidence_is_kept_by_default_and_one_more_statement_keeps_it(
             asked.append(len(sent))
             assert len(rows(owner_database_url)["decision_frame"]) == number
     assert asked[1] == asked[0] + 1
+
+
+async def test_a_shop_that_stops_keeping_evidence_keeps_none_that_it_has(
+    open_app: OpenApp, clock: Clock, owner_database_url: str
+) -> None:
+    app = await open_app(evidence_days=7)
+    async with client_of(app) as client:
+        shop = await Shop.open(client)
+        await shop.add_member(0)
+        entry = (await shop.at_gate(0)).json()
+        dispute = await Counter(shop).opened("gate_attempt", entry["attempt_id"])
+        assert await forget_evidence(app.state.database, lasts=timedelta(days=2), now=clock()) == 0
+        clock.ahead += timedelta(minutes=5)
+        assert (await Counter(shop).look(dispute)).status_code == 200, "fewer days begin when they are set"
+        assert await forget_evidence(app.state.database, lasts=timedelta(), now=clock()) == 1
+        assert verdict(await Counter(shop).look(dispute)) == (404, "evidence_not_kept")
+    assert rows(owner_database_url)["decision_frame"] == []
 
 
 async def test_an_erased_member_leaves_no_dispute_and_no_picture(open_shop: OpenShop, owner_database_url: str) -> None:

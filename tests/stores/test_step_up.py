@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
+from sqlalchemy import delete
 
-from facepay.identity.step_up import forget_expired
+from facepay.identity.step_up import StepUp, forget_expired
 from facepay.kernel.database import Database
+from facepay.members.members import get_member
+from tests.answers import verdict
 from tests.conftest import Clock, OpenShop
+from tests.locks import somebody_waits
 from tests.shop import Shop
 
 pytestmark = pytest.mark.anyio
@@ -118,6 +124,20 @@ async def test_an_attempt_is_spent_once(wary: Shop) -> None:
     attempt = (await wary.at_gate(0)).json()
     assert (await answer(wary, attempt, "8001")).json()["decision"] == "open"
     assert (await answer(wary, attempt, "8001")).status_code == 409
+
+
+async def test_whoever_is_erased_while_they_answer_has_nothing_left_to_answer(
+    wary: Shop, app_database: Database
+) -> None:
+    member_id = UUID(await wary.add_member(0, phone="+8613800138001"))
+    await wary.add_member(1, phone="+8613800138002")
+    asked = (await wary.at_gate(0)).json()
+    async with app_database.begin() as session:
+        await get_member(session, member_id, lock=True)
+        answering = asyncio.create_task(answer(wary, asked, "8001"))
+        await somebody_waits(app_database)
+        await session.execute(delete(StepUp).where(StepUp.candidate_ids.contains([member_id])))
+    assert verdict(await answering) == (404, "attempt_not_found")
 
 
 async def test_an_attempt_expires_after_a_minute(wary: Shop, clock: Clock) -> None:

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.identity.calibration import Calibration
-from facepay.identity.lookalikes import known_apart, measure_afresh
+from facepay.identity.lookalikes import hold_pairs, known_apart, measure_afresh
 from facepay.identity.policy import MatchPolicy
 from facepay.kernel.auth import Principal
 from facepay.kernel.errors import Conflict, Problem
@@ -116,6 +116,7 @@ async def enrol(
     require_agreement([_embedding(face) for face in faces], policy)
     await get_member(session, member_id, lock=True)
     consent = await require_consent(session, member_id=member_id, now=now)
+    await hold_pairs(session, member_id=member_id)
     await lock_gallery(session)
     await keeper.catch_up(session)
     alike = await _most_alike(faces, member_id, keeper, policy)

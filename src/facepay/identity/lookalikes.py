@@ -100,6 +100,14 @@ async def known_apart(session: AsyncSession, *, member_id: UUID) -> frozenset[UU
     return frozenset(member for pair in pairs for member in pair) - {member_id}
 
 
+async def hold_pairs(session: AsyncSession, *, member_id: UUID) -> None:
+    """Lock the pairs of a member whose row is locked: before the disputes that point at them, and the gallery.
+
+    In another order, two who are alike would wait for each other when both are erased, or one of them enrols again.
+    """
+    await session.execute(select(Lookalike.id).where(_has(member_id)).order_by(Lookalike.id).with_for_update())
+
+
 async def measure_afresh(
     session: AsyncSession, *, member_id: UUID, similarities: Mapping[UUID, float], now: datetime
 ) -> None:

@@ -4,6 +4,8 @@ A step-up holds the few members it could be, asks for one factor that all of the
 and ends after a minute. It is spent once. A one-time pass of one of them answers it too, whatever it asked for. Wrong
 answers count against the candidates, whatever the factor: whoever merely looks like a member can make new attempts
 without end, and four digits are soon guessed.
+
+Whoever has to lock both locks the members first, then the step-up, as whoever erases one of them does.
 """
 
 from __future__ import annotations
@@ -86,11 +88,7 @@ async def ask(
     lasts: timedelta,
 ) -> StepUp | None:
     """Open a step-up for an attempt; None where nobody is left to ask, or one of them is locked."""
-    members = (
-        await session.scalars(
-            select(Member).where(Member.id.in_(candidate_ids), Member.status == "active").order_by(Member.id)
-        )
-    ).all()
+    members = await _hold(session, candidate_ids, read=True)
     if not members or any(is_locked(member, now=now) for member in members):
         return None
     step_up = StepUp(
@@ -124,12 +122,9 @@ async def answer(
     hasher: PasswordHasher,
 ) -> Proven | Wrong:
     """Check one answer and count it. Raises AttemptNotFound and AttemptClosed."""
-    step_up = await session.get(StepUp, attempt_id, with_for_update=True)
-    if step_up is None or step_up.device_id != device_id:
-        raise AttemptNotFound("No attempt with this id waits at this device.")
-    if step_up.closed_at is not None or now >= step_up.expires_at:
-        raise AttemptClosed("This attempt was answered, has expired or saw too many wrong answers.")
-    members = await _lock_candidates(session, step_up)
+    step_up = await _open_step_up(session, attempt_id, device_id, now)
+    members = await _hold(session, step_up.candidate_ids)
+    step_up = await _open_step_up(session, attempt_id, device_id, now, lock=True)
     proven = (
         []
         if any(is_locked(member, now=now) for member in members)
@@ -147,12 +142,30 @@ async def answer(
     return Proven(proven[0].id) if len(proven) == 1 else Wrong(max(0, answers_max - step_up.wrong_answers))
 
 
-async def _lock_candidates(session: AsyncSession, step_up: StepUp) -> Sequence[Member]:
+async def is_waiting(session: AsyncSession, *, attempt_id: UUID, now: datetime) -> bool:
+    """Whether a decision may still change: a second factor was asked for, and there is time to give it."""
+    step_up = await session.get(StepUp, attempt_id)
+    return step_up is not None and step_up.closed_at is None and now < step_up.expires_at
+
+
+async def _open_step_up(
+    session: AsyncSession, attempt_id: UUID, device_id: UUID, now: datetime, *, lock: bool = False
+) -> StepUp:
+    step_up = await session.get(StepUp, attempt_id, with_for_update=lock or None)
+    if step_up is None or step_up.device_id != device_id:
+        raise AttemptNotFound("No attempt with this id waits at this device.")
+    if step_up.closed_at is not None or now >= step_up.expires_at:
+        raise AttemptClosed("This attempt was answered, has expired or saw too many wrong answers.")
+    return step_up
+
+
+async def _hold(session: AsyncSession, member_ids: Collection[UUID], *, read: bool = False) -> Sequence[Member]:
+    """Those who are active: held against being erased, and unless it is to `read`, against other answers."""
     found = await session.scalars(
         select(Member)
-        .where(Member.id.in_(step_up.candidate_ids), Member.status == "active")
+        .where(Member.id.in_(member_ids), Member.status == "active")
         .order_by(Member.id)
-        .with_for_update()
+        .with_for_update(read=read, key_share=True)
     )
     return found.all()
 

@@ -11,6 +11,7 @@ from sqlalchemy import CursorResult, Table, delete, func, null, select, text, up
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.identity.enrolment import withdraw
+from facepay.identity.lookalikes import hold_pairs
 from facepay.kernel.database import Base
 from facepay.kernel.ids import new_id
 from facepay.members.biometric_uses import Use, record_use
@@ -40,6 +41,7 @@ async def erase_face(
 ) -> ErasureReceipt:
     """End the consent, and erase all that was made from the face. Raises MemberNotFound."""
     await get_member(session, member_id, lock=True)
+    await hold_pairs(session, member_id=member_id)
     record_use(session, member_id=member_id, use=Use.WITHDRAWN, actor=actor, now=now)
     erased = await _erase_rows(session, member_id, _holders(with_face_only=True))
     erased += await _remove_face(session, member_id, now)
@@ -59,6 +61,7 @@ async def erase_member(
     refusals where there is money left.
     """
     member = await get_member(session, member_id, lock=True)
+    await hold_pairs(session, member_id=member_id)
     receipt_id = new_id()
     given_up = await close_wallets(
         session, member_id=member_id, receipt_id=receipt_id, forfeit=forfeit, actor=actor, now=now

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.checkout.kiosk import Checkout
 from facepay.identity.decisions import WORTH_REVIEW
-from facepay.kernel.errors import NotFound
+from facepay.kernel.errors import Conflict, NotFound
 from facepay.review.disputes import Dispute, Kind
 from facepay.stores.devices import Device
 from facepay.stores.gates import GateAttempt
@@ -24,6 +24,13 @@ class DecisionNotFound(NotFound):
 
     code = "decision_not_found"
     title = "No such decision"
+
+
+class DecisionPending(Conflict):
+    """A second factor is waited for: there is nothing to dispute before it is given, or too late."""
+
+    code = "decision_pending"
+    title = "Not decided yet"
 
 
 async def get_decision(session: AsyncSession, kind: Kind, decision_id: UUID) -> Decision:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, select, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, exists, select, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -119,6 +119,13 @@ async def get_dispute(session: AsyncSession, dispute_id: UUID, *, lock: bool = F
     if found is None:
         raise DisputeNotFound("There is no dispute with this id.")
     return found
+
+
+async def found_right_before(session: AsyncSession, dispute: Dispute) -> bool:
+    """Whether an earlier dispute of the same decision found it right."""
+    column = Dispute.checkout_id if dispute.checkout_id else Dispute.gate_attempt_id
+    earlier = exists().where(column == dispute.decision_id, Dispute.verdict == "right")
+    return bool(await session.scalar(select(earlier)))
 
 
 async def hold_members(session: AsyncSession, member_ids: Collection[UUID | None]) -> None:

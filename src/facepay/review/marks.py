@@ -51,7 +51,7 @@ def mark(session: AsyncSession, *, decision: DeviceDecision, false: bool, now: d
 
 
 async def take_back(session: AsyncSession, *, decision: DeviceDecision) -> None:
-    """Drop a genuine score that an earlier review of the same decision left."""
+    """Drop the genuine score that an earlier review of the same decision left: a decision counts once."""
     if decision.similarity is None:
         return
     score = round(decision.similarity, DECIMALS)

@@ -16,7 +16,7 @@ from facepay.identity.lookalikes import mark_reviewed
 from facepay.identity.watches import watch
 from facepay.kernel.errors import Conflict, Forbidden
 from facepay.review.decisions import Decision, get_decision
-from facepay.review.disputes import Dispute, Verdict, get_dispute, hold_members
+from facepay.review.disputes import Dispute, Verdict, found_right_before, get_dispute, hold_members
 from facepay.review.marks import mark, take_back
 from facepay.stores.gates import GateAttempt
 from facepay.stores.visits import Visit
@@ -68,6 +68,7 @@ async def resolve(
     if verdict == "wrong":
         consequences = await _put_right(session, dispute, decision, actual_member_id, staff_id, now)
         dispute.consequences = list(consequences)
+    if await found_right_before(session, dispute):
         await take_back(session, decision=decision)
     mark(session, decision=decision, false=verdict == "wrong", now=now)
     dispute.verdict, dispute.note = verdict, note

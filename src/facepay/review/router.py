@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from facepay.checkout.refunds import Refund, RefundRefused
 from facepay.identity.lookalikes import Lookalike, OneMemberTwice
 from facepay.identity.recognition import RecogniserOf
+from facepay.identity.step_up import is_waiting
 from facepay.kernel.auth import InsufficientScope, Principal, current_staff
 from facepay.kernel.clock import Now
 from facepay.kernel.database import Db, Session
@@ -28,7 +29,14 @@ from facepay.kernel.problems import problems
 from facepay.kernel.schemas import Line
 from facepay.members.members import MemberNotFound
 from facepay.review import disputes
-from facepay.review.decisions import TABLES, DecisionNotFound, get_decision, store_of, worth_review
+from facepay.review.decisions import (
+    TABLES,
+    DecisionNotFound,
+    DecisionPending,
+    get_decision,
+    store_of,
+    worth_review,
+)
 from facepay.review.disputes import AlreadyDisputed, Dispute, DisputeNotFound, Kind, get_dispute
 from facepay.review.evidence import EvidenceAccess, EvidenceNotKept, look_at_evidence
 from facepay.review.resolutions import DisputeResolved, OwnDispute, resolve
@@ -64,11 +72,13 @@ class DisputeOpen(NotFound):
     "/disputes",
     status_code=201,
     summary="Dispute a decision",
-    responses=problems(*REFUSALS, DecisionNotFound, AlreadyDisputed),
+    responses=problems(*REFUSALS, DecisionNotFound, DecisionPending, AlreadyDisputed),
 )
 async def open_dispute(body: NewDispute, session: Session, staff: Writer, now: Now) -> DisputeAnswer:
     """Of a gate (`attempt_id`) or of a kiosk (`checkout_id`). Nothing else changes until somebody resolves it."""
     decision = await get_decision(session, body.decision.kind, body.decision.id)
+    if await is_waiting(session, attempt_id=decision.id, now=now):
+        raise DecisionPending("A second factor is waited for.")
     await disputes.hold_members(session, [decision.member_id])
     decision = await get_decision(session, body.decision.kind, body.decision.id)
     opened = await disputes.dispute(

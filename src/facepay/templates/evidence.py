@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.kernel.database import Database
@@ -69,9 +69,11 @@ async def drop_frame(session: AsyncSession, *, decision_id: UUID) -> bool:
     return gone is not None
 
 
-async def forget_evidence(database: Database, *, now: datetime) -> int:
-    """Drop what was kept long enough; returns how many frames."""
+async def forget_evidence(database: Database, *, lasts: timedelta, now: datetime) -> int:
+    """Drop what was kept long enough; returns how many frames. From now on none `lasts` longer than a new one would."""
     async with database.begin() as session:
+        shortened = update(DecisionFrame).where(DecisionFrame.expires_at > now + lasts).values(expires_at=now + lasts)
+        await session.execute(shortened)
         gone = await session.scalars(
             delete(DecisionFrame).where(DecisionFrame.expires_at <= now).returning(DecisionFrame.id)
         )
