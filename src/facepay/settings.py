@@ -97,7 +97,7 @@ class Settings(BaseSettings):
     evidence_days: int = Field(default=0, ge=0, le=365)
 
 
-def get_settings(request: Request) -> Settings:
+async def get_settings(request: Request) -> Settings:
     settings: Settings = request.app.state.settings
     return settings
 

@@ -1,7 +1,8 @@
-"""How often a paid checkout asks the database: each time is a wait at the kiosk."""
+"""How often an entry or a paid checkout asks the database, and wakes a thread: each time somebody waits for it."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -9,8 +10,10 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
 from sqlalchemy import event
 
+from facepay.kernel.auth import api_routes
 from facepay.kernel.database import Database
 from tests.shop import Shop
 
@@ -45,4 +48,27 @@ async def test_a_paid_checkout_asks_the_database_no_more_often_than_it_must(shop
     start = next(number for number, each in enumerate(sent) if each.startswith("SELECT store.currency"))
     assert sent[-1].startswith("UPDATE idempotency_record")
     assert len(sent[start:]) <= 13, "\n".join(sent)
-    assert len(sent) <= 18, "\n".join(sent)
+    assert len(sent) <= 17, "\n".join(sent)
+
+
+async def test_an_entry_asks_the_database_no_more_often_than_it_must(shop: Shop, app: FastAPI) -> None:
+    await shop.add_member(0)
+    with recorded(app.state.database) as sent:
+        answer = (await shop.at_gate(0)).json()
+    assert answer["code"] == "welcome"
+    assert len(sent) <= 6, "\n".join(sent)
+
+
+def calls_of(dependant: Dependant) -> Iterator[Any]:
+    for each in dependant.dependencies:
+        yield each.call
+        yield from calls_of(each)
+
+
+async def test_no_thread_is_woken_for_what_a_device_brings_along(app: FastAPI) -> None:
+    """FastAPI calls in a thread whatever isn't a coroutine."""
+    of_devices = [route for route in api_routes(app.routes) if "/gates/" in route.path or "/kiosks/" in route.path]
+    calls = {call for route in of_devices for call in calls_of(route.dependant)}
+    assert len(calls) > 5
+    in_threads = [call for call in calls if not inspect.iscoroutinefunction(getattr(call, "__call__", call))]
+    assert not [call for call in in_threads if not inspect.iscoroutinefunction(call)]

@@ -11,7 +11,7 @@ from uuid import UUID
 import psycopg
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import PrimaryKeyConstraint, UniqueConstraint, delete, func, select, update
 
 import facepay.tables  # noqa: F401
 from facepay.checkout.audit import CHECKS
@@ -58,6 +58,16 @@ def test_every_column_that_points_at_a_member_is_declared() -> None:
         }
         undeclared = pointing - set(HOLDINGS[table.name].by)
         assert not undeclared, f"privacy/holdings.py: {table.name}.by must name {undeclared}"
+
+
+def test_whatever_points_at_rows_that_are_erased_is_found_by_an_index() -> None:
+    """Or Postgres reads the whole table for each row: a regular's 300 visits took 9 s among 100,000 entries."""
+    for table in Base.metadata.tables.values():
+        unique = (each for each in table.constraints if isinstance(each, PrimaryKeyConstraint | UniqueConstraint))
+        leading = {column.name for each in (*table.indexes, *unique) for column in list(each.columns)[:1]}
+        for key in table.foreign_keys:
+            if HOLDINGS[key.column.table.name].fate is Fate.ERASED:
+                assert key.parent.name in leading, f"{table.name}.{key.parent.name} has no index"
 
 
 async def test_an_erased_member_is_in_no_table_that_may_not_name_them(

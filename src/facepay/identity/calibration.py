@@ -9,6 +9,7 @@ import hashlib
 import json
 import math
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
 
@@ -18,7 +19,7 @@ SHIPPED = resources.files("facepay.identity") / "calibrations"
 PEOPLE_TRUSTED_MIN = 2_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Calibration:
     """P(cosine of two people >= s) = tail_fraction * (1 + shape * (s - tail_start) / scale) ** (-1 / shape),
 
@@ -39,7 +40,7 @@ class Calibration:
     shift: float = 0.0
     floor: Calibration | None = None
 
-    @property
+    @cached_property
     def label(self) -> str:
         """What decisions call it: the version, and a hash of the numbers, since facepay may ship others later."""
         numbers = json.dumps(asdict(self), sort_keys=True).encode()

@@ -73,6 +73,8 @@ class CalibrationKeeper:
         self._shipped = shipped
         self._version = SHIPPED_VERSION
         self.current = shipped
+        active = (CalibrationVersion.pack == shipped.pack) & CalibrationVersion.active
+        self.active_version = select(CalibrationVersion.version).where(active).scalar_subquery()
 
     @classmethod
     def of(cls, pack: str) -> CalibrationKeeper:
@@ -80,8 +82,11 @@ class CalibrationKeeper:
 
     async def follow(self, session: AsyncSession) -> Calibration:
         """Use what is active now; one indexed number to read where nothing changed."""
-        active = (CalibrationVersion.pack == self._shipped.pack) & CalibrationVersion.active
-        version = await session.scalar(select(CalibrationVersion.version).where(active)) or SHIPPED_VERSION
+        return await self.use(session, await session.scalar(select(self.active_version)))
+
+    async def use(self, session: AsyncSession, active_version: int | None) -> Calibration:
+        """`follow`, where the number has been read already."""
+        version = active_version or SHIPPED_VERSION
         if version != self._version:
             row = await get_version(session, pack=self._shipped.pack, version=version) if version else None
             self.current = row.numbers().beside(self._shipped) if row else self._shipped

@@ -18,6 +18,7 @@ from facepay.identity.sighting import Sighting
 from facepay.identity.step_up import AttemptClosed, AttemptNotFound
 from facepay.kernel.auth import Principal, WrongStore
 from facepay.kernel.database import Db
+from facepay.kernel.dependencies import made
 from facepay.kernel.errors import Overloaded, Problem, Unauthenticated
 from facepay.kernel.idempotency import IdempotencyKeyInUse, IdempotencyKeyReused, IdempotencyOf
 from facepay.kernel.metrics import MetricsOf
@@ -80,4 +81,4 @@ class Desk:
         return answer
 
 
-DeskOf = Annotated[Desk, Depends()]
+DeskOf = Annotated[Desk, Depends(made(Desk))]

@@ -14,6 +14,7 @@ from facepay.identity.recognition import RecogniserOf
 from facepay.identity.sighting import Sighting
 from facepay.kernel.clock import Now
 from facepay.kernel.database import Db
+from facepay.kernel.dependencies import made
 from facepay.templates.adaptation import AdaptationPolicy, adapt
 from facepay.templates.protection import GalleryLocked
 from facepay.vision.evidence import FaceEvidence
@@ -87,4 +88,4 @@ def _norm(face: FaceEvidence) -> float:
     return face.quality.embedding_norm or 0.0
 
 
-LearnerOf = Annotated[Learner, Depends()]
+LearnerOf = Annotated[Learner, Depends(made(Learner))]

@@ -11,6 +11,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Request
+from sqlalchemy import select
 
 from facepay.identity.assignment import assign
 from facepay.identity.calibration import Calibration
@@ -37,6 +38,7 @@ from facepay.settings import Settings
 from facepay.templates.evidence import Exhibit
 from facepay.templates.gallery import Ranking
 from facepay.templates.keeper import GalleryKeeper
+from facepay.templates.templates import NEWEST_VERSION
 from facepay.vision.evidence import FrameEvidence
 from facepay.vision.liveness.depth import with_relief
 from facepay.vision.pool import InferencePool
@@ -140,14 +142,15 @@ class Recogniser:
     ) -> Narrowing | None:
         """Follow gallery and calibration while the models run, for the search after; and see whom to narrow to."""
         async with self.database.read() as session:
-            behind = await self.keeper.is_behind(session)
-            await self.calibrations.follow(session)
+            now_there = await session.execute(select(NEWEST_VERSION, self.calibrations.active_version))
+            newest, active = now_there.one()
+            await self.calibrations.use(session, active)
             few = None
             if digits is not None:
                 few = await with_phone_ending(session, digits=digits, use=use)
             elif inside is not None:
                 few = Narrowing.to("inside_store", "pay_inside", await inside(session))
-        if behind:
+        if newest > self.keeper.gallery.version:
             await self.keeper.follow(self.database)
         return few
 
@@ -223,7 +226,7 @@ def _named(decision: Match | Ambiguous | Uncertain) -> tuple[UUID, ...]:
     return (decision.member_id,) if isinstance(decision, Match) else candidates_of(decision)
 
 
-def get_recogniser(request: Request) -> Recogniser:
+async def get_recogniser(request: Request) -> Recogniser:
     recogniser: Recogniser = request.app.state.recogniser
     return recogniser
 

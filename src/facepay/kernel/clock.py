@@ -23,12 +23,12 @@ def day_start(instant: datetime, *, time_zone: str) -> datetime:
     return local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
 
 
-def get_clock(request: Request) -> Clock:
+async def get_clock(request: Request) -> Clock:
     clock: Clock = request.app.state.clock
     return clock
 
 
-def _now(clock: Annotated[Clock, Depends(get_clock)]) -> datetime:
+async def _now(clock: Annotated[Clock, Depends(get_clock)]) -> datetime:
     return clock()
 
 

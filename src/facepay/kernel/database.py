@@ -83,7 +83,7 @@ class Database:
             return await session.scalar(text("select version_num from alembic_version")) if known else None
 
 
-def get_database(request: Request) -> Database:
+async def get_database(request: Request) -> Database:
     database: Database = request.app.state.database
     return database
 

@@ -222,7 +222,7 @@ class Idempotency:
                 return dropped
 
 
-def get_idempotency(request: Request) -> Idempotency:
+async def get_idempotency(request: Request) -> Idempotency:
     idempotency: Idempotency = request.app.state.idempotency
     return idempotency
 

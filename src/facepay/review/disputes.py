@@ -35,12 +35,12 @@ class Dispute(Identified, Base):
         CheckConstraint("num_nulls(verdict, note, resolved_at, resolved_by) in (0, 4)", name="resolved_whole"),
         Index("uq_dispute_gate_attempt_id", "gate_attempt_id", unique=True, postgresql_where=STANDING),
         Index("uq_dispute_checkout_id", "checkout_id", unique=True, postgresql_where=STANDING),
-        Index("ix_dispute_open", "store_id", "id", postgresql_where=text("verdict is null")),
+        Index("ix_dispute_open", "id", postgresql_where=text("verdict is null")),
     )
 
     gate_attempt_id: Mapped[UUID | None] = mapped_column(ForeignKey("gate_attempt.id"), index=True)
     checkout_id: Mapped[UUID | None] = mapped_column(ForeignKey("checkout.id"), index=True)
-    store_id: Mapped[UUID] = mapped_column(ForeignKey("store.id"))
+    store_id: Mapped[UUID] = mapped_column(ForeignKey("store.id"), index=True)
     member_id: Mapped[UUID | None] = mapped_column(ForeignKey("member.id"), index=True)
     reason: Mapped[str] = mapped_column(String(200))
     said_by: Mapped[str] = mapped_column(String(8))

@@ -19,6 +19,7 @@ from facepay.identity.schemas import PassShown, StepUpAnswer
 from facepay.identity.sighting import Sighting
 from facepay.kernel.auth import Principal, acts_as, current_device
 from facepay.kernel.clock import Now
+from facepay.kernel.dependencies import made
 from facepay.kernel.idempotency import OptionalKey
 from facepay.kernel.passwords import get_hasher
 from facepay.kernel.problems import problems
@@ -94,7 +95,7 @@ class GateCall:
         return await self.desk.idempotency.once(request, owner_id=self.gate.id, key=self.key, body=body, act=act)
 
 
-Call = Annotated[GateCall, Depends()]
+Call = Annotated[GateCall, Depends(made(GateCall))]
 decision_route = partial(
     router.post, response_model=GateAnswer, responses=problems(*CAPTURE_PROBLEMS), openapi_extra=capture_body()
 )

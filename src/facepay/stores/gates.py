@@ -50,7 +50,7 @@ class GateAttempt(DeviceDecision, Base):
 
     gate_id: Mapped[UUID] = mapped_column(ForeignKey("device.id"), index=True)
     direction: Mapped[str] = mapped_column(String(8))
-    visit_id: Mapped[UUID | None] = mapped_column(ForeignKey("visit.id"))
+    visit_id: Mapped[UUID | None] = mapped_column(ForeignKey("visit.id"), index=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -213,9 +213,12 @@ async def count_templates(session: AsyncSession, *, pack: str) -> int:
     return await session.scalar(select(func.count()).select_from(Template).where(Template.pack == pack)) or 0
 
 
+NEWEST_VERSION = select(GalleryVersion.version).scalar_subquery()  # a column of other queries, too
+
+
 async def newest_version(session: AsyncSession) -> int:
     """The version of the last committed change."""
-    return await session.scalar(select(GalleryVersion.version)) or 0
+    return await session.scalar(select(NEWEST_VERSION)) or 0
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -18,7 +18,7 @@ MOCK_WEBHOOKS_PATH = "/v1/providers/mock/webhooks"
 BODY_BYTES_MAX = 64 * 1024
 
 
-def get_provider(request: Request) -> PaymentProvider:
+async def get_provider(request: Request) -> PaymentProvider:
     provider: PaymentProvider = request.app.state.provider
     return provider
 
