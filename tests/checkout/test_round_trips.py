@@ -70,5 +70,9 @@ async def test_no_thread_is_woken_for_what_a_device_brings_along(app: FastAPI) -
     of_devices = [route for route in api_routes(app.routes) if "/gates/" in route.path or "/kiosks/" in route.path]
     calls = {call for route in of_devices for call in calls_of(route.dependant)}
     assert len(calls) > 5
-    in_threads = [call for call in calls if not inspect.iscoroutinefunction(getattr(call, "__call__", call))]
-    assert not [call for call in in_threads if not inspect.iscoroutinefunction(call)]
+    assert [call for call in calls if not runs_on_the_loop(call)] == []
+
+
+def runs_on_the_loop(call: Any) -> bool:
+    functions = call, type(call).__call__
+    return any(inspect.iscoroutinefunction(each) or inspect.isasyncgenfunction(each) for each in functions)
