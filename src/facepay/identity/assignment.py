@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from uuid import UUID
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from facepay.templates.gallery import Candidate
 
@@ -17,6 +16,8 @@ def assign(candidates_of: Sequence[Sequence[Candidate]], *, similarity_min: floa
     The best assignment is the one whose similarities exceed `similarity_min` by most in all (Kuhn 1955; by
     SciPy), so that a sure face is never given away for two that are barely likely.
     """
+    from scipy.optimize import linear_sum_assignment  # 11 MB, and only frames of several faces need it
+
     members = sorted({candidate.member_id for candidates in candidates_of for candidate in candidates})
     columns = {member_id: column for column, member_id in enumerate(members)}
     excess = np.zeros((len(candidates_of), len(members)))
