@@ -135,7 +135,7 @@ def test_a_portrait_is_small_and_the_same_face_to_the_engine(engine: Engine) -> 
     shot = camera_frame(people()[:2])
     seen = engine.analyse(shot, embed=2)
     for face in seen.faces:
-        small = portrait(shot, face, limits=FrameLimits())
+        small = portrait(shot, [face], limits=FrameLimits())
         again = engine.analyse(small)
         assert max(again.width, again.height) <= SIDE_PX_MAX
         assert face.embedding is not None

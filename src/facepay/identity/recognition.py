@@ -88,11 +88,11 @@ class Recogniser:
 
     async def _exhibit(self, capture: Capture, sighting: Sighting) -> Exhibit:
         """The best view of the member who was recognised, and of nobody else."""
-        number, face = sighting.best_view
+        number, _ = sighting.best_view
         jpeg = await asyncio.to_thread(
             portrait,
             capture.frames[number],
-            face,
+            sighting.evidences[number].faces,
             limits=self.inference.engine.limits,
             side_px_max=EVIDENCE_SIDE_PX_MAX,
             jpeg_quality=EVIDENCE_JPEG_QUALITY,

@@ -139,7 +139,7 @@ async def enrol_face(
 def _portraits(frames: list[bytes], evidences: list[FrameEvidence], limits: FrameLimits) -> list[bytes]:
     """Of those frames that show a face; the others are refused anyway."""
     return [
-        portrait(frame, evidence.faces[0], limits=limits)
+        portrait(frame, evidence.faces, limits=limits)
         for frame, evidence in zip(frames, evidences, strict=True)
         if evidence.faces
     ]
