@@ -9,11 +9,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
 from facepay.identity.step_up import StepUp, forget_expired
+from facepay.kernel.clock import utc_now
 from facepay.kernel.database import Database
-from facepay.members.members import get_member
+from facepay.members.members import get_member, strip_personal_data
 from tests.answers import verdict
 from tests.conftest import Clock, OpenShop
 from tests.locks import somebody_waits
@@ -138,6 +139,18 @@ async def test_whoever_is_erased_while_they_answer_has_nothing_left_to_answer(
         await somebody_waits(app_database)
         await session.execute(delete(StepUp).where(StepUp.candidate_ids.contains([member_id])))
     assert verdict(await answering) == (404, "attempt_not_found")
+
+
+async def test_nobody_is_asked_for_who_is_erased_in_that_moment(wary: Shop, app_database: Database) -> None:
+    members = [UUID(await wary.add_member(number, phone=f"+861380013800{number}")) for number in (0, 1)]
+    async with app_database.begin() as session:
+        member = await get_member(session, members[0], lock=True)
+        asking = asyncio.create_task(wary.at_gate(0))
+        await somebody_waits(app_database)
+        await strip_personal_data(session, member=member, now=utc_now())
+    assert (await asking).json()["decision"] == "step_up"
+    async with app_database.begin() as session:
+        assert await session.scalar(select(StepUp.candidate_ids)) == members[1:]
 
 
 async def test_an_attempt_expires_after_a_minute(wary: Shop, clock: Clock) -> None:
