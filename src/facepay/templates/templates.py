@@ -213,12 +213,14 @@ async def count_templates(session: AsyncSession, *, pack: str) -> int:
     return await session.scalar(select(func.count()).select_from(Template).where(Template.pack == pack)) or 0
 
 
-NEWEST_VERSION = select(GalleryVersion.version).scalar_subquery()  # a column of other queries, too
+# A column of other queries, too: 0 before the first face.
+NEWEST_VERSION = func.coalesce(select(GalleryVersion.version).scalar_subquery(), 0)
 
 
 async def newest_version(session: AsyncSession) -> int:
     """The version of the last committed change."""
-    return await session.scalar(select(NEWEST_VERSION)) or 0
+    newest: int | None = await session.scalar(select(NEWEST_VERSION))
+    return newest or 0
 
 
 @dataclass(frozen=True, slots=True, repr=False)
