@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from facepay.calibration.calibration import Calibration, load_calibration
 from facepay.evaluation.ablation import FIXED_SIMILARITY
 from facepay.evaluation.folders import photos_in, read_same_person
 from facepay.evaluation.observing import Observer
@@ -32,7 +33,6 @@ from facepay.evaluation.synthetic import (
     search_large,
 )
 from facepay.evaluation.tables import percent
-from facepay.identity.calibration import Calibration, load_calibration
 from facepay.identity.policy import Use, policy_for
 from facepay.settings import Settings
 from facepay.vision.engine import load_engine

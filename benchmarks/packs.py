@@ -23,14 +23,14 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-import facepay.identity
+import facepay.calibration
 import facepay.vision
 from benchmarks.inference import take_turns
+from facepay.calibration.calibration import Calibration
+from facepay.calibration.impostors import compare, probes_of
+from facepay.calibration.tail import fit
 from facepay.evaluation.folders import Photo, photos_in, read_same_person
 from facepay.evaluation.observing import Observer
-from facepay.identity.calibration import Calibration
-from facepay.identity.impostors import compare, probes_of
-from facepay.identity.tail import fit
 from facepay.vision.accuracy import Measured, measured_accuracy, save_accuracy
 from facepay.vision.engine import InsightFaceEngine, available_cores, load_engine
 from facepay.vision.evidence import Floats
@@ -38,7 +38,7 @@ from facepay.vision.packs import WHEEL_PACKS
 from facepay.vision.samples import camera_frame, people
 
 ACCURACY_FILE = Path(facepay.vision.__file__).parent / "accuracy.json"
-CALIBRATIONS = Path(facepay.identity.__file__).parent / "calibrations"
+CALIBRATIONS = Path(facepay.calibration.__file__).parent / "shipped"
 SAME_PERSON = Path(__file__).with_name("same_person.csv")
 SOURCE = "benchmarks/packs.py: {photos:,} photos, most of them half of Labeled Faces in the Wild (deep-funneled)"
 # From Linux: getrusage would tell the peak of the process that started this one.

@@ -29,8 +29,8 @@ from rich.table import Table
 from scipy.stats import binomtest
 
 from benchmarks.heads import HEAD, Surface, View, depth_map, sheet, turned, turned_landmarks, with_expression
-from facepay.identity.calibration import load_calibration
-from facepay.identity.presentation import SWAP_FMR
+from facepay.calibration.calibration import load_calibration
+from facepay.presentation.examination import SWAP_FMR
 from facepay.vision.engine import Engine, load_engine
 from facepay.vision.evidence import FaceEvidence, FrameEvidence
 from facepay.vision.frames import FrameLimits, Image, decode_frame

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from facepay.identity.calibration import load_calibration
+from facepay.calibration.calibration import load_calibration
 from facepay.identity.enrolment import EnrolmentPolicy, enrol, withdraw
 from facepay.identity.policy import Decision, MatchPolicy, decide
 from facepay.kernel.database import Database

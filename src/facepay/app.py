@@ -16,6 +16,7 @@ from starlette.datastructures import State
 
 from facepay import health
 from facepay.bootstrap import master_key, payment_provider
+from facepay.calibration.versions import CalibrationKeeper
 from facepay.catalog import router as catalog
 from facepay.checkout import limits_router as limits
 from facepay.checkout import record_router as checkouts
@@ -23,11 +24,9 @@ from facepay.checkout import rewards_router as member_rewards
 from facepay.checkout import router as checkout
 from facepay.checkout import statement_router as statements
 from facepay.housekeeping import Task, keep_house, tasks_of
-from facepay.identity import challenge_router as challenges
 from facepay.identity import lookalike_router as lookalikes
 from facepay.identity import pass_router as passes
 from facepay.identity import router as identity
-from facepay.identity.calibration_versions import CalibrationKeeper
 from facepay.identity.narrowing import HomeRegions
 from facepay.identity.recognition import Recogniser
 from facepay.kernel import auth, logging, problems
@@ -40,6 +39,7 @@ from facepay.kernel.passwords import PasswordHasher
 from facepay.members import router as members
 from facepay.members import top_up_router as top_ups
 from facepay.members import wallet_router as wallet
+from facepay.presentation import router as challenges
 from facepay.privacy import router as privacy
 from facepay.privacy.receipts import Signer
 from facepay.review import router as reviews

@@ -13,14 +13,14 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from facepay.identity.challenges import forget_challenges
 from facepay.identity.edge import forget_nonces
 from facepay.identity.passes import forget_passes
-from facepay.identity.replays import forget_frames
 from facepay.identity.step_up import forget_expired
 from facepay.kernel.clock import Clock
 from facepay.kernel.database import Database
 from facepay.kernel.idempotency import Idempotency
+from facepay.presentation.challenges import forget_challenges
+from facepay.presentation.replays import forget_frames
 from facepay.privacy.receipts import Signer
 from facepay.privacy.retention import forget_uses, retain, warn_of_filing
 from facepay.rewards.expiry import expire_due

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+from facepay.calibration import versions
 from facepay.catalog import products, stock
 from facepay.checkout import kiosk, limits, orders, refunds
 from facepay.identity import (
-    calibration_versions,
-    challenges,
     edge,
     edge_matches,
     lookalikes,
     passes,
-    replays,
     step_up,
     watches,
 )
 from facepay.kernel import idempotency
 from facepay.members import biometric_uses, consents, freezes, members
+from facepay.presentation import challenges, replays
 from facepay.privacy import receipts
 from facepay.review import disputes, evidence, marks
 from facepay.rewards import coupons, lots, rules
@@ -29,7 +28,6 @@ from facepay.wallet.providers import mock_books
 __all__ = [
     "accounts",
     "biometric_uses",
-    "calibration_versions",
     "challenges",
     "consents",
     "coupons",
@@ -61,6 +59,7 @@ __all__ = [
     "templates",
     "top_up_refunds",
     "top_ups",
+    "versions",
     "visits",
     "watches",
 ]

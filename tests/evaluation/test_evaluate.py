@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from facepay.calibration.calibration import load_calibration
 from facepay.cli import app
 from facepay.evaluation.ablation import ablation, ablation_table
 from facepay.evaluation.degradations import degradations
@@ -19,7 +20,6 @@ from facepay.evaluation.pictures import failures_of
 from facepay.evaluation.references import both, each, fused
 from facepay.evaluation.summary import summarise
 from facepay.evaluation.trial import Trial, Variant, product_policies, run
-from facepay.identity.calibration import load_calibration
 from facepay.settings import Settings
 from facepay.vision.engine import Engine
 from facepay.vision.frames import FrameLimits, decode_frame

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from facepay.calibration.calibration import Calibration
 from facepay.evaluation.synthetic import BLOCK, Population, fitted, impostor_rates, population_of, search_large
-from facepay.identity.calibration import Calibration
 
 DIMENSIONS = 48
 

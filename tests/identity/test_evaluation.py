@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from facepay.calibration.calibration import load_calibration
 from facepay.evaluation.folders import photos_in
 from facepay.evaluation.observing import Observer
 from facepay.evaluation.trial import Variant, product_policies, run
-from facepay.identity.calibration import load_calibration
 from facepay.settings import Settings
 from facepay.vision.engine import Engine
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facepay.identity.calibration import Calibration, load_calibration
+from facepay.calibration.calibration import Calibration, load_calibration
 from facepay.identity.policy import FMR_MAX, Ambiguous, Match, MatchPolicy, NoMatch, Uncertain, Use, decide, policy_for
 from facepay.settings import Settings
 from facepay.templates.gallery import Candidate, Ranking

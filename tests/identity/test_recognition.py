@@ -12,7 +12,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import select, update
 
-from facepay.identity.calibration import load_calibration
+from facepay.calibration.calibration import load_calibration
 from facepay.identity.enrolment import FRAMES_MAX
 from facepay.identity.policy import Match, NoMatch, Uncertain, policy_for
 from facepay.identity.sighting import Outcome, Sighting, Subject, embedding_of, subject_of

@@ -16,17 +16,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from sqlalchemy import select
 
+from facepay.calibration.calibration import load_calibration
+from facepay.calibration.versions import add_version
 from facepay.edge_device import EdgeGallery, GalleryNotValid, applied, compared, read_delta, signed_match
-from facepay.identity.calibration import load_calibration
-from facepay.identity.calibration_versions import add_version
 from facepay.identity.edge import AUDIENCE
 from facepay.identity.edge_matches import HELD_FOR, Comparison, GallerySync
 from facepay.identity.own_gallery import measure
 from facepay.kernel.database import Database
 from facepay.stores import edge_galleries
 from facepay.vision.evidence import FaceEvidence, Floats
+from tests.calibration.test_own_gallery import PEOPLE, faces
 from tests.conftest import Clock
-from tests.identity.test_own_gallery import PEOPLE, faces
 from tests.photos import people
 from tests.processes import GATE, STRANGER, Seen
 from tests.shop import Shop

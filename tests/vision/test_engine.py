@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facepay.identity.calibration import load_calibration
+from facepay.calibration.calibration import load_calibration
 from facepay.vision.engine import Engine, load_engine
 from facepay.vision.evidence import FaceEvidence, Floats
 from facepay.vision.frames import FrameLimits, FrameTooLarge, Image, decode_frame

@@ -14,7 +14,7 @@ from facepay.cli.running import console, on_database, printed
 from facepay.settings import Settings
 
 if TYPE_CHECKING:
-    from facepay.identity.calibration import Calibration
+    from facepay.calibration.calibration import Calibration
     from facepay.identity.lookalikes import Pair
     from facepay.identity.own_gallery import Measured, Sample
     from facepay.kernel.database import Database
@@ -58,9 +58,9 @@ def calibrate(
     """
     if context.invoked_subcommand:
         return
+    from facepay.calibration.impostors import TooFewPeople
     from facepay.evaluation.figures import FiguresUnavailable, require_figures
     from facepay.evaluation.folders import FolderError
-    from facepay.identity.impostors import TooFewPeople
     from facepay.templates.protection import GalleryLocked
 
     deadline = monotonic() + 60 * minutes
@@ -79,8 +79,8 @@ def calibrate(
 @calibrate_app.command("list")
 def list_versions() -> None:
     """The calibrations made for the model pack in the settings."""
-    from facepay.identity.calibration import load_calibration
-    from facepay.identity.calibration_versions import CalibrationVersion, versions_of
+    from facepay.calibration.calibration import load_calibration
+    from facepay.calibration.versions import CalibrationVersion, versions_of
     from facepay.vision.packs import find_pack
 
     settings = Settings()
@@ -102,7 +102,7 @@ def list_versions() -> None:
 @calibrate_app.command("use")
 def use(version: Annotated[int, typer.Argument(min=0, help="0 is the shipped one.")]) -> None:
     """Decide by another version from now on, on all replicas."""
-    from facepay.identity.calibration_versions import CalibrationNotFound, use_version
+    from facepay.calibration.versions import CalibrationNotFound, use_version
     from facepay.vision.packs import find_pack
 
     pack = find_pack(Settings().model_pack).label
@@ -125,7 +125,7 @@ def _from_members(
     import asyncio
 
     from facepay.bootstrap import master_key
-    from facepay.identity.calibration import load_calibration
+    from facepay.calibration.calibration import load_calibration
     from facepay.identity.own_gallery import draw, measure
     from facepay.review.marks import marks_of
     from facepay.templates.protection import Protection
@@ -173,10 +173,10 @@ async def _settle(
     report: Path | None,
 ) -> None:
     """Show, write and mark. A fit that does not hold is written, and not used."""
-    from facepay.identity.calibration_versions import add_version
+    from facepay.calibration.tail import settled
+    from facepay.calibration.versions import add_version
     from facepay.identity.own_gallery import alike, mark_alike
     from facepay.identity.policy import policy_for
-    from facepay.identity.tail import settled
     from facepay.kernel.clock import utc_now
 
     used = settled(measured.fit, shipped).beside(shipped)
@@ -204,9 +204,9 @@ async def _settle(
 def _from_photos(
     faces: Path, central: bool, same_person: Path | None, output: Path | None, report: Path | None, leave_out: bool
 ) -> None:
+    from facepay.calibration.calibration import load_calibration
     from facepay.evaluation.folders import photos_in, read_same_person
     from facepay.evaluation.observing import Observer
-    from facepay.identity.calibration import load_calibration
     from facepay.identity.own_gallery import measure
     from facepay.vision.engine import load_engine
     from facepay.vision.evidence import Floats

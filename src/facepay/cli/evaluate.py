@@ -60,9 +60,9 @@ def evaluate(
     a column for each label, say `person,sex,age`: errors are then shown by group. A person is named by the
     folder's path. Nothing is kept but the files asked for; rates are those of ISO/IEC 19795-1 and 30107-3.
     """
+    from facepay.calibration.impostors import TooFewPeople
     from facepay.evaluation.figures import FiguresUnavailable, require_figures
     from facepay.evaluation.folders import FolderError
-    from facepay.identity.impostors import TooFewPeople
 
     try:
         if html_file:

@@ -11,8 +11,8 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from facepay.calibration.calibration import Calibration, load_calibration
 from facepay.cli.running import console
-from facepay.identity.calibration import Calibration, load_calibration
 from facepay.settings import Settings
 from facepay.vision.accuracy import PUBLISHED, Measured, Published, measured_accuracy
 from facepay.vision.packs import WHEEL_PACKS, Licence, ModelPack, PackError, find_pack, licence_of, survey_packs

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 
+from facepay.calibration.calibration import Calibration
 from facepay.evaluation.metrics import share_of_people
 from facepay.evaluation.references import both, each
 from facepay.evaluation.summary import (
@@ -18,7 +19,6 @@ from facepay.evaluation.summary import (
 )
 from facepay.evaluation.tables import Table, percent
 from facepay.evaluation.trial import Policies, Trial, Variant
-from facepay.identity.calibration import Calibration
 from facepay.identity.policy import MatchPolicy, Use
 from facepay.identity.sighting import Subject, Unusable, embedding_of
 from facepay.vision.evidence import FrameEvidence

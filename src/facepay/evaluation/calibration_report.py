@@ -7,15 +7,15 @@ from datetime import datetime
 
 import numpy as np
 
+from facepay.calibration.calibration import PEOPLE_TRUSTED_MIN, Calibration
+from facepay.calibration.tail import Fit
 from facepay.evaluation.figures import Curve, error_trade_off, rates_at, score_histogram
 from facepay.evaluation.metrics import error_curves, thresholds
 from facepay.evaluation.report import figure, figures, page, section
 from facepay.evaluation.tables import Table
-from facepay.identity.calibration import PEOPLE_TRUSTED_MIN, Calibration
 from facepay.identity.lookalikes import Pair
 from facepay.identity.own_gallery import Measured
 from facepay.identity.policy import policy_for
-from facepay.identity.tail import Fit
 from facepay.settings import Settings
 
 FIXED = 0.4  # what open face services compare with, whatever the gallery's size

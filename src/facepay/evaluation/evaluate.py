@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+from facepay.calibration.calibration import Calibration, load_calibration
 from facepay.evaluation.ablation import ablation, ablation_table, bursts
 from facepay.evaluation.degradations import degradation_table, degradations
 from facepay.evaluation.folders import Photo, Presentation
@@ -16,7 +17,6 @@ from facepay.evaluation.presentations import PresentationSummary, examine_all, p
 from facepay.evaluation.summary import Summary, stage_times, summarise
 from facepay.evaluation.tables import Table, tables_of
 from facepay.evaluation.trial import Trial, Variant, product_policies, run
-from facepay.identity.calibration import Calibration, load_calibration
 from facepay.settings import Settings
 from facepay.vision.engine import load_engine
 from facepay.vision.evidence import FrameEvidence

@@ -8,11 +8,11 @@ from hashlib import sha256
 
 import numpy as np
 
+from facepay.calibration.calibration import Calibration
+from facepay.calibration.impostors import compare, probes_of
+from facepay.calibration.tail import fit
 from facepay.evaluation.folders import Photo
 from facepay.evaluation.trial import Evidences, Trial, Variant, run
-from facepay.identity.calibration import Calibration
-from facepay.identity.impostors import compare, probes_of
-from facepay.identity.tail import fit
 from facepay.vision.evidence import Floats
 
 Progress = Callable[[int, int], None]
@@ -21,7 +21,7 @@ Progress = Callable[[int, int], None]
 def run_in_folds(variant: Variant, photos: Sequence[Photo], evidence_of: Evidences, *, pack: str, folds: int) -> Trial:
     """Each fold's people are enrolled and searched for by themselves, under what all other people calibrate.
 
-    Raises `facepay.identity.impostors.TooFewPeople`.
+    Raises `facepay.calibration.impostors.TooFewPeople`.
     """
     trials: list[Trial] = []
     for fold in range(folds):

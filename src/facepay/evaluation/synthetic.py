@@ -19,8 +19,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.stats import beta
 
+from facepay.calibration.calibration import Calibration
 from facepay.evaluation.metrics import CONFIDENCE, Counts, Doubles, Estimate
-from facepay.identity.calibration import Calibration
 from facepay.vision.evidence import Floats
 
 BLOCK = 8192

@@ -15,10 +15,10 @@ from uuid import UUID
 
 import numpy as np
 
+from facepay.calibration.calibration import Calibration
 from facepay.evaluation.folders import Photo
 from facepay.evaluation.metrics import BINS, NOWHERE, Counts, Searches, histogram
 from facepay.evaluation.references import Grouping, References, fused
-from facepay.identity.calibration import Calibration
 from facepay.identity.enrolment import EnrolmentPolicy, require_agreement, select_faces
 from facepay.identity.narrowing import Narrowing
 from facepay.identity.policy import Ambiguous, Decision, Match, MatchPolicy, Uncertain, Use, decide, policy_for

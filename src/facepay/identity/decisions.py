@@ -22,7 +22,6 @@ from facepay.identity import step_up as stepping
 from facepay.identity.lookalikes import lookalikes_of
 from facepay.identity.passes import ShownPass
 from facepay.identity.policy import Ambiguous, Match, Uncertain
-from facepay.identity.presentation import examine
 from facepay.identity.sighting import Advice, Sighting, Unusable, WrongDigits, candidates_of, code_of
 from facepay.identity.standing import standing_member
 from facepay.identity.step_up import Proven, StepUp
@@ -32,6 +31,7 @@ from facepay.kernel.passwords import PasswordHasher
 from facepay.members.biometric_uses import Use, record_use
 from facepay.members.members import Member, get_member
 from facepay.members.pins import count_wrong_answer, is_locked
+from facepay.presentation.examination import examine
 from facepay.settings import Settings
 
 Means = Literal["face", "pass"]

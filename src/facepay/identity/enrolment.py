@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from facepay.identity.calibration import Calibration
+from facepay.calibration.calibration import Calibration
 from facepay.identity.lookalikes import hold_pairs, known_apart, measure_afresh
 from facepay.identity.policy import MatchPolicy
 from facepay.kernel.auth import Principal

@@ -21,8 +21,8 @@ import numpy as np
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from facepay.identity.calibration import Calibration
-from facepay.identity.impostors import (
+from facepay.calibration.calibration import Calibration
+from facepay.calibration.impostors import (
     Counts,
     Floats,
     Impostors,
@@ -34,8 +34,8 @@ from facepay.identity.impostors import (
     probes_of,
     references_of,
 )
+from facepay.calibration.tail import Fit, fit, raised
 from facepay.identity.lookalikes import Pair, mark_measured, pair_of
-from facepay.identity.tail import Fit, fit, raised
 from facepay.kernel.database import Database
 from facepay.templates.keeper import unsealed
 from facepay.templates.protection import Protection

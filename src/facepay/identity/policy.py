@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from facepay.identity.calibration import Calibration
+from facepay.calibration.calibration import Calibration
 from facepay.settings import Settings
 from facepay.templates.gallery import Ranking
 

@@ -13,9 +13,9 @@ from uuid import UUID
 from fastapi import Depends, Request
 from sqlalchemy import select
 
+from facepay.calibration.calibration import Calibration
+from facepay.calibration.versions import CalibrationKeeper
 from facepay.identity.assignment import assign
-from facepay.identity.calibration import Calibration
-from facepay.identity.calibration_versions import CalibrationKeeper
 from facepay.identity.capture import Capture
 from facepay.identity.edge import SignedFace, read_signed_face
 from facepay.identity.edge_matches import Comparison, MayHold

@@ -8,10 +8,10 @@ from itertools import chain
 from typing import Literal
 from uuid import UUID
 
-from facepay.identity.calibration import Calibration
+from facepay.calibration.calibration import Calibration
 from facepay.identity.edge import SignedFace
 from facepay.identity.policy import Ambiguous, Match, NoMatch, Uncertain
-from facepay.identity.presentation import SWAP_FMR
+from facepay.presentation.examination import SWAP_FMR
 from facepay.templates.evidence import Exhibit
 from facepay.vision.evidence import FaceEvidence, Floats, FrameEvidence
 from facepay.vision.feedback import feedback

@@ -16,8 +16,8 @@ from fastapi import FastAPI
 from sqlalchemy import func, select
 
 from facepay.app import create_app
-from facepay.identity.challenges import Challenge, forget_challenges
-from facepay.identity.replays import SeenFrame, forget_frames
+from facepay.presentation.challenges import Challenge, forget_challenges
+from facepay.presentation.replays import SeenFrame, forget_frames
 from facepay.vision.engine import Engine, load_engine
 from facepay.vision.evidence import Floats
 from facepay.vision.frames import FrameLimits, Image, decode_frame

@@ -13,15 +13,15 @@ import pytest
 from sqlalchemy import select
 from typer.testing import CliRunner, Result
 
-from facepay.cli import app as command_line
-from facepay.identity.calibration import Calibration, load_calibration
-from facepay.identity.calibration_versions import (
+from facepay.calibration.calibration import Calibration, load_calibration
+from facepay.calibration.versions import (
     CalibrationKeeper,
     CalibrationNotFound,
     add_version,
     use_version,
     versions_of,
 )
+from facepay.cli import app as command_line
 from facepay.identity.lookalikes import Lookalike, pair_of
 from facepay.identity.own_gallery import draw, measure
 from facepay.kernel.database import Database

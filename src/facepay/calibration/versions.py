@@ -12,8 +12,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from facepay.identity.calibration import Calibration, load_calibration
-from facepay.identity.tail import Fit, settled
+from facepay.calibration.calibration import Calibration, load_calibration
+from facepay.calibration.tail import Fit, settled
 from facepay.kernel.database import Base, Identified
 from facepay.kernel.errors import NotFound
 

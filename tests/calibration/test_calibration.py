@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facepay.identity.calibration import PEOPLE_TRUSTED_MIN, Calibration, assumed, load_calibration
-from facepay.identity.impostors import (
+from facepay.calibration.calibration import PEOPLE_TRUSTED_MIN, Calibration, assumed, load_calibration
+from facepay.calibration.impostors import (
     Floats,
     Impostors,
     TooFewPeople,
@@ -22,8 +22,8 @@ from facepay.identity.impostors import (
     probes_of,
     references_of,
 )
+from facepay.calibration.tail import Fit, fit, pareto, settled
 from facepay.identity.policy import MatchPolicy
-from facepay.identity.tail import Fit, fit, pareto, settled
 from facepay.vision.packs import find_pack
 
 SHIPPED = load_calibration(find_pack().label)
@@ -108,8 +108,8 @@ def test_photos_of_one_person_are_no_impostors() -> None:
 def test_every_two_members_are_compared_once_whatever_the_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     some = members(90, 2, seed=10)
     whole = measured(some)
-    monkeypatch.setattr("facepay.identity.impostors.ROWS", 7)
-    monkeypatch.setattr("facepay.identity.impostors.COLUMNS", 11)
+    monkeypatch.setattr("facepay.calibration.impostors.ROWS", 7)
+    monkeypatch.setattr("facepay.calibration.impostors.COLUMNS", 11)
     pieces = measured(some)
     assert whole.histogram.sum() == 2 * 90 * 89 // 2
     assert whole.pairs == 2 * 2 * 90 * 89 // 2, "a search counts the templates behind each reference"

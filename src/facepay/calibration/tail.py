@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from facepay.identity.calibration import Calibration
-from facepay.identity.impostors import (
+from facepay.calibration.calibration import Calibration
+from facepay.calibration.impostors import (
     TAIL_FRACTION_MAX,
     TAIL_SCORES_MIN,
     Doubles,

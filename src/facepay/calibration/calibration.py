@@ -13,7 +13,7 @@ from functools import cached_property
 from importlib import resources
 from pathlib import Path
 
-SHIPPED = resources.files("facepay.identity") / "calibrations"
+SHIPPED = resources.files("facepay.calibration") / "shipped"
 # The shipped calibration of the default pack comes from as many. A shop's people differ from those in photos from
 # the press, but with fewer of them there is no telling difference from luck.
 PEOPLE_TRUSTED_MIN = 2_000

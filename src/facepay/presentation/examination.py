@@ -12,10 +12,10 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from facepay.identity.calibration import Calibration
-from facepay.identity.challenges import spend
-from facepay.identity.replays import first_seen_before
+from facepay.calibration.calibration import Calibration
 from facepay.kernel.auth import PresentationCheck, Principal
+from facepay.presentation.challenges import spend
+from facepay.presentation.replays import first_seen_before
 from facepay.settings import Settings
 from facepay.vision.evidence import FaceEvidence, FrameEvidence
 from facepay.vision.liveness.challenge import WORDS, ChallengePolicy, verify

@@ -9,13 +9,13 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Security
 from pydantic import Field
 
-from facepay.identity.challenges import Challenge, issue
 from facepay.kernel.auth import InsufficientScope, Principal, WrongStore, acts_as, current_device
 from facepay.kernel.clock import Now
 from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.problems import problems
 from facepay.kernel.schemas import Answer
+from facepay.presentation.challenges import Challenge, issue
 from facepay.settings import SettingsOf
 from facepay.vision.liveness.challenge import WORDS, Action
 
