@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,18 +20,22 @@ import httpx
 import psycopg
 import pytest
 from fastapi import FastAPI
+from starlette.routing import BaseRoute
 
 from facepay.app import create_app
+from facepay.kernel import passwords
 from facepay.kernel.clock import utc_now
 from facepay.kernel.embedded import DATABASE, OWNER, SUPERUSER, EmbeddedPostgres
 from facepay.kernel.secrets import MasterKey
 from facepay.migrate import connect, migrate
 from facepay.settings import Settings
+from facepay.templates import protection
 from facepay.vision.engine import Engine, load_engine
 from tests.server import serving
 from tests.shop import PASSWORD, Shop
 
 pytest_plugins = ["tests.processes"]
+MASTER_KEY = MasterKey.generate_text()
 
 
 class Clones:
@@ -110,6 +115,22 @@ def engine() -> Engine:
     return load_engine()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cheap_secrets() -> Iterator[None]:
+    """Each rotation is drawn once, and passwords are hashed at the least cost, for hundreds of apps in a row."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(protection, "orthogonal", cache(protection.orthogonal))
+        patch.setattr(passwords, "MEMORY_KIB", 8)
+        patch.setattr(passwords, "PASSES", 1)
+        yield
+
+
+@pytest.fixture(scope="session")
+def routes() -> list[BaseRoute]:
+    """The first app's. FastAPI works them out at an app's first request, which takes a sixth of a second."""
+    return []
+
+
 @dataclass
 class Clock:
     """The time of day, and whatever a test adds to it."""
@@ -128,7 +149,7 @@ def clock() -> Clock:
 def settings_for(database_url: str, **changes: Any) -> Settings:
     values = {
         "database_url": database_url,
-        "master_key": MasterKey.generate_text(),
+        "master_key": MASTER_KEY,
         "admin_username": "owner",
         "admin_password": PASSWORD,
         "log_level": "error",
@@ -141,12 +162,15 @@ OpenShop = Callable[..., Awaitable[Shop]]
 
 
 @pytest.fixture
-async def open_app(database_url: str, engine: Engine, clock: Clock) -> AsyncIterator[OpenApp]:
+async def open_app(database_url: str, engine: Engine, clock: Clock, routes: list[BaseRoute]) -> AsyncIterator[OpenApp]:
     """Starts the app, with other settings where a test needs them."""
     async with AsyncExitStack() as stack:
 
         async def start(**changes: Any) -> FastAPI:
             app = create_app(settings_for(database_url, **changes), engine=engine, clock=clock)
+            if not routes:
+                routes.extend(app.router.routes)
+            app.router.routes[:] = routes
             await stack.enter_async_context(app.router.lifespan_context(app))
             return app
 

@@ -124,10 +124,14 @@ async def test_with_everything_nasty_at_once_every_fen_is_credited_once(open_sho
     answers = await asyncio.gather(*(ask(shop, member_id, amount) for amount in amounts))
     assert {answer.status_code for answer in answers} == {201}
     state = app_of(shop).state
-    for _ in range(8):  # calls that broke off are taken up by the sweeper
+    settled: list[dict[str, Any]] = []
+    for _ in range(60):  # calls that broke off are taken up by the sweeper, whose calls may break off too
         clock.ahead += timedelta(minutes=3)
         await resume(state.database, state.provider, now=clock())
-    settled = await until_settled(shop, member_id)
+        settled = (await shop.do("GET", wallet_of(member_id)))["items"]
+        if all(each["status"] != "pending" for each in settled):
+            break
+    assert {each["status"] for each in settled} == {"succeeded", "failed"}
     succeeded = sum(each["amount"] for each in settled if each["status"] == "succeeded")
     assert 0 < succeeded < sum(amounts)
     assert await shop.balance(member_id) == succeeded
