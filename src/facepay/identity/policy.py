@@ -25,6 +25,8 @@ FMR_MAX = 1e-5
 STEP_UP_RATIO = 30
 # How many times as often as the target says a new member may look like somebody by chance and be marked for it.
 LOOKALIKE_RATIO = 10
+# Further out than any sample has reached, a smaller rate would be the curve's word and nobody's measurement.
+STATED_RATE_MIN = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class Match:
     """One member, above the threshold and ahead of everybody else. `margin` is None where there is nobody else.
 
     `false_positive_rate` is what the similarity stands for: how many strangers, searched for among as many, are
-    as alike to somebody. `basis` names policy and calibration.
+    as alike to somebody, but never less than can be said. `basis` names policy and calibration.
     """
 
     member_id: UUID
@@ -125,7 +127,7 @@ def decide(ranking: Ranking, policy: MatchPolicy, calibration: Calibration) -> D
     best, other = ranking.best, ranking.runner_up
     if best is None:
         return NoMatch(None, threshold, searched, None, basis)
-    rate = calibration.false_positive_rate(best.similarity, searched=searched)
+    rate = max(STATED_RATE_MIN, calibration.false_positive_rate(best.similarity, searched=searched))
     if best.similarity < policy.step_up_threshold(calibration, searched):
         return NoMatch(best.similarity, threshold, searched, rate, basis)
     margin = best.similarity - other.similarity if other else None
