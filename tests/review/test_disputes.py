@@ -12,7 +12,7 @@ from sqlalchemy import select, text, update
 
 from facepay.catalog.stock import Stock
 from facepay.checkout.kiosk import Checkout
-from facepay.identity.decisions import WORTH_REVIEW
+from facepay.identity.verdicts import WORTH_REVIEW
 from facepay.kernel.database import Database
 from facepay.review.marks import Mark
 from tests.answers import verdict

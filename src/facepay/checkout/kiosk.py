@@ -20,7 +20,10 @@ from facepay.checkout.benefits import Offer, Refused, Wish, offer
 from facepay.checkout.limits import Declined, NeedsStepUp, judge
 from facepay.checkout.orders import Order, place
 from facepay.checkout.pricing import PricedBasket, Unpriceable, price_basket
-from facepay.identity.decisions import (
+from facepay.identity.decisions import answer, ask, identify
+from facepay.identity.passes import ShownPass
+from facepay.identity.step_up import AttemptNotFound
+from facepay.identity.verdicts import (
     WORTH_REVIEW,
     Asked,
     DeviceDecision,
@@ -28,13 +31,8 @@ from facepay.identity.decisions import (
     Ruling,
     Shown,
     TurnedAway,
-    answer,
-    ask,
-    identify,
     means_of,
 )
-from facepay.identity.passes import ShownPass
-from facepay.identity.step_up import AttemptNotFound
 from facepay.kernel.auth import Principal
 from facepay.kernel.database import Base
 from facepay.kernel.ids import new_id

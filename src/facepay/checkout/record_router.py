@@ -11,8 +11,8 @@ from pydantic import Field
 from sqlalchemy import select
 
 from facepay.checkout.kiosk import Checkout
-from facepay.identity.decisions import Means
 from facepay.identity.schemas import Cosine, Narrowed, Rate
+from facepay.identity.verdicts import Means
 from facepay.kernel.auth import InsufficientScope, Principal, current_staff
 from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated

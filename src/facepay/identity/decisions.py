@@ -7,15 +7,10 @@ A device's room keeps its own record (`DeviceDecision`), calls `identify` and la
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, String
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.identity import edge, passes
 from facepay.identity import step_up as stepping
@@ -24,94 +19,15 @@ from facepay.identity.passes import ShownPass
 from facepay.identity.policy import Ambiguous, Match, Uncertain
 from facepay.identity.sighting import Advice, Sighting, Unusable, WrongDigits, candidates_of, code_of
 from facepay.identity.standing import standing_member
-from facepay.identity.step_up import Proven, StepUp
+from facepay.identity.step_up import Proven
+from facepay.identity.verdicts import Asked, DeviceDecision, Recognised, Shown, TurnedAway, Verdict
 from facepay.kernel.auth import Principal
-from facepay.kernel.database import Identified
 from facepay.kernel.passwords import PasswordHasher
 from facepay.members.biometric_uses import Use, record_use
 from facepay.members.members import Member, get_member
 from facepay.members.pins import count_wrong_answer, is_locked
 from facepay.presentation.examination import examine
 from facepay.settings import Settings
-
-Means = Literal["face", "pass"]
-Shown = Sighting | ShownPass
-# What staff look through unasked: matches that were barely sure enough, and second factors that were not given.
-WORTH_REVIEW = "similarity < threshold + 0.05 or code in ('wrong_answer', 'step_up_impossible')"
-
-
-class DeviceDecision(Identified):
-    """What the record of every device's decision holds. A stranger's says when and why, and nothing about the face.
-
-    `identified_by` is what was shown first; a pass leaves all that is measured of a face null.
-    """
-
-    decision: Mapped[str] = mapped_column(String(8))
-    code: Mapped[str] = mapped_column(String(40))
-    identified_by: Mapped[str] = mapped_column(String(8), server_default="face")
-    member_id: Mapped[UUID | None] = mapped_column(ForeignKey("member.id"), index=True)
-    similarity: Mapped[float | None]
-    threshold: Mapped[float | None]
-    false_positive_rate: Mapped[float | None]
-    margin: Mapped[float | None]
-    searched: Mapped[int | None]
-    narrowed_by: Mapped[str | None] = mapped_column(String(16))
-    basis: Mapped[str | None] = mapped_column(String(100))  # policy and calibration
-    pack: Mapped[str | None] = mapped_column(String(100))
-    quality: Mapped[dict[str, Any] | None] = mapped_column(JSONB)  # of the best frame
-    created_at: Mapped[datetime]
-    decided_at: Mapped[datetime]
-
-    def measured(self, match: Match, sighting: Sighting) -> None:
-        """Note what the match rests on."""
-        self.similarity, self.threshold, self.margin = match.similarity, match.threshold, match.margin
-        self.false_positive_rate, self.searched, self.basis = match.false_positive_rate, match.searched, match.basis
-        self.narrowed_by = sighting.narrowed_by
-        number, face = sighting.best_view
-        self.pack = sighting.evidences[number].pack
-        self.quality = {name: round(value, 4) for name, value in asdict(face.quality).items() if value is not None}
-
-
-@dataclass(frozen=True, slots=True)
-class Ruling:
-    """What a device does now; the record stays."""
-
-    record: DeviceDecision
-    member: Member | None = None
-    step_up: StepUp | None = None
-    answers_left: int | None = None
-    advice: tuple[Advice, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Recognised:
-    """A member whose row is locked until the transaction ends. `proven`: by more than a face or a short code."""
-
-    member: Member
-    proven: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A second factor is waited for: a new one, or the one before after a wrong answer."""
-
-    code: str
-    step_up: StepUp | None = None
-    answers_left: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TurnedAway:
-    code: str
-    advice: tuple[Advice, ...] = ()
-    answers_left: int | None = None
-
-
-Verdict = Recognised | Asked | TurnedAway
-
-
-def means_of(shown: Shown) -> Means:
-    return "pass" if isinstance(shown, ShownPass) else "face"
 
 
 async def identify(

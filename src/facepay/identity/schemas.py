@@ -9,10 +9,10 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field, model_validator
 
-from facepay.identity.decisions import Means, Ruling
 from facepay.identity.passes import PASS_TEXT, ShownPass, read_pass
 from facepay.identity.policy import Match
 from facepay.identity.sighting import NarrowedBy, Sighting
+from facepay.identity.verdicts import Means, Ruling
 from facepay.kernel.schemas import Answer, Request
 from facepay.kernel.secrets import MasterKey
 

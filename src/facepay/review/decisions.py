@@ -9,7 +9,7 @@ from sqlalchemy import Select, exists, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.checkout.kiosk import Checkout
-from facepay.identity.decisions import WORTH_REVIEW
+from facepay.identity.verdicts import WORTH_REVIEW
 from facepay.kernel.errors import Conflict, NotFound
 from facepay.review.disputes import Dispute, Kind
 from facepay.stores.devices import Device

@@ -10,7 +10,7 @@ from sqlalchemy import CheckConstraint, String, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from facepay.identity.decisions import DeviceDecision
+from facepay.identity.verdicts import DeviceDecision
 from facepay.kernel.database import Base
 
 DECIMALS = 4

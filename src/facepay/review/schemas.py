@@ -11,8 +11,8 @@ from pydantic import Field, model_validator
 from facepay.checkout.kiosk import Checkout
 from facepay.checkout.refunds import Refund
 from facepay.checkout.schemas import RefundAnswer
-from facepay.identity.decisions import Means
 from facepay.identity.schemas import Cosine, Narrowed, Rate
+from facepay.identity.verdicts import Means
 from facepay.kernel.schemas import Answer, Line, Request
 from facepay.review.decisions import Decision, device_of
 from facepay.review.disputes import Dispute, Kind, SaidBy, Verdict

@@ -11,12 +11,12 @@ from fastapi import APIRouter, Depends, Security
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.identity.capture import capture_body, read_capture
-from facepay.identity.decisions import Shown
 from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf
 from facepay.identity.passes import read_pass
 from facepay.identity.recognition import RecogniserOf
 from facepay.identity.schemas import PassShown, StepUpAnswer
 from facepay.identity.sighting import Sighting
+from facepay.identity.verdicts import Shown
 from facepay.kernel.auth import Principal, acts_as, current_device
 from facepay.kernel.clock import Now
 from facepay.kernel.dependencies import made

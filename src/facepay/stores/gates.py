@@ -11,7 +11,10 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from facepay.identity.decisions import (
+from facepay.identity.decisions import answer, identify
+from facepay.identity.passes import ShownPass
+from facepay.identity.step_up import AttemptNotFound
+from facepay.identity.verdicts import (
     WORTH_REVIEW,
     Asked,
     DeviceDecision,
@@ -20,12 +23,8 @@ from facepay.identity.decisions import (
     Shown,
     TurnedAway,
     Verdict,
-    answer,
-    identify,
     means_of,
 )
-from facepay.identity.passes import ShownPass
-from facepay.identity.step_up import AttemptNotFound
 from facepay.kernel.auth import Principal
 from facepay.kernel.database import Base
 from facepay.kernel.ids import new_id

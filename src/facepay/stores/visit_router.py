@@ -10,8 +10,8 @@ from fastapi import APIRouter, Query, Security
 from pydantic import Field
 from sqlalchemy import select
 
-from facepay.identity.decisions import Means
 from facepay.identity.schemas import Cosine, Narrowed, Rate
+from facepay.identity.verdicts import Means
 from facepay.kernel.auth import InsufficientScope, Principal, current_staff
 from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
