@@ -102,6 +102,9 @@ class Day:
     def go_home(self) -> None:
         self._gate("exits", "Lin", "open", "goodbye")
         self._gate("exits", "Yan", "open", "basket_unpaid")
+        self._staff("PATCH", f"/v1/devices/{self.devices['gate'][0]}", json={"presentation_checks": ["replay"]})
+        self._gate("exits", "Bo", "open", "goodbye")
+        self._gate("entries", "Bo's picture", "deny", "frame_seen_before", at_gate(self.faces["Bo"]))
         start = perf_counter()
         self._staff("DELETE", f"/v1/members/{self.ids['Ping']}/face")
         self._row("consent", "Ping", "withdrawn", "templates removed", None, start)
