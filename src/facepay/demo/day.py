@@ -11,7 +11,7 @@ from uuid import uuid4
 import httpx
 from rich.console import Console
 from rich.live import Live
-from rich.table import Table
+from rich.table import Column, Table
 
 from facepay.vision import samples
 
@@ -44,7 +44,7 @@ class Day:
         self.faces = dict(zip((name for name, _ in PEOPLE), samples.people(), strict=True))
         self.ids: dict[str, str] = {}
         self.devices: dict[str, tuple[str, dict[str, str]]] = {}
-        self.table = Table("step", "who", "decision", "why", pad_edge=False, header_style="bold", box=None)
+        self.table = Table("step", "who", "decision", Column("why", overflow="fold"), pad_edge=False, header_style="bold", box=None)
         for right in ("similarity", "ms", "balance"):
             self.table.add_column(right, justify="right", no_wrap=True)
         self.live = Live(self.table, console=console, vertical_overflow="visible")
@@ -104,7 +104,7 @@ class Day:
         self._gate("exits", "Yan", "open", "basket_unpaid")
         self._staff("PATCH", f"/v1/devices/{self.devices['gate'][0]}", json={"presentation_checks": ["replay"]})
         self._gate("exits", "Bo", "open", "goodbye")
-        self._gate("entries", "Bo's picture", "deny", "frame_seen_before", at_gate(self.faces["Bo"]))
+        self._gate("entries", "a picture", "deny", "frame_seen_before", at_gate(self.faces["Bo"]))
         start = perf_counter()
         self._staff("DELETE", f"/v1/members/{self.ids['Ping']}/face")
         self._row("consent", "Ping", "withdrawn", "templates removed", None, start)
