@@ -44,7 +44,9 @@ class Day:
         self.faces = dict(zip((name for name, _ in PEOPLE), samples.people(), strict=True))
         self.ids: dict[str, str] = {}
         self.devices: dict[str, tuple[str, dict[str, str]]] = {}
-        self.table = Table("step", "who", "decision", Column("why", overflow="fold"), pad_edge=False, header_style="bold", box=None)
+        self.table = Table(
+            "step", "who", "decision", Column("why", overflow="fold"), pad_edge=False, header_style="bold", box=None
+        )
         for right in ("similarity", "ms", "balance"):
             self.table.add_column(right, justify="right", no_wrap=True)
         self.live = Live(self.table, console=console, vertical_overflow="visible")
