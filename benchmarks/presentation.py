@@ -16,6 +16,7 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 from random import Random
@@ -182,13 +183,14 @@ COPIES: dict[str, Callable[[bytes], bytes]] = {
 
 def measure_replays(engine: Engine, everybody: Sequence[Sitter], faces: Path | None) -> Counts:
     counts = Counts()
+    look = partial(engine.analyse, with_fingerprint=True)
     for sitter in track(everybody, "replays"):
         frame = _jpeg(sitter.image)
         for species, copy in COPIES.items():
-            counts.add(species, passed=not _same(engine.analyse(frame), engine.analyse(copy(frame))))
+            counts.add(species, passed=not _same(look(frame), look(copy(frame))))
     folders = sorted((faces / "people").iterdir()) + sorted((faces / "lfw/people").iterdir())[:80] if faces else []
     for folder in track(folders, "other photos"):
-        seen = [engine.analyse(photo.read_bytes()) for photo in sorted(folder.iterdir())]
+        seen = [look(photo.read_bytes()) for photo in sorted(folder.iterdir())]
         for one, other in combinations(seen, 2):
             counts.add(None, passed=not _same(one, other))
     return counts

@@ -29,11 +29,19 @@ class Held:
         self.analysed = 0
 
     def analyse(
-        self, frame: bytes, *, embed: int = 1, area_share_min: float = 0.0, points: bool = False
+        self,
+        frame: bytes,
+        *,
+        embed: int = 1,
+        area_share_min: float = 0.0,
+        points: bool = False,
+        with_fingerprint: bool = False,
     ) -> FrameEvidence:
         self.door.wait(timeout=30)
         self.analysed += 1
-        return self._engine.analyse(frame, embed=embed, area_share_min=area_share_min, points=points)
+        return self._engine.analyse(
+            frame, embed=embed, area_share_min=area_share_min, points=points, with_fingerprint=with_fingerprint
+        )
 
 
 @pytest.fixture

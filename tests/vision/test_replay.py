@@ -13,7 +13,7 @@ from tests.photos import camera_frame, people, stranger, variant
 
 
 def fingerprint(engine: Engine, frame: bytes) -> FrameFingerprint:
-    found = engine.analyse(frame).fingerprint
+    found = engine.analyse(frame, with_fingerprint=True).fingerprint
     assert found is not None
     return found
 

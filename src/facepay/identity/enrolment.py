@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from itertools import chain, combinations
+from itertools import chain
 from typing import Self
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from facepay.calibration.calibration import Calibration
 from facepay.identity.lookalikes import hold_pairs, known_apart, measure_afresh
 from facepay.identity.policy import MatchPolicy
+from facepay.identity.sighting import embedding_of
 from facepay.kernel.auth import Principal
 from facepay.kernel.errors import Conflict, Problem
 from facepay.members.consents import require_consent, withdraw_consent
@@ -24,6 +25,7 @@ from facepay.templates.protection import Floats
 from facepay.templates.templates import Template, lock_gallery, remove_templates, replace_templates
 from facepay.vision.evidence import FaceEvidence, FrameEvidence
 from facepay.vision.feedback import feedback
+from facepay.vision.fusion import least_alike
 from facepay.vision.quality import QualityPolicy, assess
 
 FRAMES_MAX = 5
@@ -113,7 +115,7 @@ async def enrol(
     FacesDisagree and FaceAlreadyEnrolled.
     """
     faces = select_faces(evidences, policy.quality)
-    require_agreement([_embedding(face) for face in faces], policy)
+    require_agreement([embedding_of(face) for face in faces], policy)
     await get_member(session, member_id, lock=True)
     consent = await require_consent(session, member_id=member_id, now=now)
     await hold_pairs(session, member_id=member_id)
@@ -128,7 +130,7 @@ async def enrol(
         member_id=member_id,
         consent_id=consent.id,
         pack=keeper.pack,
-        faces=[(_embedding(face), face.quality) for face in faces],
+        faces=[(embedding_of(face), face.quality) for face in faces],
         now=now,
     )
     if consent.keeps_photo:
@@ -181,16 +183,12 @@ def _area(face: FaceEvidence) -> float:
 def require_agreement(embeddings: Sequence[Floats], policy: EnrolmentPolicy) -> None:
     """Raises FacesDisagree where two of these (dim,) embeddings are not one person's."""
     threshold = policy.match.threshold(policy.calibration, searched=1)
-    similarities = {
-        (one, other): float(embeddings[one] @ embeddings[other])
-        for one, other in combinations(range(len(embeddings)), 2)
-    }
-    pair = min(similarities, key=similarities.__getitem__, default=None)
-    if pair is not None and similarities[pair] < threshold:
+    pair = least_alike(embeddings)
+    if pair is not None and pair.similarity < threshold:
         raise FacesDisagree(
-            f"{_named(pair).capitalize()} don't show the same person.",
-            frames=list(pair),
-            similarity=round(similarities[pair], 3),
+            f"{_named([pair.one, pair.other]).capitalize()} don't show the same person.",
+            frames=[pair.one, pair.other],
+            similarity=round(pair.similarity, 3),
             threshold=round(threshold, 3),
         )
 
@@ -209,7 +207,7 @@ async def _most_alike(
     members: dict[UUID, float] = {}
     searched = 0
     for face in faces:
-        ranking = await keeper.search(_embedding(face), top=LOOKALIKES_MAX + 1)
+        ranking = await keeper.search(embedding_of(face), top=LOOKALIKES_MAX + 1)
         searched = max(searched, ranking.searched)
         for other in ranking.candidates:
             members[other.member_id] = max(other.similarity, members.get(other.member_id, -1.0))
@@ -226,11 +224,6 @@ async def _require_unknown(session: AsyncSession, member_id: UUID, alike: _Alike
         unknown = {other: cosine for other, cosine in same.items() if other not in apart}
         if unknown:
             raise FaceAlreadyEnrolled(max(unknown, key=unknown.__getitem__))
-
-
-def _embedding(face: FaceEvidence) -> Floats:
-    assert face.embedding is not None, "the nearest face is always embedded"
-    return face.embedding
 
 
 def _named(frames: Sequence[int]) -> str:

@@ -120,19 +120,15 @@ class Recogniser:
         return Sighting(subject.settle(outcome), tuple(evidences), timings, self.calibration, narrowed_by)
 
     async def _analyse(self, capture: Capture, device: Principal) -> list[FrameEvidence]:
-        points = PresentationCheck.CHALLENGE in device.presentation_checks
-        first, *rest = capture.frames
-        if rest:
-            evidences = await self.inference.analyse_burst(
-                capture.frames, embed=RIVALS_MAX, area_share_min=RIVAL_AREA_SHARE_MIN, points=points
-            )
-        else:
-            evidences = [
-                await self.inference.analyse(
-                    first, embed=RIVALS_MAX, area_share_min=RIVAL_AREA_SHARE_MIN, points=points
-                )
-            ]
-        if capture.depth is not None and PresentationCheck.DEPTH in device.presentation_checks:
+        required = device.presentation_checks
+        evidences = await self.inference.analyse_burst(
+            capture.frames,
+            embed=RIVALS_MAX,
+            area_share_min=RIVAL_AREA_SHARE_MIN,
+            points=PresentationCheck.CHALLENGE in required,
+            with_fingerprint=PresentationCheck.REPLAY in required,
+        )
+        if capture.depth is not None and PresentationCheck.DEPTH in required:
             limits = self.inference.engine.limits
             evidences[0] = await asyncio.to_thread(with_relief, evidences[0], capture.depth, limits=limits)
         return evidences

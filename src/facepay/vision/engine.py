@@ -55,12 +55,18 @@ class Engine(Protocol):
         ...
 
     def analyse(
-        self, frame: bytes, *, embed: int = 1, area_share_min: float = 0.0, points: bool = False
+        self,
+        frame: bytes,
+        *,
+        embed: int = 1,
+        area_share_min: float = 0.0,
+        points: bool = False,
+        with_fingerprint: bool = False,
     ) -> FrameEvidence:
         """Find all faces of a frame, and embed the `embed` nearest. Keeps a core busy for some 20 ms.
 
         No face is embedded whose box has less than `area_share_min` of the nearest one's area. `points` asks for
-        the 106 points of each embedded face too.
+        the 106 points of each embedded face too, `with_fingerprint` for what the frame's copies are known by.
 
         Raises the Problems of `decode_frame`. A frame without a face is evidence with no faces.
         """
@@ -92,7 +98,13 @@ class InsightFaceEngine:
         self.limits = limits
 
     def analyse(
-        self, frame: bytes, *, embed: int = 1, area_share_min: float = 0.0, points: bool = False
+        self,
+        frame: bytes,
+        *,
+        embed: int = 1,
+        area_share_min: float = 0.0,
+        points: bool = False,
+        with_fingerprint: bool = False,
     ) -> FrameEvidence:
         started = time.perf_counter()
         image = decode_frame(frame, limits=self.limits)
@@ -117,7 +129,8 @@ class InsightFaceEngine:
                 faces.append(FaceEvidence(box, landmarks, quality, embedding / np.float32(norm), contour, live))
             else:
                 faces.append(FaceEvidence(box, landmarks, measure(landmarks, score)))
-        frame_print = fingerprint(frame, image, faces[0].landmarks if faces else None)
+        nearest = faces[0].landmarks if faces else None
+        frame_print = fingerprint(frame, image, nearest) if with_fingerprint else None
         done = time.perf_counter()
         return FrameEvidence(
             width=image.shape[1],

@@ -102,7 +102,7 @@ class FrameEvidence:
     """All faces of one frame, nearest (largest) first.
 
     `pack` names the models ("buffalo_sc@9cc6e4a7"): embeddings of different packs don't compare.
-    `timings_ms` holds decode, detect, align, embed and total.
+    `timings_ms` holds decode, detect, align, embed and total. `fingerprint` is None where none was asked for.
     """
 
     width: int

@@ -37,9 +37,7 @@ class InferencePool:
         """Workers that have a frame."""
         return min(self._admitted, self.workers)
 
-    async def analyse(
-        self, frame: bytes, *, embed: int = 1, area_share_min: float = 0.0, points: bool = False
-    ) -> FrameEvidence:
+    async def analyse(self, frame: bytes, *, embed: int = 1, points: bool = False) -> FrameEvidence:
         """`Engine.analyse` on a worker thread. Raises Overloaded when the queue is full.
 
         A caller that is cancelled (its client hung up) gives its place in the queue back; a frame already
@@ -47,9 +45,7 @@ class InferencePool:
         """
         self._admit()
         try:
-            future = self._threads.submit(
-                self.engine.analyse, frame, embed=embed, area_share_min=area_share_min, points=points
-            )
+            future = self._threads.submit(self.engine.analyse, frame, embed=embed, points=points)
         except BaseException:
             self._release()
             raise
@@ -57,14 +53,26 @@ class InferencePool:
         return await asyncio.wrap_future(future)
 
     async def analyse_burst(
-        self, frames: Sequence[bytes], *, embed: int = 1, area_share_min: float = 0.0, points: bool = False
+        self,
+        frames: Sequence[bytes],
+        *,
+        embed: int = 1,
+        area_share_min: float = 0.0,
+        points: bool = False,
+        with_fingerprint: bool = False,
     ) -> list[FrameEvidence]:
         """All frames, as many side by side as there are workers. Raises as `analyse` does, for the first that fails.
 
         A burst holds at most that many places from its start to its end: it is refused as a whole or not at all,
         and each of its later frames queues behind the frames of others that came meanwhile.
         """
-        analyse = partial(self.engine.analyse, embed=embed, area_share_min=area_share_min, points=points)
+        analyse = partial(
+            self.engine.analyse,
+            embed=embed,
+            area_share_min=area_share_min,
+            points=points,
+            with_fingerprint=with_fingerprint,
+        )
         lanes = min(len(frames), self.workers)
         waiting, found = iter(enumerate(frames)), dict[int, FrameEvidence]()
         at_work: dict[int, Future[FrameEvidence]] = {}
