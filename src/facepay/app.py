@@ -23,6 +23,11 @@ from facepay.checkout import record_router as checkouts
 from facepay.checkout import rewards_router as member_rewards
 from facepay.checkout import router as checkout
 from facepay.checkout import statement_router as statements
+from facepay.entrance import gallery_router as galleries
+from facepay.entrance import gate_router as gates
+from facepay.entrance import identification_router as identifications
+from facepay.entrance import visit_router as visits
+from facepay.entrance.edge_galleries import may_hold
 from facepay.housekeeping import Task, keep_house, tasks_of
 from facepay.identity import lookalike_router as lookalikes
 from facepay.identity import pass_router as passes
@@ -49,13 +54,8 @@ from facepay.settings import Settings
 from facepay.staff import router as staff
 from facepay.staff.accounts import ensure_first_owner
 from facepay.staff.tokens import authenticate as authenticate_staff
-from facepay.stores import gallery_router as galleries
-from facepay.stores import gate_router as gates
-from facepay.stores import identification_router as identifications
 from facepay.stores import router as stores
-from facepay.stores import visit_router as visits
 from facepay.stores.devices import authenticate as authenticate_device
-from facepay.stores.edge_galleries import may_hold
 from facepay.templates.gallery import MemoryGallery
 from facepay.templates.keeper import GalleryKeeper
 from facepay.templates.protection import Protection

@@ -5,6 +5,7 @@ from __future__ import annotations
 from facepay.calibration import versions
 from facepay.catalog import products, stock
 from facepay.checkout import kiosk, limits, orders, refunds
+from facepay.entrance import gates, visits
 from facepay.identity import (
     edge,
     edge_matches,
@@ -20,7 +21,7 @@ from facepay.privacy import receipts
 from facepay.review import disputes, evidence, marks
 from facepay.rewards import coupons, lots, rules
 from facepay.staff import accounts
-from facepay.stores import devices, gates, stores, visits
+from facepay.stores import devices, stores
 from facepay.templates import templates
 from facepay.wallet import top_up_refunds, top_ups
 from facepay.wallet.providers import mock_books

@@ -22,6 +22,7 @@ from facepay.calibration.versions import (
     versions_of,
 )
 from facepay.cli import app as command_line
+from facepay.entrance.gates import GateAttempt
 from facepay.identity.lookalikes import Lookalike, pair_of
 from facepay.identity.own_gallery import draw, measure
 from facepay.kernel.database import Database
@@ -29,7 +30,6 @@ from facepay.kernel.ids import new_id
 from facepay.members.consents import Consent
 from facepay.members.members import Member
 from facepay.review.marks import Mark
-from facepay.stores.gates import GateAttempt
 from facepay.templates.templates import GalleryVersion, MemberKey, Template, TemplateKey, sealed_template
 from facepay.vision.evidence import FaceQuality, Floats
 from facepay.vision.packs import find_pack

@@ -11,6 +11,7 @@ from psycopg.rows import dict_row
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from facepay.entrance.gates import GateAttempt
 from facepay.identity.lookalikes import Lookalike, pair_of
 from facepay.identity.watches import Watch
 from facepay.kernel.clock import utc_now
@@ -19,7 +20,6 @@ from facepay.kernel.ids import new_id
 from facepay.review.disputes import Dispute
 from facepay.review.evidence import EvidenceAccess
 from facepay.staff.accounts import StaffAccount
-from facepay.stores.gates import GateAttempt
 from facepay.templates.templates import DecisionFrame, EnrolmentPhoto
 from tests.rewards.till import EARNING, add_coupon, give, refund, set_rules
 from tests.shop import Shop

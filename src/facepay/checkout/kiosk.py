@@ -20,6 +20,7 @@ from facepay.checkout.benefits import Offer, Refused, Wish, offer
 from facepay.checkout.limits import Declined, NeedsStepUp, judge
 from facepay.checkout.orders import Order, place
 from facepay.checkout.pricing import PricedBasket, Unpriceable, price_basket
+from facepay.entrance.visits import current_visit
 from facepay.identity.decisions import answer, ask, identify
 from facepay.identity.passes import ShownPass
 from facepay.identity.step_up import AttemptNotFound
@@ -40,7 +41,6 @@ from facepay.kernel.passwords import PasswordHasher
 from facepay.members.members import Member
 from facepay.settings import Settings
 from facepay.stores.stores import Store
-from facepay.stores.visits import current_visit
 from facepay.wallet.accounts import wallet_balance
 
 

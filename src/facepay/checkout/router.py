@@ -14,6 +14,7 @@ from facepay.checkout import kiosk as kiosks
 from facepay.checkout.orders import Order, OrderNotFound, get_order
 from facepay.checkout.refunds import RefundExceedsOrder, RefundRefused, refund_order
 from facepay.checkout.schemas import Basket, CheckoutAnswer, OrderAnswer, PassCheckout, RefundAnswer, RefundRequest
+from facepay.entrance.visits import members_inside
 from facepay.identity.capture import FILES_MAX, capture_body, read_capture_form
 from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf
 from facepay.identity.passes import read_pass
@@ -35,7 +36,6 @@ from facepay.kernel.problems import problems
 from facepay.kernel.secrets import get_master_key
 from facepay.kernel.uploads import open_form, read_json_field
 from facepay.settings import SettingsOf
-from facepay.stores.visits import members_inside
 
 router = APIRouter(prefix="/v1")
 Kiosk = Annotated[Principal, Security(current_device, scopes=["kiosk:checkout"])]

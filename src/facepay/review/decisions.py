@@ -9,11 +9,11 @@ from sqlalchemy import Select, exists, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.checkout.kiosk import Checkout
+from facepay.entrance.gates import GateAttempt
 from facepay.identity.verdicts import WORTH_REVIEW
 from facepay.kernel.errors import Conflict, NotFound
 from facepay.review.disputes import Dispute, Kind
 from facepay.stores.devices import Device
-from facepay.stores.gates import GateAttempt
 
 Decision = GateAttempt | Checkout
 TABLES: dict[Kind, type[GateAttempt] | type[Checkout]] = {"gate_attempt": GateAttempt, "checkout": Checkout}

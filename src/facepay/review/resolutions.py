@@ -12,14 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from facepay.checkout.kiosk import Checkout
 from facepay.checkout.orders import get_order
 from facepay.checkout.refunds import refund_order
+from facepay.entrance.gates import GateAttempt
+from facepay.entrance.visits import Visit
 from facepay.identity.lookalikes import mark_reviewed
 from facepay.identity.watches import watch
 from facepay.kernel.errors import Conflict, Forbidden
 from facepay.review.decisions import Decision, get_decision
 from facepay.review.disputes import Dispute, Verdict, found_right_before, get_dispute, hold_members
 from facepay.review.marks import mark, take_back
-from facepay.stores.gates import GateAttempt
-from facepay.stores.visits import Visit
 from facepay.templates.adaptation import drop_adapted
 from facepay.templates.evidence import drop_frame
 from facepay.templates.templates import Template

@@ -11,6 +11,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
+from facepay.entrance.visits import current_visit, open_visit
 from facepay.identity.decisions import answer, identify
 from facepay.identity.passes import ShownPass
 from facepay.identity.step_up import AttemptNotFound
@@ -31,7 +32,6 @@ from facepay.kernel.ids import new_id
 from facepay.kernel.passwords import PasswordHasher
 from facepay.members.members import Member
 from facepay.settings import Settings
-from facepay.stores.visits import current_visit, open_visit
 
 Direction = Literal["entry", "exit"]
 

@@ -20,12 +20,12 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from facepay.entrance.visits import Visit
 from facepay.identity.edge_matches import HELD_FOR, GallerySync
 from facepay.kernel.auth import Principal
 from facepay.kernel.database import Database
 from facepay.kernel.errors import Conflict
 from facepay.members.members import Member
-from facepay.stores.visits import Visit
 from facepay.templates.deltas import DeltaContent, DeltaHeader, seal_delta
 from facepay.templates.gallery import Reference
 from facepay.templates.keeper import GalleryKeeper

@@ -10,6 +10,9 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Security
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from facepay.entrance import gates
+from facepay.entrance.gate_schemas import GateAnswer
+from facepay.entrance.gates import Direction, GateDecision
 from facepay.identity.capture import capture_body, read_capture
 from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf
 from facepay.identity.passes import read_pass
@@ -25,9 +28,6 @@ from facepay.kernel.passwords import get_hasher
 from facepay.kernel.problems import problems
 from facepay.kernel.secrets import get_master_key
 from facepay.settings import SettingsOf
-from facepay.stores import gates
-from facepay.stores.gate_schemas import GateAnswer
-from facepay.stores.gates import Direction, GateDecision
 
 router = APIRouter(prefix="/v1/gates/{gate_id}", tags=["gates"])
 

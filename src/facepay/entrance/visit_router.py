@@ -10,6 +10,8 @@ from fastapi import APIRouter, Query, Security
 from pydantic import Field
 from sqlalchemy import select
 
+from facepay.entrance.gates import GateAttempt
+from facepay.entrance.visits import Visit
 from facepay.identity.schemas import Cosine, Narrowed, Rate
 from facepay.identity.verdicts import Means
 from facepay.kernel.auth import InsufficientScope, Principal, current_staff
@@ -19,9 +21,7 @@ from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
 from facepay.kernel.schemas import Answer
 from facepay.stores.devices import Device
-from facepay.stores.gates import GateAttempt
 from facepay.stores.stores import StoreNotFound, get_store
-from facepay.stores.visits import Visit
 
 router = APIRouter(prefix="/v1/stores/{store_id}", tags=["stores"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["members:read"])]

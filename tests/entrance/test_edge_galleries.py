@@ -19,11 +19,11 @@ from sqlalchemy import select
 from facepay.calibration.calibration import load_calibration
 from facepay.calibration.versions import add_version
 from facepay.edge_device import EdgeGallery, GalleryNotValid, applied, compared, read_delta, signed_match
+from facepay.entrance import edge_galleries
 from facepay.identity.edge import AUDIENCE
 from facepay.identity.edge_matches import HELD_FOR, Comparison, GallerySync
 from facepay.identity.own_gallery import measure
 from facepay.kernel.database import Database
-from facepay.stores import edge_galleries
 from facepay.vision.evidence import FaceEvidence, Floats
 from tests.calibration.test_own_gallery import PEOPLE, faces
 from tests.conftest import Clock

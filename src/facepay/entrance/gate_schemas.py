@@ -7,9 +7,9 @@ from uuid import UUID
 
 from pydantic import Field
 
+from facepay.entrance.gates import GateDecision
 from facepay.identity.schemas import DecisionAnswer
 from facepay.identity.sighting import Sighting
-from facepay.stores.gates import GateDecision
 
 
 class GateAnswer(DecisionAnswer):

@@ -11,13 +11,13 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response, Security
 from pydantic import Field
 
+from facepay.entrance.edge_galleries import DeviceKeysMissing, next_delta
 from facepay.identity.recognition import RecogniserOf
 from facepay.kernel.auth import InsufficientScope, Principal, WrongStore, current_device
 from facepay.kernel.clock import Now
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.problems import problems
 from facepay.kernel.schemas import Answer
-from facepay.stores.edge_galleries import DeviceKeysMissing, next_delta
 from facepay.templates.protection import GalleryLocked
 
 router = APIRouter(prefix="/v1/stores/{store_id}", tags=["devices"])
