@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -14,12 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.catalog.products import Product, find_products
-from facepay.catalog.stock import return_stock, take_stock
-from facepay.checkout import tenders
-from facepay.checkout.benefits import Offer, Refused, Wish, offer
-from facepay.checkout.limits import Declined, NeedsStepUp, judge
-from facepay.checkout.orders import Order, place
+from facepay.checkout.benefits import Wish
+from facepay.checkout.limits import Declined, NeedsStepUp
+from facepay.checkout.orders import Order
 from facepay.checkout.pricing import PricedBasket, Unpriceable, price_basket
+from facepay.checkout.selling import NotSold, Sold, buy
 from facepay.entrance.visits import current_visit
 from facepay.identity.decisions import answer, ask, identify
 from facepay.identity.passes import ShownPass
@@ -41,7 +40,6 @@ from facepay.kernel.passwords import PasswordHasher
 from facepay.members.members import Member
 from facepay.settings import Settings
 from facepay.stores.stores import Store
-from facepay.wallet.accounts import wallet_balance
 
 
 class Checkout(DeviceDecision, Base):
@@ -111,16 +109,7 @@ async def check_out(
     )
     if not isinstance(verdict, Recognised):
         return await _turn_away(session, checkout, verdict)
-    return await charge(
-        session,
-        kiosk=kiosk,
-        checkout=checkout,
-        basket=basket,
-        member=verdict.member,
-        proven=verdict.proven,
-        now=now,
-        settings=settings,
-    )
+    return await _charge(session, kiosk, checkout, basket, verdict, now, settings)
 
 
 async def finish_step_up(
@@ -148,16 +137,7 @@ async def finish_step_up(
         return replace(await _settle(session, checkout, "declined", basket.code), skus=basket.skus)
     if basket.total != checkout.total:
         return await _settle(session, checkout, "declined", "price_changed")
-    return await charge(
-        session,
-        kiosk=kiosk,
-        checkout=checkout,
-        basket=basket,
-        member=verdict.member,
-        proven=verdict.proven,
-        now=now,
-        settings=settings,
-    )
+    return await _charge(session, kiosk, checkout, basket, verdict, now, settings)
 
 
 async def _currency_and_products(
@@ -171,80 +151,40 @@ async def _currency_and_products(
     return currencies[0], {product.sku: product for product in products if product is not None}
 
 
-async def charge(
+async def _charge(
     session: AsyncSession,
-    *,
     kiosk: Principal,
     checkout: Checkout,
     basket: PricedBasket,
-    member: Member,
+    payer: Recognised,
     now: datetime,
     settings: Settings,
-    proven: bool = False,
 ) -> CheckoutDecision:
-    """Charge a member, however they were recognised, and ask for a second factor where a limit wants one.
-
-    Their row is locked against other payments: these go one by one, or two kiosks at once would both find room
-    under one limit. `proven` is whoever gave a second factor.
-    """
+    """Charge whoever was recognised, and ask for a second factor where a limit wants one."""
+    member = payer.member
     checkout.member_id = member.id
-    if not member.is_active:
-        return await _settle(session, checkout, "declined", "member_blocked", member)
-    wish = Wish(tuple(checkout.coupons), checkout.redeem_points)
-    offered = await offer(session, member_id=member.id, basket=basket, wish=wish, now=now, settings=settings)
-    if isinstance(offered, Refused):
-        return replace(await _settle(session, checkout, "declined", offered.code, member), coupon=offered.coupon)
-    verdict = await judge(
-        session, member=member, store_id=checkout.store_id, amount=offered.basket.total, now=now, settings=settings
-    )
-    if isinstance(verdict, Declined):
-        return replace(await _settle(session, checkout, "declined", verdict.code, member), over=verdict)
-    if isinstance(verdict, NeedsStepUp) and not proven:
-        asked = await ask(session, checkout, kiosk, verdict.code, (member.id,), now=now, settings=settings)
-        return replace(await _turn_away(session, checkout, asked, member), over=verdict)
-    return await _sell(session, kiosk, checkout, offered, member, now, settings)
-
-
-async def _sell(
-    session: AsyncSession,
-    kiosk: Principal,
-    checkout: Checkout,
-    offered: Offer,
-    member: Member,
-    now: datetime,
-    settings: Settings,
-) -> CheckoutDecision:
-    """Stock, order and payment together, or none of them."""
-    basket = offered.basket
-    goods = {line.product_id: line.quantity for line in basket.lines}
-    sold_out = await take_stock(session, store_id=checkout.store_id, quantities=goods)
-    if sold_out:
-        skus = tuple(line.sku for line in basket.lines if line.product_id in sold_out)
-        return replace(await _settle(session, checkout, "declined", "sold_out", member), skus=skus)
-    order = place(
-        order_id=new_id(),
+    outcome = await buy(
+        session,
+        member=member,
         basket=basket,
-        tender=offered.tender,
-        points_earned=offered.points_earned,
+        wish=Wish(tuple(checkout.coupons), checkout.redeem_points),
         store_id=checkout.store_id,
-        kiosk_id=kiosk.id,
-        member_id=member.id,
+        device_id=kiosk.id,
         now=now,
+        settings=settings,
+        proven=payer.proven,
     )
-    points_last = timedelta(days=settings.points_expire_days)
-    paid = await tenders.pay(
-        session, order=order, offer=offered, actor=f"device:{kiosk.id}", points_last=points_last, now=now
-    )
-    if not paid.ok:
-        # Rather than a savepoint, which would cost every payment that goes through two round trips more.
-        await return_stock(session, store_id=checkout.store_id, quantities=goods)
-        return replace(await _settle(session, checkout, "declined", paid.code, member), coupon=paid.coupon)
-    checkout.order_id, checkout.total = order.id, order.total
-    available = paid.available
-    if available is None:
-        available = (await wallet_balance(session, member_id=member.id, unit=order.currency)).available
-    decision = await _settle(session, checkout, "paid", "paid", member)
-    return replace(decision, order=order, balance=available)
+    match outcome:
+        case NeedsStepUp():
+            asked = await ask(session, checkout, kiosk, outcome.code, (member.id,), now=now, settings=settings)
+            return replace(await _turn_away(session, checkout, asked, member), over=outcome)
+        case NotSold(code, skus, coupon, over):
+            decision = await _settle(session, checkout, "declined", code, member)
+            return replace(decision, skus=skus, coupon=coupon, over=over)
+        case Sold(order, balance):
+            checkout.order_id, checkout.total = order.id, order.total
+            decision = await _settle(session, checkout, "paid", "paid", member)
+            return replace(decision, order=order, balance=balance)
 
 
 async def _turn_away(

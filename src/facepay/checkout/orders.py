@@ -25,7 +25,7 @@ class Order(Identified, Base):
     )
 
     store_id: Mapped[UUID] = mapped_column(ForeignKey("store.id"))
-    kiosk_id: Mapped[UUID] = mapped_column(ForeignKey("device.id"))
+    device_id: Mapped[UUID] = mapped_column(ForeignKey("device.id"))
     member_id: Mapped[UUID] = mapped_column(ForeignKey("member.id"))
     currency: Mapped[str] = mapped_column(String(3))
     total: Mapped[int]
@@ -105,7 +105,7 @@ def place(
     tender: Tender,
     points_earned: int,
     store_id: UUID,
-    kiosk_id: UUID,
+    device_id: UUID,
     member_id: UUID,
     now: datetime,
 ) -> Order:
@@ -113,7 +113,7 @@ def place(
     return Order(
         id=order_id,
         store_id=store_id,
-        kiosk_id=kiosk_id,
+        device_id=device_id,
         member_id=member_id,
         currency=basket.currency,
         total=basket.total,

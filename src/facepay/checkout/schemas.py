@@ -70,7 +70,7 @@ class OrderAnswer(Answer):
 
     id: UUID
     store_id: UUID
-    kiosk_id: UUID
+    device_id: UUID
     member_id: UUID
     status: Literal["paid", "partly_refunded", "refunded"]
     currency: str

@@ -47,6 +47,7 @@ DEVICE_SCOPES = {
     "gate:decide": "Let people in and out.",
     "kiosk:checkout": "Charge faces for baskets.",
     "lane:checkout": "Charge faces that walk through a lane.",
+    "shelf:report": "Report what is taken and put back.",
     "metrics:read": "Read /metrics.",
     "device:heartbeat": "Say that the device is alive.",
     "gallery:read": "Hold the store's gallery and recognise by it.",

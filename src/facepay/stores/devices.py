@@ -30,6 +30,7 @@ class DeviceRole(StrEnum):
     GATE = "gate"
     KIOSK = "kiosk"
     LANE = "lane"
+    SHELF = "shelf"
     MONITOR = "monitor"
 
 
@@ -37,6 +38,7 @@ SCOPES_OF = {
     DeviceRole.GATE: frozenset({"gate:decide", "device:heartbeat"}),
     DeviceRole.KIOSK: frozenset({"kiosk:checkout", "device:heartbeat"}),
     DeviceRole.LANE: frozenset({"lane:checkout", "device:heartbeat"}),
+    DeviceRole.SHELF: frozenset({"shelf:report", "device:heartbeat"}),
     DeviceRole.MONITOR: frozenset({"metrics:read", "device:heartbeat"}),
 }
 EDGE_SCOPES = frozenset({"gallery:read"})
@@ -44,7 +46,7 @@ EDGE_SCOPES = frozenset({"gallery:read"})
 
 class Device(Identified, Base):
     __tablename__ = "device"
-    __table_args__ = (CheckConstraint("role in ('gate', 'kiosk', 'lane', 'monitor')", name="role_known"),)
+    __table_args__ = (CheckConstraint("role in ('gate', 'kiosk', 'lane', 'shelf', 'monitor')", name="role_known"),)
 
     store_id: Mapped[UUID] = mapped_column(ForeignKey("store.id"), index=True)
     role: Mapped[str] = mapped_column(String(16))

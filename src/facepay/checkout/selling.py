@@ -1,0 +1,139 @@
+"""Selling a basket to a member, wherever they stand: what it costs them, whether they may, and the sale itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from facepay.catalog.stock import return_stock, take_stock
+from facepay.checkout import tenders
+from facepay.checkout.benefits import Offer, Refused, Wish, offer
+from facepay.checkout.limits import Declined, NeedsStepUp, judge
+from facepay.checkout.orders import Order, place
+from facepay.checkout.pricing import PricedBasket
+from facepay.kernel.ids import new_id
+from facepay.members.members import Member
+from facepay.settings import Settings
+from facepay.wallet.accounts import wallet_balance
+
+
+@dataclass(frozen=True, slots=True)
+class Sold:
+    """`balance` is what the wallet may spend then."""
+
+    order: Order
+    balance: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotSold:
+    """Why not; the skus, the coupon or the limit at fault, where there is one. Nothing has changed."""
+
+    code: str
+    skus: tuple[str, ...] = ()
+    coupon: str | None = None
+    over: Declined | None = None
+
+
+async def buy(
+    session: AsyncSession,
+    *,
+    member: Member,
+    basket: PricedBasket,
+    wish: Wish,
+    store_id: UUID,
+    device_id: UUID,
+    now: datetime,
+    settings: Settings,
+    proven: bool = False,
+) -> Sold | NotSold | NeedsStepUp:
+    """Quote and sell in one go."""
+    offered = await quote(
+        session,
+        member=member,
+        basket=basket,
+        wish=wish,
+        store_id=store_id,
+        now=now,
+        settings=settings,
+        proven=proven,
+    )
+    if not isinstance(offered, Offer):
+        return offered
+    return await sell(
+        session, offered=offered, member=member, store_id=store_id, device_id=device_id, now=now, settings=settings
+    )
+
+
+async def quote(
+    session: AsyncSession,
+    *,
+    member: Member,
+    basket: PricedBasket,
+    wish: Wish,
+    store_id: UUID,
+    now: datetime,
+    settings: Settings,
+    proven: bool = False,
+) -> Offer | NotSold | NeedsStepUp:
+    """What the basket costs this member, unless they may not buy it; `proven` is whoever gave a second factor.
+
+    Their row is locked against other payments: these go one by one, or two devices at once would both find room
+    under one limit.
+    """
+    if not member.is_active:
+        return NotSold("member_blocked")
+    offered = await offer(session, member_id=member.id, basket=basket, wish=wish, now=now, settings=settings)
+    if isinstance(offered, Refused):
+        return NotSold(offered.code, coupon=offered.coupon)
+    verdict = await judge(
+        session, member=member, store_id=store_id, amount=offered.basket.total, now=now, settings=settings
+    )
+    if isinstance(verdict, Declined):
+        return NotSold(verdict.code, over=verdict)
+    if isinstance(verdict, NeedsStepUp) and not proven:
+        return verdict
+    return offered
+
+
+async def sell(
+    session: AsyncSession,
+    *,
+    offered: Offer,
+    member: Member,
+    store_id: UUID,
+    device_id: UUID,
+    now: datetime,
+    settings: Settings,
+) -> Sold | NotSold:
+    """Stock, order and payment together, or none of them, in the transaction that the offer was made in."""
+    basket = offered.basket
+    goods = {line.product_id: line.quantity for line in basket.lines}
+    sold_out = await take_stock(session, store_id=store_id, quantities=goods)
+    if sold_out:
+        return NotSold("sold_out", skus=tuple(line.sku for line in basket.lines if line.product_id in sold_out))
+    order = place(
+        order_id=new_id(),
+        basket=basket,
+        tender=offered.tender,
+        points_earned=offered.points_earned,
+        store_id=store_id,
+        device_id=device_id,
+        member_id=member.id,
+        now=now,
+    )
+    points_last = timedelta(days=settings.points_expire_days)
+    paid = await tenders.pay(
+        session, order=order, offer=offered, actor=f"device:{device_id}", points_last=points_last, now=now
+    )
+    if not paid.ok:
+        # Rather than a savepoint, which would cost every payment that goes through two round trips more.
+        await return_stock(session, store_id=store_id, quantities=goods)
+        return NotSold(paid.code, coupon=paid.coupon)
+    available = paid.available
+    if available is None:
+        available = (await wallet_balance(session, member_id=member.id, unit=order.currency)).available
+    return Sold(order, available)
