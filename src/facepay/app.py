@@ -15,6 +15,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.datastructures import State
 
 from facepay import health
+from facepay.alerts import router as alerts
 from facepay.bootstrap import master_key, payment_provider
 from facepay.calibration.versions import CalibrationKeeper
 from facepay.catalog import router as catalog
@@ -101,6 +102,7 @@ def create_app(settings: Settings | None = None, *, engine: Engine | None = None
         galleries,
         identifications,
         visits,
+        alerts,
         members,
         identity,
         passes,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from facepay.alerts import alerts
 from facepay.calibration import versions
 from facepay.catalog import products, stock
 from facepay.checkout import kiosk, limits, orders, refunds
@@ -28,6 +29,7 @@ from facepay.wallet.providers import mock_books
 
 __all__ = [
     "accounts",
+    "alerts",
     "biometric_uses",
     "challenges",
     "consents",

@@ -35,6 +35,8 @@ SCOPES = {
     "catalog:write": "Change and import products.",
     "rewards:read": "See tiers, coupons, and members' points and gifts.",
     "rewards:write": "Set tiers, points and coupons; give gift balance.",
+    "alerts:read": "See what somebody should look at.",
+    "alerts:write": "Acknowledge and resolve alerts.",
     "orders:read": "See checkouts and orders.",
     "reviews:read": "See disputes and decisions worth a look.",
     "reviews:write": "Dispute decisions.",

@@ -136,6 +136,7 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "provider_mock_delivery": Holding(Fate.KEPT, "another company's books", exported=False),
         # The shop's own
         "alembic_version": NOTHING,
+        "alert": Holding(Fate.NOTHING_HELD, "what to look at in a store: a tag, a slot, a device; never who"),
         "calibration": Holding(Fate.NOTHING_HELD, "a curve through the scores of hundreds of people and more"),
         "code_guesses": NOTHING,
         "coupon": NOTHING,

@@ -1,0 +1,96 @@
+"""Alerts over HTTP: what is open in a store, who looks after it, and how it ended."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Security
+from pydantic import BeforeValidator, Field
+from sqlalchemy import select
+
+from facepay.alerts import alerts
+from facepay.alerts.alerts import Alert, AlertNotFound, AlertResolved, Severity
+from facepay.kernel.auth import InsufficientScope, Principal, current_staff
+from facepay.kernel.clock import Now
+from facepay.kernel.database import Session
+from facepay.kernel.errors import Unauthenticated
+from facepay.kernel.paging import Page, Paging, page
+from facepay.kernel.problems import problems
+from facepay.kernel.schemas import Answer, Line, Request
+from facepay.stores.stores import StoreNotFound, get_store
+
+router = APIRouter(prefix="/v1", tags=["alerts"])
+Reader = Annotated[Principal, Security(current_staff, scopes=["alerts:read"])]
+Writer = Annotated[Principal, Security(current_staff, scopes=["alerts:write"])]
+REFUSALS = (Unauthenticated, InsufficientScope)
+
+
+class AlertAnswer(Answer):
+    id: UUID
+    store_id: UUID
+    device_id: UUID | None
+    kind: Annotated[str, Field(examples=["tag_sold_before"])]
+    severity: Annotated[
+        str,
+        BeforeValidator(lambda value: Severity(value).name.lower()),
+        Field(examples=["info", "warning", "critical"]),
+    ]
+    subject: Annotated[str, Field(description="What it is about, such as a tag or a slot.")]
+    details: dict[str, Any]
+    times: Annotated[int, Field(description="How often it was seen since it was raised.")]
+    raised_at: datetime
+    last_at: datetime
+    acknowledged_at: datetime | None
+    acknowledged_by: str | None
+    resolved_at: datetime | None
+    resolved_by: str | None
+    note: str | None
+
+
+class Resolution(Request):
+    note: Annotated[Line | None, Field(examples=["Refilled"])] = None
+
+
+@router.get("/stores/{store_id}/alerts", summary="List alerts", responses=problems(*REFUSALS, StoreNotFound))
+async def list_alerts(
+    store_id: UUID,
+    session: Session,
+    _: Reader,
+    paging: Paging,
+    open_only: Annotated[bool, Query(alias="open", description="Only what isn't resolved.")] = False,
+    kind: Annotated[str | None, Query(max_length=40)] = None,
+) -> Page[AlertAnswer]:
+    """Newest first."""
+    await get_store(session, store_id)
+    query = select(Alert).where(Alert.store_id == store_id)
+    if open_only:
+        query = query.where(Alert.resolved_at.is_(None))
+    if kind:
+        query = query.where(Alert.kind == kind)
+    return await page(session, query, by=Alert.id, paging=paging, show=AlertAnswer.model_validate)
+
+
+@router.post(
+    "/alerts/{alert_id}/acknowledgement",
+    summary="Look after an alert",
+    responses=problems(*REFUSALS, AlertNotFound, AlertResolved),
+)
+async def acknowledge(alert_id: UUID, session: Session, staff: Writer, now: Now) -> AlertAnswer:
+    """Whoever was first stays; repeating it changes nothing."""
+    return AlertAnswer.model_validate(
+        await alerts.acknowledge(session, alert_id=alert_id, by=f"staff:{staff.id}", now=now)
+    )
+
+
+@router.post(
+    "/alerts/{alert_id}/resolution",
+    summary="Resolve an alert",
+    responses=problems(*REFUSALS, AlertNotFound, AlertResolved),
+)
+async def resolve(alert_id: UUID, body: Resolution, session: Session, staff: Writer, now: Now) -> AlertAnswer:
+    """It is over. Should it come back, that is another alert."""
+    return AlertAnswer.model_validate(
+        await alerts.resolve(session, alert_id=alert_id, by=f"staff:{staff.id}", note=body.note, now=now)
+    )
