@@ -5,13 +5,19 @@ from __future__ import annotations
 import asyncio
 from uuid import UUID
 
+import pytest
+
 from facepay.alerts.alerts import Severity, raise_alert
 from facepay.kernel.clock import utc_now
 from facepay.kernel.database import Database
 from tests.shop import Shop
 
+pytestmark = pytest.mark.anyio
 
-async def test_the_same_thing_is_one_alert_however_many_see_it_at_once(shop: Shop, database: Database) -> None:
+
+async def test_the_same_thing_is_one_alert_however_many_see_it_at_once(shop: Shop, database_url: str) -> None:
+    database = Database(database_url)
+
     async def see(number: int) -> None:
         async with database.begin() as session:
             await raise_alert(
@@ -38,3 +44,4 @@ async def test_the_same_thing_is_one_alert_however_many_see_it_at_once(shop: Sho
 
     await see(9)
     assert len((await shop.do("GET", path))["items"]) == 2
+    await database.close()

@@ -17,6 +17,7 @@ from facepay.kernel.errors import Conflict, NotFound
 from facepay.kernel.ids import new_id
 
 SUBJECT_MAX = 200
+OPEN = "resolved_at is null"
 
 
 class Severity(IntEnum):
@@ -33,9 +34,7 @@ class Alert(Identified, Base):
         CheckConstraint("severity between 1 and 3", name="severity_known"),
         CheckConstraint("times > 0", name="seen"),
         CheckConstraint("(resolved_at is null) = (resolved_by is null)", name="resolved_by_somebody"),
-        Index(
-            "uq_alert_open", "store_id", "kind", "subject", unique=True, postgresql_where=text("resolved_at is null")
-        ),
+        Index("uq_alert_open", "store_id", "kind", "subject", unique=True, postgresql_where=text(OPEN)),
         Index("ix_alert_store_id_id", "store_id", "id"),
     )
 
@@ -95,7 +94,7 @@ async def raise_alert(
     )
     again = row.on_conflict_do_update(
         index_elements=["store_id", "kind", "subject"],
-        index_where=text("resolved_at is null"),
+        index_where=text(OPEN),
         set_={
             "times": Alert.times + 1,
             "last_at": func.greatest(Alert.last_at, row.excluded.last_at),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Security
@@ -33,9 +33,7 @@ class AlertAnswer(Answer):
     device_id: UUID | None
     kind: Annotated[str, Field(examples=["tag_sold_before"])]
     severity: Annotated[
-        str,
-        BeforeValidator(lambda value: Severity(value).name.lower()),
-        Field(examples=["info", "warning", "critical"]),
+        Literal["info", "warning", "critical"], BeforeValidator(lambda value: Severity(value).name.lower())
     ]
     subject: Annotated[str, Field(description="What it is about, such as a tag or a slot.")]
     details: dict[str, Any]
