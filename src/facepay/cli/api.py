@@ -10,6 +10,7 @@ import typer
 
 from facepay.cli.models import require_licence
 from facepay.cli.running import console
+from facepay.demo.scenarios import Scenario
 from facepay.settings import Settings
 from facepay.vision.packs import find_pack
 
@@ -46,13 +47,14 @@ def serve(
 
 
 def demo(
-    keep: Annotated[bool, typer.Option("--serve", help="Stay up when the day is over.")] = False,
+    scenario: Annotated[Scenario, typer.Option(help="What to play.")] = Scenario.DAY,
+    keep: Annotated[bool, typer.Option("--serve", help="Stay up when it is over.")] = False,
     port: Annotated[int, typer.Option(help="Port, 0 for a free one.")] = 0,
 ) -> None:
-    """Play a day in the store: real faces over HTTP, from enrolment to the books."""
+    """Play a scenario in the store: real faces over HTTP, from enrolment to the books."""
     from facepay.demo.run import run_demo
 
     licence = find_pack(Settings().model_pack).licence
     if not licence.commercial:
         console.print(f"This is a demonstration, with the {licence.name}.", style="dim", highlight=False)
-    raise typer.Exit(run_demo(console, serve=keep, port=port))
+    raise typer.Exit(run_demo(console, scenario=scenario, serve=keep, port=port))

@@ -1,4 +1,4 @@
-"""A day in the store, played over HTTP with real faces: `facepay demo`."""
+"""Scenarios played over HTTP with real faces: `facepay demo`."""
 
 from __future__ import annotations
 
@@ -21,16 +21,20 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from facepay.app import create_app
 from facepay.bootstrap import with_database
 from facepay.checkout.audit import CHECKS
-from facepay.demo.day import OWNER, Day, DayWentWrong
+from facepay.demo.day import Day
+from facepay.demo.scenarios import Scenario
+from facepay.demo.stage import OWNER, SceneWentWrong, Stage
 from facepay.kernel.database import Database
 from facepay.settings import Settings
 from facepay.vision.engine import Engine, load_engine
 from facepay.wallet.upkeep import seal_all
 from facepay.wallet.verify import Report, verify
 
+STAGES: dict[Scenario, type[Stage]] = {Scenario.DAY: Day}
 
-def run_demo(console: Console, *, serve: bool, port: int) -> int:
-    """Play the day; the exit status says whether everything came out as it should."""
+
+def run_demo(console: Console, *, scenario: Scenario, serve: bool, port: int) -> int:
+    """Play a scenario; the exit status says whether everything came out as it should."""
     with tempfile.TemporaryDirectory(prefix="facepay-demo-") as folder:
         password = secrets.token_urlsafe(12)
         settings = Settings(
@@ -49,22 +53,21 @@ def run_demo(console: Console, *, serve: bool, port: int) -> int:
                 progress("starting the API")
                 with _running(ready, engine, port) as address, httpx.Client(base_url=address, timeout=30) as client:
                     progress("")
-                    _play(console, client, ready, password, serve=serve)
-        except (DayWentWrong, httpx.HTTPError) as wrong:
-            console.print(f"\n[red]The day went wrong:[/] {wrong}")
+                    _play(scenario, console, client, ready, password, serve=serve)
+        except (SceneWentWrong, httpx.HTTPError) as wrong:
+            console.print(f"\n[red]It went wrong:[/] {wrong}")
             return 1
     return 0
 
 
-def _play(console: Console, client: httpx.Client, settings: Settings, password: str, *, serve: bool) -> None:
+def _play(
+    scenario: Scenario, console: Console, client: httpx.Client, settings: Settings, password: str, *, serve: bool
+) -> None:
     address = client.base_url
-    console.print(f"\n[bold]A day in the store[/] at {address}, every line over HTTP, every face a photograph\n")
-    with Day(client, console, password) as day:
-        day.open_store()
-        day.enrol_members()
-        day.come_in()
-        day.buy()
-        day.go_home()
+    played = STAGES[scenario]
+    console.print(f"\n[bold]{played.title}[/] at {address}, every line over HTTP, every face a photograph\n")
+    with played(client, console, password) as stage:
+        stage.play()
     _check_books(console, settings)
     console.print(f"\nAPI docs: {address}/docs   (sign in as [bold]{OWNER}[/] / [bold]{password}[/])")
     if serve:
@@ -87,7 +90,7 @@ def _check_books(console: Console, settings: Settings) -> None:
     report = asyncio.run(check())
     console.print(f"\nBooks: {report}")
     if not report.ok:
-        raise DayWentWrong("the books are not in order")
+        raise SceneWentWrong("the books are not in order")
 
 
 @contextmanager
@@ -111,7 +114,7 @@ def _running(settings: Settings, engine: Engine, port: int) -> Iterator[str]:
     try:
         listener = socket.create_server((settings.host, port))
     except OSError as error:
-        raise DayWentWrong(f"{settings.host}:{port} can't be listened on: {error.strerror}") from error
+        raise SceneWentWrong(f"{settings.host}:{port} can't be listened on: {error.strerror}") from error
     config = uvicorn.Config(create_app(settings, engine=engine), access_log=False, log_level="warning")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
@@ -119,7 +122,7 @@ def _running(settings: Settings, engine: Engine, port: int) -> Iterator[str]:
     try:
         while not server.started:
             if not thread.is_alive():
-                raise DayWentWrong("the API did not start")
+                raise SceneWentWrong("the API did not start")
             thread.join(0.02)
         yield f"http://{settings.host}:{listener.getsockname()[1]}"
     finally:

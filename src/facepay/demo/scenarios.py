@@ -1,0 +1,9 @@
+"""What the demo can play, by name: all that the command line has to know before it loads anything."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Scenario(StrEnum):
+    DAY = "day"

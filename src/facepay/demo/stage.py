@@ -1,0 +1,189 @@
+"""The stage of every scenario: a store with its devices, staff and members as clients of the API, and a table.
+
+A scenario (`demo.day`, …) is a `Stage` that says what happens; each step adds a row.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import partial
+from time import perf_counter
+from typing import Any, ClassVar, Self
+from uuid import uuid4
+
+import httpx
+from rich.console import Console
+from rich.live import Live
+from rich.table import Column, Table
+
+from facepay.vision import samples
+
+OWNER = "owner"
+# The six that have a face, in the order of their portraits.
+NAMES = ("Lin", "Mei", "Bo", "Yan", "Hao", "Ping")
+PRODUCTS = (
+    {"sku": "TEA-001", "gtin": "6901234567892", "name": "Jasmine tea, 500 ml", "price": 450},
+    {"sku": "BAO-002", "gtin": "6920152400777", "name": "Red bean bao, 3 pieces", "price": 1290},
+    {"sku": "UMB-003", "gtin": "6954767412573", "name": "Folding umbrella", "price": 5900},
+)
+TAX_BASIS_POINTS = 1300
+STOCK = 20
+# How the later frames differ from the enrolled photo: what a camera at a gate makes of a face.
+at_gate = partial(samples.variant, quality=60, scale=0.8, brightness=0.75)
+at_kiosk = partial(samples.variant, quality=75, scale=1.2, brightness=1.15)
+GOOD, BAD = {"open", "paid", "release"}, {"deny", "declined", "hold"}
+
+
+class SceneWentWrong(Exception):
+    """The store did not do what it should have done."""
+
+
+class Stage:
+    """A store over HTTP. Use it as a context manager: the table is live while it is open."""
+
+    title: ClassVar[str]
+
+    def __init__(self, client: httpx.Client, console: Console, password: str) -> None:
+        self.client = client
+        self.staff = {"Authorization": f"Bearer {self._token(password)}"}
+        self.faces = dict(zip(NAMES, samples.people(), strict=True))
+        self.ids: dict[str, str] = {}
+        self.store_id = ""
+        self.devices: dict[str, tuple[str, dict[str, str]]] = {}
+        self.table = Table(
+            "step", "who", "decision", Column("why", overflow="fold"), pad_edge=False, header_style="bold", box=None
+        )
+        for right in ("similarity", "ms", "balance"):
+            self.table.add_column(right, justify="right", no_wrap=True)
+        self.live = Live(self.table, console=console, vertical_overflow="visible")
+
+    def play(self) -> None:
+        """What happens, from the store's opening on. Raises SceneWentWrong."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        self.live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.live.stop()
+
+    def open_store(self, *roles: str) -> None:
+        """With one device of each role, and some of every product in stock."""
+        self.store_id = self.as_staff("POST", "/v1/stores", json={"name": "Xixi Road", "code": "XIXI"})["id"]
+        for role in roles:
+            self.add_device(role)
+        for product in PRODUCTS:
+            body = {**product, "tax_rate_basis_points": TAX_BASIS_POINTS, "currency": "CNY"}
+            self.as_staff("POST", "/v1/products", json=body)
+            self.as_staff("PUT", f"/v1/stores/{self.store_id}/stock/{product['sku']}", json={"quantity": STOCK})
+
+    def add_device(self, role: str, name: str | None = None) -> None:
+        """Known by its name from then on, or by its role."""
+        body = {"role": role, "name": name or f"{role} 1"}
+        device = self.as_staff("POST", f"/v1/stores/{self.store_id}/devices", json=body)
+        self.devices[name or role] = device["id"], {"Authorization": f"Bearer {device['token']}"}
+
+    def enrol(self, top_ups: Mapping[str, int]) -> None:
+        """Members with a face, and money in fen."""
+        for number, (name, amount) in enumerate(top_ups.items()):
+            consent = {"policy_version": "2026-01", "accepted": True}
+            body = {"display_name": name, "phone": f"+861380013800{number}", "consent": consent}
+            member = self.as_staff("POST", "/v1/members", json=body)
+            self.ids[name] = member["id"]
+            start = perf_counter()
+            frames = [("frames", ("face.jpg", self.faces[name], "image/jpeg"))]
+            self.as_staff("PUT", f"/v1/members/{member['id']}/face", files=frames)
+            self.row("enrol", name, "enrolled", "consent given", None, start)
+            self.top_up(name, amount)
+
+    def top_up(self, who: str, amount: int) -> None:
+        start = perf_counter()
+        self.as_staff(
+            "POST",
+            f"/v1/members/{self.ids[who]}/wallet/top-ups",
+            json={"amount": amount, "currency": "CNY"},
+            headers={"Idempotency-Key": str(uuid4())},
+        )
+        self.row("top up", who, "paid in", yuan(amount), None, start)
+
+    def at_gate(self, way: str, who: str, decision: str, code: str, frame: bytes | None = None) -> Any:
+        gate_id, headers = self.devices["gate"]
+        body = frame or at_gate(self.faces[who])
+        start = perf_counter()
+        answer = self.call(
+            "POST", f"/v1/gates/{gate_id}/{way}", headers={**headers, "Content-Type": "image/jpeg"}, content=body
+        )
+        self.expect(answer, decision, code, who)
+        self.row("enter" if way == "entries" else "leave", who, decision, code, answer["similarity"], start)
+        return answer
+
+    def at_kiosk(
+        self,
+        who: str,
+        basket: dict[str, int],
+        decision: str,
+        code: str,
+        *,
+        frame: bytes | None = None,
+        key: str | None = None,
+        step: str = "buy",
+    ) -> None:
+        kiosk_id, headers = self.devices["kiosk"]
+        start = perf_counter()
+        answer = self.call(
+            "POST",
+            f"/v1/kiosks/{kiosk_id}/checkouts",
+            headers={**headers, "Idempotency-Key": key or str(uuid4())},
+            files={"frame": ("frame.jpg", frame or at_kiosk(self.faces[who]), "image/jpeg")},
+            data={"basket": json.dumps({"lines": lines_of(basket)})},
+        )
+        self.expect(answer, decision, code, who)
+        what = f"{code}, {yuan(answer['total'])}"
+        self.row(step, who, decision, what, answer["similarity"], start)
+
+    def pass_of(self, who: str) -> dict[str, str]:
+        """What a scanner reads from their phone."""
+        return {"pass": self.as_staff("POST", f"/v1/members/{self.ids[who]}/passes")["pass"]}
+
+    def row(self, step: str, who: str, decision: str, why: str, similarity: float | None, start: float) -> None:
+        milliseconds = (perf_counter() - start) * 1000
+        colour = "green" if decision in GOOD else "red" if decision in BAD else "cyan"
+        self.table.add_row(
+            step,
+            who,
+            f"[{colour}]{decision}[/]",
+            why,
+            "" if similarity is None else f"{similarity:.3f}",
+            f"{milliseconds:.0f}",
+            yuan(self._balance(who)) if who in self.ids else "",
+        )
+
+    def expect(self, answer: dict[str, Any], decision: str, code: str, who: str) -> None:
+        if (answer["decision"], answer["code"]) != (decision, code):
+            raise SceneWentWrong(f"{who}: {answer['decision']} ({answer['code']}) instead of {decision} ({code})")
+
+    def as_staff(self, method: str, path: str, *, headers: dict[str, str] | None = None, **body: Any) -> Any:
+        return self.call(method, path, headers={**self.staff, **(headers or {})}, **body)
+
+    def call(self, method: str, path: str, **request: Any) -> Any:
+        response = self.client.request(method, path, **request)
+        if response.is_error:
+            raise SceneWentWrong(f"{method} {path}: {response.status_code} {response.text}")
+        return response.json() if response.content else None
+
+    def _balance(self, who: str) -> int:
+        return int(self.as_staff("GET", f"/v1/members/{self.ids[who]}/wallet")["available"])
+
+    def _token(self, password: str) -> str:
+        form = {"username": OWNER, "password": password}
+        return str(self.call("POST", "/v1/auth/token", data=form)["access_token"])
+
+
+def lines_of(basket: Mapping[str, int]) -> list[dict[str, Any]]:
+    return [{"sku": sku, "quantity": quantity} for sku, quantity in basket.items()]
+
+
+def yuan(fen: int) -> str:
+    return f"¥{fen / 100:,.2f}"
