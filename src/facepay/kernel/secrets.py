@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -84,6 +85,10 @@ class MasterKey:
     def derive_each(self, purpose: str) -> tuple[bytes, ...]:
         """`derive` of the key in force, then of the others: for what has to be recognised that they made."""
         return tuple(key.derive(purpose) for key in (self, *self.others))
+
+    def signing_key(self, purpose: str) -> Ed25519PrivateKey:
+        """For signatures (RFC 8032) that whoever has its public key can check."""
+        return Ed25519PrivateKey.from_private_bytes(self.derive(purpose))
 
 
 @contextmanager

@@ -96,7 +96,7 @@ class Signer:
 
     @property
     def _private_key(self) -> Ed25519PrivateKey:
-        return Ed25519PrivateKey.from_private_bytes(self.master_key.derive("erasure receipts"))
+        return self.master_key.signing_key("erasure receipts")
 
 
 def is_genuine(receipt: Mapping[str, Any], *, public_key: str) -> bool:
