@@ -6,7 +6,7 @@ from facepay.alerts import alerts
 from facepay.calibration import versions
 from facepay.catalog import products, stock
 from facepay.checkout import kiosk, limits, orders, refunds
-from facepay.entrance import gates, visits
+from facepay.entrance import gate_turns, gates, groups, visits
 from facepay.identity import (
     edge,
     edge_matches,
@@ -22,6 +22,7 @@ from facepay.privacy import receipts
 from facepay.review import disputes, evidence, marks
 from facepay.rewards import coupons, lots, rules
 from facepay.staff import accounts
+from facepay.shelves import baskets, events, restock
 from facepay.stores import devices, stores
 from facepay.templates import templates
 from facepay.wallet import top_up_refunds, top_ups
@@ -30,6 +31,7 @@ from facepay.wallet.providers import mock_books
 __all__ = [
     "accounts",
     "alerts",
+    "baskets",
     "biometric_uses",
     "challenges",
     "consents",
@@ -38,9 +40,12 @@ __all__ = [
     "disputes",
     "edge",
     "edge_matches",
+    "events",
     "evidence",
     "freezes",
+    "gate_turns",
     "gates",
+    "groups",
     "idempotency",
     "kiosk",
     "limits",
@@ -55,6 +60,7 @@ __all__ = [
     "receipts",
     "refunds",
     "replays",
+    "restock",
     "rules",
     "step_up",
     "stock",

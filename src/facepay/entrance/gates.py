@@ -50,6 +50,8 @@ class GateAttempt(DeviceDecision, Base):
     gate_id: Mapped[UUID] = mapped_column(ForeignKey("device.id"), index=True)
     direction: Mapped[str] = mapped_column(String(8))
     visit_id: Mapped[UUID | None] = mapped_column(ForeignKey("visit.id"), index=True)
+    guests: Mapped[int] = mapped_column(server_default="0")
+    group_id: Mapped[UUID | None] = mapped_column(ForeignKey("visit_group.id"))
 
 
 @dataclass(frozen=True, slots=True)

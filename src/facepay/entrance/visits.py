@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, select, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -19,6 +19,11 @@ class Visit(Identified, Base):
     __table_args__ = (
         # Anti-passback: nobody is inside one store twice.
         Index("uq_visit_inside", "store_id", "member_id", unique=True, postgresql_where=text("left_at is null")),
+        Index("ix_visit_store_id_id", "store_id", "id"),
+        Index("uq_visit_group_host", "group_id", unique=True, postgresql_where=text("is_host")),
+        Index("ix_visit_group_id", "group_id", postgresql_where=text("group_id is not null")),
+        CheckConstraint("guests >= 0", name="guests_counted"),
+        CheckConstraint("group_id is not null or not is_host", name="host_of_a_group"),
     )
 
     store_id: Mapped[UUID] = mapped_column(ForeignKey("store.id"))
@@ -29,6 +34,11 @@ class Visit(Identified, Base):
     exit_gate_id: Mapped[UUID | None] = mapped_column(ForeignKey("device.id"))
     # Set by a checkout that was not paid, cleared by the next one that was.
     basket_unpaid: Mapped[bool] = mapped_column(default=False)
+    # Who came in on this visit without a face or pass of their own: what they take is the member's to pay.
+    guests: Mapped[int] = mapped_column(server_default="0")
+    group_id: Mapped[UUID | None] = mapped_column(ForeignKey("visit_group.id"))
+    # Pays for the whole group, for as long as they are inside.
+    is_host: Mapped[bool] = mapped_column(server_default="false")
 
 
 async def open_visit(

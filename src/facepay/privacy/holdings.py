@@ -90,11 +90,13 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "biometric_use": Holding(Fate.ERASED, "the trail is the member's, and goes with them", by=MEMBER),
         # Where they were
         "visit": Holding(Fate.ERASED, "where they were, and when", by=MEMBER),
+        "visit_group": Holding(Fate.NOTHING_HELD, "that some came together: the visits say who, and go with them"),
+        "gate_turn": Holding(Fate.NOTHING_HELD, "when a gate served somebody; the attempt says whom"),
         "gate_attempt": Holding(
             Fate.UNLINKED,
             "the gate did open, for somebody",
             by=MEMBER,
-            cleared=("member_id", "visit_id", *MEASURED),
+            cleared=("member_id", "visit_id", "group_id", *MEASURED),
         ),
         "checkout": Holding(
             Fate.UNLINKED,

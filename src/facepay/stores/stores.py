@@ -25,6 +25,8 @@ class Store(Identified, Base):
     address: Mapped[str | None] = mapped_column(String(200))
     # Whose members are at home here: see `Member.home_region`.
     region: Mapped[str | None] = mapped_column(String(64))
+    # How many guests a member may bring, where the store has a rule of its own.
+    guests_max: Mapped[int | None]
     created_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
 
