@@ -21,8 +21,8 @@ from facepay.presentation import challenges, replays
 from facepay.privacy import receipts
 from facepay.review import disputes, evidence, marks
 from facepay.rewards import coupons, lots, rules
-from facepay.staff import accounts
 from facepay.shelves import baskets, events, restock
+from facepay.staff import accounts
 from facepay.stores import devices, stores
 from facepay.templates import templates
 from facepay.wallet import top_up_refunds, top_ups

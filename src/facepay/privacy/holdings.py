@@ -98,6 +98,11 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
             by=MEMBER,
             cleared=("member_id", "visit_id", "group_id", *MEASURED),
         ),
+        "basket_change": Holding(
+            Fate.UNLINKED, "goods were taken, by somebody", through=("visit_id", "visit"), cleared=("visit_id",)
+        ),
+        "basket_closing": Holding(Fate.ERASED, "when they paid for what they took", through=("visit_id", "visit")),
+        "shelf_presence": Holding(Fate.ERASED, "before which shelf they stood", through=("visit_id", "visit")),
         "checkout": Holding(
             Fate.UNLINKED,
             "what a kiosk decided, for somebody",
@@ -151,6 +156,9 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "product": NOTHING,
         "review_mark": Holding(Fate.NOTHING_HELD, "how alike two faces were, and not whose or when"),
         "seen_frame": Holding(Fate.NOTHING_HELD, "digests of frames, FACEPAY_REPLAY_DAYS long, and not whose"),
+        "shelf_event": Holding(Fate.NOTHING_HELD, "what a shelf weighed, and not whose hand it was"),
+        "shelf_motion": Holding(Fate.NOTHING_HELD, "that something moved before a slot, for a day"),
+        "slot_stock": NOTHING,
         "spent_nonce": NOTHING,
         "staff_account": NOTHING,
         "stock": NOTHING,
