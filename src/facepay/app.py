@@ -39,6 +39,7 @@ from facepay.kernel import auth, logging, problems
 from facepay.kernel.clock import Clock, utc_now
 from facepay.kernel.database import Database
 from facepay.kernel.http import RequestGuard
+from facepay.kernel.hub import Hub
 from facepay.kernel.idempotency import Idempotency
 from facepay.kernel.metrics import Metrics
 from facepay.kernel.passwords import PasswordHasher
@@ -139,6 +140,7 @@ def _furnish(app: FastAPI, settings: Settings, clock: Clock) -> None:
     state.password_hasher = PasswordHasher()
     assert settings.database_url
     state.database = Database(settings.database_url, pool_size=settings.database_pool_size)
+    state.hub = Hub()
     state.authenticators = {"staff": authenticate_staff, "device": authenticate_device}
     state.idempotency = Idempotency(
         state.database,
@@ -170,7 +172,8 @@ def _background(app: FastAPI) -> tuple[Coroutine[Any, Any, None], ...]:
     """What goes on between the requests."""
     state = app.state
     return (
-        state.gallery_keeper.listen(state.database),
+        state.hub.run(state.database),
+        state.gallery_keeper.listen(state.database, state.hub),
         state.provider.run(deliver_to(app, providers.MOCK_WEBHOOKS_PATH)),
         keep_resuming(state.database, state.provider, state.clock),
         keep_house(state.database, _tasks(state)),

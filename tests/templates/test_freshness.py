@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from uuid import UUID
 
 import pytest
@@ -14,9 +14,11 @@ from sqlalchemy import select, text, update
 from facepay.identity.enrolment import enrol, withdraw
 from facepay.identity.policy import Match
 from facepay.identity.standing import Standing, standing_member
+from facepay.kernel import hub
 from facepay.kernel.database import Database
+from facepay.kernel.hub import Hub
 from facepay.members.consents import withdraw_consent
-from facepay.templates import keeper as refresh
+from facepay.templates import keeper
 from facepay.templates.gallery import MemoryGallery, Ranking
 from facepay.templates.protection import Floats, GalleryLocked
 from facepay.templates.templates import Template, next_version
@@ -27,13 +29,17 @@ pytestmark = pytest.mark.anyio
 
 @asynccontextmanager
 async def listening(process: Process) -> AsyncIterator[None]:
-    task = asyncio.create_task(process.keeper.listen(process.database))
+    awake = Hub()
+    tasks = [
+        asyncio.create_task(work)
+        for work in (awake.run(process.database), process.keeper.listen(process.database, awake))
+    ]
     try:
         yield
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def becomes(process: Process, size: int) -> bool:
@@ -69,7 +75,7 @@ async def test_a_listening_process_hears_of_changes_by_itself(
 async def test_a_listener_that_lost_its_connection_comes_back(
     process: Process, open_process: OpenProcess, photo: Seen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(refresh, "RECONNECT_SECONDS", 0.05)
+    monkeypatch.setattr(hub, "RECONNECT_SECONDS", 0.05)
     other = open_process()
     async with listening(other):
         await process.add_enrolled(photo(0))
@@ -214,7 +220,7 @@ async def test_only_a_search_that_takes_long_leaves_the_event_loop(
     assert face is not None
     threads.clear()
     for largest in (1, 0):
-        monkeypatch.setattr(refresh, "SEARCHED_ON_THE_LOOP_MAX", largest)
+        monkeypatch.setattr(keeper, "SEARCHED_ON_THE_LOOP_MAX", largest)
         best = (await process.keeper.search(face)).best
         assert best is not None
         assert best.member_id == member_id

@@ -10,17 +10,17 @@ from collections.abc import Callable, Sequence
 from uuid import UUID
 
 import numpy as np
-import psycopg
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.kernel.database import Database
+from facepay.kernel.hub import Hub
 from facepay.templates.gallery import Gallery, Ranking
 from facepay.templates.protection import Floats, Protection, TemplateUnreadable
-from facepay.templates.templates import CHANNEL, Change, changes_after, count_templates, newest_version
+from facepay.templates.templates import TOPIC, Change, changes_after, count_templates, newest_version
 
 log = structlog.get_logger()
-RECONNECT_SECONDS = 1.0
+RETRY_SECONDS = 1.0
 # Searching so many takes a tenth of a millisecond, no longer than a thread takes to wake; 20,000 took ten.
 SEARCHED_ON_THE_LOOP_MAX = 5_000
 
@@ -56,20 +56,18 @@ class GalleryKeeper:
         if await self.is_behind(session):
             await self._apply_changes(session)
 
-    async def listen(self, database: Database) -> None:
+    async def listen(self, database: Database, hub: Hub) -> None:
         """Catch up whenever some process changes a template, until cancelled."""
-        conninfo = database.url.set(drivername="postgresql").render_as_string(hide_password=False)
-        while True:
-            try:
-                async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as connection:
-                    await connection.execute(f"listen {CHANNEL}")
+        async with hub.subscribe(TOPIC) as changes:
+            while True:
+                try:
                     await self.follow(database)
-                    async for _ in connection.notifies():
-                        await self.follow(database)
-            except Exception as error:
-                # Decisions catch up for themselves, so the listener has nothing better to do than to try again.
-                log.warning("gallery_listener_lost", error=type(error).__name__)
-                await asyncio.sleep(RECONNECT_SECONDS)
+                except Exception as error:
+                    # Decisions catch up for themselves, so the listener has nothing better to do than to try again.
+                    log.warning("gallery_not_followed", error=type(error).__name__)
+                    await asyncio.sleep(RETRY_SECONDS)
+                else:
+                    await changes.wait()
 
     async def follow(self, database: Database) -> None:
         """`catch_up` in a transaction of its own."""

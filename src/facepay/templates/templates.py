@@ -19,12 +19,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.kernel.database import Base, Identified
+from facepay.kernel.hub import notify
 from facepay.kernel.ids import new_id
 from facepay.members.consents import Consent
 from facepay.templates.protection import Floats, Protection
 from facepay.vision.evidence import FaceQuality
 
-CHANNEL = "facepay_gallery"
+TOPIC = "gallery"  # a trigger in the database names it too
 PORTION = 1000
 # Of what a template that was enrolled weighs: what was learned may never outweigh a photo.
 ADAPTED_WEIGHT = 0.5
@@ -122,7 +123,7 @@ async def next_version(session: AsyncSession) -> int:
         .on_conflict_do_update(index_elements=["id"], set_={"version": GalleryVersion.version + 1})
         .returning(GalleryVersion.version)
     )
-    await session.execute(select(func.pg_notify(CHANNEL, str(version))))
+    await notify(session, TOPIC)
     assert version is not None
     return version
 

@@ -1,0 +1,100 @@
+"""Waking whoever waits for something, in whichever process: Postgres's NOTIFY, on one connection a process.
+
+A wake-up says that something has changed and never what: whoever is woken reads it from the database. So none is
+ever relied upon, and losing one costs a delay.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated
+
+import psycopg
+import structlog
+from fastapi import Depends, Request
+from psycopg.conninfo import make_conninfo
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from facepay.kernel.database import Database
+
+log = structlog.get_logger()
+CHANNEL = "facepay"  # a trigger in the database names it too
+RECONNECT_SECONDS = 1.0
+# A peer that is gone without a word is noticed after half a minute.
+KEEPALIVES = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3}
+
+
+async def notify(session: AsyncSession, topic: str) -> None:
+    """Wake whoever subscribes to this topic once the transaction is committed. However often in one: once."""
+    await session.execute(select(func.pg_notify(CHANNEL, topic)))
+
+
+class Subscription:
+    """Remembers one wake-up, so that none is lost between reading and waiting."""
+
+    def __init__(self) -> None:
+        self._woken = asyncio.Event()
+
+    async def wait(self, timeout_seconds: float | None = None) -> bool:
+        """Whether there was a wake-up since the last wait, or there is one in time."""
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await self._woken.wait()
+        except TimeoutError:
+            return False
+        self._woken.clear()
+        return True
+
+    def wake(self) -> None:
+        self._woken.set()
+
+
+class Hub:
+    """The subscriptions of a process, and the connection that wakes them while `run` runs."""
+
+    def __init__(self) -> None:
+        self._subscriptions: defaultdict[str, set[Subscription]] = defaultdict(set)
+
+    @asynccontextmanager
+    async def subscribe(self, topic: str) -> AsyncIterator[Subscription]:
+        """Subscribe first and read then: what is committed in between wakes you."""
+        subscription = Subscription()
+        self._subscriptions[topic].add(subscription)
+        try:
+            yield subscription
+        finally:
+            self._subscriptions[topic].discard(subscription)
+            if not self._subscriptions[topic]:
+                del self._subscriptions[topic]
+
+    async def run(self, database: Database) -> None:
+        """Listen until cancelled. Whoever waits is woken after each new connection: they may have missed something."""
+        url = database.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        conninfo = make_conninfo(url, **KEEPALIVES)
+        while True:
+            try:
+                async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as connection:
+                    await connection.execute(f"listen {CHANNEL}")
+                    self._wake(*self._subscriptions)
+                    async for notice in connection.notifies():
+                        self._wake(notice.payload)
+            except (psycopg.Error, OSError) as error:
+                log.warning("hub_connection_lost", error=type(error).__name__)
+                await asyncio.sleep(RECONNECT_SECONDS)
+
+    def _wake(self, *topics: str) -> None:
+        for topic in topics:
+            for subscription in self._subscriptions.get(topic, ()):
+                subscription.wake()
+
+
+async def get_hub(request: Request) -> Hub:
+    hub: Hub = request.app.state.hub
+    return hub
+
+
+HubOf = Annotated[Hub, Depends(get_hub)]
