@@ -61,14 +61,38 @@ async def offer(
     basket = _take_off(basket, tier, coupons)
     if idle := next((discount.label for discount, amount in basket.discounts if amount == 0), None):
         return Refused("coupon_not_applicable", idle)
+    return await _laid_out(session, member_id, basket, rules, tier, wish.redeem_points, now=now, settings=settings)
+
+
+async def offer_as_shown(
+    session: AsyncSession, *, member_id: UUID, basket: PricedBasket, now: datetime, settings: Settings
+) -> Offer:
+    """The basket at the total that the member was shown already: gift balance pays first, and nothing is taken off."""
+    rules = await read_rules(session)
+    tier = await member_tier(session, rules, member_id=member_id, currency=basket.currency, now=now)
+    laid_out = await _laid_out(session, member_id, basket, rules, tier, redeem_points=0, now=now, settings=settings)
+    assert isinstance(laid_out, Offer)  # only points can be too few
+    return laid_out
+
+
+async def _laid_out(
+    session: AsyncSession,
+    member_id: UUID,
+    basket: PricedBasket,
+    rules: Rules,
+    tier: Tier | None,
+    redeem_points: int,
+    *,
+    now: datetime,
+    settings: Settings,
+) -> Offer | Refused:
+    """What the basket is paid with, and what it earns."""
     points_account, gift_account = member_points(member_id), member_gift(member_id, basket.currency)
     lots = await live_lots(session, (points_account, gift_account), now=now)
     points_lots, gift_lots = in_account(lots, points_account), in_account(lots, gift_account)
-    if wish.redeem_points > worth(points_lots):
+    if redeem_points > worth(points_lots):
         return Refused("insufficient_points")
-    tender = split_tender(
-        basket.total, points=wish.redeem_points, point_value=settings.point_value, gift=worth(gift_lots)
-    )
+    tender = split_tender(basket.total, points=redeem_points, point_value=settings.point_value, gift=worth(gift_lots))
     money = share_out(tender.wallet, [line.total for line in basket.lines])
     paid = zip((line.category for line in basket.lines), money, strict=True)
     return Offer(basket, tender, rules.points_for(paid, tier), tuple(gift_lots), tuple(points_lots))
