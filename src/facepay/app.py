@@ -53,6 +53,7 @@ from facepay.review import router as reviews
 from facepay.review import watch_router as watches
 from facepay.rewards import router as rewards
 from facepay.settings import Settings
+from facepay.shelves import planogram_router as planograms
 from facepay.staff import router as staff
 from facepay.staff.accounts import ensure_first_owner
 from facepay.staff.tokens import authenticate as authenticate_staff
@@ -99,6 +100,7 @@ def create_app(settings: Settings | None = None, *, engine: Engine | None = None
     for room in (
         staff,
         stores,
+        planograms,
         gates,
         galleries,
         identifications,

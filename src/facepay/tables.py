@@ -21,7 +21,7 @@ from facepay.presentation import challenges, replays
 from facepay.privacy import receipts
 from facepay.review import disputes, evidence, marks
 from facepay.rewards import coupons, lots, rules
-from facepay.shelves import baskets, events, restock
+from facepay.shelves import baskets, events, planogram, restock
 from facepay.staff import accounts
 from facepay.stores import devices, stores
 from facepay.templates import templates
@@ -56,6 +56,7 @@ __all__ = [
     "mock_books",
     "orders",
     "passes",
+    "planogram",
     "products",
     "receipts",
     "refunds",
