@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint, select
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -151,7 +151,7 @@ async def planograms_of_store(session: AsyncSession, *, store_id: UUID, at: date
     """Of all its shelves, by device: where a product belongs that lies in the wrong slot."""
     query = (
         select(Planogram)
-        .distinct(Planogram.device_id)
+        .ext(distinct_on(Planogram.device_id))
         .join(Device, Device.id == Planogram.device_id)
         .where(Device.store_id == store_id, Device.revoked_at.is_(None), Planogram.valid_from <= at)
         .order_by(Planogram.device_id, Planogram.version.desc())
