@@ -62,6 +62,10 @@ class Settings(BaseSettings):
     challenge_seconds: int = Field(default=20, ge=5, le=120)
     replay_days: int = Field(default=7, ge=1, le=90)
 
+    # At the door
+    turn_seconds: int = Field(default=15, ge=3, le=120)
+    guests_max: int = Field(default=3, ge=0, le=50)
+
     # Stepping up and waiting
     step_up_seconds: int = Field(default=60, ge=5, le=600)
     step_up_answers_max: int = Field(default=3, ge=1, le=10)

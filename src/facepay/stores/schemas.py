@@ -32,6 +32,12 @@ Region = Annotated[
 ]
 
 
+GuestsMax = Annotated[
+    int,
+    Field(ge=0, le=50, strict=True, description="How many guests a member may bring; else `FACEPAY_GUESTS_MAX`."),
+]
+
+
 def _raw_key(value: str) -> bytes:
     """Raises ValueError."""
     key = b64decode(value, validate=True)
@@ -70,6 +76,7 @@ class NewStore(Request):
     ] = None
     address: Annotated[Line | None, Field(examples=["525 Xixi Road, Hangzhou"])] = None
     region: Region | None = None
+    guests_max: GuestsMax | None = None
 
 
 class StoreChange(Change):
@@ -79,6 +86,7 @@ class StoreChange(Change):
     timezone: Timezone = Field(default_factory=unsent, examples=["Asia/Shanghai"])
     address: Line | None = Field(default_factory=unsent, examples=["525 Xixi Road, Hangzhou"])
     region: Region | None = Field(default_factory=unsent)
+    guests_max: GuestsMax | None = Field(default_factory=unsent)
 
 
 class StoreAnswer(Answer):
@@ -89,6 +97,7 @@ class StoreAnswer(Answer):
     currency: str
     address: str | None
     region: str | None
+    guests_max: int | None
     created_at: datetime
     closed_at: datetime | None
 

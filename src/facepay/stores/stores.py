@@ -61,11 +61,19 @@ async def open_store(
     currency: str,
     address: str | None,
     region: str | None = None,
+    guests_max: int | None = None,
     now: datetime,
 ) -> Store:
     """Raises StoreCodeTaken."""
     store = Store(
-        name=name, code=code, timezone=timezone, currency=currency, address=address, region=region, created_at=now
+        name=name,
+        code=code,
+        timezone=timezone,
+        currency=currency,
+        address=address,
+        region=region,
+        guests_max=guests_max,
+        created_at=now,
     )
     try:
         async with session.begin_nested():
@@ -92,8 +100,8 @@ async def get_open_store(session: AsyncSession, store_id: UUID) -> Store:
     return store
 
 
-async def change_store(session: AsyncSession, *, store_id: UUID, changes: dict[str, str | None]) -> Store:
-    """Set name, timezone, address or region. Raises StoreNotFound and StoreClosed."""
+async def change_store(session: AsyncSession, *, store_id: UUID, changes: dict[str, str | int | None]) -> Store:
+    """Set name, timezone, address, region or guests_max. Raises StoreNotFound and StoreClosed."""
     store = await get_open_store(session, store_id)
     for field, value in changes.items():
         setattr(store, field, value)
