@@ -24,6 +24,7 @@ from facepay.checkout import record_router as checkouts
 from facepay.checkout import rewards_router as member_rewards
 from facepay.checkout import router as checkout
 from facepay.checkout import statement_router as statements
+from facepay.checkout import tags_router as tags
 from facepay.entrance import gallery_router as galleries
 from facepay.entrance import gate_router as gates
 from facepay.entrance import identification_router as identifications
@@ -115,6 +116,7 @@ def create_app(settings: Settings | None = None, *, engine: Engine | None = None
         catalog,
         checkout,
         checkouts,
+        tags,
         limits,
         reviews,
         watches,

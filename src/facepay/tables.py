@@ -5,7 +5,7 @@ from __future__ import annotations
 from facepay.alerts import alerts
 from facepay.calibration import versions
 from facepay.catalog import products, stock
-from facepay.checkout import kiosk, limits, orders, refunds
+from facepay.checkout import kiosk, limits, orders, refunds, sold_tags
 from facepay.entrance import gate_turns, gates, groups, visits
 from facepay.identity import (
     edge,
@@ -63,6 +63,7 @@ __all__ = [
     "replays",
     "restock",
     "rules",
+    "sold_tags",
     "step_up",
     "stock",
     "stores",

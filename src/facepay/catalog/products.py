@@ -98,6 +98,12 @@ async def find_products(session: AsyncSession, *, skus: Collection[str]) -> dict
     return {product.sku: product for product in found}
 
 
+async def products_of(session: AsyncSession, *, gtins: Collection[str]) -> dict[str, Product]:
+    """The products that there are, on sale or not, by GTIN-14."""
+    found = await session.scalars(select(Product).where(Product.gtin.in_(gtins)))
+    return {product.gtin: product for product in found if product.gtin}
+
+
 def matching(search: str) -> ColumnElement[bool]:
     """Products whose name contains, or whose sku or GTIN starts with, what was searched for."""
     if not search:

@@ -119,6 +119,7 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "order_line": Holding(Fate.KEPT, BOOKS, through=OF_ORDER),
         "order_discount": Holding(Fate.KEPT, BOOKS, through=OF_ORDER),
         "refund": Holding(Fate.KEPT, BOOKS, through=OF_ORDER),
+        "sold_tag": Holding(Fate.KEPT, BOOKS, through=OF_ORDER),
         "coupon_use": Holding(Fate.KEPT, BOOKS, by=MEMBER),
         "top_up": Holding(Fate.KEPT, BOOKS, by=MEMBER),
         "top_up_refund": Holding(Fate.KEPT, BOOKS, by=MEMBER),

@@ -1,0 +1,117 @@
+"""RFID tags that were sold: each piece once at a time, whichever lane reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from facepay.alerts.alerts import Severity, raise_alert
+from facepay.catalog.epc import HEX_DIGITS, Sgtin
+from facepay.catalog.products import Product, products_of
+from facepay.kernel.database import Base, Identified
+from facepay.kernel.ids import new_id
+
+SOLD = "returned_at is null"
+
+
+class SoldTag(Identified, Base):
+    """One sale of one tag. A piece that came back can be sold again, which is another row."""
+
+    __tablename__ = "sold_tag"
+    __table_args__ = (
+        CheckConstraint(f"epc ~ '^[0-9A-F]{{{HEX_DIGITS}}}$'", name="epc_in_hex"),
+        Index("uq_sold_tag_sold", "epc", unique=True, postgresql_where=text(SOLD)),
+        Index("ix_sold_tag_epc_id", "epc", "id"),
+    )
+
+    epc: Mapped[str] = mapped_column(String(HEX_DIGITS))
+    product_id: Mapped[UUID] = mapped_column(ForeignKey("product.id"))
+    order_id: Mapped[UUID] = mapped_column(ForeignKey("shop_order.id"), index=True)
+    sold_at: Mapped[datetime]
+    returned_at: Mapped[datetime | None]
+
+
+@dataclass(frozen=True, slots=True)
+class TaggedGoods:
+    """What tags are, by EPC; `unknown` are those whose GTIN no product has."""
+
+    products: dict[str, Product]
+    unknown: frozenset[str]
+
+    @property
+    def quantities(self) -> dict[str, int]:
+        """Pieces by sku."""
+        counted: dict[str, int] = {}
+        for product in self.products.values():
+            counted[product.sku] = counted.get(product.sku, 0) + 1
+        return counted
+
+
+async def goods_of(session: AsyncSession, *, sgtins: Mapping[str, Sgtin]) -> TaggedGoods:
+    """The products of tags, by EPC, on sale or not."""
+    known = await products_of(session, gtins={sgtin.gtin for sgtin in sgtins.values()})
+    products = {epc: known[sgtin.gtin] for epc, sgtin in sgtins.items() if sgtin.gtin in known}
+    return TaggedGoods(products, frozenset(sgtins.keys() - products.keys()))
+
+
+async def sold_among(session: AsyncSession, *, epcs: Collection[str]) -> set[str]:
+    """Which of the tags are sold, for all that is committed."""
+    return set(await session.scalars(select(SoldTag.epc).where(SoldTag.epc.in_(epcs), text(SOLD))))
+
+
+async def claim_tags(session: AsyncSession, *, epcs: Mapping[str, UUID], order_id: UUID, now: datetime) -> set[str]:
+    """Sell tags, given with their products' ids, in an order; answers those that are sold already.
+
+    Waits for whoever is selling one of them at this moment, and so comes last in the order of locks. If any was sold,
+    undo the savepoint that the order and this claim are in: the other tags are claimed.
+    """
+    if not epcs:
+        return set()
+    # In one order, so that two lanes with the same tags never wait in a circle.
+    rows = [
+        {"id": new_id(), "epc": epc, "product_id": product_id, "order_id": order_id, "sold_at": now}
+        for epc, product_id in sorted(epcs.items())
+    ]
+    sold = insert(SoldTag).values(rows).on_conflict_do_nothing(index_elements=["epc"], index_where=text(SOLD))
+    return set(epcs) - set(await session.scalars(sold.returning(SoldTag.epc)))
+
+
+async def release_tags(
+    session: AsyncSession, *, order_id: UUID, now: datetime, epcs: Collection[str] | None = None
+) -> set[str]:
+    """Take back an order's tags, or these of them, so that they can be sold again; answers which that were."""
+    released = (
+        update(SoldTag).where(SoldTag.order_id == order_id, text(SOLD)).values(returned_at=now).returning(SoldTag.epc)
+    )
+    if epcs is not None:
+        released = released.where(SoldTag.epc.in_(epcs))
+    return set(await session.scalars(released))
+
+
+async def sales_of_tag(session: AsyncSession, *, epc: str, limit: int) -> list[SoldTag]:
+    """The newest first."""
+    query = select(SoldTag).where(SoldTag.epc == epc).order_by(SoldTag.id.desc()).limit(limit)
+    return list(await session.scalars(query))
+
+
+async def alert_sold_before(
+    session: AsyncSession, *, epcs: Iterable[str], store_id: UUID, device_id: UUID, now: datetime
+) -> None:
+    """Somebody should look: a tag that was sold is in a lane. It was copied, or came back past the till."""
+    for epc in sorted(epcs):
+        await raise_alert(
+            session,
+            store_id=store_id,
+            device_id=device_id,
+            kind="tag_sold_before",
+            severity=Severity.WARNING,
+            subject=epc,
+            now=now,
+        )
