@@ -73,6 +73,11 @@ class Settings(BaseSettings):
     idempotency_lease_seconds: int = Field(default=10, ge=1, le=300)
     idempotency_retention_hours: int = Field(default=24, ge=1, le=24 * 30)
 
+    # Shelves
+    favour_max: int = Field(default=500, ge=0, le=AMOUNT_MAX)
+    take_confidence_min: Share = 0.8
+    unpaid_visit_minutes: int = Field(default=10, ge=1, le=24 * 60)
+
     # Money
     currency: str = Field(default="CNY", pattern="^[A-Z]{3}$")
     time_zone: TimeZoneName = TimeZoneName("Asia/Shanghai")

@@ -156,6 +156,7 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "planogram": NOTHING,
         "presentation_challenge": Holding(Fate.NOTHING_HELD, "what a device asked somebody to do, for seconds"),
         "product": NOTHING,
+        "restock": NOTHING,
         "review_mark": Holding(Fate.NOTHING_HELD, "how alike two faces were, and not whose or when"),
         "seen_frame": Holding(Fate.NOTHING_HELD, "digests of frames, FACEPAY_REPLAY_DAYS long, and not whose"),
         "shelf_slot": NOTHING,

@@ -51,14 +51,16 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Party:
-    """Who pays together: a visit, or the visits of a group, that of the host first."""
+class Stay:
+    """A visit, as far as it matters who was inside when."""
 
-    visit_ids: tuple[UUID, ...]
+    visit_id: UUID
     entered_at: datetime
     left_at: datetime | None
+    group_id: UUID | None = None
+    is_host: bool = False
 
-    def is_inside(self, at: datetime) -> bool:
+    def covers(self, at: datetime) -> bool:
         return self.entered_at <= at and (self.left_at is None or at <= self.left_at)
 
 
@@ -93,21 +95,30 @@ def hand_at(at: datetime, *, slot: str, motions: Sequence[Motion], said: bool | 
     return False if watched or said is False else None
 
 
-def whose(at: datetime, *, seen: Sequence[Seen], parties: Sequence[Party]) -> Who:
+def whose(at: datetime, *, seen: Sequence[Seen], stays: Sequence[Stay]) -> Who:
     """The face before the shelf at that time; else the only party inside; else who was seen there last."""
-    party_of = {visit: party for party in parties if party.is_inside(at) for visit in party.visit_ids}
+    inside = [stay for stay in stays if stay.covers(at)]
+    party_of = _parties(inside)
     faces = [each for each in seen if each.visit_id in party_of]
     near = sorted((abs(each.seen_at - at), each.visit_id) for each in faces if abs(each.seen_at - at) <= FACE_WITHIN)
     if near:
         alone = len({party_of[visit] for _, visit in near}) == 1
         return Who(near[0][1], ONE_FACE if alone else SEVERAL_FACES, "face" if alone else "several_faces")
-    inside = set(party_of.values())
-    if len(inside) == 1:
-        return Who(inside.pop().visit_ids[0], ONLY_PARTY, "only_party_inside")
+    if len(set(party_of.values())) == 1:
+        host = next((stay for stay in inside if stay.is_host), inside[0])
+        return Who(host.visit_id, ONLY_PARTY, "only_party_inside")
     lately = [each for each in faces if at - SEEN_LATELY <= each.seen_at <= at]
     if lately:
         return Who(max(lately, key=lambda each: each.seen_at).visit_id, LAST_SEEN, "last_seen")
     return Who(None, 0.0, "ambiguous" if inside else "nobody_inside")
+
+
+def _parties(inside: Sequence[Stay]) -> dict[UUID, UUID]:
+    """By visit, who pays together: a group for as long as its host is inside, else everybody for themselves."""
+    hosted = {stay.group_id for stay in inside if stay.is_host}
+    return {
+        stay.visit_id: stay.group_id if stay.group_id and stay.group_id in hosted else stay.visit_id for stay in inside
+    }
 
 
 def moves_of(taken: Mapping[UUID, int], *, probability: float, hand: bool | None, who: Who) -> list[Move]:
