@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import asyncio
+from uuid import UUID
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from facepay.catalog.epc import Sgtin, decode_sgtin96, encode_sgtin96
+from facepay.checkout.sold_tags import (
+    alert_sold_before,
+    claim_tags,
+    goods_of,
+    release_tags,
+    sold_among,
+)
+from facepay.kernel.clock import utc_now
+from facepay.kernel.database import Database
+from tests.locks import somebody_waits
+from tests.shop import Shop
+
+pytestmark = pytest.mark.anyio
+TEA_GTIN, NO_GTIN = "06901234567892", "09506000134352"
+
+
+def tag(serial: int, gtin: str = TEA_GTIN) -> str:
+    return encode_sgtin96(Sgtin(gtin, serial, filter=1, company_prefix_length=7))
+
+
+A, B, C = (tag(serial) for serial in (1, 2, 3))
+
+
+class Till:
+    """A member who buys, and the tags on what they buy."""
+
+    def __init__(self, shop: Shop, database: Database, member_id: str, tea: UUID) -> None:
+        self.shop, self.database, self.member_id, self.tea = shop, database, member_id, tea
+
+    async def order(self) -> UUID:
+        issued = await self.shop.issue_pass(self.member_id)
+        paid = (await self.shop.pass_at_kiosk(issued["pass"], {"TEA-001": 1})).json()
+        assert paid["decision"] == "paid", paid
+        return UUID(paid["order"]["id"])
+
+    async def claim(self, order_id: UUID, *epcs: str, session: AsyncSession | None = None) -> set[str]:
+        wanted = dict.fromkeys(epcs, self.tea)
+        if session is not None:
+            return await claim_tags(session, epcs=wanted, order_id=order_id, now=utc_now())
+        async with self.database.begin() as own:
+            return await claim_tags(own, epcs=wanted, order_id=order_id, now=utc_now())
+
+
+@pytest.fixture
+async def till(shop: Shop, database: Database) -> Till:
+    product = next(each for each in (await shop.do("GET", "/v1/products"))["items"] if each["sku"] == "TEA-001")
+    await shop.do("PATCH", f"/v1/products/{product['id']}", json={"gtin": TEA_GTIN[1:]})
+    member_id = await shop.add_member_without_face(balance=100_000)
+    return Till(shop, database, member_id, UUID(product["id"]))
+
+
+async def test_a_tag_is_sold_once_and_the_next_lane_hears_which(till: Till) -> None:
+    first, second = await till.order(), await till.order()
+    assert await till.claim(first, A, B) == set()
+    assert await till.claim(second, B, C) == {B}
+    assert await till.claim(first, A) == {A}
+    async with till.database.read() as session:
+        assert await sold_among(session, epcs=[A, B, C, tag(4)]) == {A, B, C}
+
+
+@pytest.mark.parametrize("first_pays", [True, False])
+async def test_of_two_lanes_that_read_one_tag_exactly_one_sells_it(till: Till, first_pays: bool) -> None:
+    one, other = await till.order(), await till.order()
+    async with till.database.begin() as session:
+        assert await till.claim(one, A, B, session=session) == set()
+        waiting = asyncio.create_task(till.claim(other, B, C))
+        await somebody_waits(till.database)
+        if not first_pays:
+            await session.rollback()
+    assert await waiting == ({B} if first_pays else set())
+
+
+async def test_lanes_with_the_same_tags_never_wait_in_a_circle(till: Till) -> None:
+    order_id, tags = await till.order(), [tag(serial) for serial in range(30)]
+    answers = await asyncio.gather(*(till.claim(order_id, *(tags[cut:] + tags[:cut])) for cut in range(0, 30, 5)))
+    assert sorted(len(sold) for sold in answers) == [0, 30, 30, 30, 30, 30]
+
+
+async def test_a_piece_that_came_back_is_sold_again(till: Till) -> None:
+    first, second = await till.order(), await till.order()
+    await till.claim(first, A, B)
+    async with till.database.begin() as session:
+        assert await release_tags(session, order_id=first, epcs=[B, C], now=utc_now()) == {B}
+        assert await release_tags(session, order_id=second, now=utc_now()) == set()
+    assert await till.claim(second, A, B) == {A}
+    async with till.database.begin() as session:
+        assert await release_tags(session, order_id=second, now=utc_now()) == {B}
+        assert await release_tags(session, order_id=second, now=utc_now()) == set()
+    seen = await till.shop.do("GET", f"/v1/tags/{B}")
+    assert [sale["order_id"] for sale in seen["sales"]] == [str(second), str(first)]
+    assert not seen["sold"]
+
+
+async def test_staff_look_up_the_tag_in_their_hand(till: Till) -> None:
+    unsold = await till.shop.do("GET", f"/v1/tags/{A.lower()}")
+    assert (unsold["epc"], unsold["gtin"], unsold["serial"], unsold["sku"]) == (A, TEA_GTIN, 1, "TEA-001")
+    assert (unsold["sold"], unsold["sales"]) == (False, [])
+    assert unsold["uri"] == "urn:epc:id:sgtin:6901234.056789.1"
+    order_id = await till.order()
+    await till.claim(order_id, A)
+    sold = await till.shop.do("GET", f"/v1/tags/{A}")
+    assert (sold["sold"], sold["sales"][0]["order_id"]) == (True, str(order_id))
+    unknown = await till.shop.do("GET", f"/v1/tags/{tag(1, NO_GTIN)}")
+    assert (unknown["gtin"], unknown["sku"], unknown["name"]) == (NO_GTIN, None, None)
+
+
+async def test_a_tag_that_is_no_products_is_refused_with_its_reason(shop: Shop) -> None:
+    refused = await shop.client.get("/v1/tags/311BA1B300CE0A6A83000000", headers=shop.staff)
+    problem = refused.json()
+    assert (refused.status_code, problem["code"], problem["reason"]) == (422, "epc_unreadable", "other_scheme")
+    assert problem["scheme"] == "SSCC-96"
+    assert (await shop.client.get(f"/v1/tags/{A}", headers=shop.kiosk)).status_code == 401
+
+
+async def test_thirty_tags_are_pieces_of_products(till: Till) -> None:
+    epcs = [*(tag(serial) for serial in range(29)), tag(1, NO_GTIN)]
+    async with till.database.read() as session:
+        goods = await goods_of(session, sgtins={epc: decode_sgtin96(epc) for epc in epcs})
+    assert goods.quantities == {"TEA-001": 29}
+    assert goods.unknown == {tag(1, NO_GTIN)}
+    assert {product.id for product in goods.products.values()} == {till.tea}
+
+
+async def test_a_tag_sold_before_is_one_alert_however_often_it_comes(till: Till) -> None:
+    for epcs in ([A], [B, A]):
+        async with till.database.begin() as session:
+            await alert_sold_before(
+                session,
+                epcs=epcs,
+                store_id=UUID(till.shop.store_id),
+                device_id=UUID(till.shop.kiosk_id),
+                now=utc_now(),
+            )
+    alerts = (await till.shop.do("GET", f"/v1/stores/{till.shop.store_id}/alerts"))["items"]
+    assert {(alert["kind"], alert["subject"], alert["times"]) for alert in alerts} == {
+        ("tag_sold_before", A, 2),
+        ("tag_sold_before", B, 1),
+    }
