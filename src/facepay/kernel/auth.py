@@ -31,6 +31,7 @@ SCOPES = {
     "faces:identify": "See who is in a picture.",
     "stores:read": "See stores, devices and their health.",
     "stores:write": "Open stores; register, rotate and revoke devices.",
+    "devices:command": "Lock, unlock and open doors; tell devices what to show, say and be.",
     "catalog:read": "See products, prices and stock.",
     "catalog:write": "Change and import products.",
     "rewards:read": "See tiers, coupons, and members' points and gifts.",
@@ -52,6 +53,7 @@ DEVICE_SCOPES = {
     "shelf:report": "Report what is taken and put back.",
     "metrics:read": "Read /metrics.",
     "device:heartbeat": "Say that the device is alive.",
+    "device:commands": "Be told what to do, and report what happens.",
     "gallery:read": "Hold the store's gallery and recognise by it.",
 }
 PUBLIC_PATHS = frozenset(
@@ -150,6 +152,11 @@ async def current_device(
 ) -> Principal:
     """For `Security(current_device, scopes=[…])`."""
     return await _authenticate(request, "device", credentials.credentials if credentials else None, required)
+
+
+async def still_current(request: Request, *scopes: str) -> Principal:
+    """The device that a connection was opened for, for as long as it may stay. Raises what `current_device` does."""
+    return await current_device(request, SecurityScopes(list(scopes)), await _device_scheme(request))
 
 
 def acts_as(device: Principal, device_id: UUID) -> None:

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from facepay.kernel.auth import PresentationCheck, Principal
 from facepay.kernel.database import Base, Database, Identified
 from facepay.kernel.errors import Conflict, NotFound
+from facepay.kernel.hub import notify
 from facepay.kernel.secrets import MasterKey
 from facepay.stores.stores import Store, get_open_store
 
@@ -35,10 +36,10 @@ class DeviceRole(StrEnum):
 
 
 SCOPES_OF = {
-    DeviceRole.GATE: frozenset({"gate:decide", "device:heartbeat"}),
-    DeviceRole.KIOSK: frozenset({"kiosk:checkout", "device:heartbeat"}),
-    DeviceRole.LANE: frozenset({"lane:checkout", "device:heartbeat"}),
-    DeviceRole.SHELF: frozenset({"shelf:report", "device:heartbeat"}),
+    DeviceRole.GATE: frozenset({"gate:decide", "device:heartbeat", "device:commands"}),
+    DeviceRole.KIOSK: frozenset({"kiosk:checkout", "device:heartbeat", "device:commands"}),
+    DeviceRole.LANE: frozenset({"lane:checkout", "device:heartbeat", "device:commands"}),
+    DeviceRole.SHELF: frozenset({"shelf:report", "device:heartbeat", "device:commands"}),
     DeviceRole.MONITOR: frozenset({"metrics:read", "device:heartbeat"}),
 }
 EDGE_SCOPES = frozenset({"gallery:read"})
@@ -136,6 +137,7 @@ async def rotate_token(
         raise DeviceRevoked("This device was revoked.")
     token = _give_token(device, lasts, now)
     await session.flush()
+    await notify(session, topic_of(device_id))
     return device, token
 
 
@@ -145,6 +147,7 @@ async def revoke_device(session: AsyncSession, *, device_id: UUID, now: datetime
     if device.revoked_at is None:
         device.revoked_at = now
         await session.flush()
+        await notify(session, topic_of(device_id))
 
 
 async def change_device(session: AsyncSession, *, device_id: UUID, changes: Mapping[str, Any]) -> Device:
@@ -173,6 +176,11 @@ async def get_device(session: AsyncSession, device_id: UUID, *, lock: bool = Fal
     if device is None:
         raise DeviceNotFound("There is no device with this id.")
     return device
+
+
+def topic_of(device_id: UUID) -> str:
+    """What wakes a device's connection: a command, a new token, its revocation."""
+    return f"device:{device_id}"
 
 
 def _give_token(device: Device, lasts: timedelta | None, now: datetime) -> str:
