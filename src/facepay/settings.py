@@ -74,8 +74,8 @@ class Settings(BaseSettings):
     idempotency_retention_hours: int = Field(default=24, ge=1, le=24 * 30)
 
     # Shelves
-    favour_max: int = Field(default=500, ge=0, le=AMOUNT_MAX)
-    take_confidence_min: Share = 0.8
+    shelf_favour_max: int = Field(default=500, ge=0, le=AMOUNT_MAX)
+    shelf_confidence_min: Share = 0.8
     unpaid_visit_minutes: int = Field(default=10, ge=1, le=24 * 60)
 
     # Money
