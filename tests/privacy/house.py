@@ -11,6 +11,8 @@ from psycopg.rows import dict_row
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from facepay.checkout.orders import OrderLine
+from facepay.checkout.sold_tags import claim_tags
 from facepay.entrance.gates import GateAttempt
 from facepay.identity.lookalikes import Lookalike, pair_of
 from facepay.identity.watches import Watch
@@ -27,6 +29,7 @@ from tests.shop import Shop
 NAME = "Zhuge Kongming"
 PHONE = "+8613812345678"
 PHOTO = b"a photo that the member let us keep"
+TAG = "3074257BF7194E4000001A85"
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,9 @@ async def _plant(shop: Shop, database: Database, member_id: UUID) -> None:
         )
         await _plant_dispute(session, shop, member_id)
         await session.execute(insert(EnrolmentPhoto).values(member_id=member_id, sealed=PHOTO, created_at=utc_now()))
+        line = (await session.scalars(select(OrderLine))).first()
+        assert line is not None
+        await claim_tags(session, epcs={TAG: line.product_id}, order_id=line.order_id, now=utc_now())
 
 
 async def _plant_dispute(session: AsyncSession, shop: Shop, member_id: UUID) -> None:
