@@ -17,6 +17,10 @@ from facepay.identity import (
 )
 from facepay.kernel import idempotency
 from facepay.members import biometric_uses, consents, freezes, members
+from facepay.notices import notices
+from facepay.offline import passes as offline_passes
+from facepay.offline import policies as offline_policies
+from facepay.offline import posts as offline_posts
 from facepay.presentation import challenges, replays
 from facepay.privacy import receipts
 from facepay.review import disputes, evidence, marks
@@ -25,7 +29,7 @@ from facepay.shelves import baskets, events, planogram, restock
 from facepay.staff import accounts
 from facepay.stores import devices, stores
 from facepay.templates import templates
-from facepay.wallet import top_up_refunds, top_ups
+from facepay.wallet import debts, top_up_refunds, top_ups
 from facepay.wallet.providers import mock_books
 
 __all__ = [
@@ -36,6 +40,7 @@ __all__ = [
     "challenges",
     "consents",
     "coupons",
+    "debts",
     "devices",
     "disputes",
     "edge",
@@ -54,6 +59,10 @@ __all__ = [
     "marks",
     "members",
     "mock_books",
+    "notices",
+    "offline_passes",
+    "offline_policies",
+    "offline_posts",
     "orders",
     "passes",
     "planogram",

@@ -23,7 +23,7 @@ WRONGS = {
     "update refund set tax = tax + 1": "refund {refund} was given back another amount than it says",
     "update refund set transfer_id = :other_payment": "was given back by a transfer for something else",
     "update refund set order_id = :other_order": "gives back another payment than its order's",
-    "delete from refund; update shop_order set refunded = 0": "gives back, and there is no such refund",
+    "delete from refund; update shop_order set refunded = 0, tax_refunded = 0": "gives back, and there is no such refund",
     "update checkout set decision = 'declined', order_id = null; delete from refund; delete from order_line;"
     " delete from shop_order": "pays a store, and is no order's payment",
 }

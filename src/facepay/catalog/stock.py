@@ -76,6 +76,16 @@ async def take_stock(session: AsyncSession, *, store_id: UUID, quantities: Mappi
     return []
 
 
+async def take_in_hand(session: AsyncSession, *, store_id: UUID, quantities: Mapping[UUID, int]) -> dict[UUID, int]:
+    """Take pieces that somebody has in hand, whatever was counted; answers of which products the count was short.
+
+    And by how many pieces: there the count was wrong, and none are left.
+    """
+    counted = await _locked(session, store_id, quantities)
+    await _set(session, store_id, {each: max(0, left - quantities[each]) for each, left in counted.items()})
+    return {each: quantities[each] - left for each, left in counted.items() if left < quantities[each]}
+
+
 async def return_stock(session: AsyncSession, *, store_id: UUID, quantities: Mapping[UUID, int]) -> None:
     """Put pieces back where they are counted."""
     counted = await _locked(session, store_id, quantities)

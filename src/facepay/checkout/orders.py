@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, func, select
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from facepay.checkout.pricing import PricedBasket, PricedLine, Tender
 from facepay.kernel.database import Base, Identified
 from facepay.kernel.errors import NotFound
+from facepay.members.members import Member
 
 
 class Order(Identified, Base):
@@ -20,6 +22,11 @@ class Order(Identified, Base):
         CheckConstraint("total >= 0 and tax >= 0 and tax <= total", name="amounts"),
         CheckConstraint("refunded >= 0 and refunded <= total", name="refund_within_total"),
         CheckConstraint("gift >= 0 and points_value >= 0 and gift + points_value <= total", name="tender_within_total"),
+        CheckConstraint("tax_refunded >= 0 and tax_refunded <= tax and tax_refunded <= refunded", name="tax_refunded"),
+        CheckConstraint("advance >= 0 and advance <= total - gift - points_value", name="advance_within_wallet"),
+        CheckConstraint("(advance > 0) = (advance_transfer_id is not null)", name="advance_is_posted"),
+        CheckConstraint("num_nulls(supplements_id, charged_by, reason) in (0, 3)", name="supplement_says_why"),
+        Index("ix_shop_order_supplements_id", "supplements_id", postgresql_where=text("supplements_id is not null")),
         Index("ix_shop_order_member_id_created_at", "member_id", "created_at"),
         Index("ix_shop_order_store_id_id", "store_id", "id"),
     )
@@ -35,7 +42,16 @@ class Order(Identified, Base):
     points_value: Mapped[int] = mapped_column(default=0, server_default="0")
     points: Mapped[int] = mapped_column(default=0, server_default="0")
     points_earned: Mapped[int] = mapped_column(default=0, server_default="0")
+    # What of the wallet's part it fell short of: the member owes it since.
+    advance: Mapped[int] = mapped_column(default=0, server_default="0")
+    advance_transfer_id: Mapped[UUID | None]
     refunded: Mapped[int] = mapped_column(default=0)
+    tax_refunded: Mapped[int] = mapped_column(default=0, server_default="0")
+    cancelled_at: Mapped[datetime | None]
+    # The order that this one was charged after, by whom and why.
+    supplements_id: Mapped[UUID | None] = mapped_column(ForeignKey("shop_order.id"))
+    charged_by: Mapped[str | None] = mapped_column(String(80))
+    reason: Mapped[str | None] = mapped_column(String(200))
     transfer_id: Mapped[UUID | None]
     points_transfer_id: Mapped[UUID | None]
     created_at: Mapped[datetime]
@@ -56,6 +72,8 @@ class Order(Identified, Base):
 
     @property
     def status(self) -> str:
+        if self.cancelled_at is not None:
+            return "cancelled"
         if self.refunded == 0:
             return "paid"
         return "refunded" if self.refunded == self.total else "partly_refunded"
@@ -63,6 +81,7 @@ class Order(Identified, Base):
 
 class OrderLine(Base):
     __tablename__ = "order_line"
+    __table_args__ = (CheckConstraint("returned between 0 and quantity", name="returned_within_quantity"),)
 
     order_id: Mapped[UUID] = mapped_column(ForeignKey("shop_order.id"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)
@@ -75,6 +94,7 @@ class OrderLine(Base):
     discount: Mapped[int] = mapped_column(default=0, server_default="0")
     total: Mapped[int]  # what was paid for it, tax included
     tax: Mapped[int]
+    returned: Mapped[int] = mapped_column(default=0, server_default="0")  # of the quantity
 
 
 class OrderDiscount(Base):
@@ -98,6 +118,15 @@ class OrderNotFound(NotFound):
     title = "No such order"
 
 
+@dataclass(frozen=True, slots=True)
+class Supplement:
+    """Why an order is charged after another one, and by whom."""
+
+    supplements_id: UUID
+    charged_by: str
+    reason: str
+
+
 def place(
     *,
     order_id: UUID,
@@ -108,6 +137,7 @@ def place(
     device_id: UUID,
     member_id: UUID,
     now: datetime,
+    supplement: Supplement | None = None,
 ) -> Order:
     """An order for a priced basket, to be paid in the same transaction."""
     return Order(
@@ -122,8 +152,13 @@ def place(
         points_value=tender.points_value,
         points=tender.points,
         points_earned=points_earned,
+        advance=0,
         refunded=0,
+        tax_refunded=0,
         created_at=now,
+        supplements_id=supplement.supplements_id if supplement else None,
+        charged_by=supplement.charged_by if supplement else None,
+        reason=supplement.reason if supplement else None,
         lines=[_line(position, line) for position, line in enumerate(basket.lines, start=1)],
         discounts=[
             OrderDiscount(
@@ -150,6 +185,7 @@ def _line(position: int, line: PricedLine) -> OrderLine:
         discount=line.discount,
         total=line.total,
         tax=line.tax,
+        returned=0,
     )
 
 
@@ -163,10 +199,20 @@ async def spent_since(session: AsyncSession, *, member_id: UUID, currency: str, 
     return int(spent or 0)
 
 
-async def get_order(session: AsyncSession, order_id: UUID, *, lock: bool = False) -> Order:
+async def get_order(session: AsyncSession, order_id: UUID) -> Order:
     """Raises OrderNotFound."""
-    query = select(Order).where(Order.id == order_id)
-    order = await session.scalar(query.with_for_update(of=Order) if lock else query)
+    order = await session.get(Order, order_id)
     if order is None:
         raise OrderNotFound("There is no order with this id.")
+    return order
+
+
+async def hold_order(session: AsyncSession, order_id: UUID) -> Order:
+    """Lock whoever bought it, and then the order, as a payment does: who undoes an order waits for both.
+
+    Raises OrderNotFound.
+    """
+    order = await get_order(session, order_id)
+    await session.execute(select(Member.id).where(Member.id == order.member_id).with_for_update(key_share=True))
+    await session.refresh(order, with_for_update={"of": Order})
     return order

@@ -1,30 +1,47 @@
-"""Refunds: money back for an order, whole or in parts, never more than was paid."""
+"""Refunds: what is given back of an order, whole or in parts, never more than was paid.
+
+A refund of an amount, goods that are taken back and a cancellation are all one thing, done by `undo`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, String, select
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.catalog.stock import return_stock
 from facepay.checkout import tenders
-from facepay.checkout.orders import get_order
+from facepay.checkout.orders import Order, hold_order
 from facepay.checkout.pricing import tender_of_refund
+from facepay.checkout.sold_tags import SoldTag, release_tags
 from facepay.kernel.database import Base, Identified
 from facepay.kernel.errors import Conflict
 from facepay.kernel.ids import new_id
-from facepay.members.members import Member
 from facepay.rewards.discounts import portion
+from facepay.wallet.debts import collect
+
+RefundKind = Literal["refund", "return", "cancellation"]
 
 
 class Refund(Identified, Base):
+    """`goods` are what came back with it, by sku; a return of goods that cost nothing moves no money."""
+
     __tablename__ = "refund"
-    __table_args__ = (CheckConstraint("amount > 0 and tax >= 0 and tax <= amount", name="amounts"),)
+    __table_args__ = (
+        CheckConstraint("amount >= 0 and tax >= 0 and tax <= amount", name="amounts"),
+        CheckConstraint("kind in ('refund', 'return', 'cancellation')", name="kind_known"),
+        CheckConstraint("amount = 0 or transfer_id is not null", name="amount_is_posted"),
+    )
 
     order_id: Mapped[UUID] = mapped_column(ForeignKey("shop_order.id"), index=True)
+    kind: Mapped[RefundKind] = mapped_column(String(16), server_default="refund")
     amount: Mapped[int]
     tax: Mapped[int]
     # What of the amount went back to gift balance and as points; the rest went to the wallet.
@@ -35,9 +52,10 @@ class Refund(Identified, Base):
     points_taken: Mapped[int] = mapped_column(server_default="0")
     points_owed: Mapped[int] = mapped_column(server_default="0")
     currency: Mapped[str] = mapped_column(String(3))
+    goods: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
     reason: Mapped[str] = mapped_column(String(200))
     actor: Mapped[str] = mapped_column(String(80))
-    transfer_id: Mapped[UUID]
+    transfer_id: Mapped[UUID | None]
     created_at: Mapped[datetime]
 
 
@@ -55,45 +73,112 @@ class RefundRefused(Conflict):
     title = "Refund refused"
 
 
+@dataclass(frozen=True, slots=True)
+class Undoing:
+    """What is undone of an order: an amount with the tax in it, and goods, by sku, with these tags of theirs.
+
+    Where the tags aren't known, those of goods that came back to the last piece are taken for them.
+    """
+
+    kind: RefundKind
+    amount: int
+    tax: int
+    goods: Mapping[str, int] = field(default_factory=dict)
+    epcs: Collection[str] = ()
+
+
 async def refund_order(
     session: AsyncSession, *, order_id: UUID, amount: int | None, reason: str, actor: str, now: datetime
 ) -> Refund:
     """Give back `amount`, or all that is left, in the money, gift balance and points that it was paid with.
 
-    Raises OrderNotFound, RefundExceedsOrder and RefundRefused.
+    Where all of it is given back at once, so are the goods. Raises OrderNotFound, RefundExceedsOrder and RefundRefused.
     """
-    order = await get_order(session, order_id, lock=True)
+    order = await hold_order(session, order_id)
     left = order.total - order.refunded
     wanted = left if amount is None else amount
     if not 0 < wanted <= left:
         raise RefundExceedsOrder("More than is left of the order can't be refunded.", amount=wanted, refundable=left)
-    # In the order of a payment: the member, whose points and gifts change, then stock, then the ledger.
-    await session.execute(select(Member.id).where(Member.id == order.member_id).with_for_update(key_share=True))
-    if amount is None and wanted == order.total:
-        goods = {line.product_id: line.quantity for line in order.lines}
-        await return_stock(session, store_id=order.store_id, quantities=goods)
-    tender = tender_of_refund(order.tender, refunded_before=order.refunded, amount=wanted)
     tax = portion(order.tax, of=order.total, done=order.refunded, amount=wanted)
+    goods = still_out(order) if amount is None and wanted == order.total else {}
+    return await undo(session, order, Undoing("refund", wanted, tax, goods), reason=reason, actor=actor, now=now)
+
+
+def still_out(order: Order) -> dict[str, int]:
+    """The goods that have not been returned, by sku."""
+    return {line.sku: line.quantity - line.returned for line in order.lines if line.returned < line.quantity}
+
+
+async def undo(
+    session: AsyncSession, order: Order, undoing: Undoing, *, reason: str, actor: str, now: datetime
+) -> Refund:
+    """The caller has locked the order, as `hold_order` does, and has seen to it that there is this much left of it.
+
+    What the member owes is collected from what comes into their wallet. Raises RefundRefused.
+    """
+    back = {line.product_id: undoing.goods[line.sku] for line in order.lines if line.sku in undoing.goods}
+    for line in order.lines:
+        line.returned += back.get(line.product_id, 0)
+    await return_stock(session, store_id=order.store_id, quantities=back)
+    amount, tax = undoing.amount, _tax_within(order, undoing.amount, undoing.tax)
+    tender = tender_of_refund(order.tender, refunded_before=order.refunded, amount=amount)
     refund = Refund(
         id=new_id(),
         order_id=order.id,
-        amount=wanted,
+        kind=undoing.kind,
+        amount=amount,
         tax=tax,
         gift=tender.gift,
         points_value=tender.points_value,
         points=tender.points,
         currency=order.currency,
+        goods=dict(undoing.goods),
         reason=reason,
         actor=actor,
         created_at=now,
     )
-    outcome, points = await tenders.give_back(
-        session, order=order, refund_id=refund.id, tender=tender, tax=tax, actor=actor, now=now
+    nothing_left = order.refunded + amount == order.total and (order.total > 0 or not still_out(order))
+    given = await tenders.give_back(
+        session,
+        order=order,
+        refund_id=refund.id,
+        tender=tender,
+        tax=tax,
+        is_last=nothing_left or undoing.kind == "cancellation",
+        actor=actor,
+        now=now,
     )
-    if not outcome.ok:
-        raise RefundRefused("The ledger refused the refund.", reason=outcome.code)
-    refund.transfer_id, refund.points_taken, refund.points_owed = outcome.transfer_id, points.taken, points.owed
-    order.refunded += wanted
+    if given.refused:
+        raise RefundRefused("The ledger refused the refund.", reason=given.refused.code)
+    refund.transfer_id, refund.points_taken, refund.points_owed = (
+        given.transfer_id,
+        given.points.taken,
+        given.points.owed,
+    )
+    order.refunded += amount
+    order.tax_refunded += tax
     session.add(refund)
+    if tender.wallet:
+        await collect(session, member_id=order.member_id, unit=order.currency, actor=actor, now=now)
+    await _release_tags(session, order, back, undoing.epcs, now)
     await session.flush()
     return refund
+
+
+def _tax_within(order: Order, amount: int, tax: int) -> int:
+    """As near to the tax asked for as leaves no more tax than money, and none when no money is left."""
+    left, tax_left = order.total - order.refunded, order.tax - order.tax_refunded
+    return min(max(tax, tax_left - (left - amount)), amount, tax_left)
+
+
+async def _release_tags(
+    session: AsyncSession, order: Order, back: Collection[UUID], epcs: Collection[str], now: datetime
+) -> None:
+    if not back:
+        return
+    if not epcs:
+        wholly = {line.product_id for line in order.lines if line.product_id in back and line.returned == line.quantity}
+        query = select(SoldTag.epc).where(SoldTag.order_id == order.id, SoldTag.product_id.in_(wholly))
+        epcs = (await session.scalars(query)).all()
+    if epcs:
+        await release_tags(session, order_id=order.id, epcs=epcs, now=now)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from facepay.catalog.stock import return_stock, take_stock
+from facepay.alerts.alerts import Severity, raise_alert
+from facepay.catalog.stock import return_stock, take_in_hand, take_stock
 from facepay.checkout import tenders
 from facepay.checkout.benefits import Offer, Refused, Wish, offer
 from facepay.checkout.limits import Declined, NeedsStepUp, judge
-from facepay.checkout.orders import Order, place
+from facepay.checkout.orders import Order, Supplement, place
 from facepay.checkout.pricing import PricedBasket
 from facepay.kernel.ids import new_id
 from facepay.members.members import Member
+from facepay.notices.notices import NoticeKind, notify_member
 from facepay.settings import Settings
 from facepay.wallet.accounts import wallet_balance
 
@@ -108,12 +111,23 @@ async def sell(
     device_id: UUID,
     now: datetime,
     settings: Settings,
+    hold_id: UUID | None = None,
+    advance_max: int | None = 0,
+    in_hand: bool = False,
+    supplement: Supplement | None = None,
 ) -> Sold | NotSold:
-    """Stock, order and payment together, or none of them, in the transaction that the offer was made in."""
+    """Stock, order and payment together, or none of them, in the transaction that the offer was made in.
+
+    `hold_id` is a hold of the member's wallet for this sale: the payment captures it, and what isn't needed of it is
+    free again. What the wallet is short of becomes the member's debt, up to `advance_max` (None: any amount). Goods
+    `in_hand` are sold even where the count says that there are none.
+    """
     basket = offered.basket
     goods = {line.product_id: line.quantity for line in basket.lines}
-    sold_out = await take_stock(session, store_id=store_id, quantities=goods)
-    if sold_out:
+    short: dict[UUID, int] = {}
+    if in_hand:
+        short = await take_in_hand(session, store_id=store_id, quantities=goods)
+    elif sold_out := await take_stock(session, store_id=store_id, quantities=goods):
         return NotSold("sold_out", skus=tuple(line.sku for line in basket.lines if line.product_id in sold_out))
     order = place(
         order_id=new_id(),
@@ -124,16 +138,52 @@ async def sell(
         device_id=device_id,
         member_id=member.id,
         now=now,
+        supplement=supplement,
     )
-    points_last = timedelta(days=settings.points_expire_days)
     paid = await tenders.pay(
-        session, order=order, offer=offered, actor=f"device:{device_id}", points_last=points_last, now=now
+        session,
+        order=order,
+        offer=offered,
+        actor=supplement.charged_by if supplement else f"device:{device_id}",
+        points_last=timedelta(days=settings.points_expire_days),
+        now=now,
+        hold_id=hold_id,
+        advance_max=advance_max,
     )
     if not paid.ok:
         # Rather than a savepoint, which would cost every payment that goes through two round trips more.
-        await return_stock(session, store_id=store_id, quantities=goods)
+        taken = {product_id: quantity - short.get(product_id, 0) for product_id, quantity in goods.items()}
+        await return_stock(session, store_id=store_id, quantities=taken)
         return NotSold(paid.code, coupon=paid.coupon)
+    await _report(session, order, short, now)
     available = paid.available
     if available is None:
         available = (await wallet_balance(session, member_id=member.id, unit=order.currency)).available
     return Sold(order, available)
+
+
+async def _report(session: AsyncSession, order: Order, short: Mapping[UUID, int], now: datetime) -> None:
+    """Staff hear where the count was wrong, and the member of what they owe."""
+    for line in order.lines:
+        if missing := short.get(line.product_id):
+            await raise_alert(
+                session,
+                store_id=order.store_id,
+                device_id=order.device_id,
+                kind="stock_miscounted",
+                severity=Severity.WARNING,
+                subject=line.sku,
+                now=now,
+                sold=line.quantity,
+                missing=missing,
+            )
+    if order.advance:
+        await notify_member(
+            session,
+            member_id=order.member_id,
+            kind=NoticeKind.DEBT_INCURRED,
+            order_id=order.id,
+            amount=order.advance,
+            currency=order.currency,
+            now=now,
+        )

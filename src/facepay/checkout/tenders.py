@@ -6,7 +6,7 @@ coupon gave moves from its budget to its cost. Points are earned by a transfer o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -14,7 +14,9 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from facepay.checkout.batches import Moves, Part, linked, post_linked, refusal
 from facepay.checkout.benefits import Offer
+from facepay.checkout.charges import Charge, charge
 from facepay.checkout.orders import Order
 from facepay.checkout.pricing import Tender, tender_of_refund
 from facepay.rewards.coupons import CouponUse, coupon_budget, coupon_cost
@@ -35,19 +37,16 @@ from facepay.rewards.lots import (
 from facepay.wallet.accounts import (
     POINTS_POOL,
     PROMOTIONS,
-    Account,
     balances,
     house,
     member_wallet,
-    open_account,
     store_sales,
     store_tax,
 )
-from facepay.wallet.ledger import Cause, Entry, Kind, Outcome, Posting, post
+from facepay.wallet.ledger import Cause, Outcome
 
 # Value that a refund brings back lasts at least this long, however little time it had left.
 RETURNED_VALUE_LASTS = timedelta(days=30)
-Moves = list[tuple[Account, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,25 +73,41 @@ class PointsTaken:
     owed: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class GivenBack:
+    """`refused` says why not; no transfer where there was nothing to move."""
+
+    refused: Outcome | None
+    transfer_id: UUID | None
+    points: PointsTaken
+
+
 async def pay(
-    session: AsyncSession, *, order: Order, offer: Offer, actor: str, points_last: timedelta, now: datetime
+    session: AsyncSession,
+    *,
+    order: Order,
+    offer: Offer,
+    actor: str,
+    points_last: timedelta,
+    now: datetime,
+    hold_id: UUID | None = None,
+    advance_max: int | None = 0,
 ) -> Paid:
     """Charge a placed order as it was offered, and record it. A refusal has posted and recorded nothing."""
     coupons = {d.coupon_id: amount for d, amount in offer.basket.discounts if d.coupon_id is not None}
     owed = 0
     if order.points_earned:
         owed = min(order.points_earned, await points_owed(session, member_id=order.member_id))
-    cause = Cause("order", order.id)
     sale = _sale(order, order.tender, order.tax, coupons)
     earning = _earning(order.member_id, order.points_earned - owed, owed)
-    batch = _linked("transfer", f"order:{order.id}", cause, actor, now, payment=(sale, None), points=(earning, None))
-    outcomes = await _post(session, batch.values(), sale + earning, now)
-    if refused := _refusal(outcomes):
-        return await _why(session, refused, offer, order.currency)
-    order.transfer_id = batch["payment"].id if "payment" in batch else None
-    order.points_transfer_id = batch["points"].id if "points" in batch else None
+    charged = await charge(session, Charge(order, sale, earning, hold_id, advance_max, actor, now))
+    if charged.refused:
+        return await _why(session, charged.refused, offer, order.currency)
+    order.transfer_id, order.points_transfer_id = charged.payment_id, charged.points_id
+    order.advance, order.advance_transfer_id = charged.advance, charged.advance_id
     session.add(order)
     await session.flush()  # before what refers to it
+    cause = Cause("order", order.id)
     draw(session, offer.gift_lots, order.gift, cause=cause, now=now)
     draw(session, offer.points_lots, order.points, cause=cause, now=now)
     if order.points_earned > owed:
@@ -108,36 +123,52 @@ async def pay(
         CouponUse(coupon_id=coupon_id, order_id=order.id, member_id=order.member_id, amount=amount, used_at=now)
         for coupon_id, amount in coupons.items()
     )
-    return Paid("ok", available=outcomes[0].available if order.wallet else None)
+    return Paid("ok", available=charged.available)
 
 
 async def give_back(
-    session: AsyncSession, *, order: Order, refund_id: UUID, tender: Tender, tax: int, actor: str, now: datetime
-) -> tuple[Outcome, PointsTaken]:
-    """Give back a part of an order, each thing in proportion. The caller has locked the order and its member."""
-    done, amount = order.refunded, tender.total
-    cause = Cause("refund", refund_id)
-    uses = (await session.scalars(select(CouponUse).where(CouponUse.order_id == order.id))).all()
-    coupons = {use.coupon_id: portion(use.amount, of=order.total, done=done, amount=amount) for use in uses}
+    session: AsyncSession,
+    *,
+    order: Order,
+    refund_id: UUID,
+    tender: Tender,
+    tax: int,
+    is_last: bool,
+    actor: str,
+    now: datetime,
+) -> GivenBack:
+    """Give back a part of an order, each thing in proportion. The caller has locked the order and its member.
+
+    The last part frees the order's coupons: of an order that cost nothing they are all there is to give back.
+    """
+    amount, cause = tender.total, Cause("refund", refund_id)
+    used = await session.scalars(
+        select(CouponUse).where(CouponUse.order_id == order.id, CouponUse.returned_at.is_(None))
+    )
+    uses = used.all()
+    coupons = {use.coupon_id: _share(order, use.amount, amount, is_last) for use in uses}
     await _return_value(session, order, tender, cause, now)
-    back = portion(order.points_earned, of=order.total, done=done, amount=amount)
-    taken = await _take_points(session, order, back, cause, now)
+    taken = await _take_points(session, order, _share(order, order.points_earned, amount, is_last), cause, now)
     sale = _reversed(_sale(order, tender, tax, coupons))
     earning = _reversed(_earning(order.member_id, taken.taken, taken.owed))
-    batch = _linked(
-        "refund",
-        f"refund:{refund_id}",
-        cause,
-        actor,
-        now,
-        payment=(sale, order.transfer_id),
-        points=(earning, order.points_transfer_id),
-    )
-    refused = _refusal(await _post(session, batch.values(), sale + earning, now))
-    if done + amount == order.total:
+    parts = {
+        "payment": Part("refund", sale, order.transfer_id),
+        "points": Part("refund", earning, order.points_transfer_id),
+    }
+    batch = linked(f"refund:{refund_id}", cause, actor, now, parts)
+    accounts = [account for account, _ in sale + earning]
+    refused = refusal(await post_linked(session, batch, accounts, now))
+    if is_last:
         for use in uses:
             use.returned_at = now
-    return refused or Outcome("ok", batch["payment"].id, None), taken
+    return GivenBack(refused, batch["payment"].id if "payment" in batch else None, taken)
+
+
+def _share(order: Order, value: int, amount: int, is_last: bool) -> int:
+    """Of something that the whole order gave or took, for the next `amount` that is given back."""
+    if order.total:
+        return portion(value, of=order.total, done=order.refunded, amount=amount)
+    return value if is_last else 0
 
 
 def _sale(order: Order, tender: Tender, tax: int, coupons: Mapping[UUID, int]) -> Moves:
@@ -167,49 +198,6 @@ def _earning(member_id: UUID, points: int, owed: int) -> Moves:
 
 def _reversed(moves: Moves) -> Moves:
     return [(account, -amount) for account, amount in moves]
-
-
-def _linked(
-    kind: Kind, key: str, cause: Cause, actor: str, now: datetime, **parts: tuple[Moves, UUID | None]
-) -> dict[str, Posting]:
-    """A posting, all or none of them, for each part that moves anything; a refund's has a target."""
-    moving = {name: part for name, part in parts.items() if part[0]}
-    return {
-        name: Posting(
-            key=f"{key}:{name}",
-            kind=kind,
-            cause=cause,
-            actor=actor,
-            event_at=now,
-            entries=_entries(moves),
-            target_id=target_id,
-            linked=name != next(reversed(moving)),
-        )
-        for name, (moves, target_id) in moving.items()
-    }
-
-
-def _entries(moves: Moves) -> tuple[Entry, ...]:
-    return tuple(Entry(account.id, amount, account.unit) for account, amount in moves)
-
-
-async def _post(session: AsyncSession, postings: Collection[Posting], moves: Moves, now: datetime) -> list[Outcome]:
-    """Post all or nothing, opening what isn't open yet."""
-    if not postings:
-        return []
-    outcomes = await post(session, list(postings))
-    if any(outcome.code == "account_not_found" for outcome in outcomes):
-        # In one order, so that two who open the same accounts don't wait for each other.
-        for account in sorted((account for account, _ in moves), key=lambda account: account.id):
-            await open_account(session, account, now=now)
-        outcomes = await post(session, list(postings))
-    return outcomes
-
-
-def _refusal(outcomes: Sequence[Outcome]) -> Outcome | None:
-    """The one that the others failed with, if there was one."""
-    refused = (outcome for outcome in outcomes if not outcome.ok)
-    return min(refused, key=lambda outcome: outcome.code == "linked_failed", default=None)
 
 
 async def _why(session: AsyncSession, refused: Outcome, offer: Offer, currency: str) -> Paid:

@@ -84,6 +84,7 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
             Fate.ERASED, "whom a face was taken for", by=("candidate_ids",), with_face=True, hidden=("candidate_ids",)
         ),
         "one_time_pass": Holding(Fate.ERASED, "their way in without a face", by=MEMBER),
+        "offline_pass": Holding(Fate.ERASED, "their way in where there is no network", by=MEMBER),
         "watch": Holding(
             Fate.ERASED, "that their face alone isn't trusted", by=MEMBER, with_face=True, hidden=("reason", "lifting")
         ),
@@ -109,6 +110,12 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
             by=MEMBER,
             cleared=("member_id", *MEASURED),
         ),
+        "offline_post": Holding(
+            Fate.UNLINKED,
+            "what a device did without network, for somebody",
+            by=MEMBER,
+            cleared=("member_id", "pass_id", "visit_id"),
+        ),
         "dispute": Holding(Fate.ERASED, "what they and staff said of a decision", by=MEMBER, hidden=("lookalike_id",)),
         "evidence_access": Holding(Fate.ERASED, "who looked at a frame of theirs", by=MEMBER),
         "idempotency_record": Holding(
@@ -125,6 +132,8 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "top_up_refund": Holding(Fate.KEPT, BOOKS, by=MEMBER),
         "value_lot": Holding(Fate.KEPT, BOOKS, by=MEMBER),
         "lot_draw": Holding(Fate.KEPT, BOOKS, through=("lot_id", "value_lot")),
+        "debt_write_off": Holding(Fate.KEPT, BOOKS, by=MEMBER),
+        "member_notice": Holding(Fate.ERASED, "what they were told of their money", by=MEMBER),
         "provider_customer": Holding(Fate.ERASED, "whom the payment provider knows them as", by=MEMBER),
         "wallet_freeze": Holding(Fate.ERASED, "staff's words on them", by=MEMBER),
         "spending_limit": Holding(Fate.ERASED, "their own limits", by=MEMBER),
@@ -154,6 +163,8 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "gallery_sync": Holding(Fate.NOTHING_HELD, "how many references a device was given on a day, and not whose"),
         "gallery_version": NOTHING,
         "planogram": NOTHING,
+        "offline_policy": NOTHING,
+        "offline_queue": Holding(Fate.NOTHING_HELD, "how far a device's queue has come"),
         "presentation_challenge": Holding(Fate.NOTHING_HELD, "what a device asked somebody to do, for seconds"),
         "product": NOTHING,
         "restock": NOTHING,

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.checkout.kiosk import Checkout
-from facepay.checkout.orders import get_order
+from facepay.checkout.orders import get_order, hold_order
 from facepay.checkout.refunds import refund_order
 from facepay.entrance.gates import GateAttempt
 from facepay.entrance.visits import Visit
@@ -78,13 +78,13 @@ async def resolve(
 
 
 async def _hold(session: AsyncSession, dispute: Dispute, actual_member_id: UUID | None) -> Decision:
-    """The decision, once order and members are locked: in the order of a refund, and before the dispute, as whoever
+    """The decision, once members and order are locked: in the order of a refund, and before the dispute, as whoever
     erases a member locks them.
     """
     decision = await get_decision(session, dispute.kind, dispute.decision_id)
-    if isinstance(decision, Checkout) and decision.order_id:
-        await get_order(session, decision.order_id, lock=True)
     await hold_members(session, (decision.member_id, dispute.member_id, actual_member_id))
+    if isinstance(decision, Checkout) and decision.order_id:
+        await hold_order(session, decision.order_id)
     return await get_decision(session, dispute.kind, dispute.decision_id)
 
 

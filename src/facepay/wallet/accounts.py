@@ -14,19 +14,29 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from facepay.kernel.errors import NotFound
 
 _NAMES = UUID("3f0d6a52-90a3-5c1c-8d5e-6f7f3b1e2a44")
+_LAST = 0xFFFFFFFF << 96
 
 
 @dataclass(frozen=True, slots=True)
 class AccountKind:
-    """A strict account locks its row for a posting and can't fall below its floor; a hot one never waits."""
+    """A strict account locks its row for a posting and keeps within floor and ceiling; a hot one never waits.
+
+    Of several accounts a posting locks the `locked_last` ones after all others.
+    """
 
     name: str
     normal_side: Literal["credit", "debit"]
     hot: bool = True
     floor: int | None = None
+    ceiling: int | None = None
+    locked_last: bool = False
 
 
 WALLET = AccountKind("wallet", "credit", hot=False, floor=0)
+# What a member owes stands here with a minus, and can't be paid back twice. A transaction that has a wallet may then
+# collect a debt; one that collects it has both: had the debt its turn first, they would wait in a circle.
+DEBT = AccountKind("debt", "debit", hot=False, ceiling=0, locked_last=True)
+BAD_DEBTS = AccountKind("bad_debts", "debit")
 SALES = AccountKind("sales", "credit")
 TAX = AccountKind("tax", "credit")
 CLEARING = AccountKind("provider_clearing", "debit")
@@ -37,7 +47,10 @@ REFUNDS_DUE = AccountKind("refunds_due", "credit")
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account by what it is. Its id follows from that (RFC 9562 UUIDv5), so that no posting has to look it up."""
+    """An account by what it is. Its id follows from that (RFC 9562 UUIDv5), so that no posting has to look it up.
+
+    The ledger locks by id, so ids that are locked last begin with ones.
+    """
 
     kind: AccountKind
     owner_id: UUID | None
@@ -45,7 +58,8 @@ class Account:
 
     @property
     def id(self) -> UUID:
-        return uuid5(_NAMES, f"{self.kind.name}/{self.owner_id or ''}/{self.unit}")
+        named = uuid5(_NAMES, f"{self.kind.name}/{self.owner_id or ''}/{self.unit}")
+        return UUID(int=named.int | _LAST) if self.kind.locked_last else named
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +83,10 @@ def member_wallet(member_id: UUID, unit: str = "CNY") -> Account:
     return Account(WALLET, member_id, unit)
 
 
+def member_debt(member_id: UUID, unit: str = "CNY") -> Account:
+    return Account(DEBT, member_id, unit)
+
+
 def store_sales(store_id: UUID, unit: str = "CNY") -> Account:
     return Account(SALES, store_id, unit)
 
@@ -88,7 +106,7 @@ async def open_account(session: AsyncSession, account: Account, *, now: datetime
     opened: UUID = await session.scalar(
         text(
             "select ledger.open_account(cast(:id as uuid), :kind, cast(:owner_id as uuid), :unit,"
-            " cast(:side as ledger.side), :hot, cast(:floor as bigint), null, :now)"
+            " cast(:side as ledger.side), :hot, cast(:floor as bigint), cast(:ceiling as bigint), :now)"
         ),
         {
             "id": account.id,
@@ -98,6 +116,7 @@ async def open_account(session: AsyncSession, account: Account, *, now: datetime
             "side": kind.normal_side,
             "hot": kind.hot,
             "floor": kind.floor,
+            "ceiling": kind.ceiling,
             "now": now,
         },
     )

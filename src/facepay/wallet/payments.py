@@ -105,6 +105,29 @@ async def capture(
     return await _paid(session, posting, member_id, store_id, currency)
 
 
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What a hold still reserves, in minor units, and of which account."""
+
+    id: UUID
+    account_id: UUID
+    remaining: int
+    expires_at: datetime | None
+
+
+async def find_hold(session: AsyncSession, hold_id: UUID) -> Hold | None:
+    """None where there is none, or nothing left of it."""
+    row = await session.execute(
+        text(
+            "select transfer_id, account_id, amount - captured - released, expires_at from ledger.holds"
+            " where transfer_id = cast(:id as uuid) and captured + released < amount"
+        ),
+        {"id": hold_id},
+    )
+    found = row.one_or_none()
+    return Hold(*found) if found else None
+
+
 async def void(session: AsyncSession, *, hold_id: UUID, order_id: UUID, actor: str, now: datetime) -> Outcome:
     """Release what a hold still reserves."""
     cause = Cause("order", order_id)

@@ -14,6 +14,7 @@ from facepay.kernel.database import Base, Database
 from facepay.kernel.errors import Conflict
 from facepay.kernel.ids import new_id
 from facepay.wallet.accounts import CLEARING, house, member_wallet
+from facepay.wallet.debts import collect
 from facepay.wallet.ledger import Cause, Entry, Kind, Outcome, Posting, post
 from facepay.wallet.providers.provider import Movement, PaymentProvider, ProviderUnavailable
 from facepay.wallet.top_ups import AtProvider, at_provider_rules, get_top_up
@@ -113,6 +114,9 @@ async def settle(session: AsyncSession, movement: Movement) -> None:
     if movement.status == "failed":
         await _post(session, row, "void", target_id=row.hold_id, now=row.settled_at)
         row.status, row.failure_code = "failed", movement.failure_code
+        await collect(
+            session, member_id=row.member_id, unit=row.currency, actor="system:collection", now=row.settled_at
+        )
     else:
         wallet, clearing = member_wallet(row.member_id, row.currency), house(CLEARING, row.currency)
         entries = (Entry(wallet.id, -row.amount, row.currency), Entry(clearing.id, row.amount, row.currency))

@@ -19,6 +19,7 @@ from facepay.kernel.database import Base, Database, Identified
 from facepay.kernel.errors import NotFound
 from facepay.kernel.ids import new_id
 from facepay.wallet.accounts import CLEARING, house, member_wallet, wallet_balance
+from facepay.wallet.debts import collect
 from facepay.wallet.ledger import Cause, Entry, Posting
 from facepay.wallet.payments import Payment, post_opening
 from facepay.wallet.providers.provider import Movement, PaymentProvider, ProviderUnavailable, Status
@@ -149,6 +150,9 @@ async def settle(session: AsyncSession, movement: Movement) -> None:
         )
         if credit.ok:
             row.status, row.transfer_id = "succeeded", credit.transfer_id
+            await collect(
+                session, member_id=row.member_id, unit=row.currency, actor="system:collection", now=row.settled_at
+            )
         else:
             row.status, row.failure_code = "failed", credit.code
     await session.flush()
