@@ -47,6 +47,8 @@ from facepay.kernel.passwords import PasswordHasher
 from facepay.members import router as members
 from facepay.members import top_up_router as top_ups
 from facepay.members import wallet_router as wallet
+from facepay.offline import device_router as offline
+from facepay.offline import staff_router as offline_desk
 from facepay.presentation import router as challenges
 from facepay.privacy import router as privacy
 from facepay.privacy.receipts import Signer
@@ -118,6 +120,8 @@ def create_app(settings: Settings | None = None, *, engine: Engine | None = None
         checkouts,
         tags,
         limits,
+        offline,
+        offline_desk,
         reviews,
         watches,
         rewards,

@@ -19,6 +19,7 @@ from facepay.identity.step_up import forget_expired
 from facepay.kernel.clock import Clock
 from facepay.kernel.database import Database
 from facepay.kernel.idempotency import Idempotency
+from facepay.offline.passes import forget_offline_passes
 from facepay.presentation.challenges import forget_challenges
 from facepay.presentation.replays import forget_frames
 from facepay.privacy.receipts import Signer
@@ -70,6 +71,7 @@ def tasks_of(
         Task("forget_photos", 60, lambda: forget_photos(database)),
         Task("forget_nonces", 600, lambda: forget_nonces(database, now=clock())),
         Task("forget_passes", 600, lambda: forget_passes(database, now=clock())),
+        Task("forget_offline_passes", 3600, lambda: forget_offline_passes(database, now=clock())),
         Task("forget_step_ups", 600, lambda: forget_expired(database, now=clock())),
         Task("retain_faces", 3600, retain_faces),
         Task("forget_biometric_uses", 3600, lambda: forget_uses(database, settings=settings, now=clock())),

@@ -70,6 +70,7 @@ class Settings(BaseSettings):
     step_up_seconds: int = Field(default=60, ge=5, le=600)
     step_up_answers_max: int = Field(default=3, ge=1, le=10)
     pass_seconds: int = Field(default=60, ge=10, le=600)
+    offline_policy_hours: int = Field(default=12, ge=1, le=7 * 24)
     idempotency_lease_seconds: int = Field(default=10, ge=1, le=300)
     idempotency_retention_hours: int = Field(default=24, ge=1, le=24 * 30)
 

@@ -55,6 +55,7 @@ DEVICE_SCOPES = {
     "device:heartbeat": "Say that the device is alive.",
     "device:commands": "Be told what to do, and report what happens.",
     "gallery:read": "Hold the store's gallery and recognise by it.",
+    "offline:act": "Hold a policy for being without network, and tell afterwards what was done by it.",
 }
 PUBLIC_PATHS = frozenset(
     {
@@ -63,6 +64,8 @@ PUBLIC_PATHS = frozenset(
         "/v1/auth/token",
         # A provider has no account here: the signature of each webhook says that it's the provider who calls.
         "/v1/providers/mock/webhooks",
+        # Public keys, for whoever checks what was signed with the others.
+        "/v1/offline-keys",
         "/docs",
         "/docs/oauth2-redirect",
         "/static-offline-docs",

@@ -36,9 +36,9 @@ class DeviceRole(StrEnum):
 
 
 SCOPES_OF = {
-    DeviceRole.GATE: frozenset({"gate:decide", "device:heartbeat", "device:commands"}),
-    DeviceRole.KIOSK: frozenset({"kiosk:checkout", "device:heartbeat", "device:commands"}),
-    DeviceRole.LANE: frozenset({"lane:checkout", "device:heartbeat", "device:commands"}),
+    DeviceRole.GATE: frozenset({"gate:decide", "device:heartbeat", "offline:act", "device:commands"}),
+    DeviceRole.KIOSK: frozenset({"kiosk:checkout", "device:heartbeat", "offline:act", "device:commands"}),
+    DeviceRole.LANE: frozenset({"lane:checkout", "device:heartbeat", "offline:act", "device:commands"}),
     DeviceRole.SHELF: frozenset({"shelf:report", "device:heartbeat", "device:commands"}),
     DeviceRole.MONITOR: frozenset({"metrics:read", "device:heartbeat"}),
 }

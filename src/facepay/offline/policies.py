@@ -1,0 +1,131 @@
+"""What a store lets its devices do without network, and the signed policy that tells each of them so."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, String, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from facepay.catalog.products import Product
+from facepay.catalog.stock import Stock
+from facepay.kernel.auth import Principal
+from facepay.kernel.database import Base
+from facepay.kernel.ids import new_id
+from facepay.offline.documents import ListedProduct, Mode, Policy, whole_seconds
+from facepay.offline.passes import unwelcome_passes
+from facepay.stores.stores import get_open_store
+
+PRODUCTS_MAX = 2_000  # 0.3 MB signed; a batch of posts has to carry it
+REVOKED_MAX = 4_000
+# A device is given the next policy when a quarter of the one it holds is over, so that it rarely begins with less.
+RENEWALS = 4
+
+
+class OfflinePolicy(Base):
+    """A store without one denies."""
+
+    __tablename__ = "offline_policy"
+    __table_args__ = (
+        CheckConstraint("mode in ('deny', 'allow_signed_pass')", name="mode_known"),
+        CheckConstraint("payment_max >= 0 and pass_max >= payment_max", name="amounts"),
+    )
+
+    store_id: Mapped[UUID] = mapped_column(ForeignKey("store.id"), primary_key=True)
+    mode: Mapped[str] = mapped_column(String(20))
+    payment_max: Mapped[int]
+    pass_max: Mapped[int]
+    changed_by: Mapped[str | None] = mapped_column(String(80))
+    changed_at: Mapped[datetime | None]
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentPolicy:
+    """`tag` stays the same as long as the device that holds a policy of this tag needs no other."""
+
+    policy: Policy
+    tag: str
+
+
+async def set_policy(
+    session: AsyncSession, *, store_id: UUID, mode: Mode, payment_max: int, pass_max: int, actor: str, now: datetime
+) -> OfflinePolicy:
+    """From each device's next policy on. Raises StoreNotFound and StoreClosed."""
+    await get_open_store(session, store_id)
+    values = {
+        "mode": mode,
+        "payment_max": payment_max,
+        "pass_max": pass_max,
+        "changed_by": actor,
+        "changed_at": now,
+    }
+    kept = await session.scalars(
+        insert(OfflinePolicy)
+        .values(store_id=store_id, **values)
+        .on_conflict_do_update(index_elements=["store_id"], set_=values)
+        .returning(OfflinePolicy),
+        execution_options={"populate_existing": True},
+    )
+    return kept.one()
+
+
+async def store_policy(session: AsyncSession, *, store_id: UUID) -> OfflinePolicy:
+    """What staff set, or that nothing is allowed. Raises StoreNotFound and StoreClosed."""
+    await get_open_store(session, store_id)
+    return await session.get(OfflinePolicy, store_id) or OfflinePolicy(
+        store_id=store_id, mode=Mode.DENY, payment_max=0, pass_max=0
+    )
+
+
+async def current_policy(session: AsyncSession, *, device: Principal, lasts: timedelta, now: datetime) -> CurrentPolicy:
+    """What this device may do from now on. Passes that are too many to name are all refused: the policy denies."""
+    store = await get_open_store(session, device.store)
+    terms = await store_policy(session, store_id=store.id)
+    mode, products, left_out = Mode(terms.mode), tuple[ListedProduct, ...](), 0
+    revoked: Sequence[UUID] = ()
+    if mode is not Mode.DENY:
+        products, left_out = await _price_list(session, store_id=store.id, currency=store.currency)
+        revoked = await unwelcome_passes(session, now=now, limit=REVOKED_MAX + 1)
+        if len(revoked) > REVOKED_MAX:
+            mode, products, left_out, revoked = Mode.DENY, (), 0, ()
+    policy = Policy(
+        id=new_id(),
+        issued_at=whole_seconds(now),
+        expires_at=whole_seconds(now + lasts),
+        device_id=device.id,
+        store_id=store.id,
+        currency=store.currency,
+        mode=mode,
+        payment_max=terms.payment_max,
+        pass_max=terms.pass_max,
+        products=products,
+        products_left_out=left_out,
+        revoked_passes=frozenset(revoked),
+    )
+    return CurrentPolicy(policy, _tag(policy, revoked, lasts, now))
+
+
+def _tag(policy: Policy, revoked: Sequence[UUID], lasts: timedelta, now: datetime) -> str:
+    """A weak entity tag (RFC 9110): what the policy says but for its id and times, and which quarter it is."""
+    said = policy.model_dump_json(exclude={"id", "issued_at", "expires_at", "revoked_passes"})
+    digest = hashlib.sha256(said.encode() + b"".join(each.bytes for each in revoked)).hexdigest()[:32]
+    return f'W/"{int(now.timestamp() // (lasts.total_seconds() / RENEWALS))}-{digest}"'
+
+
+async def _price_list(session: AsyncSession, *, store_id: UUID, currency: str) -> tuple[tuple[ListedProduct, ...], int]:
+    """What is for sale, counted here first; and how many products the list has no room for."""
+    rows = await session.scalars(
+        select(Product)
+        .outerjoin(Stock, (Stock.product_id == Product.id) & (Stock.store_id == store_id))
+        .where(Product.active, Product.currency == currency)
+        .order_by(Stock.store_id.is_(None), Product.sku)
+    )
+    products = rows.all()
+    listed = tuple(ListedProduct.model_validate(product) for product in products[:PRODUCTS_MAX])
+    return listed, len(products) - len(listed)

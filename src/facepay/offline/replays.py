@@ -1,0 +1,179 @@
+"""Doing afterwards what a device did without network: doors that opened, goods that left.
+
+It has happened, so money that is short becomes a debt, and goods that the count doesn't know of were there. Disputed is
+what the device should not have done by its policy, and what the shop would have refused with network.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import exists, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from facepay.catalog.products import find_products
+from facepay.checkout.benefits import offer_as_shown
+from facepay.checkout.pricing import PricedBasket, PricedLine
+from facepay.checkout.selling import NotSold, sell
+from facepay.entrance.visits import Visit, current_visit
+from facepay.kernel.ids import new_id
+from facepay.members.freezes import WalletFreeze
+from facepay.members.members import Member
+from facepay.offline.documents import Pass, Policy
+from facepay.offline.passes import OfflinePass, revoke_passes
+from facepay.offline.posts import OfflinePost
+from facepay.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Whose pass was shown. Both rows are locked."""
+
+    member: Member
+    held: OfflinePass
+
+
+async def holder_of(session: AsyncSession, shown: Pass) -> Holder | None:
+    """None where the pass, or its member, was forgotten since."""
+    member = await session.get(Member, shown.member_id, with_for_update={"key_share": True})
+    held = await session.get(OfflinePass, shown.id, with_for_update=True)
+    return None if member is None or held is None else Holder(member, held)
+
+
+async def replay(
+    session: AsyncSession, *, post: OfflinePost, policy: Policy, holder: Holder, now: datetime, settings: Settings
+) -> str | None:
+    """Do what the post tells, at the time it happened; or answer why that is disputed, with nothing done."""
+    if post.kind == "exit":
+        return await _leave(session, post)
+    if fault := await _standing_fault(session, holder.member, holder.held, post.happened_at):
+        return fault
+    if post.kind == "entry":
+        return await _enter(session, post)
+    return await _buy(session, post, policy, holder, now, settings)
+
+
+async def _standing_fault(session: AsyncSession, member: Member, held: OfflinePass, at: datetime) -> str | None:
+    """What the shop knew by then, and the device may not have heard yet."""
+    if held.revoked_at is not None and held.revoked_at <= at:
+        return "pass_revoked"
+    if not member.is_active:
+        return "member_blocked"
+    frozen = exists().where(
+        WalletFreeze.member_id == member.id,
+        WalletFreeze.frozen_at <= at,
+        or_(WalletFreeze.thawed_at.is_(None), WalletFreeze.thawed_at > at),
+    )
+    return "wallet_frozen" if await session.scalar(select(frozen)) else None
+
+
+async def _enter(session: AsyncSession, post: OfflinePost) -> str | None:
+    """Whoever was inside then, or has been since, would be inside twice. Their debt keeps nobody out who is in."""
+    overlaps = exists().where(
+        Visit.store_id == post.store_id,
+        Visit.member_id == post.member_id,
+        or_(Visit.left_at.is_(None), Visit.left_at > post.happened_at),
+    )
+    if await session.scalar(select(overlaps)):
+        return "already_inside"
+    visit = Visit(
+        id=new_id(),
+        store_id=post.store_id,
+        member_id=post.member_id,
+        entered_at=post.happened_at,
+        entry_gate_id=post.device_id,
+        basket_unpaid=False,
+        guests=0,
+        is_host=False,
+    )
+    session.add(visit)
+    await session.flush()
+    post.visit_id = visit.id
+    return None
+
+
+async def _leave(session: AsyncSession, post: OfflinePost) -> str | None:
+    assert post.member_id
+    visit = await current_visit(session, store_id=post.store_id, member_id=post.member_id)
+    if visit is None or visit.entered_at > post.happened_at:
+        return "not_inside"
+    visit.left_at, visit.exit_gate_id, post.visit_id = post.happened_at, post.device_id, visit.id
+    return None
+
+
+async def _buy(
+    session: AsyncSession, post: OfflinePost, policy: Policy, holder: Holder, now: datetime, settings: Settings
+) -> str | None:
+    """At the prices that the device had, within what the pass promised: a sale that exceeds it is disputed whole."""
+    if post.listed_total is None:
+        return "not_listed"
+    if post.listed_total != post.total:
+        return "price_differs"
+    if post.total > policy.payment_max:
+        return "over_payment_max"
+    if holder.held.currency != policy.currency:
+        return "currency_mismatch"
+    if post.total > holder.held.left:
+        return "pass_overdrawn"
+    if fault := await charge(session, post=post, member=holder.member, at=post.happened_at, now=now, settings=settings):
+        return fault
+    holder.held.spent += post.total
+    return None
+
+
+async def charge(
+    session: AsyncSession, *, post: OfflinePost, member: Member, at: datetime, now: datetime, settings: Settings
+) -> str | None:
+    """Sell what left the shop to the member, whose row is locked; or answer why not, with nothing done.
+
+    What their wallet falls short of they owe from now on, and no device takes their passes before that is paid.
+    """
+    basket = await _basket(session, post)
+    if isinstance(basket, str):
+        return basket
+    offered = await offer_as_shown(session, member_id=member.id, basket=basket, now=now, settings=settings)
+    visit = await current_visit(session, store_id=post.store_id, member_id=member.id)
+    sold = await sell(
+        session,
+        offered=offered,
+        member=member,
+        store_id=post.store_id,
+        device_id=post.device_id,
+        now=at,
+        settings=settings,
+        advance_max=None,
+        in_hand=True,
+    )
+    if isinstance(sold, NotSold):
+        return sold.code
+    post.order_id, post.owed = sold.order.id, sold.order.advance
+    if post.owed:
+        await revoke_passes(session, member_id=member.id, now=now)
+    if visit is not None:
+        visit.basket_unpaid = False
+    return None
+
+
+async def _basket(session: AsyncSession, post: OfflinePost) -> PricedBasket | str:
+    """The goods of a post whose prices are known."""
+    assert post.goods is not None
+    assert post.currency is not None
+    products = await find_products(session, skus=[line["sku"] for line in post.goods])
+    if any(line["sku"] not in products for line in post.goods):
+        return "unknown_sku"
+    return PricedBasket(
+        lines=tuple(
+            PricedLine(
+                product_id=products[line["sku"]].id,
+                sku=line["sku"],
+                name=products[line["sku"]].name,
+                quantity=line["quantity"],
+                unit_price=line["price"],
+                tax_rate_basis_points=line["tax_rate_basis_points"],
+                category=products[line["sku"]].category,
+            )
+            for line in post.goods
+        ),
+        currency=post.currency,
+    )
