@@ -55,10 +55,6 @@ class Signal:
             return float("-inf")
         return sorted(self.levels)[-epochs] + LEVEL_ZERO_DBM
 
-    def within(self, first: int, last: int) -> Signal:
-        """What was seen from one epoch to another, both included."""
-        return Signal(self.levels[first : last + 1])
-
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -67,13 +63,14 @@ class Window:
     opened_at: datetime
     finished_at: datetime | None = None
 
-    def epoch_of(self, moment: datetime) -> int:
-        return (moment - self.opened_at + LEAD) // EPOCH
+    def epoch_of(self, moment: datetime, slack: timedelta = timedelta()) -> int:
+        return (moment - self.opened_at + LEAD + slack) // EPOCH
 
     def cut(self, signal: Signal, slack: timedelta) -> Signal:
         """Without what was seen outside the window by more than the slack."""
-        last = EPOCHS_MAX if self.finished_at is None else self.epoch_of(self.finished_at + slack)
-        return signal.within(max(0, self.epoch_of(self.opened_at - slack)), max(-1, last))
+        first = max(0, self.epoch_of(self.opened_at, -slack))
+        last = EPOCHS_MAX if self.finished_at is None else self.epoch_of(self.finished_at, slack)
+        return Signal(signal.levels[first : max(first, last + 1)])
 
 
 @dataclass(frozen=True, slots=True)
