@@ -42,7 +42,6 @@ def upgrade() -> None:
         sa.CheckConstraint("direction in ('entry', 'exit')", name=op.f("ck_gate_turn_direction_known")),
         sa.ForeignKeyConstraint(["attempt_id"], ["gate_attempt.id"], name=op.f("fk_gate_turn_attempt_id")),
         sa.ForeignKeyConstraint(["device_id"], ["device.id"], name=op.f("fk_gate_turn_device_id")),
-        sa.ForeignKeyConstraint(["group_id"], ["visit_group.id"], name=op.f("fk_gate_turn_group_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_gate_turn")),
     )
     op.create_index(
@@ -51,7 +50,6 @@ def upgrade() -> None:
     op.create_index("uq_gate_turn_trip", "gate_turn", ["device_id", "trip_id"], unique=True)
     op.add_column("gate_attempt", sa.Column("guests", sa.BigInteger(), server_default="0", nullable=False))
     op.add_column("gate_attempt", sa.Column("group_id", sa.Uuid(), nullable=True))
-    op.create_foreign_key(op.f("fk_gate_attempt_group_id"), "gate_attempt", "visit_group", ["group_id"], ["id"])
     op.add_column("store", sa.Column("guests_max", sa.BigInteger(), nullable=True))
     op.add_column("visit", sa.Column("guests", sa.BigInteger(), server_default="0", nullable=False))
     op.add_column("visit", sa.Column("group_id", sa.Uuid(), nullable=True))
@@ -75,7 +73,6 @@ def downgrade() -> None:
     op.drop_column("visit", "group_id")
     op.drop_column("visit", "guests")
     op.drop_column("store", "guests_max")
-    op.drop_constraint(op.f("fk_gate_attempt_group_id"), "gate_attempt", type_="foreignkey")
     op.drop_column("gate_attempt", "group_id")
     op.drop_column("gate_attempt", "guests")
     op.drop_index("uq_gate_turn_trip", table_name="gate_turn")

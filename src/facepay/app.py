@@ -28,6 +28,7 @@ from facepay.checkout import tags_router as tags
 from facepay.entrance import gallery_router as galleries
 from facepay.entrance import gate_router as gates
 from facepay.entrance import identification_router as identifications
+from facepay.entrance import turn_router as turns
 from facepay.entrance import visit_router as visits
 from facepay.entrance.edge_galleries import may_hold
 from facepay.housekeeping import Task, keep_house, tasks_of
@@ -105,6 +106,7 @@ def create_app(settings: Settings | None = None, *, engine: Engine | None = None
         stores,
         planograms,
         gates,
+        turns,
         galleries,
         identifications,
         visits,

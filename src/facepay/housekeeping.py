@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from facepay.entrance.gate_turns import forget_turns
 from facepay.identity.edge import forget_nonces
 from facepay.identity.passes import forget_passes
 from facepay.identity.step_up import forget_expired
@@ -72,6 +73,7 @@ def tasks_of(
         Task("forget_nonces", 600, lambda: forget_nonces(database, now=clock())),
         Task("forget_passes", 600, lambda: forget_passes(database, now=clock())),
         Task("forget_offline_passes", 3600, lambda: forget_offline_passes(database, now=clock())),
+        Task("forget_turns", 600, lambda: forget_turns(database, now=clock())),
         Task("forget_step_ups", 600, lambda: forget_expired(database, now=clock())),
         Task("retain_faces", 3600, retain_faces),
         Task("forget_biometric_uses", 3600, lambda: forget_uses(database, settings=settings, now=clock())),

@@ -11,9 +11,11 @@ from fastapi import APIRouter, Depends, Security
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.entrance import gates
-from facepay.entrance.gate_schemas import GateAnswer
-from facepay.entrance.gates import Direction, GateDecision
-from facepay.identity.capture import capture_body, read_capture
+from facepay.entrance.admission import Party
+from facepay.entrance.gate_schemas import GateAnswer, PassAtEntry, entry_body, read_entry
+from facepay.entrance.gate_turns import GateTurn
+from facepay.entrance.gates import ALONE, Direction, GateDecision
+from facepay.entrance.turns import DeviceBusy, refuse_if_busy
 from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf
 from facepay.identity.passes import read_pass
 from facepay.identity.recognition import RecogniserOf
@@ -46,39 +48,50 @@ class GateCall:
 
     async def decide(self, direction: Direction) -> Any:
         acts_as(self.gate, self.gate_id)
+        capture, party = await read_entry(self.desk.request)
 
         async def act(session: AsyncSession, sighting: Sighting) -> GateAnswer:
-            return GateAnswer.of(await self._act(session, direction, sighting), sighting)
+            return GateAnswer.of(await self._act(session, direction, sighting, party), sighting)
 
         return await self.desk.decide(
             device=self.gate,
             use=f"gate_{direction}",
             key=self.key,
-            capture=await read_capture(self.desk.request),
+            capture=capture,
+            also=party.model_dump_json().encode(),
             see=partial(self.recogniser.see, device=self.gate, use="gate"),
             act=act,
         )
 
     async def decide_on_pass(self, direction: Direction, body: PassShown) -> Any:
         acts_as(self.gate, self.gate_id)
+        party = Party(guests=body.guests, group_id=body.group_id) if isinstance(body, PassAtEntry) else ALONE
         shown = read_pass(body.pass_text, key=get_master_key(self.desk.request))
 
         async def act(session: AsyncSession) -> GateAnswer:
-            return GateAnswer.of(await self._act(session, direction, shown))
+            return GateAnswer.of(await self._act(session, direction, shown, party))
 
         return await self.desk.decide_on_pass(
             device=self.gate, use=f"gate_{direction}", key=self.key, body=body, act=act
         )
 
-    async def _act(self, session: AsyncSession, direction: Direction, shown: Shown) -> GateDecision:
+    async def _act(self, session: AsyncSession, direction: Direction, shown: Shown, party: Party) -> GateDecision:
+        await refuse_if_busy(session, GateTurn, device_id=self.gate.id, now=self.now)
         return await gates.decide(
-            session, gate=self.gate, direction=direction, shown=shown, now=self.now, settings=self.settings
+            session,
+            gate=self.gate,
+            direction=direction,
+            shown=shown,
+            now=self.now,
+            settings=self.settings,
+            party=party,
         )
 
     async def finish(self, direction: Direction, attempt_id: UUID, body: StepUpAnswer) -> Any:
         acts_as(self.gate, self.gate_id)
 
         async def act(session: AsyncSession) -> GateAnswer:
+            await refuse_if_busy(session, GateTurn, device_id=self.gate.id, now=self.now)
             decision = await gates.finish_step_up(
                 session,
                 gate=self.gate,
@@ -97,16 +110,20 @@ class GateCall:
 
 Call = Annotated[GateCall, Depends(made(GateCall))]
 decision_route = partial(
-    router.post, response_model=GateAnswer, responses=problems(*CAPTURE_PROBLEMS), openapi_extra=capture_body()
+    router.post,
+    response_model=GateAnswer,
+    responses=problems(*CAPTURE_PROBLEMS, DeviceBusy),
+    openapi_extra=entry_body(),
 )
-pass_route = partial(router.post, response_model=GateAnswer, responses=problems(*CALL_PROBLEMS))
-step_up_route = partial(router.post, response_model=GateAnswer, responses=problems(*STEP_UP_PROBLEMS))
+pass_route = partial(router.post, response_model=GateAnswer, responses=problems(*CALL_PROBLEMS, DeviceBusy))
+step_up_route = partial(router.post, response_model=GateAnswer, responses=problems(*STEP_UP_PROBLEMS, DeviceBusy))
 
 
 @decision_route("/entries", summary="Decide who may come in")
 async def enter(call: Call) -> Any:
     """Send the camera's frame as the body (`image/jpeg` is fastest), or a multipart form: one frame or a burst of up
-    to ten as parts `frame`, and a depth map, a challenge or the phone's last digits where there are some.
+    to ten as parts `frame`, and a depth map, a challenge or the phone's last digits where there are some. `guests` come
+    in on the member's face, and a `group_id` links the visit with those of family and friends.
 
     The nearest face is decided on; a burst is surer than one frame. `open` has opened a visit; `step_up` says what
     to ask the person for, `feedback` what they can do about a poor picture.
@@ -121,7 +138,7 @@ async def leave(call: Call) -> Any:
 
 
 @pass_route("/entries/pass", summary="Decide who may come in with a one-time pass")
-async def enter_by_pass(call: Call, body: PassShown) -> Any:
+async def enter_by_pass(call: Call, body: PassAtEntry) -> Any:
     """For whoever shows no face: the app's QR code, or its eight digits. The answer is the one that a face gets.
 
     A pass is spent whatever is decided; `pass_unknown`, `pass_expired` and `pass_spent` say why one opens nothing.

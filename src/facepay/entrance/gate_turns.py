@@ -1,17 +1,46 @@
-"""Conversations at a gate: one person's frames, as many as it takes, until they are let through or not."""
+"""Conversations at a gate: one person's frames, as many as it takes, until they are let through or not.
+
+The words are those of Just Walk Out (see turns.py): a turn's authentication is accepted, denied, or processing still.
+A frame that says nothing about who it is (no face, or none good enough) leaves it processing; a face that was there
+and is gone for three seconds, or the end of the turn's time, denies it. While a second factor is waited for, the turn
+lasts as long as the question does, and nobody has to look into the camera.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, String
+from sqlalchemy import CheckConstraint, ForeignKey, String, delete
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from facepay.entrance.turns import Turn, turn_indexes
-from facepay.kernel.database import Base
+from facepay.entrance import gates, turns
+from facepay.entrance.admission import Party
+from facepay.entrance.gates import Direction, GateAttempt, GateDecision
+from facepay.entrance.turns import Turn, turn_indexes, turn_of
+from facepay.identity.passes import ShownPass
+from facepay.identity.sighting import Advice, Sighting, Unusable
+from facepay.identity.step_up import AttemptNotFound
+from facepay.identity.verdicts import Shown
+from facepay.kernel.auth import Principal
+from facepay.kernel.database import Base, Database
+from facepay.kernel.errors import Problem
+from facepay.kernel.passwords import PasswordHasher
+from facepay.settings import Settings
 
 Authentication = Literal["accepted", "denied", "processing"]
+KEPT_FOR = timedelta(days=1)
+
+
+class TripReused(Problem):
+    """This gate's trip of that id was started with another direction, other guests or another group."""
+
+    status = 422
+    code = "trip_reused"
+    title = "Trip reused"
 
 
 class GateTurn(Turn, Base):
@@ -23,15 +52,128 @@ class GateTurn(Turn, Base):
         CheckConstraint("direction in ('entry', 'exit')", name="direction_known"),
     )
 
-    direction: Mapped[str] = mapped_column(String(8))
+    direction: Mapped[Direction] = mapped_column(String(8))
     guests: Mapped[int] = mapped_column(server_default="0")
-    group_id: Mapped[UUID | None] = mapped_column(ForeignKey("visit_group.id"))
+    group_id: Mapped[UUID | None]  # as the gate says, whether there is such a group or not
     # The attempt that decided, or that waits for a second factor.
     attempt_id: Mapped[UUID | None] = mapped_column(ForeignKey("gate_attempt.id"))
     accepted: Mapped[bool] = mapped_column(server_default="false")
+
+    @property
+    def party(self) -> Party:
+        return Party(guests=self.guests, group_id=self.group_id)
 
     @property
     def authentication(self) -> Authentication:
         if self.ended_at is None:
             return "processing"
         return "accepted" if self.accepted else "denied"
+
+    def face_left(self, now: datetime) -> bool:
+        return self.attempt_id is None and super().face_left(now)
+
+
+@dataclass(frozen=True, slots=True)
+class TurnState:
+    """Where a turn stands, and the decision that was made just now, where one was."""
+
+    turn: GateTurn
+    code: str
+    decision: GateDecision | None = None
+    visit_id: UUID | None = None
+    advice: tuple[Advice, ...] = ()
+
+
+async def take_turn(
+    session: AsyncSession,
+    *,
+    gate: Principal,
+    trip_id: str,
+    direction: Direction,
+    party: Party,
+    now: datetime,
+    settings: Settings,
+) -> TurnState:
+    """The gate for this trip alone, or where the turn that it had stands. Raises DeviceBusy and TripReused."""
+    lasts = timedelta(seconds=settings.turn_seconds)
+    asked = {"direction": direction, "guests": party.guests, "group_id": party.group_id}
+    turn = await turns.start(session, GateTurn, device_id=gate.id, trip_id=trip_id, lasts=lasts, now=now, **asked)
+    if turn.direction != direction or turn.party != party:
+        raise TripReused("This trip was started with another direction, other guests or another group.")
+    return await _over(session, turn, now) or TurnState(turn, "waiting")
+
+
+async def show(
+    session: AsyncSession, *, gate: Principal, turn_id: UUID, shown: Shown, now: datetime, settings: Settings
+) -> TurnState:
+    """Decide on frames or a pass, where they are enough to decide on. Raises TurnNotFound."""
+    turn = await turn_of(session, GateTurn, turn_id=turn_id, device_id=gate.id)
+    if over := await _over(session, turn, now):
+        return over
+    if isinstance(shown, Sighting) and shown.faces:
+        turn.see_face(now)
+    if isinstance(shown, Sighting) and isinstance(shown.outcome, Unusable):
+        await session.flush()
+        return TurnState(turn, shown.outcome.code, advice=shown.outcome.advice)
+    decision = await gates.decide(
+        session, gate=gate, direction=turn.direction, shown=shown, now=now, settings=settings, party=turn.party
+    )
+    return await _conclude(session, turn, decision, now)
+
+
+async def finish_step_up(
+    session: AsyncSession,
+    *,
+    gate: Principal,
+    turn_id: UUID,
+    given: str | ShownPass,
+    now: datetime,
+    settings: Settings,
+    hasher: PasswordHasher,
+) -> TurnState:
+    """Check the answer to what the turn asks for. Raises TurnNotFound, and as `gates.finish_step_up` does."""
+    turn = await turn_of(session, GateTurn, turn_id=turn_id, device_id=gate.id)
+    if over := await _over(session, turn, now):
+        return over
+    if turn.attempt_id is None:
+        raise AttemptNotFound("This turn has asked for nothing.")
+    decision = await gates.finish_step_up(
+        session,
+        gate=gate,
+        direction=turn.direction,
+        attempt_id=turn.attempt_id,
+        given=given,
+        now=now,
+        settings=settings,
+        hasher=hasher,
+    )
+    return await _conclude(session, turn, decision, now)
+
+
+async def _conclude(session: AsyncSession, turn: GateTurn, decision: GateDecision, now: datetime) -> TurnState:
+    attempt = decision.record
+    if attempt.decision != "step_up":
+        turn.accepted = attempt.decision == "open"
+        turn.end(attempt.code, now=now)
+    elif turn.attempt_id is None and decision.step_up:  # for the first question alone, or unsure frames go on for ever
+        turn.expires_at = max(turn.expires_at, decision.step_up.expires_at)
+    turn.attempt_id = attempt.id
+    await session.flush()
+    return TurnState(turn, attempt.code, decision)
+
+
+async def _over(session: AsyncSession, turn: GateTurn, now: datetime) -> TurnState | None:
+    """How the turn ended, where it has: whatever comes after that is told the same."""
+    if turn.ended_at is None and (why := turn.why_over(now)):
+        turn.end(why, now=now)
+        await session.flush()
+    if turn.code is None:
+        return None
+    attempt = await session.get(GateAttempt, turn.attempt_id) if turn.attempt_id else None
+    return TurnState(turn, turn.code, visit_id=attempt.visit_id if attempt else None)
+
+
+async def forget_turns(database: Database, *, now: datetime) -> None:
+    """Drop turns that ran out a day ago: no device tries them again."""
+    async with database.begin() as session:
+        await session.execute(delete(GateTurn).where(GateTurn.expires_at < now - KEPT_FOR))

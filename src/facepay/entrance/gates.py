@@ -11,7 +11,9 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from facepay.entrance.visits import current_visit, open_visit
+from facepay.channel.doors import door_of
+from facepay.entrance.admission import Party, Refused, admit
+from facepay.entrance.visits import current_visit
 from facepay.identity.decisions import answer, identify
 from facepay.identity.passes import ShownPass
 from facepay.identity.step_up import AttemptNotFound
@@ -34,6 +36,7 @@ from facepay.members.members import Member
 from facepay.settings import Settings
 
 Direction = Literal["entry", "exit"]
+ALONE = Party()
 
 
 class GateAttempt(DeviceDecision, Base):
@@ -50,8 +53,9 @@ class GateAttempt(DeviceDecision, Base):
     gate_id: Mapped[UUID] = mapped_column(ForeignKey("device.id"), index=True)
     direction: Mapped[str] = mapped_column(String(8))
     visit_id: Mapped[UUID | None] = mapped_column(ForeignKey("visit.id"), index=True)
+    command_number: Mapped[int] = mapped_column(server_default="0")  # the gate's last, when this was decided
     guests: Mapped[int] = mapped_column(server_default="0")
-    group_id: Mapped[UUID | None] = mapped_column(ForeignKey("visit_group.id"))
+    group_id: Mapped[UUID | None]  # as the gate said
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,8 @@ class GateDecision(Ruling):
 
     record: GateAttempt
     basket_unpaid: bool = False
+    amount_owed: int | None = None
+    currency: str | None = None
 
 
 async def decide(
@@ -70,18 +76,27 @@ async def decide(
     shown: Shown,
     now: datetime,
     settings: Settings,
+    party: Party = ALONE,
 ) -> GateDecision:
-    """Let a recognised member through, ask where it is unsure who it is, refuse everybody else."""
+    """Let a recognised member through, ask where it is unsure who it is, refuse everybody else; at a locked gate
+    nobody is looked up.
+    """
+    door = await door_of(session, device_id=gate.id)
     attempt = GateAttempt(
         id=new_id(),
         gate_id=gate.id,
         direction=direction,
+        command_number=door.command_number,
         identified_by=means_of(shown),
+        guests=party.guests,
+        group_id=party.group_id,
         created_at=now,
         decided_at=now,
     )
+    if door.is_shut_to(direction):
+        return await _settle(session, attempt, "deny", "gate_locked")
     verdict = await identify(session, record=attempt, device=gate, shown=shown, now=now, settings=settings)
-    return await _act(session, gate, attempt, verdict, now)
+    return await _act(session, gate, attempt, verdict, now, settings)
 
 
 async def finish_step_up(
@@ -99,16 +114,26 @@ async def finish_step_up(
     attempt = await session.get(GateAttempt, attempt_id)
     if attempt is None or attempt.gate_id != gate.id or attempt.direction != direction:
         raise AttemptNotFound("No attempt with this id waits at this gate.")
+    door = await door_of(session, device_id=gate.id)
+    attempt.command_number = door.command_number
+    if door.is_shut_to(direction):
+        attempt.decided_at = now
+        return await _settle(session, attempt, "deny", "gate_locked")
     verdict = await answer(session, record=attempt, device=gate, given=given, now=now, settings=settings, hasher=hasher)
-    return await _act(session, gate, attempt, verdict, now)
+    return await _act(session, gate, attempt, verdict, now, settings)
 
 
 async def _act(
-    session: AsyncSession, gate: Principal, attempt: GateAttempt, verdict: Verdict, now: datetime
+    session: AsyncSession,
+    gate: Principal,
+    attempt: GateAttempt,
+    verdict: Verdict,
+    now: datetime,
+    settings: Settings,
 ) -> GateDecision:
     match verdict:
         case Recognised(member):
-            return await let_through(session, gate=gate, attempt=attempt, member=member, now=now)
+            return await _let_through(session, gate, attempt, member, now, settings)
         case Asked(code, step_up, answers_left):
             await _settle(session, attempt, "step_up", code)
             return GateDecision(attempt, step_up=step_up, answers_left=answers_left)
@@ -117,8 +142,8 @@ async def _act(
             return GateDecision(attempt, advice=advice, answers_left=answers_left)
 
 
-async def let_through(
-    session: AsyncSession, *, gate: Principal, attempt: GateAttempt, member: Member, now: datetime
+async def _let_through(
+    session: AsyncSession, gate: Principal, attempt: GateAttempt, member: Member, now: datetime, settings: Settings
 ) -> GateDecision:
     """What a member may do at a gate, however they were recognised. Their row is locked."""
     attempt.member_id = member.id
@@ -126,10 +151,14 @@ async def let_through(
         return await _let_out(session, gate, attempt, member, now)
     if not member.is_active:
         return await _settle(session, attempt, "deny", "member_blocked", member)
-    visit_id = await open_visit(session, store_id=gate.store, member_id=member.id, gate_id=gate.id, now=now)
-    if visit_id is None:
-        return await _settle(session, attempt, "deny", "already_inside", member)
-    attempt.visit_id = visit_id
+    party = Party(guests=attempt.guests, group_id=attempt.group_id)
+    admitted = await admit(
+        session, gate=gate, member_id=member.id, party=party, guests_max=settings.guests_max, now=now
+    )
+    if isinstance(admitted, Refused):
+        await _settle(session, attempt, "deny", admitted.code, member)
+        return GateDecision(attempt, member, amount_owed=admitted.amount_owed, currency=admitted.currency)
+    attempt.visit_id = admitted
     return await _settle(session, attempt, "open", "welcome", member)
 
 

@@ -6,7 +6,7 @@ themselves. Nothing has to be written when the host leaves, so that no exit wait
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, String, select
@@ -15,6 +15,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.entrance.visits import Visit
 from facepay.kernel.database import Base, Identified
+
+JOINED_WITHIN = timedelta(minutes=10)  # at the gate: a family at the door, and nobody who comes later
 
 
 class VisitGroup(Identified, Base):
@@ -28,6 +30,22 @@ class VisitGroup(Identified, Base):
     opened_at: Mapped[datetime]
     # Null where the host made themselves one, by coming in first with their own face or pass.
     host_named_by: Mapped[str | None] = mapped_column(String(80))
+
+
+async def join_on_entering(session: AsyncSession, *, group_id: UUID, gate_id: UUID, now: datetime) -> bool | None:
+    """Whether whoever comes in next is the group's host; None where nobody can join it here any more.
+
+    Locks the group, so that of two who come in at once one is the host. The host may be leaving at this moment: then
+    whoever joins was in the group for a moment, and pays for themselves.
+    """
+    group = await session.get(VisitGroup, group_id, with_for_update=True)
+    if group is None or group.gate_id != gate_id or now - group.opened_at > JOINED_WITHIN:
+        return None
+    host = await session.execute(select(Visit.left_at).where(Visit.group_id == group_id, Visit.is_host))
+    found = host.one_or_none()
+    if found is None:
+        return True
+    return None if found.left_at else False
 
 
 async def group_of(session: AsyncSession, *, visit: Visit) -> list[Visit]:

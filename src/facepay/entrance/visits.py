@@ -5,13 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, select, text
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.kernel.database import Base, Identified
-from facepay.kernel.ids import new_id
 
 
 class Visit(Identified, Base):
@@ -41,22 +39,12 @@ class Visit(Identified, Base):
     is_host: Mapped[bool] = mapped_column(server_default="false")
 
 
-async def open_visit(
-    session: AsyncSession, *, store_id: UUID, member_id: UUID, gate_id: UUID, now: datetime
-) -> UUID | None:
-    """The new visit's id, or None where the member is inside already."""
-    return await session.scalar(
-        insert(Visit)
-        .values(
-            id=new_id(),
-            store_id=store_id,
-            member_id=member_id,
-            entered_at=now,
-            entry_gate_id=gate_id,
-            basket_unpaid=False,
-        )
-        .on_conflict_do_nothing(index_elements=["store_id", "member_id"], index_where=text("left_at is null"))
-        .returning(Visit.id)
+def is_inside(*, store_id: UUID, member_id: UUID) -> ColumnElement[bool]:
+    """Whether the member has an open visit to this store."""
+    return (
+        select(Visit.id)
+        .where(Visit.store_id == store_id, Visit.member_id == member_id, Visit.left_at.is_(None))
+        .exists()
     )
 
 
