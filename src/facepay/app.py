@@ -19,6 +19,8 @@ from facepay.alerts import router as alerts
 from facepay.bootstrap import master_key, payment_provider
 from facepay.calibration.versions import CalibrationKeeper
 from facepay.catalog import router as catalog
+from facepay.channel import event_router as device_events
+from facepay.channel import router as device_commands
 from facepay.checkout import limits_router as limits
 from facepay.checkout import record_router as checkouts
 from facepay.checkout import rewards_router as member_rewards
@@ -111,6 +113,8 @@ def create_app(settings: Settings | None = None, *, engine: Engine | None = None
         identifications,
         visits,
         alerts,
+        device_commands,
+        device_events,
         members,
         identity,
         passes,

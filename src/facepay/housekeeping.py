@@ -13,6 +13,8 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from facepay.channel.events import alert_of_missing, forget_events
+from facepay.channel.upkeep import judge_commands
 from facepay.entrance.gate_turns import forget_turns
 from facepay.identity.edge import forget_nonces
 from facepay.identity.passes import forget_passes
@@ -63,6 +65,8 @@ def tasks_of(
     return (
         Task("expire_holds", 5, expire_holds),
         Task("seal_transfers", 5, lambda: seal_all(database)),
+        Task("judge_commands", 5, lambda: judge_commands(database, now=clock())),
+        Task("alert_of_missing_events", 5, lambda: alert_of_missing(database, now=clock())),
         Task("expire_points_and_gifts", 60, lambda: expire_due(database, now=clock())),
         Task("fold_accounts", 60, lambda: fold_hot_accounts(database)),
         Task("forget_idempotency_keys", 600, idempotency.forget_old),
@@ -75,6 +79,7 @@ def tasks_of(
         Task("forget_offline_passes", 3600, lambda: forget_offline_passes(database, now=clock())),
         Task("forget_turns", 600, lambda: forget_turns(database, now=clock())),
         Task("forget_step_ups", 600, lambda: forget_expired(database, now=clock())),
+        Task("forget_device_events", 3600, lambda: forget_events(database, now=clock())),
         Task("retain_faces", 3600, retain_faces),
         Task("forget_biometric_uses", 3600, lambda: forget_uses(database, settings=settings, now=clock())),
     )

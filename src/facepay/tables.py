@@ -5,6 +5,8 @@ from __future__ import annotations
 from facepay.alerts import alerts
 from facepay.calibration import versions
 from facepay.catalog import products, stock
+from facepay.channel import commands, doors, sequences
+from facepay.channel import events as device_events
 from facepay.checkout import kiosk, limits, orders, refunds, sold_tags
 from facepay.entrance import gate_turns, gates, groups, visits
 from facepay.identity import (
@@ -38,11 +40,14 @@ __all__ = [
     "baskets",
     "biometric_uses",
     "challenges",
+    "commands",
     "consents",
     "coupons",
     "debts",
+    "device_events",
     "devices",
     "disputes",
+    "doors",
     "edge",
     "edge_matches",
     "events",
@@ -72,6 +77,7 @@ __all__ = [
     "replays",
     "restock",
     "rules",
+    "sequences",
     "sold_tags",
     "step_up",
     "stock",

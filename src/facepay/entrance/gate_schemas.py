@@ -34,6 +34,10 @@ class AtGate(DecisionAnswer):
     """What both ways of asking a gate's decision answer."""
 
     visit_id: UUID | None = None
+    command_number: Annotated[
+        int | None,
+        Field(description="Decided knowing the gate's commands up to this one; one with a higher number overrides it."),
+    ] = None
     tailgate_suspected: Annotated[bool, Field(description="More faces than the member and their guests.")] = False
     basket_unpaid: bool = False
     amount_owed: Annotated[int | None, Field(description="Minor units, with `debt_unsettled`.")] = None
@@ -46,6 +50,7 @@ class AtGate(DecisionAnswer):
         return AtGate.shared(decision, sighting) | {
             "attempt_id": attempt.id,
             "visit_id": attempt.visit_id,
+            "command_number": attempt.command_number,
             "tailgate_suspected": bool(sighting and sighting.faces > faces_max and attempt.decision == "open"),
             "basket_unpaid": decision.basket_unpaid,
             "amount_owed": decision.amount_owed,

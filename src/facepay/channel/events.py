@@ -1,0 +1,170 @@
+"""What devices say has happened, numbered by them: each once, however often it is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Any, Literal
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, String, delete, select, text
+from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from facepay.alerts.alerts import Severity, raise_alert
+from facepay.channel.sequences import HAS_GAPS, DeviceSequence, Numbers, note_sequence
+from facepay.kernel.auth import Principal
+from facepay.kernel.database import Base, Database, Identified
+from facepay.kernel.ids import new_id
+from facepay.stores.devices import Device
+
+Verdict = Literal["recorded", "repeated", "conflicting"]
+# What somebody should look at, at once.
+ALARMING: Mapping[str, Severity] = MappingProxyType(
+    {"door_forced": Severity.CRITICAL, "tamper": Severity.CRITICAL, "door_held_open": Severity.WARNING}
+)
+MISSING_MAX = timedelta(minutes=1)
+KEPT_FOR = timedelta(days=90)
+AT_ONCE_MAX = 500
+GAPS_SHOWN_MAX = 100
+
+
+class DeviceEvent(Identified, Base):
+    __tablename__ = "device_event"
+    __table_args__ = (
+        Index("uq_device_event_sequence", "device_id", "run", "sequence", unique=True),
+        Index("ix_device_event_device_id_id", "device_id", "id"),
+        Index("ix_device_event_kind", "device_id", "kind", "happened_at"),
+        Index("ix_device_event_received_at", "received_at"),
+    )
+
+    device_id: Mapped[UUID] = mapped_column(ForeignKey("device.id"))
+    run: Mapped[str] = mapped_column(String(64))
+    sequence: Mapped[int]
+    kind: Mapped[str] = mapped_column(String(40))
+    happened_at: Mapped[datetime]  # by the device's clock
+    received_at: Mapped[datetime]
+    details: Mapped[dict[str, Any]] = mapped_column(JSONB)
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """An event as a device tells it."""
+
+    sequence: int
+    kind: str
+    happened_at: datetime
+    details: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The verdict on each report, in their order, and which numbers of the run have come."""
+
+    verdicts: list[tuple[int, Verdict]]
+    numbers: Numbers
+
+
+async def record_events(
+    session: AsyncSession, *, device: Principal, run: str, events: Sequence[Reported], now: datetime
+) -> Recorded:
+    """Record what hasn't come before. A number that comes again with something else changes nothing, and alerts: a
+    device that uses one twice hides something. Raises TooManyGaps.
+    """
+    noted = await note_sequence(
+        session, device_id=device.id, run=run, sequences=[event.sequence for event in events], now=now
+    )
+    known = await _known(session, device.id, run, {event.sequence for event in events} - noted.fresh)
+    recorded: dict[int, Reported] = {}
+    verdicts: list[tuple[int, Verdict]] = []
+    for event in events:
+        if event.sequence in noted.fresh and event.sequence not in recorded:
+            recorded[event.sequence] = event
+            verdicts.append((event.sequence, "recorded"))
+        else:  # what it was may have been forgotten
+            same = event == (recorded | known).get(event.sequence, event)
+            verdicts.append((event.sequence, "repeated" if same else "conflicting"))
+    await _insert(session, device.id, run, list(recorded.values()), now)
+    await _alert(session, device, run, list(recorded.values()), verdicts, now)
+    return Recorded(verdicts, noted.numbers)
+
+
+async def alert_of_missing(database: Database, *, now: datetime) -> None:
+    """Alert of numbers that stay missing: what happened then, nobody knows."""
+    async with database.begin() as session:
+        found = await session.execute(
+            select(DeviceSequence, Device.store_id)
+            .join(Device, Device.id == DeviceSequence.device_id)
+            .where(text(HAS_GAPS), DeviceSequence.missing_since <= now - MISSING_MAX)
+            .order_by(DeviceSequence.device_id, DeviceSequence.series, DeviceSequence.run)
+            .limit(AT_ONCE_MAX)
+            .with_for_update(of=DeviceSequence, skip_locked=True)
+        )
+        for sequence, store_id in found:
+            sequence.alerted_at = now
+            await raise_alert(
+                session,
+                store_id=store_id,
+                kind="events_missing",
+                severity=Severity.WARNING,
+                subject=f"device:{sequence.device_id}:{sequence.series}:{sequence.run}",
+                now=now,
+                device_id=sequence.device_id,
+                missing=[[gap.start, gap.stop - 1] for gap in sequence.numbers.missing[:GAPS_SHOWN_MAX]],
+            )
+
+
+async def forget_events(database: Database, *, now: datetime) -> None:
+    """Drop events past their time, and the runs that ended so long ago."""
+    async with database.begin() as session:
+        await session.execute(delete(DeviceEvent).where(DeviceEvent.received_at < now - KEPT_FOR))
+        await session.execute(delete(DeviceSequence).where(DeviceSequence.last_at < now - KEPT_FOR))
+
+
+async def _known(session: AsyncSession, device_id: UUID, run: str, sequences: AbstractSet[int]) -> dict[int, Reported]:
+    if not sequences:
+        return {}
+    found = await session.scalars(
+        select(DeviceEvent).where(
+            DeviceEvent.device_id == device_id, DeviceEvent.run == run, DeviceEvent.sequence.in_(sequences)
+        )
+    )
+    return {event.sequence: Reported(event.sequence, event.kind, event.happened_at, event.details) for event in found}
+
+
+async def _insert(session: AsyncSession, device_id: UUID, run: str, events: Sequence[Reported], now: datetime) -> None:
+    if events:
+        of_all = {"device_id": device_id, "run": run, "received_at": now}
+        await session.execute(insert(DeviceEvent), [{"id": new_id()} | of_all | asdict(event) for event in events])
+
+
+async def _alert(
+    session: AsyncSession,
+    device: Principal,
+    run: str,
+    events: Sequence[Reported],
+    verdicts: Sequence[tuple[int, Verdict]],
+    now: datetime,
+) -> None:
+    async def alert(kind: str, severity: Severity, **details: Any) -> None:
+        await raise_alert(
+            session,
+            store_id=device.store,
+            kind=kind,
+            severity=severity,
+            subject=f"device:{device.id}",
+            now=now,
+            device_id=device.id,
+            run=run,
+            **details,
+        )
+
+    for event in events:
+        if event.kind in ALARMING:
+            await alert(event.kind, ALARMING[event.kind], sequence=event.sequence)
+    if conflicting := [sequence for sequence, verdict in verdicts if verdict == "conflicting"]:
+        await alert("events_conflicting", Severity.CRITICAL, sequences=conflicting)
