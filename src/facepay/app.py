@@ -29,6 +29,7 @@ from facepay.checkout import statement_router as statements
 from facepay.checkout import tags_router as tags
 from facepay.entrance import gallery_router as galleries
 from facepay.entrance import gate_router as gates
+from facepay.entrance import group_router as visit_groups
 from facepay.entrance import identification_router as identifications
 from facepay.entrance import turn_router as turns
 from facepay.entrance import visit_router as visits
@@ -112,6 +113,7 @@ def create_app(settings: Settings | None = None, *, engine: Engine | None = None
         galleries,
         identifications,
         visits,
+        visit_groups,
         alerts,
         device_commands,
         device_events,

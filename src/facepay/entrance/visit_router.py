@@ -11,6 +11,7 @@ from pydantic import Field
 from sqlalchemy import select
 
 from facepay.entrance.gates import GateAttempt
+from facepay.entrance.visit_schemas import VisitAnswer
 from facepay.entrance.visits import Visit
 from facepay.identity.schemas import Cosine, Narrowed, Rate
 from facepay.identity.verdicts import Means
@@ -28,17 +29,6 @@ Reader = Annotated[Principal, Security(current_staff, scopes=["members:read"])]
 REFUSALS = problems(Unauthenticated, InsufficientScope, StoreNotFound)
 
 
-class VisitAnswer(Answer):
-    id: UUID
-    store_id: UUID
-    member_id: UUID
-    entered_at: datetime
-    entry_gate_id: UUID
-    left_at: datetime | None
-    exit_gate_id: UUID | None
-    basket_unpaid: bool
-
-
 class GateAttemptAnswer(Answer):
     """A stranger's attempt says when and why, and nothing about the face."""
 
@@ -50,6 +40,8 @@ class GateAttemptAnswer(Answer):
     identified_by: Means
     member_id: UUID | None
     visit_id: UUID | None
+    guests: int
+    group_id: UUID | None
     similarity: Cosine | None
     threshold: Cosine | None
     false_positive_rate: Rate | None

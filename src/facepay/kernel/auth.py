@@ -36,6 +36,7 @@ SCOPES = {
     "catalog:write": "Change and import products.",
     "rewards:read": "See tiers, coupons, and members' points and gifts.",
     "rewards:write": "Set tiers, points and coupons; give gift balance.",
+    "visits:write": "Link visits of families and friends, and say who of them pays.",
     "alerts:read": "See what somebody should look at.",
     "alerts:write": "Acknowledge and resolve alerts.",
     "orders:read": "See checkouts and orders.",
