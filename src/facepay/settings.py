@@ -66,6 +66,11 @@ class Settings(BaseSettings):
     turn_seconds: int = Field(default=15, ge=3, le=120)
     guests_max: int = Field(default=3, ge=0, le=50)
 
+    # Lanes
+    passage_seconds: int = Field(default=30, ge=5, le=60)
+    passage_hold_seconds: int = Field(default=120, ge=5, le=600)
+    lane_debt_max: int = Field(default=0, ge=0, le=AMOUNT_MAX)
+
     # Stepping up and waiting
     step_up_seconds: int = Field(default=60, ge=5, le=600)
     step_up_answers_max: int = Field(default=3, ge=1, le=10)
