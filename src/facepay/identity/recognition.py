@@ -28,6 +28,7 @@ from facepay.identity.sighting import (
     Unusable,
     WrongDigits,
     candidates_of,
+    rivals_of,
     settle_compared,
     subject_of,
 )
@@ -118,6 +119,13 @@ class Recogniser:
             rankings = [await self.keeper.search(face, top=len(faces) + 1) for face in faces]
             outcome, narrowed_by = await self._identify(rankings, device, use, few)
         return Sighting(subject.settle(outcome), tuple(evidences), timings, self.calibration, narrowed_by)
+
+    async def beside(self, sighting: Sighting, *, device: Principal, use: Use, inside: Inside) -> list[UUID | None]:
+        """Who else stands there, about as near as the nearest face: the member that each of them is, or None."""
+        others = rivals_of(sighting.evidences)
+        few = await self.catch_up(use, inside=inside) if others else None
+        outcomes = [await self._identify([await self.keeper.search(face, top=2)], device, use, few) for face in others]
+        return [outcome.member_id if isinstance(outcome, Match) else None for outcome, _ in outcomes]
 
     async def _analyse(self, capture: Capture, device: Principal) -> list[FrameEvidence]:
         required = device.presentation_checks

@@ -123,15 +123,17 @@ def subject_of(evidences: Sequence[FrameEvidence], calibration: Calibration) -> 
         return Unusable("faces_disagree")
     best = max(usable, key=_weight)
     embedding = embeddings[0] if pair is None else fuse(embeddings, [_weight(face) for face in usable])
-    return Subject(embedding, _rivals(evidences), _advice([assess(best, policy=ENROLMENT)]))
+    return Subject(embedding, rivals_of(evidences), _advice([assess(best, policy=ENROLMENT)]))
 
 
 def _advice(refusals: Sequence[Sequence[QualityRefusal]]) -> tuple[Advice, ...]:
     return tuple(Advice(each.code, each.message) for each in feedback(list(chain.from_iterable(refusals))))
 
 
-def _rivals(evidences: Sequence[FrameEvidence]) -> tuple[Floats, ...]:
-    """Of the frame that shows most of them, since the same people stand in all frames."""
+def rivals_of(evidences: Sequence[FrameEvidence]) -> tuple[Floats, ...]:
+    """Whoever stands about as near as the nearest face: of the frame that shows most of them, since the same people
+    stand in all frames.
+    """
     return max(
         (tuple(face.embedding for face in evidence.faces[1:] if face.embedding is not None) for evidence in evidences),
         key=len,

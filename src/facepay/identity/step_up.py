@@ -17,7 +17,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, String, Uuid, delete, select
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -87,20 +87,27 @@ async def ask(
     now: datetime,
     lasts: timedelta,
 ) -> StepUp | None:
-    """Open a step-up for an attempt; None where nobody is left to ask, or one of them is locked."""
+    """Open a step-up for an attempt; None where nobody is left to ask, or one of them is locked.
+
+    An attempt that goes on, as a lane's does, may ask again: that takes the place of what it asked before.
+    """
     members = await _hold(session, candidate_ids, read=True)
     if not members or any(is_locked(member, now=now) for member in members):
         return None
-    step_up = StepUp(
-        attempt_id=attempt_id,
-        device_id=device_id,
-        candidate_ids=[member.id for member in members],
-        factor=_common_factor(members),
-        expires_at=now + lasts,
+    asked = {
+        "device_id": device_id,
+        "candidate_ids": [member.id for member in members],
+        "factor": _common_factor(members),
+        "wrong_answers": 0,
+        "expires_at": now + lasts,
+        "closed_at": None,
+    }
+    row = insert(StepUp).values(attempt_id=attempt_id, **asked)
+    found = await session.scalars(
+        row.on_conflict_do_update(index_elements=["attempt_id"], set_=asked).returning(StepUp),
+        execution_options={"populate_existing": True},
     )
-    session.add(step_up)
-    await session.flush()
-    return step_up
+    return found.one()
 
 
 def _common_factor(members: Collection[Member]) -> Factor:
@@ -146,6 +153,15 @@ async def is_waiting(session: AsyncSession, *, attempt_id: UUID, now: datetime) 
     """Whether a decision may still change: a second factor was asked for, and there is time to give it."""
     step_up = await session.get(StepUp, attempt_id)
     return step_up is not None and step_up.closed_at is None and now < step_up.expires_at
+
+
+async def waiting_step_up(
+    session: AsyncSession, *, attempt_id: UUID, device_id: UUID, now: datetime
+) -> StepUp | None:
+    """What the attempt still waits for at this device, if anything."""
+    step_up = await session.get(StepUp, attempt_id)
+    waits = step_up is not None and step_up.closed_at is None and now < step_up.expires_at
+    return step_up if waits and step_up is not None and step_up.device_id == device_id else None
 
 
 async def _open_step_up(
