@@ -21,6 +21,7 @@ from facepay.calibration.versions import CalibrationKeeper
 from facepay.catalog import router as catalog
 from facepay.channel import event_router as device_events
 from facepay.channel import router as device_commands
+from facepay.checkout import adjustment_router as adjustments
 from facepay.checkout import limits_router as limits
 from facepay.checkout import record_router as checkouts
 from facepay.checkout import rewards_router as member_rewards
@@ -48,6 +49,8 @@ from facepay.kernel.hub import Hub
 from facepay.kernel.idempotency import Idempotency
 from facepay.kernel.metrics import Metrics
 from facepay.kernel.passwords import PasswordHasher
+from facepay.members import debt_router as debts
+from facepay.members import notice_router as notices
 from facepay.members import router as members
 from facepay.members import top_up_router as top_ups
 from facepay.members import wallet_router as wallet
@@ -60,7 +63,9 @@ from facepay.review import router as reviews
 from facepay.review import watch_router as watches
 from facepay.rewards import router as rewards
 from facepay.settings import Settings
+from facepay.shelves import basket_router as baskets
 from facepay.shelves import planogram_router as planograms
+from facepay.shelves import router as shelves
 from facepay.staff import router as staff
 from facepay.staff.accounts import ensure_first_owner
 from facepay.staff.tokens import authenticate as authenticate_staff
@@ -108,6 +113,8 @@ def create_app(settings: Settings | None = None, *, engine: Engine | None = None
         staff,
         stores,
         planograms,
+        shelves,
+        baskets,
         gates,
         turns,
         galleries,
@@ -126,6 +133,7 @@ def create_app(settings: Settings | None = None, *, engine: Engine | None = None
         catalog,
         checkout,
         checkouts,
+        adjustments,
         tags,
         limits,
         offline,
@@ -137,6 +145,8 @@ def create_app(settings: Settings | None = None, *, engine: Engine | None = None
         statements,
         wallet,
         top_ups,
+        debts,
+        notices,
         providers,
         health,
     ):

@@ -29,6 +29,7 @@ from facepay.privacy.receipts import Signer
 from facepay.privacy.retention import forget_uses, retain, warn_of_filing
 from facepay.rewards.expiry import expire_due
 from facepay.settings import Settings
+from facepay.shelves.settling import charge_left_visits, forget_sightings, settle_late_changes
 from facepay.templates.evidence import forget_evidence
 from facepay.templates.photos import forget_photos
 from facepay.wallet.payments import expire_due_holds
@@ -69,6 +70,9 @@ def tasks_of(
         Task("alert_of_missing_events", 5, lambda: alert_of_missing(database, now=clock())),
         Task("expire_points_and_gifts", 60, lambda: expire_due(database, now=clock())),
         Task("fold_accounts", 60, lambda: fold_hot_accounts(database)),
+        Task("settle_late_changes", 5, lambda: settle_late_changes(database, settings=settings, now=clock())),
+        Task("charge_left_visits", 60, lambda: charge_left_visits(database, settings=settings, now=clock())),
+        Task("forget_sightings", 600, lambda: forget_sightings(database, now=clock())),
         Task("forget_idempotency_keys", 600, idempotency.forget_old),
         Task("forget_challenges", 600, lambda: forget_challenges(database, now=clock())),
         Task("forget_frames", 600, lambda: forget_frames(database, now=clock())),

@@ -12,12 +12,13 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, exists, func, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from facepay.catalog.products import Product, find_products
 from facepay.checkout.orders import Order, OrderLine
 from facepay.entrance.visits import Visit
 from facepay.kernel.database import Base, Identified
+from facepay.kernel.hub import notify
 from facepay.shelves.rule import Claim, Count, Verdict
 
 
@@ -66,6 +67,11 @@ class BasketChange(Identified, Base):
     created_at: Mapped[datetime]
     decided_by: Mapped[str | None] = mapped_column(String(80))
     note: Mapped[str | None] = mapped_column(String(200))
+    product: Mapped[Product] = relationship(lazy="joined", innerjoin=True, viewonly=True)
+
+    @property
+    def sku(self) -> str:
+        return self.product.sku
 
 
 class BasketClosing(Identified, Base):
@@ -94,6 +100,11 @@ class Held:
 
 
 Basket = dict[str, Held]
+
+
+def topic_of(visit_id: UUID) -> str:
+    """What the hub wakes those by who follow a visit's basket."""
+    return f"basket:{visit_id}"
 
 
 async def live_basket(session: AsyncSession, *, visit_ids: Collection[UUID]) -> Basket:
@@ -174,6 +185,16 @@ async def lock_visits(session: AsyncSession, *, visit_ids: Collection[UUID], sha
     return list(await session.scalars(query.execution_options(populate_existing=True)))
 
 
+async def paid_at(session: AsyncSession, visit_ids: Collection[UUID]) -> dict[UUID, datetime]:
+    """Until when each of these visits has paid, those that ever did."""
+    rows = await session.execute(
+        select(BasketClosing.visit_id, func.max(BasketClosing.closed_at))
+        .where(BasketClosing.visit_id.in_(visit_ids))
+        .group_by(BasketClosing.visit_id)
+    )
+    return dict(rows.tuples())
+
+
 async def close_basket(
     session: AsyncSession,
     *,
@@ -213,6 +234,8 @@ async def close_basket(
             for dispute in verdict.review
         )
     await session.flush()
+    for visit in visits:
+        await notify(session, topic_of(visit.id))
 
 
 def claims_of(basket: Basket) -> list[Claim]:

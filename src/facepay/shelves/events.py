@@ -24,14 +24,14 @@ class ShelfEvent(Identified, Base):
 
     store_id: Mapped[UUID] = mapped_column(ForeignKey("store.id"))
     device_id: Mapped[UUID] = mapped_column(ForeignKey("device.id"))
-    run: Mapped[UUID]
+    run: Mapped[str] = mapped_column(String(64))
     sequence: Mapped[int]
     slot: Mapped[str] = mapped_column(String(64))
     said_at: Mapped[datetime]
     at: Mapped[datetime]
     received_at: Mapped[datetime]
     delta_grams: Mapped[float]
-    noise_grams: Mapped[float]
+    noise_grams: Mapped[float | None]
     hand: Mapped[bool | None]
     finding: Mapped[str] = mapped_column(String(16))
 

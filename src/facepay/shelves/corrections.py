@@ -1,0 +1,257 @@
+"""Baskets set right: by staff, and after they were paid, as a refund or an extra charge that the member is told of."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from facepay.catalog.products import Product, get_product_by_sku
+from facepay.checkout.adjustments import charge_more, take_back
+from facepay.checkout.orders import Order
+from facepay.checkout.refunds import still_out
+from facepay.checkout.selling import NotSold
+from facepay.entrance.visits import Visit
+from facepay.kernel.errors import Conflict, NotFound
+from facepay.kernel.hub import notify
+from facepay.kernel.ids import new_id
+from facepay.members.members import Member
+from facepay.settings import Settings
+from facepay.shelves.baskets import BasketChange, BasketClosing, Standing, lock_visits, paid_at, topic_of, whole_basket
+from facepay.shelves.rule import Count, LateVerdict, settle_late
+
+
+class ChangeNotFound(NotFound):
+    """There is no basket change with this id."""
+
+    code = "basket_change_not_found"
+    title = "No such basket change"
+
+
+class VisitNotFound(NotFound):
+    """There is no visit with this id."""
+
+    code = "visit_not_found"
+    title = "No such visit"
+
+
+class AlreadyDecided(Conflict):
+    """It isn't in doubt: staff have decided, or the basket was paid meanwhile."""
+
+    code = "review_decided"
+    title = "Already decided"
+
+
+class NotCharged(Conflict):
+    """The member can't be charged now: `reason` says why. Nothing has changed."""
+
+    code = "not_charged"
+    title = "Not charged"
+
+
+class NothingToReturn(Conflict):
+    """Fewer of these goods were paid for in this visit."""
+
+    code = "nothing_to_return"
+    title = "Nothing to return"
+
+
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """Whose word a correction is, and why."""
+
+    actor: str
+    note: str
+
+
+async def decide(
+    session: AsyncSession,
+    *,
+    change_id: UUID,
+    sku: str,
+    quantity: int,
+    visit_id: UUID | None,
+    staff: Staff,
+    now: datetime,
+    settings: Settings,
+) -> BasketChange:
+    """What a doubtful change really was, and whose; 0 pieces are nothing. The basket follows, and the bill where it was
+    paid. Raises ChangeNotFound, AlreadyDecided, VisitNotFound, ProductNotFound, NotCharged and NothingToReturn.
+    """
+    product = await get_product_by_sku(session, sku)
+    doubt = await _doubt(session, change_id)
+    whose = visit_id or doubt.visit_id
+    await hold_visits(session, visit_ids={each for each in (whose, doubt.visit_id) if each is not None})
+    doubt = await _doubt(session, change_id, lock=True)
+    doubt.standing, doubt.decided_by, doubt.note = Standing.DISMISSED, staff.actor, staff.note
+    if doubt.visit_id is not None:
+        await notify(session, topic_of(doubt.visit_id))
+    if quantity == 0 or whose is None:
+        await session.flush()
+        return doubt
+    return await _add(session, whose, product, quantity, staff, now, settings, doubt=doubt)
+
+
+async def correct(
+    session: AsyncSession,
+    *,
+    visit_id: UUID,
+    sku: str,
+    quantity: int,
+    staff: Staff,
+    now: datetime,
+    settings: Settings,
+) -> BasketChange:
+    """So many pieces more in a visit's basket, or fewer, that no shelf told of. Raises as `decide`."""
+    product = await get_product_by_sku(session, sku)
+    await hold_visits(session, visit_ids=[visit_id])
+    return await _add(session, visit_id, product, quantity, staff, now, settings)
+
+
+async def hold_visits(session: AsyncSession, *, visit_ids: Collection[UUID]) -> list[Visit]:
+    """Lock their members, and then them, as a payment does. Raises VisitNotFound."""
+    members = select(Visit.member_id).where(Visit.id.in_(visit_ids))
+    await session.execute(
+        select(Member.id).where(Member.id.in_(members)).order_by(Member.id).with_for_update(key_share=True)
+    )
+    visits = await lock_visits(session, visit_ids=visit_ids)
+    if len(visits) < len(set(visit_ids)):
+        raise VisitNotFound("There is no visit with this id.")
+    return visits
+
+
+async def _doubt(session: AsyncSession, change_id: UUID, *, lock: bool = False) -> BasketChange:
+    change = await session.get(
+        BasketChange, change_id, with_for_update={"of": BasketChange} if lock else None, populate_existing=True
+    )
+    if change is None:
+        raise ChangeNotFound("There is no basket change with this id.")
+    if change.standing != Standing.DOUBTFUL:
+        raise AlreadyDecided("This change isn't in doubt.", standing=change.standing)
+    return change
+
+
+async def _add(
+    session: AsyncSession,
+    visit_id: UUID,
+    product: Product,
+    quantity: int,
+    staff: Staff,
+    now: datetime,
+    settings: Settings,
+    *,
+    doubt: BasketChange | None = None,
+) -> BasketChange:
+    visit = await session.get_one(Visit, visit_id)
+    paid = (await paid_at(session, [visit_id])).get(visit_id)
+    event_at = doubt.event_at if doubt else min(now, visit.left_at or now)
+    over = paid is not None and (event_at <= paid or (visit.left_at is not None and visit.left_at <= paid))
+    change = BasketChange(
+        id=new_id(),
+        store_id=visit.store_id,
+        event_id=doubt.event_id if doubt else None,
+        visit_id=visit_id,
+        product_id=product.id,
+        quantity=quantity,
+        confidence=1.0,
+        standing=Standing.CONFIRMED,
+        sources={"staff": staff.note},
+        late=over,
+        for_review=False,
+        event_at=event_at,
+        created_at=now,
+        decided_by=staff.actor,
+        note=staff.note,
+    )
+    session.add(change)
+    await session.flush()
+    await session.refresh(change, ["product"])
+    if over:
+        change.order_id = await bill(session, visit, product.sku, quantity, staff, now, settings)
+        change.settled_at = now
+        await session.flush()
+    await notify(session, topic_of(visit_id))
+    return change
+
+
+async def bill(
+    session: AsyncSession, visit: Visit, sku: str, quantity: int, why: Staff, now: datetime, settings: Settings
+) -> UUID:
+    """Charge pieces after a visit has paid, or refund them where negative; the order that shows it.
+
+    Raises NotCharged and NothingToReturn.
+    """
+    orders = await orders_of(session, visit_ids=[visit.id])
+    if quantity < 0:
+        return await _refund(session, orders, sku, -quantity, why, now)
+    if not orders:
+        raise NotCharged("There is no order to add to.", reason="no_order")
+    outcome = await charge_more(
+        session,
+        order_id=orders[0].id,
+        quantities={sku: quantity},
+        reason=why.note,
+        actor=why.actor,
+        now=now,
+        settings=settings,
+    )
+    if isinstance(outcome, NotSold):
+        raise NotCharged("The member can't be charged now.", reason=outcome.code)
+    return outcome.order.id
+
+
+async def orders_of(session: AsyncSession, *, visit_ids: Collection[UUID]) -> list[Order]:
+    """What these visits paid with, the first first, and what was charged later on top of it."""
+    paid = select(BasketClosing.order_id).where(BasketClosing.visit_id.in_(visit_ids))
+    found = await session.scalars(
+        select(Order)
+        .where(Order.id.in_(paid) | Order.supplements_id.in_(paid), Order.cancelled_at.is_(None))
+        .order_by(Order.id)
+        .execution_options(populate_existing=True)
+    )
+    return list(found)
+
+
+async def _refund(
+    session: AsyncSession, orders: Sequence[Order], sku: str, quantity: int, why: Staff, now: datetime
+) -> UUID:
+    """From the last order that has any left, and on to those before it."""
+    if sum(still_out(order).get(sku, 0) for order in orders) < quantity:
+        raise NothingToReturn("Fewer of these goods were paid for in this visit.", sku=sku)
+    left, first = quantity, None
+    for order in reversed(orders):
+        pieces = min(left, still_out(order).get(sku, 0))
+        if pieces:
+            await take_back(
+                session, order_id=order.id, quantities={sku: pieces}, reason=why.note, actor=why.actor, now=now
+            )
+            first, left = first or order.id, left - pieces
+    assert first is not None
+    return first
+
+
+async def judge_late(session: AsyncSession, *, change: BasketChange, settings: Settings) -> LateVerdict:
+    """What the rule makes of a change that came to be known after its visit had paid."""
+    assert change.visit_id is not None
+    together = await paid_together(session, visit_id=change.visit_id)
+    basket = await whole_basket(session, visit_ids=together)
+    orders = await orders_of(session, visit_ids=together)
+    held, product = basket.get(change.sku), change.product
+    return settle_late(
+        moved=change.quantity,
+        paid=sum(still_out(order).get(product.sku, 0) for order in orders),
+        taken=held.count if held else Count(0, 0),
+        unit_price=product.price,
+        favour_max=settings.shelf_favour_max,
+    )
+
+
+async def paid_together(session: AsyncSession, *, visit_id: UUID) -> set[UUID]:
+    """This visit, and those whose baskets were paid with the same order."""
+    mine = select(BasketClosing.order_id).where(BasketClosing.visit_id == visit_id, BasketClosing.order_id.is_not(None))
+    others = await session.scalars(select(BasketClosing.visit_id).where(BasketClosing.order_id.in_(mine)))
+    return {visit_id, *others}
