@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, select, text, update
+from sqlalchemy import CheckConstraint, ForeignKey, Select, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -45,9 +45,16 @@ class Door:
 
 async def door_of(session: AsyncSession, *, device_id: UUID) -> Door:
     """The device's door, held so until the transaction ends: ask before any member's row is locked."""
-    query = select(DeviceChannel.locked, DeviceChannel.exits_locked, DeviceChannel.command_number)
-    found = await session.execute(query.where(DeviceChannel.device_id == device_id).with_for_update(read=True))
-    return Door(*found.one())
+    return Door(*(await session.execute(door_query(device_id))).one())
+
+
+def door_query(device_id: UUID) -> Select[bool, bool, int]:
+    """The same as a statement to build on: its first columns make a Door."""
+    return (
+        select(DeviceChannel.locked, DeviceChannel.exits_locked, DeviceChannel.command_number)
+        .where(DeviceChannel.device_id == device_id)
+        .with_for_update(read=True, of=DeviceChannel)
+    )
 
 
 async def count_command(session: AsyncSession, *, device_id: UUID, payload: Payload) -> int:

@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from facepay.entrance import gates
 from facepay.entrance.admission import Party
 from facepay.entrance.gate_schemas import GateAnswer, PassAtEntry, entry_body, read_entry
-from facepay.entrance.gate_turns import GateTurn
+from facepay.entrance.gate_turns import free_door
 from facepay.entrance.gates import ALONE, Direction, GateDecision
-from facepay.entrance.turns import DeviceBusy, refuse_if_busy
+from facepay.entrance.turns import DeviceBusy
 from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf
 from facepay.identity.passes import read_pass
 from facepay.identity.recognition import RecogniserOf
@@ -76,10 +76,10 @@ class GateCall:
         )
 
     async def _act(self, session: AsyncSession, direction: Direction, shown: Shown, party: Party) -> GateDecision:
-        await refuse_if_busy(session, GateTurn, device_id=self.gate.id, now=self.now)
         return await gates.decide(
             session,
             gate=self.gate,
+            door=await free_door(session, gate=self.gate, now=self.now),
             direction=direction,
             shown=shown,
             now=self.now,
@@ -91,10 +91,10 @@ class GateCall:
         acts_as(self.gate, self.gate_id)
 
         async def act(session: AsyncSession) -> GateAnswer:
-            await refuse_if_busy(session, GateTurn, device_id=self.gate.id, now=self.now)
             decision = await gates.finish_step_up(
                 session,
                 gate=self.gate,
+                door=await free_door(session, gate=self.gate, now=self.now),
                 direction=direction,
                 attempt_id=attempt_id,
                 given=body.given(get_master_key(self.desk.request)),

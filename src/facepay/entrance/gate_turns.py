@@ -17,10 +17,11 @@ from sqlalchemy import CheckConstraint, ForeignKey, String, delete
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
+from facepay.channel.doors import Door, door_of, door_query
 from facepay.entrance import gates, turns
 from facepay.entrance.admission import Party
 from facepay.entrance.gates import Direction, GateAttempt, GateDecision
-from facepay.entrance.turns import Turn, turn_indexes, turn_of
+from facepay.entrance.turns import DeviceBusy, Turn, turn_indexes, turn_of
 from facepay.identity.passes import ShownPass
 from facepay.identity.sighting import Advice, Sighting, Unusable
 from facepay.identity.step_up import AttemptNotFound
@@ -84,6 +85,16 @@ class TurnState:
     advice: tuple[Advice, ...] = ()
 
 
+async def free_door(session: AsyncSession, *, gate: Principal, now: datetime) -> Door:
+    """The gate's door, for a decision outside of turns. Raises DeviceBusy while it is somebody's turn."""
+    of_gate = (GateTurn.device_id == gate.id) & GateTurn.ended_at.is_(None)
+    found = await session.execute(door_query(gate.id).add_columns(GateTurn).outerjoin(GateTurn, of_gate))
+    *door, turn = found.one()
+    if turn and not turn.why_over(now):
+        raise DeviceBusy(turn.expires_at - now)
+    return Door(*door)
+
+
 async def take_turn(
     session: AsyncSession,
     *,
@@ -116,7 +127,14 @@ async def show(
         await session.flush()
         return TurnState(turn, shown.outcome.code, advice=shown.outcome.advice)
     decision = await gates.decide(
-        session, gate=gate, direction=turn.direction, shown=shown, now=now, settings=settings, party=turn.party
+        session,
+        gate=gate,
+        door=await door_of(session, device_id=gate.id),
+        direction=turn.direction,
+        shown=shown,
+        now=now,
+        settings=settings,
+        party=turn.party,
     )
     return await _conclude(session, turn, decision, now)
 
@@ -140,6 +158,7 @@ async def finish_step_up(
     decision = await gates.finish_step_up(
         session,
         gate=gate,
+        door=await door_of(session, device_id=gate.id),
         direction=turn.direction,
         attempt_id=turn.attempt_id,
         given=given,

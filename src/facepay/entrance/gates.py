@@ -11,7 +11,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from facepay.channel.doors import door_of
+from facepay.channel.doors import Door
 from facepay.entrance.admission import Party, Refused, admit
 from facepay.entrance.visits import current_visit
 from facepay.identity.decisions import answer, identify
@@ -72,6 +72,7 @@ async def decide(
     session: AsyncSession,
     *,
     gate: Principal,
+    door: Door,
     direction: Direction,
     shown: Shown,
     now: datetime,
@@ -81,7 +82,6 @@ async def decide(
     """Let a recognised member through, ask where it is unsure who it is, refuse everybody else; at a locked gate
     nobody is looked up.
     """
-    door = await door_of(session, device_id=gate.id)
     attempt = GateAttempt(
         id=new_id(),
         gate_id=gate.id,
@@ -103,6 +103,7 @@ async def finish_step_up(
     session: AsyncSession,
     *,
     gate: Principal,
+    door: Door,
     direction: Direction,
     attempt_id: UUID,
     given: str | ShownPass,
@@ -114,7 +115,6 @@ async def finish_step_up(
     attempt = await session.get(GateAttempt, attempt_id)
     if attempt is None or attempt.gate_id != gate.id or attempt.direction != direction:
         raise AttemptNotFound("No attempt with this id waits at this gate.")
-    door = await door_of(session, device_id=gate.id)
     attempt.command_number = door.command_number
     if door.is_shut_to(direction):
         attempt.decided_at = now

@@ -123,10 +123,3 @@ async def turn_of(session: AsyncSession, of: type[T], *, turn_id: UUID, device_i
     if turn is None or turn.device_id != device_id:
         raise TurnNotFound("This device has had no turn with this id.")
     return turn
-
-
-async def refuse_if_busy(session: AsyncSession, of: type[Turn], *, device_id: UUID, now: datetime) -> None:
-    """For what a device does outside of a turn. Raises DeviceBusy while one is open."""
-    turn = await session.scalar(select(of).where(of.device_id == device_id, of.ended_at.is_(None)))
-    if turn and not turn.why_over(now):
-        raise DeviceBusy(turn.expires_at - now)
