@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -21,6 +23,8 @@ from facepay.kernel.database import Database
 from facepay.kernel.ids import new_id
 from facepay.review.disputes import Dispute
 from facepay.review.evidence import EvidenceAccess
+from facepay.simulate.device import OfflineDevice
+from facepay.simulate.journal import Journal
 from facepay.staff.accounts import StaffAccount
 from facepay.templates.templates import DecisionFrame, EnrolmentPhoto
 from tests.rewards.till import EARNING, add_coupon, give, refund, set_rules
@@ -62,8 +66,23 @@ async def add_regular(shop: Shop, database: Database, *, teas: int = 0) -> Regul
         assert (await shop.at_kiosk(0, {"TEA-001": 1})).json()["code"] == "paid"
     assert (await shop.at_kiosk(0, {"UMB-003": 1})).json()["decision"] == "step_up"
     await shop.issue_pass(member)
+    await _go_offline(shop, member)
     await _plant(shop, database, UUID(member))
     return Regular(member, paid)
+
+
+async def _go_offline(shop: Shop, member_id: str) -> None:
+    """They leave, and come in again, at a gate without network."""
+    gate_id, gate = await shop.add_device("gate")
+    with TemporaryDirectory() as folder, Journal(Path(folder) / "gate.sqlite") as journal:
+        device = OfflineDevice(UUID(gate_id), shop.client, journal, gate)
+        terms = {"mode": "allow_signed_pass", "payment_max": 10_000, "pass_max": 10_000}
+        await shop.do("PUT", f"/v1/stores/{shop.store_id}/offline-policy", json=terms)
+        await device.sync()
+        issued = await shop.do("POST", f"/v1/members/{member_id}/offline-passes", json={"amount_max": 10_000})
+        assert device.admit(issued["pass"], "exit").allowed
+        assert device.admit(issued["pass"]).allowed
+        assert {each["verdict"] for each in await device.tell()} == {"accepted"}
 
 
 async def _plant(shop: Shop, database: Database, member_id: UUID) -> None:
