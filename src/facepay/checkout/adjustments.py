@@ -39,6 +39,13 @@ class ReturnExceedsOrder(Conflict):
     title = "Return too large"
 
 
+class ChargeRefused(Conflict):
+    """What an order left out can't be charged: `reason` says why."""
+
+    code = "charge_refused"
+    title = "Not charged"
+
+
 async def cancel_order(
     session: AsyncSession, *, order_id: UUID, reason: str, actor: str, now: datetime, goods_kept: bool = False
 ) -> Refund:
@@ -73,8 +80,8 @@ async def take_back(
 ) -> Refund:
     """Take goods back, by sku, at what was paid for them, unless that was refunded before.
 
-    The parts of any sequence of returns add up to the lines, to the fen. Raises OrderNotFound, ReturnExceedsOrder and
-    RefundRefused.
+    The parts of any sequence of returns add up to the lines, to the fen. Raises OrderNotFound, ReturnExceedsOrder,
+    TagsNotOfOrder and RefundRefused.
     """
     order = await hold_order(session, order_id)
     out = still_out(order)

@@ -34,10 +34,30 @@ with page as materialized (
         when exists (select from ledger.transfers t join ledger.entries e on e.transfer_id = t.id
               join ledger.accounts a on a.id = e.account_id and a.kind = 'wallet'
              where t.id = page.transfer_id and a.owner_id <> page.member_id) then 'was paid from another wallet'
-        when page.refunded <> (select coalesce(sum(r.amount), 0) from refund r where r.order_id = page.id)
+        when (page.refunded, page.tax_refunded) <> (back.amount, back.tax)
             then 'was refunded another amount than its refunds sum up to'
+        when page.cancelled_at is not null and (page.refunded <> page.total or not back.cancelled)
+            then 'was cancelled, and not all of it was given back'
+        when exists (select from order_line l where l.order_id = page.id and l.returned <> (
+              select coalesce(sum((r.goods ->> l.sku)::bigint), 0) from refund r where r.order_id = page.id))
+            then 'had other goods returned than its refunds say'
+        when page.advance <> coalesce(lent.amount, 0) then 'was advanced another amount than it says'
+        when page.supplements_id is not null and not exists (select from shop_order o
+              where o.id = page.supplements_id and o.supplements_id is null
+                and (o.member_id, o.store_id, o.currency) = (page.member_id, page.store_id, page.currency))
+            then 'supplements no order of the same member and store'
         end as problem
-      from page left join lateral ({_BROUGHT}) paid on true
+      from page
+      left join lateral ({_BROUGHT}) paid on true
+      cross join lateral (
+        select coalesce(sum(r.amount), 0) as amount, coalesce(sum(r.tax), 0) as tax,
+               coalesce(bool_or(r.kind = 'cancellation'), false) as cancelled
+          from refund r where r.order_id = page.id) back
+      left join lateral (
+        select -e.amount as amount from ledger.transfers t join ledger.entries e on e.transfer_id = t.id
+          join ledger.accounts a on a.id = e.account_id and a.kind = 'debt'
+         where t.id = page.advance_transfer_id and (t.cause, t.cause_id) = ('advance', page.id)
+           and (a.owner_id, a.unit) = (page.member_id, page.currency)) lent on true
 ), wrong as (
     select * from judged where problem is not null order by id limit 1
 )
@@ -52,6 +72,7 @@ with page as materialized (
      where r.id > cast(:after as uuid) order by r.id limit 1000
 ), judged as (
     select page.id, case
+        when page.transfer_id is null then null -- it moved nothing, which the table sees to
         when given.id is null then 'was given back by a transfer that does not exist'
         when (given.kind, given.cause, given.cause_id) <> ('refund', 'refund', page.id)
             then 'was given back by a transfer for something else'
@@ -91,6 +112,34 @@ select (select count(*) from page) as rows, case when bounds.high < bounds.top t
 """
 
 
+# A debt is what orders advanced, less what was collected from its member's own wallet, and what was written off.
+_DEBTS = """
+with page as materialized (
+    select a.id, a.owner_id, a.unit, b.posted from ledger.accounts a join ledger.balances b on b.account_id = a.id
+     where a.kind = 'debt' and a.id > cast(:after as uuid) order by a.id limit 1000
+), wrong as (
+    select page.id from page
+     where -posted <> (
+        select coalesce(sum(o.advance), 0) from shop_order o
+         where (o.member_id, o.currency) = (page.owner_id, page.unit)
+    ) - (
+        select coalesce(sum(-paid.amount), 0) from ledger.entries e
+          join ledger.transfers t on t.id = e.transfer_id and t.cause = 'collection'
+          join ledger.entries paid on paid.transfer_id = t.id
+          join ledger.accounts a on a.id = paid.account_id and a.kind = 'wallet' and a.owner_id = page.owner_id
+         where e.account_id = page.id
+    ) - (
+        select coalesce(sum(w.amount), 0) from debt_write_off w
+         where (w.member_id, w.currency) = (page.owner_id, page.unit)
+    ) order by page.id limit 1
+)
+select (select count(*) from page) as rows, (select max(id::text) from page) as last,
+       'account ' || wrong.id as row,
+       'owes another amount than was advanced, less what was collected and written off' as problem
+  from (select 1) one left join wrong on true
+"""
+
+
 def _check(name: str, page: str, start: int | str) -> tuple[str, Check]:
     async def walk(connection: AsyncConnection) -> tuple[int, Finding | None]:
         rows, after = 0, start
@@ -110,6 +159,7 @@ CHECKS = (
     _check("orders", _ORDERS, FIRST),
     _check("order refunds", _REFUNDS, FIRST),
     _check("sales", _SALES, 0),
+    _check("debts", _DEBTS, FIRST),
     _check("points and gifts", BALANCES, FIRST),
     _check("lots", LOTS, FIRST),
 )

@@ -17,11 +17,12 @@ Moves = list[tuple[Account, int]]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A posting to be; the void of a hold moves nothing by itself."""
+    """A posting to be; the void of a hold moves nothing by itself. `cause` is another one than the batch's."""
 
     kind: Kind
     moves: Moves = field(default_factory=list)
     target_id: UUID | None = None
+    cause: Cause | None = None
 
     @property
     def is_needed(self) -> bool:
@@ -36,7 +37,7 @@ def linked(key: str, cause: Cause, actor: str, now: datetime, parts: Mapping[str
         name: Posting(
             key=f"{key}:{name}",
             kind=part.kind,
-            cause=cause,
+            cause=part.cause or cause,
             actor=actor,
             event_at=now,
             entries=tuple(Entry(account.id, amount, account.unit) for account, amount in part.moves),

@@ -96,7 +96,7 @@ def _parts(asked: Charge, hold: Hold | None, advance: int) -> dict[str, Part]:
             parts["void"] = Part("void", target_id=hold.id)
     if advance:
         debt, wallet = member_debt(order.member_id, order.currency), member_wallet(order.member_id, order.currency)
-        parts["advance"] = Part("transfer", [(debt, -advance), (wallet, advance)])
+        parts["advance"] = Part("transfer", [(debt, -advance), (wallet, advance)], cause=Cause("advance", order.id))
     return parts | {"payment": payment, "points": Part("transfer", asked.earning)}
 
 

@@ -73,6 +73,13 @@ class RefundRefused(Conflict):
     title = "Refund refused"
 
 
+class TagsNotOfOrder(Conflict):
+    """Some of the tags weren't sold in this order, or came back before."""
+
+    code = "tags_not_of_order"
+    title = "Other tags"
+
+
 @dataclass(frozen=True, slots=True)
 class Undoing:
     """What is undone of an order: an amount with the tax in it, and goods, by sku, with these tags of theirs.
@@ -114,7 +121,7 @@ async def undo(
 ) -> Refund:
     """The caller has locked the order, as `hold_order` does, and has seen to it that there is this much left of it.
 
-    What the member owes is collected from what comes into their wallet. Raises RefundRefused.
+    What the member owes is collected from what comes into their wallet. Raises RefundRefused and TagsNotOfOrder.
     """
     back = {line.product_id: undoing.goods[line.sku] for line in order.lines if line.sku in undoing.goods}
     for line in order.lines:
@@ -174,11 +181,12 @@ def _tax_within(order: Order, amount: int, tax: int) -> int:
 async def _release_tags(
     session: AsyncSession, order: Order, back: Collection[UUID], epcs: Collection[str], now: datetime
 ) -> None:
-    if not back:
-        return
-    if not epcs:
+    if epcs:
+        released = await release_tags(session, order_id=order.id, epcs=epcs, now=now)
+        if others := sorted(set(epcs) - released):
+            raise TagsNotOfOrder("These tags aren't sold in this order.", epcs=others)
+    elif back:
         wholly = {line.product_id for line in order.lines if line.product_id in back and line.returned == line.quantity}
         query = select(SoldTag.epc).where(SoldTag.order_id == order.id, SoldTag.product_id.in_(wholly))
-        epcs = (await session.scalars(query)).all()
-    if epcs:
-        await release_tags(session, order_id=order.id, epcs=epcs, now=now)
+        if found := (await session.scalars(query)).all():
+            await release_tags(session, order_id=order.id, epcs=found, now=now)

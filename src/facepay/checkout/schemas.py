@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from facepay.checkout.benefits import Wish
 from facepay.checkout.kiosk import CheckoutDecision
@@ -16,6 +16,8 @@ from facepay.kernel.schemas import AMOUNT_MAX, Amount, Answer, Code, Line, Reque
 from facepay.rewards.schemas import CouponCode
 
 LINES_MAX = 100
+EPCS_MAX = 500
+Epc = Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f]{24}$", to_upper=True)]
 COUPONS_MAX = 5
 
 
@@ -24,22 +26,27 @@ class BasketLine(Request):
     quantity: Annotated[int, Field(ge=1, le=999, strict=True)]
 
 
-class Basket(Request):
-    """What is bought. Lines of the same sku are added up."""
+class Goods(Request):
+    """Lines of the same sku are added up."""
 
     lines: Annotated[list[BasketLine], Field(min_length=1, max_length=LINES_MAX)]
-    coupons: list[CouponCode] = Field(default=[], max_length=COUPONS_MAX)
-    redeem_points: Annotated[int, Field(ge=0, le=AMOUNT_MAX, strict=True)] = 0
-
-    def wish(self) -> Wish:
-        """A coupon that is named twice counts once."""
-        return Wish(tuple(dict.fromkeys(self.coupons)), self.redeem_points)
 
     def quantities(self) -> dict[str, int]:
         total: dict[str, int] = {}
         for line in self.lines:
             total[line.sku] = total.get(line.sku, 0) + line.quantity
         return total
+
+
+class Basket(Goods):
+    """What is bought. Lines of the same sku are added up."""
+
+    coupons: list[CouponCode] = Field(default=[], max_length=COUPONS_MAX)
+    redeem_points: Annotated[int, Field(ge=0, le=AMOUNT_MAX, strict=True)] = 0
+
+    def wish(self) -> Wish:
+        """A coupon that is named twice counts once."""
+        return Wish(tuple(dict.fromkeys(self.coupons)), self.redeem_points)
 
 
 class PassCheckout(PassShown):
@@ -57,6 +64,7 @@ class OrderLineAnswer(Answer):
     discount: int
     total: int
     tax: int
+    returned: Annotated[int, Field(description="How many of them came back.")]
 
 
 class DiscountAnswer(Answer):
@@ -72,7 +80,7 @@ class OrderAnswer(Answer):
     store_id: UUID
     device_id: UUID
     member_id: UUID
-    status: Literal["paid", "partly_refunded", "refunded"]
+    status: Literal["paid", "partly_refunded", "refunded", "cancelled"]
     currency: str
     total: int
     tax: int
@@ -83,8 +91,12 @@ class OrderAnswer(Answer):
     points_value: Annotated[int, Field(description="What of it was paid with points.")]
     points: Annotated[int, Field(description="How many points that took.")]
     points_earned: int
+    advance: Annotated[int, Field(description="What of the money the wallet was short of: a debt since.")]
     refunded: int
+    supplements_id: Annotated[UUID | None, Field(description="The order that this one was charged after.")]
+    reason: Annotated[str | None, Field(description="Why it was charged after another.")]
     transfer_id: UUID | None
+    cancelled_at: datetime | None
     created_at: datetime
     lines: list[OrderLineAnswer]
 
@@ -144,9 +156,29 @@ class RefundRequest(Request):
     reason: Annotated[Line, Field(examples=["Damaged on the shelf"])]
 
 
+class Cancellation(Request):
+    reason: Annotated[Line, Field(examples=["Charged to the wrong family"])]
+    goods_kept: Annotated[bool, Field(description="The goods don't come back into stock.")] = False
+
+
+class Return(Goods):
+    """The tags of what comes back, where it has some: without them only the tags of whole lines are freed."""
+
+    reason: Annotated[Line, Field(examples=["Wrong size"])]
+    epcs: list[Epc] = Field(default=[], max_length=EPCS_MAX)
+
+
+class SupplementRequest(Goods):
+    reason: Annotated[Line, Field(examples=["The shelf camera shows two more"])]
+    advance_max: Annotated[
+        int | None, Field(ge=0, le=AMOUNT_MAX, strict=True, description="What may become a debt; null: any amount.")
+    ] = None
+
+
 class RefundAnswer(Answer):
     id: UUID
     order_id: UUID
+    kind: Literal["refund", "return", "cancellation"]
     amount: int
     tax: int
     gift: Annotated[int, Field(description="What of the amount went back to gift balance.")]
@@ -155,6 +187,7 @@ class RefundAnswer(Answer):
     points_taken: Annotated[int, Field(description="Points that the order had earned, taken back.")]
     points_owed: Annotated[int, Field(description="Such points that were spent already: the next ones pay for them.")]
     currency: str
+    goods: Annotated[dict[str, int], Field(description="What came back with it: quantities by sku.")]
     reason: str
-    transfer_id: UUID
+    transfer_id: Annotated[UUID | None, Field(description="None where nothing had been paid.")]
     created_at: datetime

@@ -30,7 +30,7 @@ _PAGE = """<!doctype html>
 <div><dt>Money in</dt><dd>{came_in}</dd></div>
 <div><dt>Money out</dt><dd>{went_out}</dd></div>
 <div class="closing"><dt>Closing balance</dt><dd>{closing}</dd></div>
-</dl>
+{owed}</dl>
 <table>
 <thead><tr><th>Date</th><th class="time">Time</th><th>What</th><th class="ref">Reference</th>
 <th class="n">Amount</th><th class="n">Balance</th></tr></thead>
@@ -42,6 +42,8 @@ _PAGE = """<!doctype html>
 </main>
 </body>
 </html>
+"""
+_OWED = """<div><dt>Owed to the shop</dt><dd>{owed}</dd></div>
 """
 _STYLE = """
 :root { --ink: #16202b; --soft: #5d6b7a; --line: #d9dfe6; --wash: #f4f6f8; --in: #0b6b43; }
@@ -104,6 +106,7 @@ def page_of(statement: MonthlyStatement, *, now: datetime) -> str:
         came_in=_amount(statement.came_in, statement.currency, signed=True),
         went_out=_amount(statement.went_out, statement.currency, signed=True),
         closing=_amount(statement.closing, statement.currency),
+        owed=_OWED.format(owed=_amount(statement.owed, statement.currency)) if statement.owed else "",
         rows="\n".join(_rows(statement, last)),
         currency=escape(statement.currency),
         time_zone=escape(statement.time_zone),

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from facepay.checkout.orders import Order
+from facepay.checkout.refunds import Refund
 from facepay.kernel.errors import NotFound
 from facepay.members.members import Member
 from facepay.stores.stores import Store
-from facepay.wallet.accounts import member_wallet
+from facepay.wallet.accounts import member_debt, member_wallet
 from facepay.wallet.periods import Movement, period
+from facepay.wallet.statements import balance_at
 
 _WORDS = {
     "order": "Purchase at {store}",
+    "supplement": "Charged later by {store}",
+    "advance": "Lent for a purchase",
+    "collection": "Debt paid",
     "refund": "Refund from {store}",
+    "return": "Goods returned to {store}",
+    "cancellation": "Purchase cancelled by {store}",
     "top_up": "Top-up",
     "top_up_refund": "Top-up given back",
     "admin": "Correction",
@@ -46,7 +54,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class MonthlyStatement:
-    """Times are in the chain's time zone; `until` is where the next month begins, or now where this one goes on."""
+    """Times are in the chain's time zone; `until` is where the next month begins, or now where this one goes on.
+
+    `owed` is what the member owed then, beside the wallet.
+    """
 
     member_name: str
     currency: str
@@ -56,6 +67,7 @@ class MonthlyStatement:
     complete: bool
     opening: int
     closing: int
+    owed: int
     lines: tuple[Line, ...]
 
     @property
@@ -77,6 +89,8 @@ async def monthly_statement(
         raise StatementNotFound("That month has not begun yet.")
     found = await period(session, member_wallet(member.id, currency).id, since=since, until=until)
     stores = await _store_names(session, {each.store_id for each in found.movements if each.store_id})
+    finer = await _finer_causes(session, found.movements)
+    debt = await balance_at(session, member_debt(member.id, currency).id, until)
     return MonthlyStatement(
         member_name=member.display_name,
         currency=currency,
@@ -86,8 +100,15 @@ async def monthly_statement(
         complete=until <= now,
         opening=found.opening,
         closing=found.closing,
+        owed=-debt.posted,
         lines=tuple(
-            Line(each.created_at.astimezone(zone), _words(each, stores), each.cause_id, each.amount, each.posted_after)
+            Line(
+                each.created_at.astimezone(zone),
+                _words(each, finer.get(each.cause_id, each.cause) if each.store_id else each.cause, stores),
+                each.cause_id,
+                each.amount,
+                each.posted_after,
+            )
             for each in found.movements
         ),
     )
@@ -103,7 +124,15 @@ async def _store_names(session: AsyncSession, ids: set[UUID]) -> dict[UUID, str]
     return {store.id: store.name for store in await session.scalars(select(Store).where(Store.id.in_(ids)))}
 
 
-def _words(movement: Movement, stores: Mapping[UUID, str]) -> str:
-    plain = movement.cause.replace("_", " ").capitalize()
+async def _finer_causes(session: AsyncSession, movements: Sequence[Movement]) -> dict[UUID, str]:
+    """Which orders were charged after another, and which refunds are of returned goods or a cancelled order."""
+    ids = {each.cause_id for each in movements if each.store_id}
+    supplements = select(Order.id, literal("supplement")).where(Order.id.in_(ids), Order.supplements_id.is_not(None))
+    undone = select(Refund.id, Refund.kind).where(Refund.id.in_(ids))
+    return dict((await session.execute(supplements.union_all(undone))).all())
+
+
+def _words(movement: Movement, cause: str, stores: Mapping[UUID, str]) -> str:
+    plain = cause.replace("_", " ").capitalize()
     store = stores.get(movement.store_id, "a store") if movement.store_id else "a store"
-    return _WORDS.get(movement.cause, plain).format(store=store)
+    return _WORDS.get(cause, plain).format(store=store)

@@ -27,7 +27,7 @@ SCOPES = {
     "members:export": "Export all that is held of a member.",
     "passes:write": "Issue one-time passes: whoever has one enters and pays as the member.",
     "wallet:read": "See balances and statements.",
-    "wallet:write": "Top up wallets and refund orders.",
+    "wallet:write": "Top up wallets; refund, cancel and correct orders; collect debts and write them off.",
     "faces:identify": "See who is in a picture.",
     "stores:read": "See stores, devices and their health.",
     "stores:write": "Open stores; register, rotate and revoke devices.",

@@ -19,7 +19,7 @@ from sqlalchemy import Table, select, tuple_
 from facepay.kernel.database import Base, Database
 from facepay.privacy.holdings import Fate, held_rows, holding_of, shown_columns
 from facepay.rewards.lots import GIFT, POINTS, POINTS_OWED
-from facepay.wallet.accounts import WALLET, accounts_of
+from facepay.wallet.accounts import DEBT, WALLET, accounts_of
 from facepay.wallet.statements import statement
 
 FORMAT = "facepay-member-1"
@@ -36,7 +36,7 @@ async def exported(database: Database, *, member_id: UUID, now: datetime) -> Asy
         yield b"]"
     yield b'},"accounts":['
     async with database.read() as session:
-        accounts = await accounts_of(session, owner_id=member_id, kinds=(WALLET, GIFT, POINTS, POINTS_OWED))
+        accounts = await accounts_of(session, owner_id=member_id, kinds=(WALLET, GIFT, POINTS, POINTS_OWED, DEBT))
     for number, (account, balance) in enumerate(accounts.items()):
         head = {"kind": account.kind.name, "unit": account.unit, "posted": balance.posted, "held": balance.held}
         yield (b"," if number else b"") + to_json(head)[:-1] + b',"entries":['

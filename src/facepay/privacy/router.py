@@ -30,7 +30,7 @@ from facepay.privacy.receipts import ErasureNotFound, ErasureReceipt, Reason, Si
 from facepay.privacy.retention import ending_consents
 from facepay.privacy.schemas import BiometricUseAnswer, ErasureWish, PrivacyStatus, ReceiptAnswer
 from facepay.privacy.status import privacy_status
-from facepay.privacy.wallets import MoneyUnderway, WalletNotEmpty
+from facepay.privacy.wallets import DebtOutstanding, MoneyUnderway, WalletNotEmpty
 from facepay.settings import SettingsOf
 from facepay.templates.protection import GalleryLocked
 
@@ -82,7 +82,16 @@ async def withdraw_face(
     "/members/{member_id}",
     summary="Erase a member",
     response_model=ReceiptAnswer,
-    responses=problems(*REFUSALS, MemberNotFound, WalletNotEmpty, MoneyUnderway, WalletFrozen, GalleryLocked, *ONCE),
+    responses=problems(
+        *REFUSALS,
+        MemberNotFound,
+        WalletNotEmpty,
+        MoneyUnderway,
+        DebtOutstanding,
+        WalletFrozen,
+        GalleryLocked,
+        *ONCE,
+    ),
 )
 async def erase_member(
     member_id: UUID,

@@ -12,7 +12,7 @@ from facepay.kernel.errors import Conflict
 from facepay.members.freezes import hold_thawed
 from facepay.rewards.expiry import lapse
 from facepay.rewards.lots import GIFT, POINTS
-from facepay.wallet.accounts import REFUNDS_DUE, WALLET, Account, Balance, accounts_of, close_account, house
+from facepay.wallet.accounts import DEBT, REFUNDS_DUE, WALLET, Account, Balance, accounts_of, close_account, house
 from facepay.wallet.ledger import Cause, Entry, Posting
 from facepay.wallet.payments import post_opening
 from facepay.wallet.top_up_refunds import TopUpRefund
@@ -24,6 +24,13 @@ class WalletNotEmpty(Conflict):
 
     code = "wallet_not_empty"
     title = "Wallet not empty"
+
+
+class DebtOutstanding(Conflict):
+    """The member owes the shop, which only they can pay: have them top up, or write it off."""
+
+    code = "debt_outstanding"
+    title = "Debt outstanding"
 
 
 class MoneyUnderway(Conflict):
@@ -39,12 +46,16 @@ async def close_wallets(
     """Close what the member has in the ledger; answers what they gave up, in minor units by currency.
 
     What is given up goes to `refunds_due`, under the receipt: whoever shows it can still be paid. Points and gift
-    balance lapse. The caller holds the member's row lock. Raises MoneyUnderway, WalletNotEmpty and WalletFrozen.
+    balance lapse. A debt is a claim that erasure doesn't end (GDPR art. 17(3)(e)), so that it's paid or written off
+    first, by somebody's word. The caller holds the member's row lock. Raises MoneyUnderway, DebtOutstanding,
+    WalletNotEmpty and WalletFrozen.
     """
     await _require_settled(session, member_id)
-    accounts = await accounts_of(session, owner_id=member_id, kinds=(WALLET, GIFT, POINTS))
+    accounts = await accounts_of(session, owner_id=member_id, kinds=(WALLET, GIFT, POINTS, DEBT))
     if held := {account.unit: balance.held for account, balance in accounts.items() if balance.held}:
         raise MoneyUnderway("Money of this member's is on hold.", held=held)
+    if owed := {account.unit: -balance.posted for account, balance in accounts.items() if balance.posted < 0}:
+        raise DebtOutstanding("This member owes the shop.", owed=owed)
     given_up = await _give_up(session, accounts, member_id, receipt_id, forfeit, actor, now)
     await lapse(session, member_id=member_id, now=now)
     for account in accounts:  # a refund that comes later is refused, rather than credited to nobody
