@@ -49,6 +49,10 @@ from facepay.kernel.hub import Hub
 from facepay.kernel.idempotency import Idempotency
 from facepay.kernel.metrics import Metrics
 from facepay.kernel.passwords import PasswordHasher
+from facepay.lanes import kiosk_router as held_passages
+from facepay.lanes import purchase_router as purchases
+from facepay.lanes import router as lanes
+from facepay.lanes import store_router as passages
 from facepay.members import debt_router as debts
 from facepay.members import notice_router as notices
 from facepay.members import router as members
@@ -134,6 +138,10 @@ def create_app(settings: Settings | None = None, *, engine: Engine | None = None
         checkout,
         checkouts,
         adjustments,
+        lanes,
+        held_passages,
+        passages,
+        purchases,
         tags,
         limits,
         offline,

@@ -22,6 +22,7 @@ from facepay.identity.step_up import forget_expired
 from facepay.kernel.clock import Clock
 from facepay.kernel.database import Database
 from facepay.kernel.idempotency import Idempotency
+from facepay.lanes.passages import close_overdue, forget_tags
 from facepay.offline.passes import forget_offline_passes
 from facepay.presentation.challenges import forget_challenges
 from facepay.presentation.replays import forget_frames
@@ -67,6 +68,7 @@ def tasks_of(
         Task("expire_holds", 5, expire_holds),
         Task("seal_transfers", 5, lambda: seal_all(database)),
         Task("judge_commands", 5, lambda: judge_commands(database, now=clock())),
+        Task("close_passages", 5, lambda: close_overdue(database, now=clock())),
         Task("alert_of_missing_events", 5, lambda: alert_of_missing(database, now=clock())),
         Task("expire_points_and_gifts", 60, lambda: expire_due(database, now=clock())),
         Task("fold_accounts", 60, lambda: fold_hot_accounts(database)),
@@ -81,6 +83,7 @@ def tasks_of(
         Task("forget_nonces", 600, lambda: forget_nonces(database, now=clock())),
         Task("forget_passes", 600, lambda: forget_passes(database, now=clock())),
         Task("forget_offline_passes", 3600, lambda: forget_offline_passes(database, now=clock())),
+        Task("forget_tags", 3600, lambda: forget_tags(database, now=clock())),
         Task("forget_turns", 600, lambda: forget_turns(database, now=clock())),
         Task("forget_step_ups", 600, lambda: forget_expired(database, now=clock())),
         Task("forget_device_events", 3600, lambda: forget_events(database, now=clock())),

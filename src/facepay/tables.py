@@ -18,6 +18,8 @@ from facepay.identity import (
     watches,
 )
 from facepay.kernel import idempotency
+from facepay.lanes import passages
+from facepay.lanes import policies as lane_policies
 from facepay.members import biometric_uses, consents, freezes, members
 from facepay.notices import notices
 from facepay.offline import passes as offline_passes
@@ -58,6 +60,7 @@ __all__ = [
     "groups",
     "idempotency",
     "kiosk",
+    "lane_policies",
     "limits",
     "lookalikes",
     "lots",
@@ -69,6 +72,7 @@ __all__ = [
     "offline_policies",
     "offline_posts",
     "orders",
+    "passages",
     "passes",
     "planogram",
     "products",

@@ -110,6 +110,14 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
             by=MEMBER,
             cleared=("member_id", *MEASURED),
         ),
+        "passage": Holding(
+            Fate.UNLINKED,
+            "what a lane decided, for somebody",
+            by=("member_id", "payer_id"),
+            cleared=("member_id", "payer_id", *MEASURED),
+            hidden=("payer_id", "visit_ids"),
+        ),
+        "passage_tag": Holding(Fate.NOTHING_HELD, "tags that a lane read, for a day; the passage says whose"),
         "offline_post": Holding(
             Fate.UNLINKED,
             "what a device did without network, for somebody",
@@ -166,6 +174,7 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "erasure_receipt": Holding(Fate.NOTHING_HELD, "a receipt names nobody"),
         "gallery_sync": Holding(Fate.NOTHING_HELD, "how many references a device was given on a day, and not whose"),
         "gallery_version": NOTHING,
+        "lane_policy": NOTHING,
         "planogram": NOTHING,
         "offline_policy": NOTHING,
         "offline_queue": Holding(Fate.NOTHING_HELD, "how far a device's queue has come"),

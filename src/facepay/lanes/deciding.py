@@ -1,0 +1,249 @@
+"""Deciding on a passage: release with a receipt, release of whoever took nothing, or hold and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from facepay.channel.commands import issue
+from facepay.channel.doors import Door
+from facepay.channel.payloads import Open
+from facepay.checkout.limits import Declined, NeedsStepUp
+from facepay.checkout.orders import Order
+from facepay.checkout.pricing import PricedBasket, Unpriceable
+from facepay.checkout.selling import NotSold, Sold
+from facepay.checkout.sold_tags import alert_sold_before
+from facepay.entrance.visits import Visit
+from facepay.identity.verdicts import Asked, Ruling, TurnedAway, Verdict
+from facepay.kernel.auth import Principal
+from facepay.lanes.goods import Goods, goods_in
+from facepay.lanes.passages import Passage, let_go
+from facepay.lanes.payers import ask_for_amount, payer_now
+from facepay.lanes.payment import Authorised, TagsSold, reserve, sell_goods
+from facepay.lanes.policies import LanePolicy
+from facepay.members.members import Member, get_member
+from facepay.settings import Settings
+from facepay.shelves.baskets import close_basket, lock_visits
+
+SALES_MAX = 3  # each try loses a tag to another lane
+OPEN_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class PassageDecision(Ruling):
+    """What the lane does and shows now; the passage is its record. `money`: authorised, or why it is not."""
+
+    record: Passage
+    goods: Goods | None = None
+    priced: PricedBasket | None = None
+    money: str | None = None
+    order: Order | None = None
+    over: Declined | NeedsStepUp | None = None
+    command_number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that is posted to a passage: by which device, and all that it is judged by."""
+
+    passage: Passage
+    door: Door
+    device: Principal
+    policy: LanePolicy
+    now: datetime
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What would be charged now, to whom, and how that stands."""
+
+    goods: Goods
+    payer: Member | None
+    visits: list[Visit]
+    priced: PricedBasket | Unpriceable | None
+    money: Authorised | NotSold | NeedsStepUp | None
+
+    @property
+    def shown(self) -> PricedBasket | None:
+        if isinstance(self.money, Authorised):
+            return self.money.offer.basket
+        return self.priced if isinstance(self.priced, PricedBasket) else None
+
+
+async def go_on(session: AsyncSession, step: Step, verdict: Verdict | None = None) -> PassageDecision:
+    """After something new: another try where the exit is held, else hold the money and show how it stands."""
+    if step.passage.decision == "hold":
+        return await decide(session, step, verdict)
+    bill = await _draw_up(session, step)
+    await session.flush()
+    return await _show(session, step, bill, verdict)
+
+
+async def decide(
+    session: AsyncSession, step: Step, verdict: Verdict | None = None, *, finished_at: datetime | None = None
+) -> PassageDecision:
+    """Release or hold. The window closes at the first try: what is read later is no part of the passage."""
+    passage = step.passage
+    is_first = passage.finished_at is None
+    if is_first:
+        passage.finished_at = finished_at or passage.on_lane_clock(step.now)
+    for _ in range(SALES_MAX):
+        bill = await _draw_up(session, step)
+        if is_first:
+            await _alert_sold(session, step, bill.goods.sold_before)
+            is_first = False
+        if why := _why_held(step, bill):
+            return await _hold(session, step, bill, why, verdict)
+        if not bill.goods.quantities:
+            return await _release(session, step, bill, "nothing_taken")
+        assert isinstance(bill.money, Authorised), "nothing else is left"
+        assert bill.payer is not None, "and somebody pays"
+        sold = await sell_goods(
+            session,
+            passage=passage,
+            payer=bill.payer,
+            goods=bill.goods,
+            authorised=bill.money,
+            device_id=step.device.id,
+            now=step.now,
+            settings=step.settings,
+        )
+        match sold:
+            case Sold(order):
+                return await _release(session, step, bill, "paid", order)
+            case NotSold(code):
+                return await _hold(session, step, replace(bill, money=sold), code, verdict)
+            case TagsSold(epcs):
+                await _alert_sold(session, step, epcs)
+    return await _hold(session, step, bill, "tag_disputed", verdict)
+
+
+def _why_held(step: Step, bill: Bill) -> str | None:
+    passage, goods = step.passage, bill.goods
+    if step.door.locked:
+        return "lane_locked"
+    if goods.unknown:
+        return "unknown_tag"
+    if goods.verdict.review and not step.policy.by_shelves and not passage.at_kiosk:
+        return "tag_disputed"
+    if not goods.quantities and (bill.payer or not step.policy.by_shelves):
+        return None
+    if passage.several_people:
+        return "several_people"
+    if bill.payer is None:
+        code = passage.authentication_code
+        return "no_face" if code == "processing" else code
+    if isinstance(bill.priced, Unpriceable):
+        return bill.priced.code
+    return bill.money.code if isinstance(bill.money, NotSold | NeedsStepUp) else None
+
+
+async def _draw_up(session: AsyncSession, step: Step) -> Bill:
+    """Members, then visits, then what they carry: nothing of it changes before the transaction ends."""
+    passage = step.passage
+    payer = await payer_now(session, passage=passage)
+    visits = await lock_visits(session, visit_ids=passage.visit_ids) if passage.visit_ids else []
+    goods = await goods_in(session, passage=passage, policy=step.policy, settings=step.settings)
+    priced = goods.priced(passage.currency) if goods.quantities else None
+    money = None
+    if payer is not None and isinstance(priced, PricedBasket) and not passage.several_people:
+        money = await reserve(
+            session,
+            passage=passage,
+            payer=payer,
+            basket=priced,
+            policy=step.policy,
+            now=step.now,
+            settings=step.settings,
+        )
+    else:
+        await let_go(session, passage=passage, now=step.now)
+    bill = Bill(goods, payer, visits, priced, money)
+    passage.basket, passage.unknown_tags = dict(goods.quantities), list(goods.unknown)
+    passage.total = bill.shown.total if bill.shown else None if goods.quantities else 0
+    return bill
+
+
+async def _hold(session: AsyncSession, step: Step, bill: Bill, code: str, verdict: Verdict | None) -> PassageDecision:
+    """The exit stays closed, and what stands in the way can be put right for a while: here, by a pass, at a kiosk."""
+    passage, now = step.passage, step.now
+    if isinstance(bill.money, NeedsStepUp) and code == bill.money.code:
+        asked = await ask_for_amount(
+            session, passage=passage, device=step.device, code=code, now=now, settings=step.settings
+        )
+        verdict = verdict if isinstance(verdict, Asked) else asked
+        code = asked.code
+    passage.decision, passage.code, passage.decided_at = "hold", code, now
+    passage.expires_at = max(passage.expires_at, now + timedelta(seconds=step.settings.passage_hold_seconds))
+    for visit in bill.visits:
+        visit.basket_unpaid = True
+    await session.flush()
+    return await _show(session, step, bill, verdict)
+
+
+async def _release(
+    session: AsyncSession, step: Step, bill: Bill, code: str, order: Order | None = None
+) -> PassageDecision:
+    """The exit opens, and whoever walks out has left. A visit that a gate has ended meanwhile is paid all the same."""
+    passage, now = step.passage, step.now
+    await let_go(session, passage=passage, now=now)
+    passage.decision, passage.decided_at = "release", now
+    passage.order_id = order.id if order else None
+    passage.end(code, now=now)
+    for visit in bill.visits:
+        visit.basket_unpaid = False
+        if visit.left_at is None:
+            visit.left_at, visit.exit_gate_id = now, passage.device_id
+    await session.flush()
+    if step.policy.by_shelves and bill.visits:
+        own_first = sorted(bill.visits, key=lambda visit: visit.member_id != passage.member_id)
+        await close_basket(
+            session,
+            visit_ids=[visit.id for visit in own_first],
+            order_id=passage.order_id,
+            now=now,
+            verdict=bill.goods.verdict,
+        )
+    number = step.door.command_number
+    if step.device.id != passage.device_id:
+        number = await _open_lane(session, step)
+    return replace(await _show(session, step, bill, None), order=order, command_number=number)
+
+
+async def _open_lane(session: AsyncSession, step: Step) -> int:
+    """It was finished elsewhere: the lane is told at once."""
+    command = await issue(
+        session,
+        device_id=step.passage.device_id,
+        payload=Open(seconds=OPEN_SECONDS),
+        by=f"device:{step.device.id}",
+        reason=f"Passage {step.passage.id} is paid",
+        now=step.now,
+    )
+    return command.number
+
+
+async def _alert_sold(session: AsyncSession, step: Step, epcs: frozenset[str] | tuple[str, ...]) -> None:
+    passage = step.passage
+    await alert_sold_before(session, epcs=epcs, store_id=passage.store_id, device_id=passage.device_id, now=step.now)
+
+
+async def _show(session: AsyncSession, step: Step, bill: Bill, verdict: Verdict | None) -> PassageDecision:
+    passage, money = step.passage, bill.money
+    member = await get_member(session, passage.member_id) if bill.payer and passage.member_id else None
+    over = money if isinstance(money, NeedsStepUp) else money.over if isinstance(money, NotSold) else None
+    return PassageDecision(
+        passage,
+        member,
+        step_up=verdict.step_up if isinstance(verdict, Asked) else None,
+        answers_left=verdict.answers_left if isinstance(verdict, Asked | TurnedAway) else None,
+        advice=verdict.advice if isinstance(verdict, TurnedAway) else (),
+        goods=bill.goods,
+        priced=bill.shown,
+        money="authorised" if isinstance(money, Authorised) else money.code if money else None,
+        over=over,
+        command_number=step.door.command_number,
+    )

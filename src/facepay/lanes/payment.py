@@ -1,0 +1,135 @@
+"""Money of a passage: put on hold as soon as payer and goods are known, so that the exit never waits for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from facepay.checkout.benefits import Offer, Wish
+from facepay.checkout.limits import NeedsStepUp
+from facepay.checkout.pricing import PricedBasket
+from facepay.checkout.selling import NotSold, Sold, quote, sell
+from facepay.checkout.sold_tags import claim_tags
+from facepay.kernel.ids import new_id
+from facepay.lanes.goods import Goods
+from facepay.lanes.passages import HOLD_OUTLIVES, Passage, let_go
+from facepay.lanes.policies import LanePolicy
+from facepay.members.members import Member
+from facepay.settings import Settings
+from facepay.wallet.accounts import wallet_balance
+from facepay.wallet.debts import owed
+from facepay.wallet.payments import authorise
+
+
+@dataclass(frozen=True, slots=True)
+class Authorised:
+    """`advance_max` is what the wallet may fall short of the offer: the rest of the money is on hold."""
+
+    offer: Offer
+    advance_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class TagsSold:
+    """Another lane has just sold these tags: nothing has changed here."""
+
+    epcs: frozenset[str]
+
+
+async def reserve(
+    session: AsyncSession,
+    *,
+    passage: Passage,
+    payer: Member,
+    basket: PricedBasket,
+    policy: LanePolicy,
+    now: datetime,
+    settings: Settings,
+) -> Authorised | NotSold | NeedsStepUp:
+    """Hold what the basket costs the payer, in place of what was held before. A refusal holds nothing."""
+    offered = await quote(
+        session,
+        member=payer,
+        basket=basket,
+        wish=Wish(),
+        store_id=passage.store_id,
+        now=now,
+        settings=settings,
+        proven=passage.proven,
+    )
+    if not isinstance(offered, Offer):
+        await let_go(session, passage=passage, now=now)
+        return offered
+    debt_max = settings.lane_debt_max if policy.debt_max is None else policy.debt_max
+    advance_max = max(0, debt_max - await owed(session, member_id=payer.id, unit=basket.currency)) if debt_max else 0
+    wanted = offered.tender.wallet
+    if passage.hold_id is None or passage.held != wanted:
+        await let_go(session, passage=passage, now=now)
+        if wanted and not await _hold(session, passage, payer.id, wanted, advance_max, now):
+            return NotSold("insufficient_funds")
+    return Authorised(offered, advance_max)
+
+
+async def _hold(
+    session: AsyncSession, passage: Passage, payer_id: UUID, wanted: int, advance_max: int, now: datetime
+) -> bool:
+    """Hold `wanted`, or all that there is where it falls short by no more than the advance."""
+    amount = wanted
+    if advance_max:
+        there = await wallet_balance(session, member_id=payer_id, unit=passage.currency)
+        amount = min(wanted, max(there.available, wanted - advance_max))
+    if amount == 0:
+        return True
+    held = await authorise(
+        session,
+        order_id=new_id(),
+        member_id=payer_id,
+        amount=amount,
+        currency=passage.currency,
+        actor=f"device:{passage.device_id}",
+        now=now,
+        expires_at=passage.expires_at + HOLD_OUTLIVES,
+    )
+    if held.ok:
+        passage.hold_id, passage.held = held.transfer_id, amount
+    return held.ok
+
+
+async def sell_goods(
+    session: AsyncSession,
+    *,
+    passage: Passage,
+    payer: Member,
+    goods: Goods,
+    authorised: Authorised,
+    device_id: UUID,
+    now: datetime,
+    settings: Settings,
+) -> Sold | NotSold | TagsSold:
+    """Order, capture and tags together, or none of them: tags are sold once, whichever lane reads them."""
+    savepoint = await session.begin_nested()
+    sold = await sell(
+        session,
+        offered=authorised.offer,
+        member=payer,
+        store_id=passage.store_id,
+        device_id=device_id,
+        now=now,
+        settings=settings,
+        hold_id=passage.hold_id,
+        advance_max=authorised.advance_max,
+        in_hand=True,
+    )
+    if isinstance(sold, NotSold):
+        await savepoint.rollback()
+        return sold
+    lost = await claim_tags(session, epcs=goods.tags, order_id=sold.order.id, now=now)
+    if lost:
+        await savepoint.rollback()
+        return TagsSold(frozenset(lost))
+    await savepoint.commit()
+    passage.hold_id, passage.held = None, 0
+    return sold

@@ -1,0 +1,179 @@
+"""Purchases by the trip they were made on: looked up, cancelled, and set right afterwards.
+
+The words are those of Amazon's physical stores: a purchase is known by its `idempotentShoppingTripId`, and what was
+charged is adjusted, cancelled and refunded later (https://developer.amazon.com/docs/physicalstores/).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Request, Security
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from facepay.checkout.adjustments import (
+    ChargeRefused,
+    OrderCancelled,
+    cancel_order,
+    charge_more,
+    take_back,
+)
+from facepay.checkout.orders import Order, get_order
+from facepay.checkout.refunds import RefundRefused, still_out
+from facepay.checkout.schemas import Cancellation, OrderAnswer, SupplementRequest
+from facepay.checkout.selling import NotSold
+from facepay.kernel.auth import InsufficientScope, Principal, current_staff
+from facepay.kernel.clock import Now
+from facepay.kernel.database import Session
+from facepay.kernel.errors import NotFound, Unauthenticated
+from facepay.kernel.idempotency import (
+    IdempotencyKeyInUse,
+    IdempotencyKeyMissing,
+    IdempotencyKeyReused,
+    IdempotencyOf,
+    RequiredKey,
+)
+from facepay.kernel.problems import problems
+from facepay.kernel.schemas import Code
+from facepay.lanes.passages import Passage
+from facepay.lanes.schemas import PassageRecord, PurchaseAnswer
+from facepay.settings import SettingsOf
+
+router = APIRouter(prefix="/v1/purchases/{trip_id}", tags=["lanes"])
+Reader = Annotated[Principal, Security(current_staff, scopes=["orders:read"])]
+Writer = Annotated[Principal, Security(current_staff, scopes=["wallet:write"])]
+Trip = Annotated[Code, Path(description="As the lane named it.")]
+REFUSALS = (Unauthenticated, InsufficientScope)
+ONCE = (IdempotencyKeyMissing, IdempotencyKeyInUse, IdempotencyKeyReused)
+
+
+class PurchaseNotFound(NotFound):
+    """No lane has had this trip, or nothing was sold on it."""
+
+    code = "purchase_not_found"
+    title = "No such purchase"
+
+
+class Adjustment(SupplementRequest):
+    """The goods as they should have been charged, all of them: what is missing is charged, what is too much goes back.
+
+    `advance_max` is what may become a debt.
+    """
+
+
+@router.get("", summary="See a purchase", responses=problems(*REFUSALS, PurchaseNotFound))
+async def see(trip_id: Trip, session: Session, _: Reader) -> PurchaseAnswer:
+    """By the id of its trip: the passage, the order, and orders that were charged after it."""
+    return await _purchase(session, trip_id)
+
+
+@router.post(
+    "/cancellation",
+    summary="Cancel a purchase",
+    response_model=PurchaseAnswer,
+    responses=problems(*REFUSALS, *ONCE, PurchaseNotFound, OrderCancelled, RefundRefused),
+)
+async def cancel(
+    trip_id: Trip,
+    body: Cancellation,
+    request: Request,
+    key: RequiredKey,
+    writer: Writer,
+    idempotency: IdempotencyOf,
+    now: Now,
+) -> Any:
+    """Money, points, goods and tags go back, of orders that were charged after it, too."""
+
+    async def act(session: AsyncSession) -> PurchaseAnswer:
+        actor = f"staff:{writer.id}"
+        first = await _order(session, trip_id)
+        for order in (*await _supplements(session, first.id), first):
+            if order is first or order.cancelled_at is None:
+                await cancel_order(
+                    session, order_id=order.id, reason=body.reason, actor=actor, goods_kept=body.goods_kept, now=now
+                )
+        return await _purchase(session, trip_id)
+
+    return await idempotency.once(request, owner_id=writer.id, key=key, body=body, act=act)
+
+
+@router.post(
+    "/adjustments",
+    summary="Set a purchase right",
+    response_model=PurchaseAnswer,
+    responses=problems(*REFUSALS, *ONCE, PurchaseNotFound, OrderCancelled, RefundRefused, ChargeRefused),
+)
+async def adjust(
+    trip_id: Trip,
+    body: Adjustment,
+    request: Request,
+    key: RequiredKey,
+    writer: Writer,
+    idempotency: IdempotencyOf,
+    settings: SettingsOf,
+    now: Now,
+) -> Any:
+    """The member is told of whatever moves. Goods that were charged too much don't come back into anybody's hands, but
+    into stock.
+    """
+
+    async def act(session: AsyncSession) -> PurchaseAnswer:
+        because: dict[str, Any] = {"reason": body.reason, "actor": f"staff:{writer.id}", "now": now}
+        first = await _order(session, trip_id)
+        orders = [order for order in (*await _supplements(session, first.id), first) if order.cancelled_at is None]
+        charged, wanted = Counter[str](), Counter(body.quantities())
+        for order in orders:
+            charged.update(still_out(order))
+        too_many, missing = charged - wanted, wanted - charged
+        for order in orders:
+            if back := too_many & Counter(still_out(order)):
+                await take_back(session, order_id=order.id, quantities=back, **because)
+                too_many -= back
+        if missing:
+            outcome = await charge_more(
+                session,
+                order_id=first.id,
+                quantities=missing,
+                advance_max=body.advance_max,
+                settings=settings,
+                **because,
+            )
+            if isinstance(outcome, NotSold):
+                raise ChargeRefused("Nothing was charged.", reason=outcome.code, skus=list(outcome.skus))
+        return await _purchase(session, trip_id)
+
+    return await idempotency.once(request, owner_id=writer.id, key=key, body=body, act=act)
+
+
+async def _passage(session: AsyncSession, trip_id: str) -> Passage:
+    passage = await session.scalar(select(Passage).where(Passage.trip_id == trip_id))
+    if passage is None:
+        raise PurchaseNotFound("No lane has had this trip.")
+    return passage
+
+
+async def _order(session: AsyncSession, trip_id: str) -> Order:
+    passage = await _passage(session, trip_id)
+    if passage.order_id is None:
+        raise PurchaseNotFound("Nothing was sold on this trip.", decision=passage.decision)
+    return await get_order(session, passage.order_id)
+
+
+async def _supplements(session: AsyncSession, order_id: UUID) -> list[Order]:
+    found = await session.scalars(select(Order).where(Order.supplements_id == order_id).order_by(Order.id))
+    return list(found)
+
+
+async def _purchase(session: AsyncSession, trip_id: str) -> PurchaseAnswer:
+    passage = await _passage(session, trip_id)
+    order = await get_order(session, passage.order_id) if passage.order_id else None
+    supplements = await _supplements(session, order.id) if order else []
+    return PurchaseAnswer(
+        trip_id=trip_id,
+        passage=PassageRecord.model_validate(passage),
+        order=OrderAnswer.model_validate(order) if order else None,
+        supplements=[OrderAnswer.model_validate(each) for each in supplements],
+    )

@@ -1,0 +1,34 @@
+"""Words that a lane shows to whoever stands in it, by the code of its decision. A lane may have words of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "processing": "Please look at the camera.",
+        "paid": "Paid. Thank you, goodbye!",
+        "nothing_taken": "Goodbye!",
+        "no_face": "Please look at the camera, or show the code in the app.",
+        "face_left": "Please look at the camera until you are recognised.",
+        "low_quality": "Please look straight at the camera.",
+        "unknown_face": "We don't recognise you. Show the code in the app, or pay at a kiosk.",
+        "several_people": "One at a time, please: whoever pays, look at the camera alone or show the code in the app.",
+        "unknown_tag": "We can't name one of your goods. Please go to a kiosk.",
+        "tag_disputed": "Please hold your goods away from the other lane, or go to a kiosk.",
+        "insufficient_funds": "There isn't enough money in your wallet. Top it up, or pay at a kiosk.",
+        "amount_needs_step_up": "For this amount, please enter your PIN or show the code in the app.",
+        "member_blocked": "Please ask the staff.",
+        "wallet_frozen": "Your wallet is frozen. Please ask the staff.",
+        "lane_locked": "This lane is closed. Please wait for the staff.",
+        "passage_expired": "Time is over. Please begin again.",
+        "passage_abandoned": "Time is over. Please begin again.",
+        "gave_up": "Nothing was charged.",
+    }
+)
+OTHERWISE = "Please go to a kiosk, or ask the staff."
+
+
+def words_for(code: str) -> str:
+    return WORDS.get(code, OTHERWISE)
