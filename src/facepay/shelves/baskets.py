@@ -176,7 +176,7 @@ async def _paid_elsewhere(session: AsyncSession, visit_ids: Collection[UUID]) ->
         )
         .group_by(OrderLine.product_id)
     )
-    return dict(rows.tuples())
+    return dict(rows.all())
 
 
 async def lock_visits(session: AsyncSession, *, visit_ids: Collection[UUID], share: bool = False) -> list[Visit]:
@@ -192,7 +192,7 @@ async def paid_at(session: AsyncSession, visit_ids: Collection[UUID]) -> dict[UU
         .where(BasketClosing.visit_id.in_(visit_ids))
         .group_by(BasketClosing.visit_id)
     )
-    return dict(rows.tuples())
+    return dict(rows.all())
 
 
 async def close_basket(

@@ -19,8 +19,8 @@ STILL_FOR = timedelta(seconds=0.5)
 STILL_SAMPLES_MIN = 3
 STILL_RANGE = 6.0  # of noise: two thousand still windows of six samples have one that is wider
 CONFIRMED_AFTER = timedelta(seconds=1.0)  # a hand that presses, or a bottle that rocks, is rarely still for longer
-STEP_SHARE = 0.5  # of the lightest piece
-STEP_DEVIATIONS_MIN = 3.0
+# What is less is drift: of what the zero may have done, but nothing as heavy as half a piece unless it is noise.
+DRIFT_DEVIATIONS, NOISE_DEVIATIONS = 4.0, 3.0
 
 # How a zero wanders: within an hour by so much besides its trend, and so much its trend changes.
 WANDER_GRAMS, TREND_CHANGE_GRAMS_PER_HOUR = 3.0, 10.0
@@ -75,16 +75,15 @@ class Baseline:
             return self, None
         now = self._at(reading.at)
         missed = reading.grams - now.zero_grams - now.content_grams
-        least = max(
-            STEP_SHARE * min(good.unit_weight_grams for good in slot.goods), STEP_DEVIATIONS_MIN * slot.noise_grams
-        )
+        noise = (slot.noise_grams**2 + now.zero_variance) ** 0.5
+        lightest = min(good.unit_weight_grams for good in slot.goods)
+        least = max(min(DRIFT_DEVIATIONS * noise, lightest / 2), NOISE_DEVIATIONS * slot.noise_grams)
         if abs(missed) < least:
             return now._corrected(missed, slot.noise_grams), None
         if now.pending is None or abs(reading.grams - now.pending.grams) >= least:
             return replace(now, pending=reading), None
         if reading.at - now.pending.at < CONFIRMED_AFTER:
             return now, None
-        noise = (slot.noise_grams**2 + now.zero_variance) ** 0.5
         step = Step(now.pending.at, missed, noise)
         return replace(now, content_grams=now.content_grams + missed, pending=None), step
 

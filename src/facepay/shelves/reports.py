@@ -178,7 +178,7 @@ async def _follow(
 
 async def _prices(session: AsyncSession, product_ids: Collection[UUID]) -> dict[UUID, int]:
     rows = await session.execute(select(Product.id, Product.price).where(Product.id.in_(product_ids)))
-    return dict(rows.tuples())
+    return dict(rows.all())
 
 
 async def _alert(

@@ -135,7 +135,7 @@ async def _ask_for_more(
         .group_by(SlotStock.slot)
         .order_by(SlotStock.slot)
     )
-    for code, pieces in left.tuples():
+    for code, pieces in left:
         slot = shelf.slot(code)
         if slot is not None and pieces < slot.restock_below:
             await raise_alert(

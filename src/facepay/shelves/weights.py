@@ -8,7 +8,7 @@ the one that nothing here explains the change included: two products of one weig
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import combinations, product
 from math import comb, log, pi
@@ -40,6 +40,9 @@ MISCOUNTED = 0.02  # for each piece taken that doesn't lie there by count
 UNSEEN = 0.05  # for each piece put back that is in nobody's basket
 UNKNOWN_OBJECT_GRAMS = 1_000.0  # scale of what else is laid down
 
+SAME = sum(n**-SAME_EXPONENT for n in range(1, SAME_PIECES_MAX + 1))
+NONE = np.zeros((1, 1), np.int64)
+
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
@@ -66,20 +69,41 @@ class Interpretation:
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """Hypotheses: each row takes `pieces` (rows, columns) of the goods numbered `kinds`; spare columns have none."""
+    """Hypotheses: each row takes `pieces` (rows, columns) of the goods numbered `kinds`; spare columns have none.
+
+    `grams` is what those pieces weigh, `variance` by how much they differ (grams squared).
+    """
 
     kinds: Integers
     pieces: Integers
+    grams: Floats
+    variance: Floats
     log_prior: Floats
 
+    @classmethod
+    def of(cls, kinds: Integers, pieces: Integers, log_prior: Floats, weights: Floats) -> _Rows:
+        """`weights` are the unit weight and tolerance of each good."""
+        unit, tolerance = weights[:, 0][kinds], weights[:, 1][kinds]
+        grams, variance = (pieces * unit).sum(axis=1), (np.abs(pieces) * tolerance**2).sum(axis=1)
+        return cls(kinds, pieces, grams, variance, log_prior)
 
-@dataclass(frozen=True, slots=True)
-class _Table:
-    """All mixed changes of a slot's goods, by the grams that they take."""
+    def __getitem__(self, which: Any) -> _Rows:
+        return _Rows(*(getattr(self, name)[which] for name in self.__slots__))
 
-    rows: _Rows
-    grams: Floats
-    variance_max: float
+    @classmethod
+    def joined(cls, *parts: _Rows) -> _Rows:
+        columns = max(part.pieces.shape[1] for part in parts)
+
+        def wide(values: Integers) -> Integers:
+            return np.pad(values, ((0, 0), (0, columns - values.shape[1])))
+
+        return cls(
+            np.concatenate([wide(part.kinds) for part in parts]),
+            np.concatenate([wide(part.pieces) for part in parts]),
+            np.concatenate([part.grams for part in parts]),
+            np.concatenate([part.variance for part in parts]),
+            np.concatenate([part.log_prior for part in parts]),
+        )
 
 
 def interpret(
@@ -99,26 +123,32 @@ def interpret(
     own = {good.product_id for good in slot.goods}
     strange = [good for good in elsewhere if good.product_id not in own]
     goods = (*slot.goods, *strange)
-    weights = np.array([(good.unit_weight_grams, good.tolerance_grams) for good in goods])
-    rows = _joined(
+    weights = _weights(goods)
+    rows = _Rows.joined(
         _hindered(_mixed(change_grams, slot), slot, lying, in_baskets),
-        _hindered(_many_of_one(change_grams, slot), slot, lying, in_baskets),
-        *([_emptied(slot, lying)] if lying and any(lying.get(each) for each in own) else []),
-        *([_misplaced(strange, len(slot.goods), in_baskets)] if strange else []),
-        _Rows(np.zeros((1, 1), np.int64), np.zeros((1, 1), np.int64), np.array([log(NOTHING)])),
+        _hindered(_many_of_one(change_grams, weights[: len(own)]), slot, lying, in_baskets),
+        *([_emptied(slot, lying, weights)] if lying and any(lying.get(each) for each in own) else []),
+        *([_misplaced(strange, weights, in_baskets)] if strange else []),
+        _Rows.of(NONE, NONE, np.array([log(NOTHING)]), weights),
     )
-    scores = rows.log_prior + _log_likelihood(change_grams, rows, weights, slot.noise_grams)
+    variance = slot.noise_grams**2 + rows.variance
+    scores = rows.log_prior - 0.5 * ((change_grams + rows.grams) ** 2 / variance + np.log(2 * pi * variance))
     unknown = log(UNEXPLAINED / (2 * UNKNOWN_OBJECT_GRAMS)) - abs(change_grams) / UNKNOWN_OBJECT_GRAMS
     best = max(scores.max(), unknown)
     likely, unknown_share = np.exp(scores - best), float(np.exp(unknown - best))
     total = float(likely.sum()) + unknown_share
-    return Interpretation(_explanations(rows, likely / total, goods, len(slot.goods)), unknown_share / total)
+    return Interpretation(_explanations(rows, likely / total, goods, len(own)), unknown_share / total)
+
+
+def _weights(goods: Sequence[Good]) -> Floats:
+    return np.array([(good.unit_weight_grams, good.tolerance_grams) for good in goods])
 
 
 def _explanations(rows: _Rows, probabilities: Floats, goods: Sequence[Good], own: int) -> tuple[Explanation, ...]:
     """The same change may have come about in two ways: their probabilities add up."""
     found: dict[frozenset[tuple[int, int]], float] = {}
-    for row in np.argsort(-probabilities, kind="stable")[: 2 * EXPLANATIONS_MAX]:
+    worth = np.flatnonzero(probabilities >= PROBABILITY_MIN / 2)
+    for row in worth[np.argsort(-probabilities[worth], kind="stable")][: 2 * EXPLANATIONS_MAX]:
         moved = zip(rows.kinds[row].tolist(), rows.pieces[row].tolist(), strict=True)
         change = frozenset((kind, pieces) for kind, pieces in moved if pieces)
         found[change] = found.get(change, 0.0) + float(probabilities[row])
@@ -134,108 +164,87 @@ def _explanations(rows: _Rows, probabilities: Floats, goods: Sequence[Good], own
     )
 
 
-def _log_likelihood(change_grams: float, rows: _Rows, weights: Floats, noise_grams: float) -> Floats:
-    unit, tolerance = weights[:, 0][rows.kinds], weights[:, 1][rows.kinds]
-    missed = change_grams + (rows.pieces * unit).sum(axis=1)
-    variance = noise_grams**2 + (np.abs(rows.pieces) * tolerance**2).sum(axis=1)
-    result: Floats = -0.5 * (missed**2 / variance + np.log(2 * pi * variance))
-    return result
-
-
 def _hindered(
     rows: _Rows, slot: Slot, lying: Mapping[UUID, int] | None, in_baskets: Mapping[UUID, int] | None
 ) -> _Rows:
-    """Less likely for each piece that isn't where it would be taken from. A product that isn't counted is anywhere."""
+    """Less likely for each piece that isn't where it would be taken from."""
     log_prior = rows.log_prior.copy()
-    for there, sign, factor in ((lying, 1, MISCOUNTED), (in_baskets, -1, UNSEEN)):
+    # What a slot has no count of may well lie there; whoever carries nothing of a product can't put it back.
+    for there, sign, otherwise, factor in (
+        (lying, 1, SAME_PIECES_MAX, MISCOUNTED),
+        (in_baskets, -1, 0, UNSEEN),
+    ):
         if there is not None:
-            # Whoever carries nothing of a product can't put it back; what a slot has no count of may well lie there.
-            otherwise = SAME_PIECES_MAX if sign > 0 else 0
             most = np.array([there.get(good.product_id, otherwise) for good in slot.goods])
             log_prior += np.maximum(0, sign * rows.pieces - most[rows.kinds]).sum(axis=1) * log(factor)
-    return _Rows(rows.kinds, rows.pieces, log_prior)
+    return replace(rows, log_prior=log_prior)
 
 
 def _mixed(change_grams: float, slot: Slot) -> _Rows:
     """Up to PIECES_MAX pieces of up to KINDS_MAX kinds, each taken or put back, whose weight may be the change."""
     table = _table(tuple((good.unit_weight_grams, good.tolerance_grams) for good in slot.goods))
-    reach = DEVIATIONS_MAX * (slot.noise_grams**2 + table.variance_max) ** 0.5
+    reach = DEVIATIONS_MAX * (slot.noise_grams**2 + float(table.variance.max())) ** 0.5
     first, last = np.searchsorted(table.grams, (-change_grams - reach, -change_grams + reach))
-    rows = table.rows
-    return _Rows(rows.kinds[first:last], rows.pieces[first:last], rows.log_prior[first:last])
+    variance = slot.noise_grams**2 + table.variance[first:last]
+    near = (table.grams[first:last] + change_grams) ** 2 <= DEVIATIONS_MAX**2 * variance
+    return table[first + np.flatnonzero(near)]
 
 
-def _many_of_one(change_grams: float, slot: Slot) -> _Rows:
+def _many_of_one(change_grams: float, weights: Floats) -> _Rows:
     """More pieces of one product than a mixed change has: a shelf that is filled or emptied."""
-    unit = np.array([good.unit_weight_grams for good in slot.goods])
-    pieces = (np.rint(-change_grams / unit).astype(np.int64)[:, None] + np.arange(-3, 4)).reshape(-1, 1)
-    kinds = np.repeat(np.arange(len(unit)), 7)[:, None]
+    pieces = (np.rint(-change_grams / weights[:, 0]).astype(np.int64)[:, None] + np.arange(-3, 4)).reshape(-1, 1)
+    kinds = np.repeat(np.arange(len(weights)), 7)[:, None]
     fits = ((np.abs(pieces) > PIECES_MAX) & (np.abs(pieces) <= SAME_PIECES_MAX))[:, 0]
-    return _Rows(kinds[fits], pieces[fits], _log_prior(pieces[fits], len(unit)))
+    return _Rows.of(kinds[fits], pieces[fits], _log_prior(pieces[fits], len(weights)), weights)
 
 
-def _emptied(slot: Slot, lying: Mapping[UUID, int]) -> _Rows:
+def _emptied(slot: Slot, lying: Mapping[UUID, int], weights: Floats) -> _Rows:
     pieces = np.array([[lying.get(good.product_id, 0) for good in slot.goods]])
-    return _Rows(np.arange(len(slot.goods))[None], pieces, np.array([log(EMPTIED)]))
+    return _Rows.of(np.arange(len(slot.goods))[None], pieces, np.array([log(EMPTIED)]), weights)
 
 
-def _misplaced(strange: Sequence[Good], first: int, in_baskets: Mapping[UUID, int] | None) -> _Rows:
+def _misplaced(strange: Sequence[Good], weights: Floats, in_baskets: Mapping[UUID, int] | None) -> _Rows:
     """One or two pieces of another slot's product, more likely of one that somebody carries."""
-    each = np.array([1.0 if in_baskets is None or in_baskets.get(good.product_id) else UNSEEN for good in strange] * 2)
-    pieces = np.repeat([[-1], [-2]], len(strange), axis=0)
-    share = each / each.sum() * np.abs(pieces[:, 0]) ** -SAME_EXPONENT
-    return _Rows(np.tile(np.arange(first, first + len(strange)), 2)[:, None], pieces, np.log(MISPLACED * share))
+    seen = np.array([1.0 if in_baskets is None or in_baskets.get(good.product_id) else UNSEEN for good in strange])
+    log_prior = np.log(MISPLACED * seen / seen.sum())
+    kinds = np.arange(len(weights) - len(strange), len(weights))[:, None]
+    one = np.full_like(kinds, -1)
+    return _Rows.joined(
+        _Rows.of(kinds, one, log_prior, weights),
+        _Rows.of(kinds, 2 * one, log_prior - SAME_EXPONENT * log(2), weights),
+    )
 
 
 def _log_prior(pieces: Integers, goods: int) -> Floats:
     """Of rows of so many kinds each (the columns), whatever the kinds are."""
     kinds = pieces.shape[1]
-    moved = sum(n**-SAME_EXPONENT for n in range(1, SAME_PIECES_MAX))
     mixed = sum(n**-KINDS_EXPONENT for n in range(1, goods + 1))
-    each = np.log(np.where(pieces > 0, 1 - PUT_BACK, PUT_BACK) / moved) - SAME_EXPONENT * np.log(np.abs(pieces))
+    each = np.log(np.where(pieces > 0, 1 - PUT_BACK, PUT_BACK) / SAME) - SAME_EXPONENT * np.log(np.abs(pieces))
     which = KINDS_EXPONENT * log(kinds) + log(mixed) + log(comb(goods, kinds))
     result: Floats = each.sum(axis=1) - which + log(1 - NOTHING - MISPLACED - UNEXPLAINED - EMPTIED)
     return result
 
 
 @lru_cache(maxsize=TABLES_MAX)
-def _table(goods: tuple[tuple[float, float], ...]) -> _Table:
-    """`goods` are unit weights and tolerances in grams."""
+def _table(goods: tuple[tuple[float, float], ...]) -> _Rows:
+    """All mixed changes of goods of these unit weights and tolerances, by the grams that they take."""
     weights = np.array(goods)
-    rows = _joined(*(_rows_of(kinds, len(goods)) for kinds in range(1, min(KINDS_MAX, len(goods)) + 1)))
-    grams = (rows.pieces * weights[:, 0][rows.kinds]).sum(axis=1)
-    order = np.argsort(grams)
-    return _Table(
-        _Rows(rows.kinds[order], rows.pieces[order], rows.log_prior[order]),
-        grams[order],
-        PIECES_MAX * float(weights[:, 1].max()) ** 2,
-    )
+    rows = _Rows.joined(*(_rows_of(kinds, weights) for kinds in range(1, min(KINDS_MAX, len(goods)) + 1)))
+    return rows[np.argsort(rows.grams)]
 
 
-def _rows_of(kinds: int, goods: int) -> _Rows:
+def _rows_of(kinds: int, weights: Floats) -> _Rows:
     """Every choice of so many kinds with every number of pieces, as many as there is room for."""
-    most = PIECES_MAX
+    goods, most = len(weights), PIECES_MAX
     while comb(goods, kinds) * 2**kinds * comb(most, kinds) > ROWS_MAX:
         most -= 1
     counts = [each for each in product(range(1, most + 1), repeat=kinds) if sum(each) <= most]
     signs = np.array(list(product((1, -1), repeat=kinds)), np.int8)
     pieces = (np.array(counts, np.int8).reshape(-1, 1, kinds) * signs).reshape(-1, kinds)
     chosen = np.array(list(combinations(range(goods), kinds)), np.int8)
-    return _Rows(
+    return _Rows.of(
         np.repeat(chosen, len(pieces), axis=0),
         np.tile(pieces, (len(chosen), 1)),
         np.tile(_log_prior(pieces, goods), len(chosen)),
-    )
-
-
-def _joined(*parts: _Rows) -> _Rows:
-    columns = max(part.pieces.shape[1] for part in parts)
-
-    def wide(values: Integers) -> Integers:
-        return np.pad(values, ((0, 0), (0, columns - values.shape[1])))
-
-    return _Rows(
-        np.concatenate([wide(part.kinds) for part in parts]),
-        np.concatenate([wide(part.pieces) for part in parts]),
-        np.concatenate([part.log_prior for part in parts]),
+        weights,
     )
