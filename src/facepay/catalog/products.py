@@ -94,12 +94,16 @@ async def change_product(session: AsyncSession, *, product_id: UUID, changes: di
 
 async def find_products(session: AsyncSession, *, skus: Collection[str]) -> dict[str, Product]:
     """The products that there are, by sku."""
+    if not skus:
+        return {}
     found = await session.scalars(select(Product).where(Product.sku.in_(skus)))
     return {product.sku: product for product in found}
 
 
 async def products_of(session: AsyncSession, *, gtins: Collection[str]) -> dict[str, Product]:
     """The products that there are, on sale or not, by GTIN-14."""
+    if not gtins:
+        return {}
     found = await session.scalars(select(Product).where(Product.gtin.in_(gtins)))
     return {product.gtin: product for product in found if product.gtin}
 

@@ -63,6 +63,8 @@ async def goods_of(session: AsyncSession, *, sgtins: Mapping[str, Sgtin]) -> Tag
 
 async def sold_among(session: AsyncSession, *, epcs: Collection[str]) -> set[str]:
     """Which of the tags are sold, for all that is committed."""
+    if not epcs:
+        return set()
     return set(await session.scalars(select(SoldTag.epc).where(SoldTag.epc.in_(epcs), text(SOLD))))
 
 
