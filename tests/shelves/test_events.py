@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
 
 import pytest
 
-from tests.shelves.shelf import FULL, Shelf, come_in
+from tests.conftest import Clock, OpenShop
+from tests.shelves.shelf import FULL, GRAMS, Shelf, come_in
 from tests.shop import Shop
 
 pytestmark = pytest.mark.anyio
+HOUR = timedelta(hours=1)
+DAY_MINUTES = 1440
+
+
+async def alerts(shop: Shop) -> dict[str, dict[str, object]]:
+    """The details of the last of each kind."""
+    found = await shop.do("GET", f"/v1/stores/{shop.store_id}/alerts")
+    return {alert["kind"]: alert["details"] for alert in found["items"]}
 
 
 async def test_what_is_taken_is_in_the_basket_and_out_of_the_slot(shop: Shop) -> None:
@@ -22,3 +30,204 @@ async def test_what_is_taken_is_in_the_basket_and_out_of_the_slot(shop: Shop) ->
     assert await shelf.tell(shelf.event("A1", 511.0)) == ["put_back"]
     assert await shelf.basket(visit) == {"TEA-001": (1, 1), "BAO-002": (1, 1)}
     assert await shelf.lying() == {"TEA-001": FULL - 1, "BAO-002": FULL - 1, "UMB-003": FULL}
+
+
+async def test_the_same_event_counts_once_even_at_once(shop: Shop) -> None:
+    _, visit = await come_in(shop)
+    shelf = await Shelf.put_up(shop)
+    take = shelf.event("A1", -512.0)
+    answers = [answer.json() for answer in await asyncio.gather(*(shelf.post(take) for _ in range(6)))]
+    assert sorted(answer["accepted"] for answer in answers) == [0, 0, 0, 0, 0, 1]
+    again = (await shelf.post(take, shelf.event("A2", -130.0))).json()
+    assert (again["accepted"], again["repeated"]) == (1, 1)
+    assert await shelf.basket(visit) == {"TEA-001": (1, 1), "BAO-002": (1, 1)}
+    assert (await shelf.lying())["TEA-001"] == FULL - 1
+
+
+async def test_after_a_restart_the_numbers_begin_anew(shop: Shop) -> None:
+    _, visit = await come_in(shop)
+    shelf = await Shelf.put_up(shop)
+    take = shelf.event("A1", -512.0)
+    await shelf.tell(take)
+    shelf.run = "next"
+    await shelf.tell(take)
+    assert await shelf.basket(visit) == {"TEA-001": (2, 2)}
+
+
+async def test_events_may_come_in_any_order(shop: Shop) -> None:
+    _, visit = await come_in(shop)
+    shelf = await Shelf.put_up(shop)
+    take, back = shelf.event("A3", -410.0), shelf.event("A3", 410.0)
+    await shelf.tell(back)
+    await shelf.tell(take)
+    assert await shelf.basket(visit) == {}
+    assert (await shelf.lying())["UMB-003"] in (FULL - 1, FULL)
+
+
+async def test_events_hours_late_are_judged_by_who_was_inside_then(open_shop: OpenShop, clock: Clock) -> None:
+    shop = await open_shop(admin_token_minutes=DAY_MINUTES)
+    _, first = await come_in(shop, 0)
+    shelf = await Shelf.put_up(shop)
+    late = shelf.event("A1", -512.0)
+    await shop.at_gate(0, "exits")
+    clock.ahead = 3 * HOUR
+    _, second = await come_in(shop, 1)
+    await shelf.tell(late)
+    assert await shelf.basket(first) == {"TEA-001": (1, 1)}
+    assert await shelf.basket(second) == {}
+
+
+async def test_events_are_judged_by_the_planogram_that_was_in_force(shop: Shop) -> None:
+    _, visit = await come_in(shop)
+    shelf = await Shelf.put_up(shop)
+    take = shelf.event("A1", -512.0)
+    goods = [{"sku": "UMB-003", "unit_weight_grams": 512.0, "tolerance_grams": 2.0, "full_quantity": 5}]
+    slots = [{"code": "A1", "noise_grams": 2.0, "goods": goods}]
+    await shop.do("PUT", f"/v1/devices/{shelf.id}/planogram", json={"slots": slots})
+    await shelf.tell(take, shelf.event("A1", -512.0))
+    assert await shelf.basket(visit) == {"TEA-001": (1, 1), "UMB-003": (1, 1)}
+
+
+async def test_a_device_whose_clock_is_wrong_is_set_right_by_its_heartbeat(shop: Shop) -> None:
+    _, visit = await come_in(shop)
+    shelf = await Shelf.put_up(shop)
+    slow = datetime.now(UTC) - HOUR
+    beat = await shop.client.post(
+        f"/v1/devices/{shelf.id}/heartbeats", json={"sent_at": slow.isoformat()}, headers=shelf.headers
+    )
+    assert beat.is_success, beat.text
+    await shelf.tell(shelf.event("A1", -512.0, ago=HOUR))
+    assert await shelf.basket(visit) == {"TEA-001": (1, 1)}
+
+
+async def test_nothing_happens_later_than_it_is_told(shop: Shop) -> None:
+    _, visit = await come_in(shop)
+    shelf = await Shelf.put_up(shop)
+    await shelf.tell(shelf.event("A1", -512.0, ago=-HOUR))
+    assert await shelf.basket(visit) == {"TEA-001": (1, 1)}
+    (event,) = (await shop.do("GET", f"/v1/stores/{shop.store_id}/shelf-events"))["items"]
+    assert datetime.fromisoformat(event["at"]) <= datetime.now(UTC)
+
+
+async def test_a_slot_may_be_emptied_at_once(shop: Shop) -> None:
+    _, visit = await come_in(shop)
+    shelf = await Shelf.put_up(shop, restock_below=3)
+    assert await shelf.tell(shelf.event("A1", -FULL * 512.0 + 4)) == ["take"]
+    sure, possible = (await shelf.basket(visit))["TEA-001"]
+    assert possible == FULL
+    assert sure in (0, FULL)
+    assert (await shelf.lying())["TEA-001"] == 0
+    assert (await alerts(shop))["restock"]["pieces"] == 0
+
+
+async def test_a_day_of_drift_takes_nothing(open_shop: OpenShop, clock: Clock) -> None:
+    shop = await open_shop(admin_token_minutes=DAY_MINUTES)
+    _, visit = await come_in(shop)
+    shelf = await Shelf.put_up(shop)
+    clock.ahead = timedelta(hours=20)
+    hours = [shelf.event("A2", grams, ago=-hour * HOUR) for hour, grams in enumerate([-6.1, 2.2, -5.0, -4.6] * 5)]
+    assert set(await shelf.tell(*hours)) == {"drift"}
+    creeping = shelf.event("A2", -130.0, hand=False, took_ms=600_000)
+    assert await shelf.tell(creeping) == ["drift"]
+    assert await shelf.basket(visit) == {}
+    assert (await shelf.lying())["BAO-002"] == FULL
+
+
+async def test_what_nobody_reached_for_is_in_doubt(shop: Shop) -> None:
+    _, visit = await come_in(shop)
+    shelf = await Shelf.put_up(shop)
+    await shelf.tell(shelf.event("A1", -512.0, hand=False))
+    assert await shelf.basket(visit) == {"TEA-001": (0, 1)}
+    assert await shelf.reviews() == []
+    await shelf.tell(shelf.event("A3", -410.0, hand=False))
+    (review,) = await shelf.reviews()
+    assert (review["sku"], review["quantity"], review["visit_id"]) == ("UMB-003", 1, visit)
+    assert review["sources"]["hand"] == "not_seen"
+
+
+async def test_of_two_inside_nobody_is_charged_for_what_either_may_have_taken(shop: Shop) -> None:
+    _, one = await come_in(shop, 0)
+    _, two = await come_in(shop, 1)
+    shelf = await Shelf.put_up(shop)
+    await shelf.tell(shelf.event("A1", -512.0), shelf.event("A3", -410.0))
+    assert await shelf.basket(one) == await shelf.basket(two) == {}
+    (review,) = await shelf.reviews()  # the tea is given up: it costs less than the rule's limit
+    assert (review["sku"], review["visit_id"], review["sources"]["who"]) == ("UMB-003", None, "ambiguous")
+
+
+async def test_goods_put_back_in_the_wrong_slot_leave_the_basket_and_raise_an_alert(shop: Shop) -> None:
+    _, visit = await come_in(shop)
+    shelf = await Shelf.put_up(shop)
+    await shelf.tell(shelf.event("A2", -130.0))
+    assert await shelf.tell(shelf.event("A1", 130.0)) == ["put_back"]
+    assert await shelf.basket(visit) == {}
+    assert (await alerts(shop))["misplaced_goods"]["slot"] == "A1"
+
+
+async def test_what_staff_fill_up_is_in_no_basket(shop: Shop) -> None:
+    _, visit = await come_in(shop)
+    shelf = await Shelf.put_up(shop)
+    await shelf.tell(shelf.event("A1", -512.0 * 4))
+    restock = await shop.do("POST", f"/v1/shelves/{shelf.id}/restocks", json={"slots": ["A1"]})
+    assert await shelf.tell(shelf.event("A1", 512.0 * 4)) == ["restock"]
+    await shop.do("DELETE", f"/v1/shelves/{shelf.id}/restocks/{restock['id']}")
+    assert await shelf.basket(visit) == {"TEA-001": (4, 4)}
+    assert (await shelf.lying())["TEA-001"] == FULL
+    assert await shelf.tell(shelf.event("A1", 512.0)) == ["put_back"]
+
+
+async def test_a_visit_may_end_while_its_take_is_told(shop: Shop) -> None:
+    _, visit = await come_in(shop)
+    shelf = await Shelf.put_up(shop)
+    take = shelf.event("A1", -512.0)
+    left, told = await asyncio.gather(shop.at_gate(0, "exits"), shelf.post(take))
+    assert (left.json()["code"], told.json()["findings"][0]["finding"]) == ("goodbye", "take")
+    assert await shelf.basket(visit) == {"TEA-001": (1, 1)}
+
+
+async def test_a_slot_that_no_planogram_knows_is_told_to_staff(shop: Shop) -> None:
+    _, visit = await come_in(shop)
+    shelf = await Shelf.put_up(shop)
+    assert await shelf.tell(shelf.event("Z9", -512.0)) == ["unknown_slot"]
+    assert (await alerts(shop))["unknown_slot"]["slot"] == "Z9"
+    assert await shelf.basket(visit) == {}
+
+
+async def test_a_revoked_shelf_is_not_heard(shop: Shop) -> None:
+    shelf = await Shelf.put_up(shop)
+    await shop.do("DELETE", f"/v1/devices/{shelf.id}")
+    assert (await shelf.post(shelf.event("A1", -512.0))).status_code == 401
+
+
+async def test_a_shelf_speaks_for_itself_only(shop: Shop) -> None:
+    mine, other = await Shelf.put_up(shop), await Shelf.put_up(shop)
+    other.headers = mine.headers
+    assert (await other.post(other.event("A1", -512.0))).json()["code"] == "device_of_other_store"
+    other.headers = shop.kiosk
+    assert (await other.post(other.event("A1", -512.0))).json()["code"] == "insufficient_scope"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"delta_grams": "NaN"},
+        {"delta_grams": 1e9},
+        {"sequence": 0},
+        {"slot": "A 1"},
+        {"at": "2026-01-01T00:00:00"},
+        {"noise_grams": -1},
+        {"weight": 3},
+    ],
+)
+async def test_what_makes_no_sense_is_refused_whole(shop: Shop, wrong: dict[str, object]) -> None:
+    shelf = await Shelf.put_up(shop)
+    response = await shelf.post(shelf.event("A1", -512.0) | wrong)
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+
+
+async def test_a_number_stands_once_in_a_report_and_a_report_has_an_end(shop: Shop) -> None:
+    shelf = await Shelf.put_up(shop)
+    take = shelf.event("A1", -GRAMS["TEA-001"])
+    assert (await shelf.post(take, take)).status_code == 422
+    assert (await shelf.post(*(shelf.event("A1", -1.0) for _ in range(201)))).status_code == 422
+    assert (await shelf.post()).status_code == 422
