@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from facepay.catalog.products import Product, find_products
 from facepay.checkout.pricing import PricedBasket, Unpriceable, price_basket
 from facepay.checkout.sold_tags import goods_of, sold_among
+from facepay.kernel.errors import Conflict
 from facepay.lanes.passages import Passage, PassageTag
 from facepay.lanes.policies import LanePolicy
 from facepay.lanes.reads import JudgedTag, Signal, Standing, TagRead, judge_tags, signals_of
@@ -21,7 +22,14 @@ from facepay.settings import Settings
 from facepay.shelves.baskets import Basket, live_basket
 from facepay.shelves.rule import Claim, Count, Source, Verdict, reconcile
 
-TAGS_MAX = 500  # of one passage: a trolley full of socks
+TAGS_MAX = 1000  # of one passage, strays too: a trolley full of socks beside a shelf
+
+
+class TooManyTags(Conflict):
+    """The portal reads more tags than a passage can have: the part isn't kept, and the passage can't be finished."""
+
+    code = "too_many_tags"
+    title = "Too many tags"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,26 +53,27 @@ class Goods:
 
 
 async def note_reads(session: AsyncSession, *, passage: Passage, reads: Iterable[TagRead]) -> None:
-    """Add a report to what is known of the passage's tags. The same one again changes nothing."""
+    """Add a report to what is known of the passage's tags. The same one again changes nothing. Raises TooManyTags."""
     found = signals_of(reads, passage.window)
     if not found:
         return
     known = await session.execute(
         select(PassageTag.epc, PassageTag.levels).where(PassageTag.passage_id == passage.id, PassageTag.epc.in_(found))
     )
-    before = {epc: Signal(levels) for epc, levels in known.tuples()}
+    before = {epc: Signal(levels) for epc, levels in known}
     count = await session.scalar(select(func.count()).where(PassageTag.passage_id == passage.id)) or 0
-    room = TAGS_MAX - count
-    fresh = [epc for epc in found if epc not in before][:room]
-    rows = [
-        {"passage_id": passage.id, "epc": epc, "levels": (found[epc] | before.get(epc, Signal())).levels}
-        for epc in sorted([*before, *fresh])
-    ]
-    if rows:
-        row = insert(PassageTag).values(rows)
-        await session.execute(
-            row.on_conflict_do_update(index_elements=["passage_id", "epc"], set_={"levels": row.excluded.levels})
-        )
+    if count + len(found) - len(before) > TAGS_MAX:
+        # Strays among them or not: to drop any would let goods out for which nobody paid.
+        raise TooManyTags(f"A passage has at most {TAGS_MAX} tags.", tags_max=TAGS_MAX)
+    row = insert(PassageTag).values(
+        [
+            {"passage_id": passage.id, "epc": epc, "levels": (signal | before.get(epc, Signal())).levels}
+            for epc, signal in sorted(found.items())
+        ]
+    )
+    await session.execute(
+        row.on_conflict_do_update(index_elements=["passage_id", "epc"], set_={"levels": row.excluded.levels})
+    )
 
 
 async def goods_in(session: AsyncSession, *, passage: Passage, policy: LanePolicy, settings: Settings) -> Goods:
@@ -153,7 +162,7 @@ def _claims(
 
 async def _judged(session: AsyncSession, passage: Passage, policy: LanePolicy) -> list[JudgedTag]:
     rows = await session.execute(select(PassageTag.epc, PassageTag.levels).where(PassageTag.passage_id == passage.id))
-    signals = {epc: Signal(levels) for epc, levels in rows.tuples()}
+    signals = {epc: Signal(levels) for epc, levels in rows}
     reads = policy.reads
     neighbours = await _seen_elsewhere(session, passage, policy) if signals else {}
     return judge_tags(signals, window=passage.window, policy=reads, neighbours=neighbours)
@@ -177,6 +186,6 @@ async def _seen_elsewhere(session: AsyncSession, passage: Passage, policy: LaneP
         )
     )
     elsewhere: dict[str, list[Signal]] = defaultdict(list)
-    for epc, levels, other in rows.tuples():
+    for epc, levels, other in rows:
         elsewhere[epc].append(other.window.cut(Signal(levels), policy.reads.slack))
     return elsewhere
