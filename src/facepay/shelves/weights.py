@@ -26,7 +26,7 @@ Integers = npt.NDArray[np.integer[Any]]
 PIECES_MAX = 12  # in one change; of a single product, up to SAME_PIECES_MAX
 SAME_PIECES_MAX = 1_000
 KINDS_MAX = 4
-ROWS_MAX = 120_000  # of so many kinds; with more goods in a slot, mixed changes are looked for among fewer pieces
+ROWS_MAX = 130_000  # of so many kinds; with more goods in a slot, mixed changes are looked for among fewer pieces
 TABLES_MAX = 32  # up to 10 MB each, where a slot has thirty products, and a few kB where it has three
 DEVIATIONS_MAX = 5.0
 EXPLANATIONS_MAX = 10
@@ -95,14 +95,13 @@ class _Rows:
         columns = max(part.pieces.shape[1] for part in parts)
 
         def wide(values: Integers) -> Integers:
-            return np.pad(values, ((0, 0), (0, columns - values.shape[1])))
+            missing = columns - values.shape[1]
+            return np.hstack([values, np.zeros((len(values), missing), values.dtype)]) if missing else values
 
         return cls(
             np.concatenate([wide(part.kinds) for part in parts]),
             np.concatenate([wide(part.pieces) for part in parts]),
-            np.concatenate([part.grams for part in parts]),
-            np.concatenate([part.variance for part in parts]),
-            np.concatenate([part.log_prior for part in parts]),
+            *(np.concatenate([getattr(part, name) for part in parts]) for name in ("grams", "variance", "log_prior")),
         )
 
 
@@ -167,7 +166,7 @@ def _explanations(rows: _Rows, probabilities: Floats, goods: Sequence[Good], own
 def _hindered(
     rows: _Rows, slot: Slot, lying: Mapping[UUID, int] | None, in_baskets: Mapping[UUID, int] | None
 ) -> _Rows:
-    """Less likely for each piece that isn't where it would be taken from."""
+    """Less likely for each piece that isn't where it would be taken from, and more so for what is."""
     log_prior = rows.log_prior.copy()
     # What a slot has no count of may well lie there; whoever carries nothing of a product can't put it back.
     for there, sign, otherwise, factor in (
@@ -176,7 +175,10 @@ def _hindered(
     ):
         if there is not None:
             most = np.array([there.get(good.product_id, otherwise) for good in slot.goods])
-            log_prior += np.maximum(0, sign * rows.pieces - most[rows.kinds]).sum(axis=1) * log(factor)
+            moved = sign * rows.pieces
+            log_prior += np.maximum(0, moved - most[rows.kinds]).sum(axis=1) * log(factor)
+            if most.any():  # who takes something chooses among what there is
+                log_prior -= (moved > 0).sum(axis=1) * log(np.where(most > 0, 1.0, factor).mean())
     return replace(rows, log_prior=log_prior)
 
 
