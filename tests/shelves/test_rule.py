@@ -30,12 +30,12 @@ def rows_under(heading: str) -> list[list[str]]:
 def test_the_payment_follows_the_table(row: list[str]) -> None:
     price, shelf, rfid, basket, charged, rest, _ = row
     said: dict[Source, str] = {"shelf": shelf, "rfid": rfid, "basket": basket}
-    counts = {source: count(text) for source, text in said.items() if text != "–"}
+    counts = {source: count(text) for source, text in said.items() if text != "-"}
     verdict = reconcile([Claim("SKU", int(price), counts)], favour_max=FAVOUR_MAX)
     assert verdict.charged == ({"SKU": int(charged)} if int(charged) else {})
     shown = [f"{each.disputed} waived" for each in verdict.waived]
     shown += [f"{each.disputed} to staff" for each in verdict.review]
-    assert shown == ([] if rest == "–" else [rest])
+    assert shown == ([] if rest == "-" else [rest])
 
 
 @pytest.mark.parametrize("row", rows_under("After the payment"), ids=" ".join)

@@ -54,7 +54,7 @@ OF_KEY = (IdempotencyKeyMissing, IdempotencyKeyInUse, IdempotencyKeyReused)
 STREAM_SECONDS = 300.0
 
 
-async def _visit(visit_id: UUID, session: Session) -> UUID:
+async def _visit(visit_id: UUID, session: Session, _: Reader) -> UUID:
     if await session.get(Visit, visit_id) is None:
         raise VisitNotFound("There is no visit with this id.")
     return visit_id
@@ -64,7 +64,7 @@ VisitId = Annotated[UUID, Depends(_visit)]
 
 
 @router.get("/visits/{visit_id}/basket", summary="See a visit's basket", responses=problems(*REFUSALS, VisitNotFound))
-async def see_basket(visit_id: VisitId, session: Session, _: Reader) -> BasketAnswer:
+async def see_basket(visit_id: VisitId, session: Session) -> BasketAnswer:
     """What the shelves saw taken and not put back, as far as it isn't paid yet."""
     return BasketAnswer.of(visit_id, await live_basket(session, visit_ids=[visit_id]))
 
@@ -76,7 +76,7 @@ async def see_basket(visit_id: VisitId, session: Session, _: Reader) -> BasketAn
     responses=problems(*REFUSALS, VisitNotFound),
 )
 async def stream_basket(
-    visit_id: VisitId, _: Reader, database: Db, hub: HubOf, last_event_id: Annotated[str, Header(max_length=64)] = ""
+    visit_id: VisitId, database: Db, hub: HubOf, last_event_id: Annotated[str, Header(max_length=64)] = ""
 ) -> AsyncIterator[ServerSentEvent]:
     """The basket as it is, whenever it changes, as `basket` events. An event's id is a digest of what it shows:
     `Last-Event-ID` leaves out what was seen already. After five minutes the stream ends, to be asked for again.

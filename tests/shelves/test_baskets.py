@@ -1,0 +1,114 @@
+"""The virtual basket of a visit: what it holds, what was paid of it, and who sees it."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import UUID
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import select
+
+from facepay.kernel.clock import utc_now
+from facepay.kernel.database import Database
+from facepay.shelves.baskets import BasketChange, Standing, claims_of, close_basket, live_basket, lock_visits
+from facepay.shelves.rule import reconcile
+from tests.channel.line import Stream, on_a_socket
+from tests.locks import somebody_waits
+from tests.shelves.shelf import Shelf, come_in
+from tests.shop import Shop
+
+pytestmark = pytest.mark.anyio
+
+
+async def close(database: Database, *visits: str, order: str | None = None) -> None:
+    """By the rule, as a lane without tags does."""
+    ids = [UUID(visit) for visit in visits]
+    async with database.begin() as session:
+        await lock_visits(session, visit_ids=ids)
+        verdict = reconcile(claims_of(await live_basket(session, visit_ids=ids)), favour_max=500)
+        await close_basket(
+            session, visit_ids=ids, order_id=UUID(order) if order else None, now=utc_now(), verdict=verdict
+        )
+
+
+async def test_a_basket_that_was_paid_is_empty_and_fills_anew(shop: Shop, database: Database) -> None:
+    _, visit = await come_in(shop)
+    shelf = await Shelf.put_up(shop)
+    await shelf.tell(shelf.event("A1", -512.0))
+    await close(database, visit)
+    assert await shelf.basket(visit) == {}
+    await shelf.tell(shelf.event("A2", -130.0))
+    assert await shelf.basket(visit) == {"BAO-002": (1, 1)}
+
+
+async def test_what_was_paid_at_the_kiosk_is_not_in_the_basket_any_more(shop: Shop) -> None:
+    _, visit = await come_in(shop)
+    shelf = await Shelf.put_up(shop)
+    await shelf.tell(shelf.event("A1", -1024.0), shelf.event("A2", -130.0))
+    assert (await shop.at_kiosk(0, {"TEA-001": 1, "BAO-002": 1})).json()["code"] == "paid"
+    assert await shelf.basket(visit) == {"TEA-001": (1, 1)}
+
+
+async def test_a_payment_leaves_staff_what_the_rule_leaves_them(shop: Shop, database: Database) -> None:
+    _, visit = await come_in(shop)
+    shelf = await Shelf.put_up(shop)
+    await shelf.tell(shelf.event("A1", -512.0, hand=False), shelf.event("A3", -410.0, hand=False))
+    await close(database, visit)
+    assert await shelf.basket(visit) == {}
+    (review,) = await shelf.reviews()
+    assert (review["sku"], review["quantity"], review["visit_id"]) == ("UMB-003", 1, visit)
+    assert review["sources"]["disagreement"] == {"charged": 0, "possible": 1}
+
+
+async def test_several_visits_are_one_basket(shop: Shop, database: Database) -> None:
+    _, one = await come_in(shop, 0)
+    shelf = await Shelf.put_up(shop)
+    await shelf.tell(shelf.event("A1", -512.0))
+    await shop.at_gate(0, "exits")
+    _, two = await come_in(shop, 1)
+    await shelf.tell(shelf.event("A1", -512.0), shelf.event("A2", -130.0))
+    async with database.begin() as session:
+        basket = await live_basket(session, visit_ids=[UUID(one), UUID(two)])
+    assert {sku: held.count.sure for sku, held in basket.items()} == {"BAO-002": 1, "TEA-001": 2}
+
+
+async def test_no_take_slips_in_between_the_bill_and_the_payment(shop: Shop, database: Database) -> None:
+    _, visit = await come_in(shop)
+    shelf = await Shelf.put_up(shop)
+    async with database.begin() as session:
+        await lock_visits(session, visit_ids=[UUID(visit)])
+        telling = asyncio.create_task(shelf.tell(shelf.event("A1", -512.0)))
+        await somebody_waits(database)
+        assert await live_basket(session, visit_ids=[UUID(visit)]) == {}
+        await close_basket(session, visit_ids=[UUID(visit)], order_id=None, now=utc_now())
+    await telling
+    async with database.begin() as session:
+        change = (await session.scalars(select(BasketChange))).one()
+    assert (change.late, change.standing, change.settled_at) == (True, Standing.SURE, None)
+
+
+async def test_staff_follow_a_basket_live(shop: Shop, app: FastAPI) -> None:
+    _, visit = await come_in(shop)
+    shelf = await Shelf.put_up(shop)
+    path = f"/v1/visits/{visit}/basket/stream"
+    async with on_a_socket(app) as address, httpx.AsyncClient(base_url=address) as client:
+        async with client.stream("GET", path, headers=shop.staff) as response:
+            stream = Stream(response.aiter_lines())
+            assert (await stream.next())[2]["lines"] == []
+            await shelf.tell(shelf.event("A1", -512.0))
+            kind, seen, basket = await stream.next()
+            (line,) = basket["lines"]
+            assert (kind, line["sku"], line["quantity"], line["sure"]) == ("basket", "TEA-001", 1, 1)
+        async with client.stream("GET", path, headers=shop.staff | {"Last-Event-ID": str(seen)}) as response:
+            stream = Stream(response.aiter_lines())
+            await shelf.tell(shelf.event("A2", -130.0))
+            assert [line["sku"] for line in (await stream.next())[2]["lines"]] == ["BAO-002", "TEA-001"]
+
+
+async def test_no_basket_is_shown_without_leave_or_visit(shop: Shop) -> None:
+    nowhere = "0199f7a1-0000-7000-8000-000000000000"
+    for path in (f"/v1/visits/{nowhere}/basket", f"/v1/visits/{nowhere}/basket/stream"):
+        assert (await shop.client.get(path, headers=shop.staff)).json()["code"] == "visit_not_found"
+        assert (await shop.client.get(path, headers=shop.kiosk)).status_code == 401
