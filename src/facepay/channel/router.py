@@ -63,7 +63,7 @@ OF_STAFF = (Unauthenticated, InsufficientScope, DeviceNotFound)
 
 
 @dataclass(frozen=True, slots=True)
-class DeviceLine:
+class Connection:
     """A device that is connected. Raises WrongStore where it is another than it says."""
 
     device_id: UUID
@@ -84,7 +84,7 @@ class DeviceLine:
         return await still_current(self.request, SCOPE)
 
 
-Line = Annotated[DeviceLine, Depends(made(DeviceLine))]
+Connected = Annotated[Connection, Depends(made(Connection))]
 
 
 @router.post(
@@ -144,14 +144,14 @@ async def list_commands(device_id: UUID, session: Session, _: Reader, paging: Pa
 
 @router.get("/commands", summary="Fetch commands, or wait for one", responses=problems(*OF_DEVICE))
 async def fetch_commands(
-    line: Line,
+    connection: Connected,
     after: Annotated[int, Query(ge=0, le=NUMBER_MAX, description="Only those with higher numbers.")] = 0,
     wait: Annotated[
         int, Query(ge=0, le=WAIT_SECONDS_MAX, description="Seconds to wait for one, where there is none.")
     ] = 0,
 ) -> CommandsAnswer:
     """By the device itself: what it has not acknowledged yet, by number, again each time it asks."""
-    return CommandsAnswer.of(await line.delivery.poll(after=after, wait_seconds=wait))
+    return CommandsAnswer.of(await connection.delivery.poll(after=after, wait_seconds=wait))
 
 
 @router.get(
@@ -161,7 +161,7 @@ async def fetch_commands(
     responses=problems(*OF_DEVICE),
 )
 async def stream_commands(
-    line: Line, last_event_id: Annotated[int, Header(ge=0, le=NUMBER_MAX)] = 0
+    connection: Connected, last_event_id: Annotated[int, Header(ge=0, le=NUMBER_MAX)] = 0
 ) -> AsyncIterator[ServerSentEvent]:
     """The same as server-sent events: `door` at first, then each `command`, whose id is its number.
 
@@ -169,7 +169,7 @@ async def stream_commands(
     when the device is revoked or its token rotated.
     """
     door = True
-    async for delivered in line.delivery.stream(after=last_event_id):
+    async for delivered in connection.delivery.stream(after=last_event_id):
         if door:
             yield ServerSentEvent(event="door", data=DoorAnswer.model_validate(delivered.door))
             door = False
@@ -186,11 +186,11 @@ async def acknowledge_command(
     number: Annotated[int, Path(ge=1, le=NUMBER_MAX)],
     body: Acknowledgement,
     session: Session,
-    line: Line,
+    connection: Connected,
     now: Now,
 ) -> AcknowledgementAnswer:
     """Once it was carried out, or couldn't be; repeating it changes nothing. One that expired is noted as late."""
     command = await commands.acknowledge(
-        session, device=line.device, number=number, outcome=body.outcome, failure=body.failure, now=now
+        session, device=connection.device, number=number, outcome=body.outcome, failure=body.failure, now=now
     )
     return AcknowledgementAnswer.of(command)
