@@ -7,6 +7,7 @@ from sqlalchemy import text
 
 from facepay.checkout.audit import CHECKS
 from facepay.kernel.database import Database
+from tests.checkout.counter import Counter
 from tests.shop import PRICES, Shop
 
 pytestmark = pytest.mark.anyio
@@ -19,11 +20,22 @@ WRONGS = {
     "update shop_order set currency = 'EUR' where id = :order": "was paid to another store, or in another currency",
     "update shop_order set member_id = :other_member where id = :order": "was paid from another wallet",
     "update shop_order set refunded = refunded + 1 where id = :order": "was refunded another amount",
+    "update shop_order set tax_refunded = 0 where id = :order": "was refunded another amount",
     "update refund set amount = amount - 1, tax = 0": "order {order} was refunded another amount",
     "update refund set tax = tax + 1": "refund {refund} was given back another amount than it says",
     "update refund set transfer_id = :other_payment": "was given back by a transfer for something else",
     "update refund set order_id = :other_order": "gives back another payment than its order's",
-    "delete from refund; update shop_order set refunded = 0, tax_refunded = 0": "gives back, and there is no such refund",
+    "delete from refund; update shop_order set refunded = 0, tax_refunded = 0": "and there is no such refund",
+    "update shop_order set cancelled_at = now() where id = :order": "was cancelled, and not all of it was given back",
+    "update order_line set returned = 1 where order_id = :order": "had other goods returned than its refunds say",
+    "update shop_order set advance = advance - 1 where id = :owing": "order {owing} was advanced another amount",
+    "update shop_order set advance_transfer_id = id where id = :owing": "order {owing} was advanced another amount",
+    "update shop_order set advance = 0, advance_transfer_id = null where id = :owing": "owes another amount than",
+    "update debt_write_off set amount = amount + 1": "owes another amount than was advanced",
+    "delete from debt_write_off": "owes another amount than was advanced, less what was collected and written off",
+    "update shop_order set supplements_id = :other_order, reason = '', charged_by = '' where id = :order": (
+        "supplements no order of the same member and store"
+    ),
     "update checkout set decision = 'declined', order_id = null; delete from refund; delete from order_line;"
     " delete from shop_order": "pays a store, and is no order's payment",
 }
@@ -40,7 +52,9 @@ async def findings(database: Database, statements: str = "", **values: object) -
     return [str(finding) for finding in found if finding]
 
 
-async def test_an_order_a_refund_or_a_payment_that_fits_no_other_is_named(shop: Shop, database_url: str) -> None:
+async def test_an_order_a_refund_or_a_payment_that_fits_no_other_is_named(
+    counter: Counter, shop: Shop, database_url: str
+) -> None:
     member_id = await shop.add_member(0, balance=10_000)
     other_member = await shop.add_member(1, balance=10_000)
     order = (await shop.at_kiosk(0, {"UMB-003": 1})).json()["order"]
@@ -52,6 +66,10 @@ async def test_an_order_a_refund_or_a_payment_that_fits_no_other_is_named(shop: 
         headers={"Idempotency-Key": "torn"},
     )
     assert await shop.balance(member_id) == 10_000 - PRICES["UMB-003"] + 1000
+    owing = await counter.sold(member_id, {"UMB-003": 3}, advance_max=None)
+    await shop.top_up(member_id, 500)
+    body = {"reason": "moved abroad"}
+    await shop.do("POST", f"/v1/members/{member_id}/debts/write-off", json=body, headers={"Idempotency-Key": "gone"})
     database = Database(database_url)
     assert await findings(database) == []
     values = {
@@ -59,9 +77,10 @@ async def test_an_order_a_refund_or_a_payment_that_fits_no_other_is_named(shop: 
         "other_order": other["id"],
         "other_payment": other["transfer_id"],
         "other_member": other_member,
+        "owing": owing.order.id,
     }
     for statements, expected in WRONGS.items():
         found = await findings(database, statements, **values)
-        sentence = expected.format(order=order["id"], refund=refund["id"])
+        sentence = expected.format(order=order["id"], refund=refund["id"], owing=owing.order.id)
         assert any(sentence in each for each in found), (statements, found)
     await database.close()
