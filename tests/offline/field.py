@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import httpx
 
 from facepay.checkout.audit import CHECKS
+from facepay.kernel.clock import utc_now
 from facepay.kernel.database import Database
 from facepay.simulate.device import Moment, OfflineDevice
 from facepay.simulate.journal import Journal
@@ -30,13 +31,11 @@ class Watch:
     clock: Clock
     wrong: timedelta = timedelta()
     boot: str = "first"
-    started: timedelta = field(default=timedelta())
+    started: datetime = field(default_factory=lambda: utc_now() - timedelta(days=1))
 
     def __call__(self) -> Moment:
         now = self.clock()
-        uptime = timedelta(days=1) + self.clock.ahead - self.started
-        uptime_ms = uptime // timedelta(milliseconds=1)
-        return Moment(now + self.wrong, uptime_ms, self.boot)
+        return Moment(now + self.wrong, (now - self.started) // timedelta(milliseconds=1), self.boot)
 
     def restart(self) -> None:
         self.boot = uuid4().hex

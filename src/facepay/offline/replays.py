@@ -16,10 +16,10 @@ from facepay.catalog.products import find_products
 from facepay.checkout.benefits import offer_as_shown
 from facepay.checkout.pricing import PricedBasket, PricedLine
 from facepay.checkout.selling import NotSold, sell
-from facepay.entrance.visits import Visit, current_visit
-from facepay.kernel.ids import new_id
+from facepay.entrance.visits import current_visit
 from facepay.members.freezes import WalletFreeze
 from facepay.members.members import Member
+from facepay.offline import visits
 from facepay.offline.documents import Pass, Policy
 from facepay.offline.passes import OfflinePass, revoke_passes
 from facepay.offline.posts import OfflinePost
@@ -46,11 +46,12 @@ async def replay(
 ) -> str | None:
     """Do what the post tells, at the time it happened; or answer why that is disputed, with nothing done."""
     if post.kind == "exit":
-        return await _leave(session, post)
+        await visits.leave(session, post)
+        return None
     if fault := await _standing_fault(session, holder.member, holder.held, post.happened_at):
         return fault
     if post.kind == "entry":
-        return await _enter(session, post)
+        return await visits.enter(session, post)
     return await _buy(session, post, policy, holder, now, settings)
 
 
@@ -66,40 +67,6 @@ async def _standing_fault(session: AsyncSession, member: Member, held: OfflinePa
         or_(WalletFreeze.thawed_at.is_(None), WalletFreeze.thawed_at > at),
     )
     return "wallet_frozen" if await session.scalar(select(frozen)) else None
-
-
-async def _enter(session: AsyncSession, post: OfflinePost) -> str | None:
-    """Whoever was inside then, or has been since, would be inside twice. Their debt keeps nobody out who is in."""
-    overlaps = exists().where(
-        Visit.store_id == post.store_id,
-        Visit.member_id == post.member_id,
-        or_(Visit.left_at.is_(None), Visit.left_at > post.happened_at),
-    )
-    if await session.scalar(select(overlaps)):
-        return "already_inside"
-    visit = Visit(
-        id=new_id(),
-        store_id=post.store_id,
-        member_id=post.member_id,
-        entered_at=post.happened_at,
-        entry_gate_id=post.device_id,
-        basket_unpaid=False,
-        guests=0,
-        is_host=False,
-    )
-    session.add(visit)
-    await session.flush()
-    post.visit_id = visit.id
-    return None
-
-
-async def _leave(session: AsyncSession, post: OfflinePost) -> str | None:
-    assert post.member_id
-    visit = await current_visit(session, store_id=post.store_id, member_id=post.member_id)
-    if visit is None or visit.entered_at > post.happened_at:
-        return "not_inside"
-    visit.left_at, visit.exit_gate_id, post.visit_id = post.happened_at, post.device_id, visit.id
-    return None
 
 
 async def _buy(

@@ -18,7 +18,8 @@ from uuid import UUID, uuid4
 import httpx
 
 from facepay.kernel.clock import utc_now
-from facepay.offline.documents import DocumentUnreadable, ListedProduct, Mode, Pass, Policy, Reader
+from facepay.offline.clocks import TOLERANCE
+from facepay.offline.documents import Document, DocumentUnreadable, ListedProduct, Mode, Pass, Policy, Reader
 from facepay.simulate.journal import Journal, Untold
 
 WAIT_SECONDS_MAX = 60.0
@@ -167,10 +168,10 @@ class OfflineDevice:
             return "policy_of_another_device"
         if policy.mode is not Mode.ALLOW_SIGNED_PASS:
             return "policy_denies"
-        return None if policy.issued_at <= at < policy.expires_at else "policy_expired"
+        return None if _in_force(policy, at) else "policy_expired"
 
     def _pass_fault(self, policy: Policy, shown: Pass, total: int, at: datetime) -> str | None:
-        if not shown.issued_at <= at < shown.expires_at:
+        if not _in_force(shown, at):
             return "pass_expired"
         if shown.id in policy.revoked_passes:
             return "pass_revoked"
@@ -181,6 +182,11 @@ class OfflineDevice:
         if total + self.journal.spent(shown.id) > min(shown.amount_max, policy.pass_max):
             return "pass_overdrawn"
         return None
+
+
+def _in_force(document: Document, at: datetime) -> bool:
+    """A device may be a little behind whoever issued it."""
+    return document.issued_at - TOLERANCE <= at < document.expires_at
 
 
 def _total(products: tuple[ListedProduct, ...], basket: Mapping[str, int]) -> int | None:
