@@ -15,9 +15,9 @@ WAITING = (
 )
 
 
-async def somebody_waits(database: Database) -> None:
-    """Until a transaction waits for what another one holds."""
+async def somebody_waits(database: Database, *, least: int = 1) -> None:
+    """Until so many transactions wait for what another one holds."""
     async with asyncio.timeout(10), database.engine.connect() as connection:
         await connection.execution_options(isolation_level="AUTOCOMMIT")
-        while not await connection.scalar(WAITING):  # noqa: ASYNC110  # Postgres tells nobody
+        while (await connection.scalar(WAITING) or 0) < least:  # noqa: ASYNC110  # Postgres tells nobody
             await asyncio.sleep(0.01)

@@ -1,0 +1,180 @@
+"""What happens to a passage while it is on its way: twice at once, in two lanes, at the exit gate, or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import select, text
+
+from facepay.catalog.stock import Stock
+from facepay.entrance.visits import Visit
+from facepay.kernel.database import Database
+from facepay.lanes.passages import close_overdue
+from tests.conftest import Clock
+from tests.lanes.lane import GOODS, LaneShop, assert_books_verify
+from tests.locks import somebody_waits
+from tests.shop import Shop
+
+pytestmark = pytest.mark.anyio
+SOCKS, SCARF = (GOODS[sku][1] for sku in ("SOCKS", "SCARF"))
+
+
+@pytest.fixture
+async def lanes(shop: Shop) -> LaneShop:
+    return await LaneShop.open(shop)
+
+
+@pytest.fixture
+def database(app: FastAPI) -> Database:
+    database: Database = app.state.database
+    return database
+
+
+async def test_two_lanes_that_sell_one_tag_at_once_sell_it_once(lanes: LaneShop, database: Database) -> None:
+    """A copied tag, in two stores: no lane is the other's neighbour."""
+    shop = lanes.shop
+    other = (await shop.do("POST", "/v1/stores", json={"name": "Wulin Square", "code": "WULIN"}))["id"]
+    lanes.lanes.append(await shop.add_device("lane", other))
+    members = [await shop.add_member(number, balance=10_000) for number in (0, 1)]
+    tag = lanes.tag("SCARF")
+    passages = [await lanes.start(0), await lanes.start(2)]
+    for number, passage in enumerate(passages):
+        await passage.look(number)
+        await passage.read(tag, lanes.tag("SOCKS"))
+        await shop.do("PUT", f"/v1/stores/{other}/stock/SCARF", json={"quantity": 100})
+    async with database.begin() as session:
+        await session.execute(select(Stock.product_id).with_for_update())
+        finishing = [asyncio.create_task(passage.finish()) for passage in passages]
+        await somebody_waits(database, least=2)  # both have found the tag unsold
+    answers = [await each for each in finishing]
+    assert sorted(answer["order"]["total"] for answer in answers) == [SOCKS, SOCKS + SCARF]
+    (loser,) = (answer for answer in answers if answer["order"]["total"] == SOCKS)
+    assert loser["sold_tags"] == [tag]
+    assert sum([await shop.balance(each) for each in members]) == 20_000 - 2 * SOCKS - SCARF
+    async with database.begin() as session:
+        left = await session.scalar(
+            text("select sum(quantity) from stock join product on product.id = product_id where sku = 'SCARF'")
+        )
+        held = await session.scalar(text("select count(*) from ledger.holds where captured + released < amount"))
+    assert (left, held) == (199, 0)
+
+
+async def test_finishing_twice_at_once_charges_once(lanes: LaneShop, database: Database) -> None:
+    member = await lanes.shop.add_member(0, balance=10_000)
+    passage = await lanes.start()
+    await asyncio.gather(passage.look(0), passage.read(lanes.tag("SOCKS")))
+    answers = await asyncio.gather(*(passage.finish() for _ in range(4)))
+    assert len({answer["order"]["id"] for answer in answers}) == 1
+    assert await lanes.shop.balance(member) == 10_000 - SOCKS
+    await assert_books_verify(database, SOCKS=1)
+
+
+async def test_a_lane_and_a_kiosk_that_charge_one_passage_at_once_charge_it_once(
+    lanes: LaneShop, database: Database
+) -> None:
+    member = await lanes.shop.add_member(0, balance=SOCKS - 1)
+    passage = await lanes.start()
+    await passage.look(0)
+    await passage.read(lanes.tag("SOCKS"))
+    assert (await passage.finish())["code"] == "insufficient_funds"
+    await lanes.shop.top_up(member, 10_000)
+    here, there = await asyncio.gather(passage.finish(), lanes.at_kiosk(passage, 0))
+    assert here["decision"] == "release"
+    assert there.status_code == 200 or there.json()["code"] == "passage_over"
+    assert await lanes.shop.balance(member) == 9_999
+    await assert_books_verify(database, SOCKS=1)
+
+
+@pytest.mark.parametrize("first", ["gate", "lane"])
+async def test_a_visit_that_ends_while_it_pays_ends_once_and_is_paid_once(
+    lanes: LaneShop, database: Database, first: str
+) -> None:
+    member = await lanes.shop.add_member(0, balance=10_000)
+    visit_id = (await lanes.shop.at_gate(0)).json()["visit_id"]
+    passage = await lanes.start()
+    await passage.look(0)
+    await passage.read(lanes.tag("SOCKS"))
+
+    async def leave() -> dict[str, Any]:
+        left: dict[str, Any] = (await lanes.shop.at_gate(0, "exits")).json()
+        return left
+
+    async with database.begin() as session:
+        await session.get_one(Visit, UUID(visit_id), with_for_update=True)
+        one, other = (leave, passage.finish) if first == "gate" else (passage.finish, leave)
+        racing = [asyncio.create_task(one())]
+        await somebody_waits(database)
+        racing.append(asyncio.create_task(other()))
+        await somebody_waits(database, least=2)
+    left, paid = [await each for each in racing] if first == "gate" else [await each for each in reversed(racing)]
+    assert (left["code"], paid["code"]) == ("goodbye" if first == "gate" else "not_inside", "paid")
+    async with database.begin() as session:
+        visit = await session.get_one(Visit, UUID(visit_id))
+    gate_or_lane = lanes.shop.gate_id if first == "gate" else lanes.lanes[0][0]
+    assert (str(visit.exit_gate_id), visit.basket_unpaid) == (gate_or_lane, False)
+    assert await lanes.shop.balance(member) == 10_000 - SOCKS
+    await assert_books_verify(database, SOCKS=1)
+
+
+async def test_a_passage_left_open_is_closed_its_money_freed_and_somebody_looks(
+    lanes: LaneShop, database: Database, clock: Clock
+) -> None:
+    member = await lanes.shop.add_member(0, balance=10_000)
+    await lanes.start(1)
+    passage = await lanes.start()
+    await passage.look(0)
+    await passage.read(lanes.tag("SCARF"))
+    assert await lanes.shop.balance(member) == 10_000 - SCARF
+    assert await close_overdue(database, now=clock()) == 0
+    clock.ahead += timedelta(seconds=31)
+    assert await close_overdue(database, now=clock()) == 2
+    closed = await passage.see()
+    assert (closed["decision"], closed["code"], closed["held"]) == ("closed", "passage_abandoned", 0)
+    (alert,) = await lanes.alerts("passage_abandoned")
+    assert (alert["subject"], alert["details"]["pieces"]) == (passage.id, 1)
+    assert await lanes.shop.balance(member) == 10_000
+    late = await passage.finish()
+    assert (late["decision"], late["order"]) == ("closed", None)
+    await assert_books_verify(database)
+
+
+async def test_a_lane_is_free_for_the_next_once_the_time_of_the_one_before_is_over(
+    lanes: LaneShop, database: Database, clock: Clock
+) -> None:
+    await lanes.shop.add_member(0, balance=10_000)
+    passage = await lanes.start()
+    await passage.look(0)
+    await passage.read(lanes.tag("SCARF"))
+    assert (await passage.finish())["code"] == "paid"
+    passage = await lanes.start()
+    await passage.read(lanes.tag("SOCKS"))
+    assert (await passage.finish())["code"] == "no_face"
+    clock.ahead += timedelta(seconds=60)
+    assert (await lanes.ask("", json={"trip_id": "next"})).status_code == 409, "a held exit has more time"
+    clock.ahead += timedelta(seconds=61)
+    await lanes.start()
+    assert (await passage.see())["code"] == "passage_abandoned"
+    given_up = await lanes.start(1)
+    await given_up.read(lanes.tag("SOCKS"))
+    assert (await given_up.post("", method="DELETE"))["code"] == "gave_up"
+    await assert_books_verify(database, SCARF=1)
+
+
+async def test_a_locked_lane_opens_for_nobody_until_it_is_unlocked(lanes: LaneShop) -> None:
+    await lanes.shop.add_member(0, balance=10_000)
+    passage = await lanes.start()
+    lane_id, _ = lanes.lanes[0]
+    await passage.look(0)
+    await passage.read(lanes.tag("SOCKS"))
+    commands = f"/v1/devices/{lane_id}/commands"
+    await lanes.shop.do("POST", commands, json={"command": {"kind": "lock"}, "reason": "Spilled milk"})
+    held = await passage.finish()
+    assert (held["code"], held["command_number"]) == ("lane_locked", 1)
+    await lanes.shop.do("POST", commands, json={"command": {"kind": "unlock"}, "reason": "Mopped"})
+    paid = await passage.finish()
+    assert (paid["code"], paid["command_number"]) == ("paid", 2)
