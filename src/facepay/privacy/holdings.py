@@ -92,7 +92,7 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         # Where they were
         "visit": Holding(Fate.ERASED, "where they were, and when", by=MEMBER),
         "visit_group": Holding(Fate.NOTHING_HELD, "that some came together: the visits say who, and go with them"),
-        "gate_turn": Holding(Fate.NOTHING_HELD, "when a gate served somebody; the attempt says whom"),
+        "gate_turn": Holding(Fate.NOTHING_HELD, "when a gate served somebody, for a day; the attempt says whom"),
         "gate_attempt": Holding(
             Fate.UNLINKED,
             "the gate did open, for somebody",
