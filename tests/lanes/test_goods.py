@@ -1,0 +1,70 @@
+"""What a lane makes of thirty tags, however its portal tells of them."""
+
+from __future__ import annotations
+
+import asyncio
+from random import Random
+from uuid import uuid4
+
+import pytest
+from fastapi import FastAPI
+
+from facepay.lanes.goods import TAGS_MAX
+from tests.lanes.lane import GOODS, LaneShop, assert_books_verify
+from tests.shop import Shop
+
+pytestmark = pytest.mark.anyio
+SOCKS, SCARF = (GOODS[sku][1] for sku in ("SOCKS", "SCARF"))
+
+
+@pytest.fixture
+async def lanes(shop: Shop) -> LaneShop:
+    return await LaneShop.open(shop)
+
+
+async def test_thirty_tags_in_parts_out_of_order_and_repeated_are_thirty_pieces(lanes: LaneShop, app: FastAPI) -> None:
+    await lanes.shop.add_member(0, balance=200_000)
+    await lanes.shop.at_gate(0)
+    tags = [lanes.tag("SOCKS") for _ in range(20)] + [lanes.tag("SCARF") for _ in range(10)]
+    strays = [lanes.tag("SOCKS") for _ in range(30)]
+    passage = await lanes.start()
+    # Each tag answers for two tenths of a second in each of two parts; what lies on the shelf beside it in one alone.
+    parts = [(1 + number, [*tags[number::3], *strays[number::3]], 0.5) for number in range(3)]
+    parts += [(4 + number, tags[number::3], 1.5) for number in range(3)]
+    sent = parts + parts
+    Random(5).shuffle(sent)
+    await passage.look(0)
+    await asyncio.gather(*(passage.read(*epcs, sequence=part, times=2, after=after) for part, epcs, after in sent))
+    paid = await passage.finish(parts=len(parts))
+    assert (paid["decision"], paid["total"]) == ("release", 20 * SOCKS + 10 * SCARF)
+    sold = [(await lanes.shop.do("GET", f"/v1/tags/{epc}"))["sold"] for epc in (tags[0], tags[29], strays[0])]
+    assert sold == [True, True, False]
+    await assert_books_verify(app.state.database, SOCKS=20, SCARF=10)
+
+
+async def test_more_tags_than_a_passage_can_have_let_nobody_out(lanes: LaneShop) -> None:
+    passage = await lanes.start()
+    await passage.read(*(lanes.tag("SOCKS") for _ in range(TAGS_MAX)), times=1)
+    reads = [{"epc": lanes.tag("SCARF"), "rssi_dbm": -45, "read_at": lanes.opened_at.isoformat()}]
+    refused = await lanes.ask(f"/{passage.id}/reads", json={"sequence": 2, "reads": reads})
+    assert (refused.status_code, refused.json()["code"]) == (409, "too_many_tags")
+    unfinished = await lanes.ask(f"/{passage.id}/finish", json={"parts": 2})
+    assert (unfinished.status_code, unfinished.json()["missing"]) == (409, [2])
+
+
+async def test_a_piece_that_was_taken_back_is_sold_at_the_lane_again(lanes: LaneShop, app: FastAPI) -> None:
+    await lanes.shop.add_member(0, balance=20_000)
+    await lanes.shop.at_gate(0)
+    kept, returned = lanes.tag("SOCKS"), lanes.tag("SOCKS")
+    order = (await lanes.walk(0, kept, returned))["order"]
+    await lanes.shop.do(
+        "POST",
+        f"/v1/orders/{order['id']}/returns",
+        json={"lines": [{"sku": "SOCKS", "quantity": 1}], "epcs": [returned], "reason": "Too small"},
+        headers={"Idempotency-Key": uuid4().hex},
+    )
+    await lanes.shop.at_gate(0)
+    again = await lanes.walk(0, kept, returned)
+    assert (again["decision"], again["total"], again["order"]["total"]) == ("release", SOCKS, SOCKS)
+    assert [alert["subject"] for alert in await lanes.alerts("tag_sold_before")] == [kept]
+    await assert_books_verify(app.state.database, SOCKS=2)
