@@ -21,6 +21,7 @@ from facepay.identity.watches import Watch
 from facepay.kernel.clock import utc_now
 from facepay.kernel.database import Database
 from facepay.kernel.ids import new_id
+from facepay.notices.notices import NoticeKind, notify_member
 from facepay.review.disputes import Dispute
 from facepay.review.evidence import EvidenceAccess
 from facepay.simulate.device import OfflineDevice
@@ -94,6 +95,7 @@ async def _plant(shop: Shop, database: Database, member_id: UUID) -> None:
             insert(Lookalike).values(member_a=one, member_b=two, reason="measured", similarity=0.5, marked_at=utc_now())
         )
         await _plant_dispute(session, shop, member_id)
+        await notify_member(session, member_id=member_id, kind=NoticeKind.GOODS_RETURNED, reason=NAME, now=utc_now())
         await session.execute(insert(EnrolmentPhoto).values(member_id=member_id, sealed=PHOTO, created_at=utc_now()))
         line = (await session.scalars(select(OrderLine))).first()
         assert line is not None
