@@ -21,7 +21,16 @@ from facepay.kernel.hub import notify
 from facepay.kernel.ids import new_id
 from facepay.members.members import Member
 from facepay.settings import Settings
-from facepay.shelves.baskets import BasketChange, BasketClosing, Standing, lock_visits, paid_at, topic_of, whole_basket
+from facepay.shelves.baskets import (
+    BasketChange,
+    BasketClosing,
+    Standing,
+    live_basket,
+    lock_visits,
+    paid_at,
+    topic_of,
+    whole_basket,
+)
 from facepay.shelves.rule import Count, LateVerdict, settle_late
 
 
@@ -147,9 +156,8 @@ async def _add(
     doubt: BasketChange | None = None,
 ) -> BasketChange:
     visit = await session.get_one(Visit, visit_id)
-    paid = (await paid_at(session, [visit_id])).get(visit_id)
     event_at = doubt.event_at if doubt else min(now, visit.left_at or now)
-    over = paid is not None and (event_at <= paid or (visit.left_at is not None and visit.left_at <= paid))
+    over = await _is_billed(session, visit, product.sku, quantity, event_at, told_by_shelf=doubt is not None)
     change = BasketChange(
         id=new_id(),
         store_id=visit.store_id,
@@ -176,6 +184,17 @@ async def _add(
         await session.flush()
     await notify(session, topic_of(visit_id))
     return change
+
+
+async def _is_billed(
+    session: AsyncSession, visit: Visit, sku: str, quantity: int, event_at: datetime, *, told_by_shelf: bool
+) -> bool:
+    """Whether it is too late for the basket. What staff take out that isn't in it any more was paid for."""
+    if quantity < 0 and not told_by_shelf:
+        held = (await live_basket(session, visit_ids=[visit.id])).get(sku)
+        return held is None or held.count.possible < -quantity
+    paid = (await paid_at(session, [visit.id])).get(visit.id)
+    return paid is not None and event_at <= paid
 
 
 async def bill(

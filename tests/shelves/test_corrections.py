@@ -1,0 +1,276 @@
+"""Baskets set right: by staff, by what shelves tell late, and for whoever left without paying."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import update
+
+from facepay.checkout.audit import CHECKS
+from facepay.entrance.groups import VisitGroup
+from facepay.entrance.visits import Visit
+from facepay.kernel.clock import utc_now
+from facepay.kernel.database import Database
+from facepay.kernel.ids import new_id
+from facepay.settings import Settings
+from facepay.shelves.settling import charge_left_visit, charge_left_visits, settle_late_changes
+from facepay.wallet.verify import verify
+from tests.shelves.shelf import FULL, Shelf, come_in
+from tests.shop import PRICES, Shop
+
+pytestmark = pytest.mark.anyio
+BALANCE = 50_000
+LATER = timedelta(minutes=30)
+
+
+@dataclass
+class Office:
+    """What staff and the house's own tasks do about baskets."""
+
+    shop: Shop
+    database: Database
+    settings: Settings
+
+    async def pay(self, visit: str) -> None:
+        """As whoever takes a visit's money for what its basket holds."""
+        async with self.database.begin() as session:
+            await charge_left_visit(session, visit_id=UUID(visit), settings=self.settings, now=utc_now())
+
+    async def settle(self) -> None:
+        await settle_late_changes(self.database, settings=self.settings, now=utc_now())
+
+    async def charge_left(self, later: timedelta = LATER) -> int:
+        return await charge_left_visits(self.database, settings=self.settings, now=utc_now() + later)
+
+    async def decide(
+        self, review: dict[str, Any], quantity: int, *, key: str | None = None, **more: str
+    ) -> httpx.Response:
+        body = {"sku": review["sku"], "quantity": quantity, "note": "seen on camera"} | more
+        headers = self.shop.staff | {"Idempotency-Key": key or uuid4().hex}
+        return await self.shop.client.post(f"/v1/shelf-reviews/{review['id']}", json=body, headers=headers)
+
+    async def correct(self, visit: str, sku: str, quantity: int, *, key: str | None = None) -> httpx.Response:
+        body = {"sku": sku, "quantity": quantity, "note": "told at the desk"}
+        headers = self.shop.staff | {"Idempotency-Key": key or uuid4().hex}
+        return await self.shop.client.post(f"/v1/visits/{visit}/basket/corrections", json=body, headers=headers)
+
+    async def told(self, member_id: str) -> list[tuple[str, int]]:
+        """Kind and amount of the member's notices, the newest first."""
+        notices = (await self.shop.do("GET", f"/v1/members/{member_id}/notices"))["items"]
+        return [(notice["kind"], notice["amount"]) for notice in notices]
+
+
+@pytest.fixture
+def office(shop: Shop, app: FastAPI) -> Office:
+    return Office(shop, app.state.database, app.state.settings)
+
+
+async def test_staff_say_what_a_doubtful_take_was_and_the_basket_follows(shop: Shop, office: Office) -> None:
+    _, visit = await come_in(shop)
+    shelf = await Shelf.put_up(shop)
+    await shelf.tell(shelf.event("A3", -820.0, hand=False))
+    (review,) = await shelf.reviews()
+    assert (await office.decide(review, 1)).json()["standing"] == "confirmed"
+    assert await shelf.basket(visit) == {"UMB-003": (1, 1)}
+    assert await shelf.reviews() == []
+    assert (await office.decide(review, 2)).json()["code"] == "review_decided"
+
+
+async def test_staff_say_whose_a_take_was(shop: Shop, office: Office) -> None:
+    _, one = await come_in(shop, 0)
+    _, two = await come_in(shop, 1)
+    shelf = await Shelf.put_up(shop)
+    await shelf.tell(shelf.event("A3", -410.0))
+    (review,) = await shelf.reviews()
+    nobody = {"visit_id": str(new_id())}
+    assert (await office.decide(review, 1, **nobody)).json()["code"] == "visit_not_found"
+    await office.decide(review, 1, visit_id=two)
+    assert (await shelf.basket(one), await shelf.basket(two)) == ({}, {"UMB-003": (1, 1)})
+
+
+async def test_what_staff_find_after_the_payment_is_charged_once_with_a_notice(shop: Shop, office: Office) -> None:
+    member, visit = await come_in(shop, balance=BALANCE)
+    shelf = await Shelf.put_up(shop)
+    await shelf.tell(shelf.event("A1", -512.0), shelf.event("A3", -410.0, hand=False))
+    await office.pay(visit)
+    assert await shop.balance(member) == BALANCE - PRICES["TEA-001"]
+    (review,) = await shelf.reviews()
+    answers = await asyncio.gather(*(office.decide(review, 1, key="once") for _ in range(3)))
+    assert {answer.status_code for answer in answers} <= {200, 409}
+    assert (await office.decide(review, 1, key="once")).status_code == 200
+    assert await shop.balance(member) == BALANCE - PRICES["TEA-001"] - PRICES["UMB-003"]
+    assert (await office.told(member))[0] == ("charged_later", PRICES["UMB-003"])
+
+
+async def test_two_of_the_staff_decide_once(shop: Shop, office: Office) -> None:
+    member, visit = await come_in(shop, balance=BALANCE)
+    shelf = await Shelf.put_up(shop)
+    await shelf.tell(shelf.event("A1", -512.0), shelf.event("A3", -410.0, hand=False))
+    await office.pay(visit)
+    (review,) = await shelf.reviews()
+    answers = await asyncio.gather(*(office.decide(review, 1) for _ in range(4)))
+    assert sorted(answer.status_code for answer in answers) == [200, 409, 409, 409]
+    assert await shop.balance(member) == BALANCE - PRICES["TEA-001"] - PRICES["UMB-003"]
+
+
+async def test_what_was_never_taken_is_refunded_with_a_notice(shop: Shop, office: Office) -> None:
+    member, visit = await come_in(shop, balance=BALANCE)
+    shelf = await Shelf.put_up(shop)
+    await shelf.tell(shelf.event("A1", -1024.0))
+    await office.pay(visit)
+    assert (await office.correct(visit, "TEA-001", -3)).json()["code"] == "nothing_to_return"
+    assert (await office.correct(visit, "TEA-001", -1, key="back")).status_code == 201
+    assert (await office.correct(visit, "TEA-001", -1, key="back")).status_code == 201
+    assert await shop.balance(member) == BALANCE - PRICES["TEA-001"]
+    assert (await office.told(member))[0] == ("goods_returned", PRICES["TEA-001"])
+
+
+async def test_before_the_payment_a_correction_only_changes_the_basket(shop: Shop, office: Office) -> None:
+    member, visit = await come_in(shop, balance=BALANCE)
+    shelf = await Shelf.put_up(shop)
+    await shelf.tell(shelf.event("A1", -1024.0))
+    await office.correct(visit, "TEA-001", -1)
+    await office.correct(visit, "BAO-002", 2)
+    assert await shelf.basket(visit) == {"BAO-002": (2, 2), "TEA-001": (1, 1)}
+    assert await shop.balance(member) == BALANCE
+
+
+async def test_a_take_that_is_told_after_the_payment_is_charged(shop: Shop, office: Office) -> None:
+    member, visit = await come_in(shop, balance=BALANCE)
+    shelf = await Shelf.put_up(shop)
+    late = shelf.event("A3", -410.0)
+    await shelf.tell(shelf.event("A1", -512.0))
+    await office.pay(visit)
+    await shop.at_gate(0, "exits")
+    await shelf.tell(late)
+    await office.settle()
+    await office.settle()
+    assert await shop.balance(member) == BALANCE - PRICES["TEA-001"] - PRICES["UMB-003"]
+    assert (await office.told(member))[0] == ("charged_later", PRICES["UMB-003"])
+
+
+async def test_whoever_passed_with_nothing_is_charged_for_what_is_told_late(shop: Shop, office: Office) -> None:
+    member, visit = await come_in(shop, balance=100)
+    shelf = await Shelf.put_up(shop)
+    late = shelf.event("A1", -512.0)
+    await office.pay(visit)
+    await shelf.tell(late)
+    await office.settle()
+    assert await shop.balance(member) == 0
+    assert ("debt_incurred", PRICES["TEA-001"] - 100) in await office.told(member)
+
+
+async def test_a_return_that_is_told_after_the_payment_is_refunded(shop: Shop, office: Office) -> None:
+    member, visit = await come_in(shop, balance=BALANCE)
+    shelf = await Shelf.put_up(shop)
+    await shelf.tell(shelf.event("A3", -820.0))
+    back = shelf.event("A3", 410.0)
+    await office.pay(visit)
+    assert await shop.balance(member) == BALANCE - 2 * PRICES["UMB-003"]
+    await shelf.tell(back)
+    await office.settle()
+    assert await shop.balance(member) == BALANCE - PRICES["UMB-003"]
+
+
+async def test_an_unsure_take_that_is_told_late_is_given_up_or_put_to_staff(shop: Shop, office: Office) -> None:
+    member, visit = await come_in(shop, balance=BALANCE)
+    shelf = await Shelf.put_up(shop)
+    late = [shelf.event("A1", -512.0, hand=False), shelf.event("A3", -410.0, hand=False)]
+    await office.pay(visit)
+    await shelf.tell(*late)
+    await office.settle()
+    assert await shop.balance(member) == BALANCE
+    (review,) = await shelf.reviews()
+    assert (review["sku"], review["late"]) == ("UMB-003", True)
+    assert (await office.decide(review, 0)).json()["standing"] == "dismissed"
+    assert await shop.balance(member) == BALANCE
+
+
+async def test_whoever_leaves_without_paying_is_charged_after_a_while(shop: Shop, office: Office) -> None:
+    member, _ = await come_in(shop, balance=1000)
+    shelf = await Shelf.put_up(shop)
+    await shelf.tell(shelf.event("A3", -410.0))
+    await shop.at_gate(0, "exits")
+    assert await office.charge_left(timedelta()) == 0
+    assert await office.charge_left() == 1
+    assert await office.charge_left() == 0
+    assert await shop.balance(member) == 0
+    assert {("charged_later", PRICES["UMB-003"]), ("debt_incurred", PRICES["UMB-003"] - 1000)} <= set(
+        await office.told(member)
+    )
+
+
+async def test_whoever_paid_at_the_kiosk_and_left_is_charged_for_the_rest_only(shop: Shop, office: Office) -> None:
+    member, _ = await come_in(shop, balance=BALANCE)
+    shelf = await Shelf.put_up(shop)
+    await shelf.tell(shelf.event("A1", -1024.0))
+    assert (await shop.at_kiosk(0, {"TEA-001": 2})).json()["code"] == "paid"
+    await shop.at_gate(0, "exits")
+    assert await office.charge_left() == 1
+    assert await shop.balance(member) == BALANCE - 2 * PRICES["TEA-001"]
+
+
+async def test_whoever_cannot_be_charged_is_put_to_staff(shop: Shop, office: Office) -> None:
+    member, visit = await come_in(shop, balance=BALANCE)
+    shelf = await Shelf.put_up(shop)
+    await shelf.tell(shelf.event("A3", -410.0))
+    await shop.at_gate(0, "exits")
+    await shop.do("POST", f"/v1/members/{member}/wallet/freeze", json={"reason": "phone lost"})
+    assert await office.charge_left() == 1
+    (review,) = await shelf.reviews()
+    assert (review["sku"], review["visit_id"], await shop.balance(member)) == ("UMB-003", visit, BALANCE)
+    assert (await office.decide(review, 1)).json()["code"] == "not_charged"
+    assert len(await shelf.reviews()) == 1
+
+
+async def test_what_a_guest_takes_and_leaves_with_is_the_hosts_to_pay(shop: Shop, office: Office) -> None:
+    host, host_visit = await come_in(shop, 0, balance=BALANCE)
+    guest, guest_visit = await come_in(shop, 1, balance=BALANCE)
+    async with office.database.begin() as session:
+        group = VisitGroup(id=new_id(), store_id=UUID(shop.store_id), opened_by="staff:test", opened_at=utc_now())
+        session.add(group)
+        await session.flush()
+        both = Visit.id.in_([UUID(host_visit), UUID(guest_visit)])
+        await session.execute(update(Visit).where(both).values(group_id=group.id))
+        await session.execute(update(Visit).where(Visit.id == UUID(host_visit)).values(is_host=True))
+    shelf = await Shelf.put_up(shop)
+    await shelf.tell(shelf.event("A1", -512.0))  # either's: both are one party
+    assert await shelf.basket(host_visit) == {"TEA-001": (1, 1)}
+    await office.correct(guest_visit, "BAO-002", 1)
+    await shop.at_gate(1, "exits")
+    await shop.at_gate(0, "exits")
+    assert await office.charge_left() == 2
+    assert await shop.balance(host) == BALANCE - PRICES["TEA-001"] - PRICES["BAO-002"]
+    assert await shop.balance(guest) == BALANCE
+
+
+async def test_afterwards_stock_adds_up_and_the_books_verify(shop: Shop, office: Office, database: Database) -> None:
+    for sku in PRICES:
+        await shop.do("PUT", f"/v1/stores/{shop.store_id}/stock/{sku}", json={"quantity": 20})
+    _, visit = await come_in(shop, balance=BALANCE)
+    shelf = await Shelf.put_up(shop)
+    await shelf.tell(shelf.event("A1", -1536.0), shelf.event("A2", -260.0), shelf.event("A1", 512.0))
+    late = [shelf.event("A3", -410.0), shelf.event("A2", 130.0)]
+    await asyncio.gather(office.pay(visit), shelf.post(*late), shelf.post(*late))
+    await office.settle()
+    await office.correct(visit, "TEA-001", -1)
+    await shop.at_gate(0, "exits")
+    await office.charge_left()
+    stock = await shop.do("GET", f"/v1/stores/{shop.store_id}/stock")
+    assert {each["sku"]: each["quantity"] for each in stock["items"]} == {
+        "TEA-001": 20 - 2 + 1,
+        "BAO-002": 20 - 2 + 1,
+        "UMB-003": 20 - 1,
+    }
+    assert await shelf.lying() == {"TEA-001": FULL - 2, "BAO-002": FULL - 1, "UMB-003": FULL - 1}
+    assert await shelf.reviews() == []
+    async with database.engine.connect() as connection:
+        assert not [finding for _, check in CHECKS if (finding := (await check(connection))[1])]
+    assert (await verify(database)).ok
