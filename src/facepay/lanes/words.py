@@ -16,7 +16,7 @@ WORDS: Mapping[str, str] = MappingProxyType(
         "unknown_face": "We don't recognise you. Show the code in the app, or pay at a kiosk.",
         "several_people": "One at a time, please: whoever pays, look at the camera alone or show the code in the app.",
         "unknown_tag": "We can't name one of your goods. Please go to a kiosk.",
-        "tag_disputed": "Please hold your goods away from the other lane, or go to a kiosk.",
+        "tag_disputed": "One of your goods may be the other lane's. Please go to a kiosk.",
         "insufficient_funds": "There isn't enough money in your wallet. Top it up, or pay at a kiosk.",
         "amount_needs_step_up": "For this amount, please enter your PIN or show the code in the app.",
         "member_blocked": "Please ask the staff.",
