@@ -27,10 +27,11 @@ class Hold:
 
 @dataclass
 class Model:
-    """`floors` has the strict accounts; every other one is hot."""
+    """`floors` and `ceilings` have the strict accounts; every other one is hot."""
 
     units: dict[UUID, str]
     floors: dict[UUID, int]
+    ceilings: dict[UUID, int]
     posted: dict[UUID, int] = field(default_factory=lambda: defaultdict(int))
     held: dict[UUID, int] = field(default_factory=lambda: defaultdict(int))
     holds: dict[UUID, Hold] = field(default_factory=dict)
@@ -120,6 +121,8 @@ class Model:
             after = self.posted[account] - self.held[account]
             if account in self.floors and after < before and after < self.floors[account]:
                 return "insufficient_funds"
+            if account in self.ceilings and amount > 0 and self.posted[account] > self.ceilings[account]:
+                return "ceiling_exceeded"
             sums[unit] += amount
         return "unbalanced" if any(sums.values()) else None
 

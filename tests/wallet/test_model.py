@@ -28,7 +28,16 @@ from hypothesis.stateful import (
 
 from facepay.kernel.database import Database
 from facepay.kernel.ids import new_id
-from facepay.wallet.accounts import CLEARING, POINTS_POOL, Account, house, member_wallet, store_sales, store_tax
+from facepay.wallet.accounts import (
+    CLEARING,
+    POINTS_POOL,
+    Account,
+    house,
+    member_debt,
+    member_wallet,
+    store_sales,
+    store_tax,
+)
 from facepay.wallet.ledger import Cause, Entry, Kind, Posting
 from facepay.wallet.upkeep import fold_hot_accounts, seal_all
 from facepay.wallet.verify import verify
@@ -53,18 +62,30 @@ class Ledger(RuleBasedStateMachine):
         store, members = new_id(), [new_id(), new_id()]
         self.wallets = [member_wallet(member) for member in members]
         self.points = [member_wallet(member, "POINT") for member in members]
+        self.debts = [member_debt(member) for member in members]
         self.sales, self.tax = store_sales(store), store_tax(store)
         self.clearing, self.pool = house(CLEARING), house(POINTS_POOL, "POINT")
-        accounts = [*self.wallets, *self.points, self.sales, self.tax, self.clearing, self.pool]
+        accounts = [*self.wallets, *self.points, *self.debts, self.sales, self.tax, self.clearing, self.pool]
         for account in accounts:
             kind = account.kind
             self.connection.execute(
-                "select ledger.open_account(%s, %s, %s, %s, %s::ledger.side, %s, %s, null, %s)",
-                [account.id, kind.name, account.owner_id, account.unit, kind.normal_side, kind.hot, kind.floor, NOW],
+                "select ledger.open_account(%s, %s, %s, %s, %s::ledger.side, %s, %s, %s, %s)",
+                [
+                    account.id,
+                    kind.name,
+                    account.owner_id,
+                    account.unit,
+                    kind.normal_side,
+                    kind.hot,
+                    kind.floor,
+                    kind.ceiling,
+                    NOW,
+                ],
             )
         self.plain: list[Posting] = []
-        floors = {account.id: 0 for account in accounts if not account.kind.hot}
-        self.model = Model({account.id: account.unit for account in accounts}, floors)
+        floors = {account.id: account.kind.floor for account in accounts if account.kind.floor is not None}
+        ceilings = {account.id: account.kind.ceiling for account in accounts if account.kind.ceiling is not None}
+        self.model = Model({account.id: account.unit for account in accounts}, floors, ceilings)
         # The house's accounts are every example's, so only what this one moved is compared.
         self.before = {account.id: self.balance(account.id)[0] for account in accounts}
 
@@ -101,6 +122,16 @@ class Ledger(RuleBasedStateMachine):
     @rule(target=transfers, who=st.integers(0, 1), amount=amounts, tax=st.integers(0, 20))
     def pay(self, who: int, amount: int, tax: int) -> Any:
         posting = self.sale(who, amount, tax)
+        return posting.id if self.post(posting) == ["ok"] else multiple()
+
+    @rule(who=st.integers(0, 1), amount=amounts, tax=st.integers(0, 20))
+    def lend_and_pay(self, who: int, amount: int, tax: int) -> None:
+        lent = self.new("transfer", (self.debts[who], -amount), (self.wallets[who], amount), linked=True)
+        self.post(lent, self.sale(who, 2 * amount, tax))
+
+    @rule(target=transfers, who=st.integers(0, 1), amount=amounts)
+    def collect(self, who: int, amount: int) -> Any:
+        posting = self.new("transfer", (self.wallets[who], -amount), (self.debts[who], amount))
         return posting.id if self.post(posting) == ["ok"] else multiple()
 
     @rule(target=transfers, who=st.integers(0, 1), money=amounts, points=amounts)
