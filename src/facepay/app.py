@@ -80,6 +80,7 @@ from facepay.templates.keeper import GalleryKeeper
 from facepay.templates.protection import Protection
 from facepay.vision.engine import Engine, load_engine
 from facepay.vision.frames import FrameLimits
+from facepay.vision.motion import MotionWatchers
 from facepay.vision.pool import InferencePool
 from facepay.wallet import webhook_router as providers
 from facepay.wallet.providers.mock import deliver_to
@@ -175,6 +176,7 @@ def _furnish(app: FastAPI, settings: Settings, clock: Clock) -> None:
     assert settings.database_url
     state.database = Database(settings.database_url, pool_size=settings.database_pool_size)
     state.hub = Hub()
+    state.motion_watchers = MotionWatchers()
     state.authenticators = {"staff": authenticate_staff, "device": authenticate_device}
     state.idempotency = Idempotency(
         state.database,

@@ -6,15 +6,19 @@ from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Security
+from fastapi import APIRouter, Depends, Path, Query, Security
+from fastapi import Request as FrameRequest
+from pydantic import AwareDatetime
 from sqlalchemy import select
 
 from facepay.catalog.products import Product, find_products
 from facepay.channel.sequences import TooManyGaps
+from facepay.identity.capture import UNREADABLE, frame_body, read_frame
 from facepay.kernel.auth import InsufficientScope, Principal, WrongStore, acts_as, current_device, current_staff
 from facepay.kernel.clock import Now
 from facepay.kernel.database import Db, Session
-from facepay.kernel.errors import NotFound, Unauthenticated
+from facepay.kernel.dependencies import made
+from facepay.kernel.errors import NotFound, Overloaded, Unauthenticated
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
 from facepay.kernel.schemas import Code
@@ -27,6 +31,7 @@ from facepay.shelves.planogram_router import UnknownSkus
 from facepay.shelves.restock import Restock, SlotStock
 from facepay.shelves.schemas import (
     FindingAnswer,
+    MotionAnswer,
     NewRestock,
     ReportAnswer,
     RestockAnswer,
@@ -35,6 +40,7 @@ from facepay.shelves.schemas import (
     SlotCount,
     SlotStockAnswer,
 )
+from facepay.shelves.sightings import Lookout
 from facepay.stores.devices import DeviceNotFound, DeviceRole, get_device
 from facepay.stores.stores import StoreNotFound, get_store
 
@@ -76,6 +82,33 @@ async def report_events(
     )
     findings = [FindingAnswer(sequence=number, finding=found) for number, found in sorted(receipt.findings.items())]
     return ReportAnswer(accepted=receipt.accepted, repeated=receipt.repeated, findings=findings)
+
+
+@router.post(
+    "/shelves/{shelf_id}/frames",
+    summary="Show what the camera sees",
+    responses=problems(*OF_DEVICE, *UNREADABLE, Overloaded),
+    openapi_extra=frame_body(),
+)
+async def show_frame(
+    shelf_id: UUID,
+    request: FrameRequest,
+    device: Reporting,
+    lookout: Annotated[Lookout, Depends(made(Lookout))],
+    now: Now,
+    at: Annotated[
+        AwareDatetime | None, Query(description="When it was taken, by the device's clock; else now.")
+    ] = None,
+) -> MotionAnswer:
+    """A frame as the body, one to ten a second, in the order in which they were taken. Says in which zones of the
+    planogram something moves; a hand there and a face before the shelf say whether, and by whom, something was taken.
+
+    Faces are compared with those of members as at the gate, and only those inside are of use. The picture isn't kept.
+    """
+    acts_as(device, shelf_id)
+    frame = await read_frame(request)
+    seen = await lookout.look(frame, device=device, said_at=at or now, now=now)
+    return MotionAnswer(slots=list(seen.slots), hands=list(seen.hands), people=seen.people)
 
 
 @router.get(
