@@ -144,7 +144,7 @@ def _why_held(step: Step, bill: Bill) -> str | None:
 async def _draw_up(session: AsyncSession, step: Step) -> Bill:
     """Members, then visits, then what they carry: nothing of it changes before the transaction ends."""
     passage = step.passage
-    payer = await payer_now(session, passage=passage)
+    payer = await payer_now(session, passage=passage, now=step.now)
     visits = await lock_visits(session, visit_ids=passage.visit_ids) if passage.visit_ids else []
     goods = await goods_in(session, passage=passage, policy=step.policy, settings=step.settings)
     priced = goods.priced(passage.currency) if goods.quantities else None

@@ -15,6 +15,7 @@ from facepay.identity.decisions import answer, ask, identify
 from facepay.identity.passes import ShownPass
 from facepay.identity.policy import Ambiguous, Match, Uncertain
 from facepay.identity.sighting import Sighting, candidates_of
+from facepay.identity.standing import standing_members
 from facepay.identity.step_up import StepUp, waiting_step_up
 from facepay.identity.verdicts import Asked, Recognised, Shown, TurnedAway, Verdict, means_of
 from facepay.kernel.auth import Principal
@@ -144,9 +145,14 @@ async def ask_for_amount(
     return await ask(session, passage, device, code, (passage.member_id,), now=now, settings=settings)
 
 
-async def payer_now(session: AsyncSession, *, passage: Passage) -> Member | None:
-    """Who pays, their row locked: asked again now that they are held, since a host may have left meanwhile."""
+async def payer_now(session: AsyncSession, *, passage: Passage, now: datetime) -> Member | None:
+    """Who pays, their row locked: asked again now that they are held, since a host may have left meanwhile, or a
+    consent have ended.
+    """
     if passage.member_id is None or passage.authentication != "accepted":
+        return None
+    if passage.identified_by == "face" and not await standing_members(session, member_ids=[passage.member_id], now=now):
+        passage.authenticated("denied", "unknown_face")
         return None
     passage.payer_id = await _payer_for(session, passage.store_id, passage.member_id)
     return await session.get_one(Member, passage.payer_id, with_for_update={"key_share": True}, populate_existing=True)

@@ -1,25 +1,26 @@
-"""Disputes: a member, or staff, say that a gate or a kiosk took the wrong decision."""
+"""Disputes: a member, or staff, say that a gate, a kiosk or a lane took the wrong decision."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Literal
+from typing import Literal, get_args
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, exists, select, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
 
 from facepay.kernel.database import Base, Identified
 from facepay.kernel.errors import Conflict, NotFound
 from facepay.kernel.ids import new_id
 from facepay.members.members import Member
 
-Kind = Literal["gate_attempt", "checkout"]
+Kind = Literal["gate_attempt", "checkout", "passage"]
 SaidBy = Literal["member", "staff"]
 Verdict = Literal["right", "wrong"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 # At most one that is open or was found wrong; a decision that was found right may be disputed again.
 STANDING = text("verdict is distinct from 'right'")
 
@@ -29,17 +30,19 @@ class Dispute(Identified, Base):
 
     __tablename__ = "dispute"
     __table_args__ = (
-        CheckConstraint("num_nonnulls(gate_attempt_id, checkout_id) = 1", name="one_decision"),
+        CheckConstraint("num_nonnulls(gate_attempt_id, checkout_id, passage_id) = 1", name="one_decision"),
         CheckConstraint("said_by in ('member', 'staff')", name="said_by_known"),
         CheckConstraint("verdict in ('right', 'wrong')", name="verdict_known"),
         CheckConstraint("num_nulls(verdict, note, resolved_at, resolved_by) in (0, 4)", name="resolved_whole"),
         Index("uq_dispute_gate_attempt_id", "gate_attempt_id", unique=True, postgresql_where=STANDING),
         Index("uq_dispute_checkout_id", "checkout_id", unique=True, postgresql_where=STANDING),
+        Index("uq_dispute_passage_id", "passage_id", unique=True, postgresql_where=STANDING),
         Index("ix_dispute_open", "id", postgresql_where=text("verdict is null")),
     )
 
     gate_attempt_id: Mapped[UUID | None] = mapped_column(ForeignKey("gate_attempt.id"), index=True)
     checkout_id: Mapped[UUID | None] = mapped_column(ForeignKey("checkout.id"), index=True)
+    passage_id: Mapped[UUID | None] = mapped_column(ForeignKey("passage.id"), index=True)
     store_id: Mapped[UUID] = mapped_column(ForeignKey("store.id"), index=True)
     member_id: Mapped[UUID | None] = mapped_column(ForeignKey("member.id"), index=True)
     reason: Mapped[str] = mapped_column(String(200))
@@ -56,13 +59,18 @@ class Dispute(Identified, Base):
 
     @property
     def kind(self) -> Kind:
-        return "checkout" if self.checkout_id else "gate_attempt"
+        return next(kind for kind in KINDS if getattr(self, f"{kind}_id") is not None)
 
     @property
     def decision_id(self) -> UUID:
-        found = self.checkout_id or self.gate_attempt_id
-        assert found is not None, "the database holds each dispute to one decision"
-        return found
+        decision_id: UUID = getattr(self, f"{self.kind}_id")  # the database holds each dispute to one decision
+        return decision_id
+
+
+def decision_column(kind: Kind) -> InstrumentedAttribute[UUID | None]:
+    """Of a dispute, which points at a decision of this kind."""
+    column: InstrumentedAttribute[UUID | None] = getattr(Dispute, f"{kind}_id")
+    return column
 
 
 class DisputeNotFound(NotFound):
@@ -96,8 +104,7 @@ async def dispute(
         insert(Dispute)
         .values(
             id=new_id(),
-            gate_attempt_id=decision_id if kind == "gate_attempt" else None,
-            checkout_id=decision_id if kind == "checkout" else None,
+            **{f"{kind}_id": decision_id},
             store_id=store_id,
             member_id=member_id,
             reason=reason,
@@ -123,8 +130,7 @@ async def get_dispute(session: AsyncSession, dispute_id: UUID, *, lock: bool = F
 
 async def found_right_before(session: AsyncSession, dispute: Dispute) -> bool:
     """Whether an earlier dispute of the same decision found it right."""
-    column = Dispute.checkout_id if dispute.checkout_id else Dispute.gate_attempt_id
-    earlier = exists().where(column == dispute.decision_id, Dispute.verdict == "right")
+    earlier = exists().where(decision_column(dispute.kind) == dispute.decision_id, Dispute.verdict == "right")
     return bool(await session.scalar(select(earlier)))
 
 

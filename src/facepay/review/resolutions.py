@@ -9,7 +9,6 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from facepay.checkout.kiosk import Checkout
 from facepay.checkout.orders import get_order, hold_order
 from facepay.checkout.refunds import refund_order
 from facepay.entrance.gates import GateAttempt
@@ -17,7 +16,8 @@ from facepay.entrance.visits import Visit
 from facepay.identity.lookalikes import mark_reviewed
 from facepay.identity.watches import watch
 from facepay.kernel.errors import Conflict, Forbidden
-from facepay.review.decisions import Decision, get_decision
+from facepay.lanes.passages import Passage
+from facepay.review.decisions import Decision, get_decision, order_of
 from facepay.review.disputes import Dispute, Verdict, found_right_before, get_dispute, hold_members
 from facepay.review.marks import mark, take_back
 from facepay.templates.adaptation import drop_adapted
@@ -82,9 +82,10 @@ async def _hold(session: AsyncSession, dispute: Dispute, actual_member_id: UUID 
     erases a member locks them.
     """
     decision = await get_decision(session, dispute.kind, dispute.decision_id)
-    await hold_members(session, (decision.member_id, dispute.member_id, actual_member_id))
-    if isinstance(decision, Checkout) and decision.order_id:
-        await hold_order(session, decision.order_id)
+    payer_id = decision.payer_id if isinstance(decision, Passage) else None
+    await hold_members(session, (decision.member_id, payer_id, dispute.member_id, actual_member_id))
+    if order_id := order_of(decision):
+        await hold_order(session, order_id)
     return await get_decision(session, dispute.kind, dispute.decision_id)
 
 
@@ -97,7 +98,7 @@ async def _put_right(
     now: datetime,
 ) -> list[Consequence]:
     done: list[Consequence] = []
-    if isinstance(decision, Checkout) and await _refund_rest(session, dispute, decision, staff_id, now):
+    if (order_id := order_of(decision)) and await _refund_rest(session, dispute, order_id, staff_id, now):
         done.append("refunded")
     if decision.member_id is not None and decision.identified_by == "face":
         done.append(await _distrust(session, dispute, decision.member_id, actual_member_id, staff_id, now))
@@ -112,15 +113,11 @@ async def _put_right(
     return done
 
 
-async def _refund_rest(
-    session: AsyncSession, dispute: Dispute, checkout: Checkout, staff_id: UUID, now: datetime
-) -> bool:
+async def _refund_rest(session: AsyncSession, dispute: Dispute, order_id: UUID, staff_id: UUID, now: datetime) -> bool:
     """All that wasn't refunded before. The goods are with somebody else, so they don't go back into stock: that is
     what an amount says.
     """
-    if checkout.order_id is None:
-        return False
-    order = await get_order(session, checkout.order_id)
+    order = await get_order(session, order_id)
     left = order.total - order.refunded
     if left == 0:
         return False

@@ -34,10 +34,11 @@ from facepay.review.decisions import (
     DecisionNotFound,
     DecisionPending,
     get_decision,
+    still_open,
     store_of,
     worth_review,
 )
-from facepay.review.disputes import AlreadyDisputed, Dispute, DisputeNotFound, Kind, get_dispute
+from facepay.review.disputes import AlreadyDisputed, Dispute, DisputeNotFound, Kind, decision_column, get_dispute
 from facepay.review.evidence import EvidenceAccess, EvidenceNotKept, look_at_evidence
 from facepay.review.resolutions import DisputeResolved, OwnDispute, resolve
 from facepay.review.schemas import (
@@ -75,9 +76,11 @@ class DisputeOpen(NotFound):
     responses=problems(*REFUSALS, DecisionNotFound, DecisionPending, AlreadyDisputed),
 )
 async def open_dispute(body: NewDispute, session: Session, staff: Writer, now: Now) -> DisputeAnswer:
-    """Of a gate (`attempt_id`) or of a kiosk (`checkout_id`). Nothing else changes until somebody resolves it."""
+    """Of a gate (`attempt_id`), a kiosk (`checkout_id`) or a lane (`passage_id`). Nothing else changes until somebody
+    resolves it.
+    """
     decision = await get_decision(session, body.decision.kind, body.decision.id)
-    if await is_waiting(session, attempt_id=decision.id, now=now):
+    if await is_waiting(session, attempt_id=decision.id, now=now) or still_open(decision):
         raise DecisionPending("A second factor is waited for.")
     await disputes.hold_members(session, [decision.member_id])
     decision = await get_decision(session, body.decision.kind, body.decision.id)
@@ -111,8 +114,7 @@ async def list_disputes(
     if store_id is not None:
         query = query.where(Dispute.store_id == store_id)
     if kind is not None:
-        column = Dispute.checkout_id if kind == "checkout" else Dispute.gate_attempt_id
-        query = query.where(column.is_not(None))
+        query = query.where(decision_column(kind).is_not(None))
     return await page(session, query, by=Dispute.id, paging=paging, show=DisputeAnswer.model_validate)
 
 

@@ -8,13 +8,12 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
-from facepay.checkout.kiosk import Checkout
 from facepay.checkout.refunds import Refund
 from facepay.checkout.schemas import RefundAnswer
 from facepay.identity.schemas import Cosine, Narrowed, Rate
 from facepay.identity.verdicts import Means
 from facepay.kernel.schemas import Answer, Line, Request
-from facepay.review.decisions import Decision, device_of
+from facepay.review.decisions import Decision, device_of, kind_of, order_of
 from facepay.review.disputes import Dispute, Kind, SaidBy, Verdict
 from facepay.review.resolutions import Consequence
 
@@ -71,12 +70,11 @@ class DecisionRecord(Answer):
 
     @classmethod
     def of(cls, decision: Decision) -> DecisionRecord:
-        is_checkout = isinstance(decision, Checkout)
         own = {"kind", "device_id", "order_id"}
         return cls(
-            kind="checkout" if is_checkout else "gate_attempt",
+            kind=kind_of(decision),
             device_id=device_of(decision),
-            order_id=decision.order_id if isinstance(decision, Checkout) else None,
+            order_id=order_of(decision),
             **{name: getattr(decision, name) for name in cls.model_fields if name not in own},
         )
 
