@@ -75,17 +75,16 @@ async def test_gaps_show_until_late_events_fill_them(shop: Shop, app: FastAPI, c
     assert await alerts(shop) == [("events_missing", "warning", 1)]
 
 
-async def test_a_device_that_counts_wildly_has_to_begin_anew(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_makes_no_sense_is_refused_and_a_device_that_counts_wildly_has_to_begin_anew(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sequences, "GAPS_MAX", 3)
     gate = gate_of(shop)
+    for nonsense in ({"sequence": 0}, {"kind": "Door opened"}, {"details": {"note": "\0"}}, {"x": 1}):
+        assert verdict(await report(shop, gate, event(1) | nonsense)) == (422, "invalid_request"), nonsense
     refused = await report(shop, gate, *(event(2 * number) for number in range(1, 5)))
     assert verdict(refused) == (409, "too_many_gaps")
     assert (await report(shop, gate, event(1), run="boot-2")).json()["highest"] == 1
-
-
-async def test_an_event_that_makes_no_sense_is_refused(shop: Shop) -> None:
-    for nonsense in ({"sequence": 0}, {"kind": "Door opened"}, {"details": {"note": "\0"}}, {"x": 1}):
-        assert verdict(await report(shop, gate_of(shop), event(1) | nonsense)) == (422, "invalid_request"), nonsense
 
 
 async def test_old_events_are_forgotten_and_their_numbers_too(shop: Shop, app: FastAPI, clock: Clock) -> None:
