@@ -58,6 +58,7 @@ async def test_a_turn_goes_on_until_somebody_is_let_in_and_then_stays_what_it_is
     for same in (later, again):
         assert (same["authentication"], same["decision"], same["code"]) == ("accepted", "open", "welcome")
         assert (same["turn_id"], same["visit_id"]) == (turn["turn_id"], let_in["visit_id"])
+        assert same["command_number"] == let_in["command_number"] == 0  # a lock since then overrides it
         assert same["member"] is None
 
 

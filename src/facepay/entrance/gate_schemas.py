@@ -99,13 +99,14 @@ class TurnAnswer(AtGate):
     @staticmethod
     def _undecided(state: TurnState, now: datetime, sighting: Sighting | None) -> dict[str, Any]:
         """Of a turn that goes on, or had ended before. One that was accepted opens the gate within its time alone."""
-        turn = state.turn
+        turn, attempt = state.turn, state.attempt
         ended = "open" if turn.accepted and now < turn.expires_at else "deny"
         return {
             "decision": "wait" if turn.authentication == "processing" else ended,
             "code": state.code,
             "attempt_id": turn.attempt_id,
-            "visit_id": state.visit_id,
+            "visit_id": attempt.visit_id if attempt else None,
+            "command_number": attempt.command_number if attempt else None,
             "faces": sighting.faces if sighting else 0,
             "feedback": [AdviceAnswer.model_validate(each) for each in state.advice],
         }

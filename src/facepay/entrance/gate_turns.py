@@ -76,12 +76,12 @@ class GateTurn(Turn, Base):
 
 @dataclass(frozen=True, slots=True)
 class TurnState:
-    """Where a turn stands, and the decision that was made just now, where one was."""
+    """Where a turn stands, and the decision that was made just now or, of a turn that has ended, the attempt before."""
 
     turn: GateTurn
     code: str
     decision: GateDecision | None = None
-    visit_id: UUID | None = None
+    attempt: GateAttempt | None = None
     advice: tuple[Advice, ...] = ()
 
 
@@ -189,7 +189,7 @@ async def _over(session: AsyncSession, turn: GateTurn, now: datetime) -> TurnSta
     if turn.code is None:
         return None
     attempt = await session.get(GateAttempt, turn.attempt_id) if turn.attempt_id else None
-    return TurnState(turn, turn.code, visit_id=attempt.visit_id if attempt else None)
+    return TurnState(turn, turn.code, attempt=attempt)
 
 
 async def forget_turns(database: Database, *, now: datetime) -> None:
