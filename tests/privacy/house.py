@@ -28,6 +28,7 @@ from facepay.simulate.device import OfflineDevice
 from facepay.simulate.journal import Journal
 from facepay.staff.accounts import StaffAccount
 from facepay.templates.templates import DecisionFrame, EnrolmentPhoto
+from tests.photos import people
 from tests.rewards.till import EARNING, add_coupon, give, refund, set_rules
 from tests.shop import Shop
 
@@ -67,9 +68,20 @@ async def add_regular(shop: Shop, database: Database, *, teas: int = 0) -> Regul
         assert (await shop.at_kiosk(0, {"TEA-001": 1})).json()["code"] == "paid"
     assert (await shop.at_kiosk(0, {"UMB-003": 1})).json()["decision"] == "step_up"
     await shop.issue_pass(member)
+    await _stand_in_a_lane(shop)
     await _go_offline(shop, member)
     await _plant(shop, database, UUID(member))
     return Regular(member, paid)
+
+
+async def _stand_in_a_lane(shop: Shop) -> None:
+    """With nothing in their hands, and the exit not yet open."""
+    lane_id, lane = await shop.add_device("lane")
+    path = f"/v1/lanes/{lane_id}/passages"
+    started = (await shop.client.post(path, json={"trip_id": "trip-0001"}, headers=lane)).json()
+    headers = lane | {"Content-Type": "image/jpeg"}
+    seen = await shop.client.post(f"{path}/{started['passage_id']}/frames", content=people()[0], headers=headers)
+    assert seen.json()["authentication"]["status"] == "accepted", seen.text
 
 
 async def _go_offline(shop: Shop, member_id: str) -> None:
