@@ -35,7 +35,7 @@ class Shelf:
                 "restock_below": restock_below,
                 "goods": [{"sku": sku, "unit_weight_grams": grams, "tolerance_grams": 2.0, "full_quantity": FULL}],
             }
-            | ({"zone": [[(number - 1) / 3, 0.0], [number / 3, 1.0]]} if zones else {})
+            | ({"zone": [[(number - 1) / 3, 0.0], [number / 3, 0.6]]} if zones else {})
             for number, (sku, grams) in enumerate(GRAMS.items(), start=1)
         ]
         await shop.do("PUT", f"/v1/devices/{shelf.id}/planogram", json={"slots": slots})
