@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
+from facepay.catalog.epc import Sgtin, encode_sgtin96
 from facepay.checkout.selling import NotSold, Sold
+from facepay.checkout.sold_tags import claim_tags, sold_among
+from facepay.kernel.clock import utc_now
 from facepay.wallet.accounts import Balance
 from tests.answers import verdict
 from tests.checkout.counter import Counter, lines
@@ -117,6 +120,30 @@ async def test_a_line_comes_back_at_what_was_paid_for_it_with_its_own_tax(counte
         assert verdict(refused) == (409, "return_exceeds_order")
 
 
+async def test_the_tags_of_goods_that_come_back_can_be_sold_again(counter: Counter) -> None:
+    member = await counter.shop.add_member_without_face(balance=10_000)
+    first, second, third = (encode_sgtin96(Sgtin("06901234567892", n, 1, 7)) for n in (1, 2, 3))
+    sold = await counter.sold(member, {"TEA-001": 2, "BAO-002": 1})
+    tea, bao = sold.order.lines
+    tags = {first: tea.product_id, second: tea.product_id, third: bao.product_id}
+    async with counter.database.begin() as session:
+        assert not await claim_tags(session, epcs=tags, order_id=sold.order.id, now=utc_now())
+
+    async def still_sold() -> set[str]:
+        async with counter.database.begin() as session:
+            return await sold_among(session, epcs=tags)
+
+    await counter.returned(sold.order.id, {"TEA-001": 1}, epcs=[second.lower()])
+    assert await still_sold() == {first, third}
+    refused = await counter.ask(sold.order.id, "returns", lines=lines({"TEA-001": 1}), epcs=[second])
+    assert verdict(refused) == (409, "tags_not_of_order")
+    assert (await counter.order(sold.order.id))["lines"][0]["returned"] == 1
+    await counter.returned(sold.order.id, {"TEA-001": 1})
+    assert await still_sold() == {third}
+    await counter.cancelled(sold.order.id)
+    assert await still_sold() == set()
+
+
 async def test_what_was_left_out_is_charged_after_and_what_is_missing_owed(counter: Counter) -> None:
     shop, member = counter.shop, await counter.shop.add_member_without_face(balance=TEA + 200)
     await counter.stock("BAO-002", 0)
@@ -134,6 +161,8 @@ async def test_what_was_left_out_is_charged_after_and_what_is_missing_owed(count
     more = await counter.charge_more(order["id"], {"TEA-001": 1})
     assert isinstance(more, Sold)
     assert more.order.supplements_id == first.order.id
+    listed = (await shop.do("GET", f"/v1/orders?supplements_id={first.order.id}"))["items"]
+    assert [each["id"] for each in listed] == [str(more.order.id), order["id"]]
     assert await counter.owed(member) == BAO - 200 + TEA
     assert await counter.told(member) == ["debt_incurred", "charged_later"] * 2
     await counter.cancelled(order["id"])

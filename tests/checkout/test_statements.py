@@ -6,13 +6,17 @@ import csv
 import io
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
 
+from facepay.checkout.selling import Sold
+from facepay.kernel.clock import utc_now
 from facepay.kernel.embedded import SUPERUSER, EmbeddedPostgres
 from facepay.kernel.money import in_major_units
 from tests.answers import verdict
+from tests.checkout.counter import Counter
 from tests.conftest import Clock, OpenShop
 from tests.shop import Shop
 
@@ -106,3 +110,33 @@ async def test_a_month_that_has_not_begun_has_no_statement(shop: Shop, clock: Cl
 
 def test_amounts_have_as_many_places_as_their_currency() -> None:
     assert [str(in_major_units(-1234, currency)) for currency in ("CNY", "JPY", "KWD")] == ["-12.34", "-1234", "-1.234"]
+
+
+async def test_a_statement_shows_what_was_lent_paid_back_charged_later_and_undone(counter: Counter) -> None:
+    shop, member = counter.shop, await counter.shop.add_member_without_face(balance=500)
+    this_month = f"{utc_now().astimezone(ZoneInfo('Asia/Shanghai')):%Y-%m}"
+    first = await counter.sold(member, {"TEA-001": 1})
+    later = await counter.charge_more(first.order.id, {"TEA-001": 1})
+    assert isinstance(later, Sold)
+    await shop.top_up(member, 1000)
+    await counter.sold(member, {"UMB-003": 1}, advance_max=None)
+    await counter.returned(first.order.id, {"TEA-001": 1})
+    await counter.cancelled(later.order.id)
+    lines = (await month(shop, member, this_month))[1:-1]
+    assert [(words, amount) for _, words, _, amount, _, _ in lines] == [
+        ("Top-up", "5.00"),
+        ("Purchase at Xixi Road", "-4.50"),
+        ("Lent for a purchase", "4.00"),
+        ("Charged later by Xixi Road", "-4.50"),
+        ("Top-up", "10.00"),
+        ("Debt paid", "-4.00"),
+        ("Lent for a purchase", "53.00"),
+        ("Purchase at Xixi Road", "-59.00"),
+        ("Goods returned to Xixi Road", "4.50"),
+        ("Debt paid", "-4.50"),
+        ("Purchase cancelled by Xixi Road", "4.50"),
+        ("Debt paid", "-4.50"),
+    ]
+    path = f"/v1/members/{member}/wallet/statements/{this_month}"
+    page = (await shop.client.get(path, headers=shop.staff)).text
+    assert "<dt>Owed to the shop</dt><dd>44.00</dd>" in page

@@ -184,9 +184,12 @@ async def list_orders(
     paging: Paging,
     member_id: Annotated[UUID | None, Query()] = None,
     store_id: Annotated[UUID | None, Query()] = None,
+    supplements_id: Annotated[UUID | None, Query(description="Those that were charged after this order.")] = None,
 ) -> Page[OrderAnswer]:
     """Newest first; of one member or one store where asked."""
     query = select(Order)
+    if supplements_id:
+        query = query.where(Order.supplements_id == supplements_id)
     if member_id:
         query = query.where(Order.member_id == member_id)
     if store_id:

@@ -25,7 +25,7 @@ def verify_command(
         str | None, typer.Option(metavar="NUMBER:HASH", help="An earlier run's head, which the chain must still hold.")
     ] = None,
 ) -> None:
-    """Prove the books: sums, balances, holds, refunds, the chain, orders against payments. Exits 1 where one is wrong.
+    """Prove the books: sums, balances, holds, refunds, the chain, orders and debts. Exits 1 where one is wrong.
 
     No payment waits for it. Keep the head that it prints somewhere else: only that shows a chain that was cut short.
     """
