@@ -49,9 +49,9 @@ async def record(shop: Shop, device: Device) -> list[dict[str, Any]]:
 
 
 async def alerts(shop: Shop) -> list[tuple[str, str, int]]:
-    """Kind, severity and how often it was seen."""
+    """Kind, severity and how often it was seen, by kind."""
     items = (await shop.do("GET", f"/v1/stores/{shop.store_id}/alerts"))["items"]
-    return [(item["kind"], item["severity"], item["times"]) for item in items]
+    return sorted((item["kind"], item["severity"], item["times"]) for item in items)
 
 
 def event(sequence: int, kind: str = "door_opened", at: str = "2026-03-02T09:30:00Z", **details: Any) -> dict[str, Any]:

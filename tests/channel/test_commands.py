@@ -102,7 +102,7 @@ async def test_what_expires_is_not_delivered_and_somebody_hears_of_it(shop: Shop
     assert [item["status"] for item in await record(shop, gate)] == ["expired", "expired"]
     for _ in range(2):
         await upkeep.judge_commands(app.state.database, now=clock())
-    expected = [("command_undelivered", "warning", 1), ("command_unacknowledged", "critical", 1)]
+    expected = [("command_unacknowledged", "critical", 1), ("command_undelivered", "warning", 1)]
     assert await alerts(shop) == expected
 
     assert (await acknowledge(shop, gate, 1)).json() == {"number": 1, "outcome": "done", "late": True}
@@ -228,3 +228,11 @@ async def test_a_sensor_is_believed_by_its_device_s_own_clock(shop: Shop, app: F
     seen = (await record(shop, gate))[0][SEEN]
     assert seen is not None
     assert seen < (now + timedelta(minutes=1)).isoformat()
+
+    beat = {"sent_at": "0001-01-01T00:00:00Z"}  # some clocks are beyond help
+    await shop.client.post(f"/v1/devices/{gate[0]}/heartbeats", json=beat, headers=gate[1])
+    await tell(shop, gate, {"kind": "lock"})
+    await fetch(shop, gate)
+    await acknowledge(shop, gate, 2)
+    await upkeep.judge_commands(app.state.database, now=now + timedelta(minutes=1))
+    assert await alerts(shop) == [("effect_not_observed", "critical", 1)]

@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, Index, String, delete, select, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, aliased, mapped_column
 
 from facepay.alerts.alerts import Severity, raise_alert
 from facepay.channel.sequences import HAS_GAPS, DeviceSequence, Numbers, note_sequence
@@ -119,10 +119,19 @@ async def alert_of_missing(database: Database, *, now: datetime) -> None:
 
 
 async def forget_events(database: Database, *, now: datetime) -> None:
-    """Drop events past their time, and the runs that ended so long ago."""
+    """Drop events past their time, and the runs that ended so long ago: those that others have followed."""
+    later = aliased(DeviceSequence)
+    followed = select(later.run).where(
+        later.device_id == DeviceSequence.device_id,
+        later.series == DeviceSequence.series,
+        later.last_at > DeviceSequence.last_at,
+    )
     async with database.begin() as session:
         await session.execute(delete(DeviceEvent).where(DeviceEvent.received_at < now - KEPT_FOR))
-        await session.execute(delete(DeviceSequence).where(DeviceSequence.last_at < now - KEPT_FOR))
+        await session.execute(
+            delete(DeviceSequence).where(DeviceSequence.last_at < now - KEPT_FOR, followed.exists()),
+            execution_options={"synchronize_session": False},
+        )
 
 
 async def _known(session: AsyncSession, device_id: UUID, run: str, sequences: AbstractSet[int]) -> dict[int, Reported]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
 
@@ -16,6 +16,8 @@ from facepay.channel.sequences import DeviceSequence, Numbers
 from facepay.kernel.schemas import Answer, Code, Line, Request
 
 NUMBER_MAX = 2**53
+# A clock without a battery begins with 1970.
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 LASTS_SECONDS_MAX = int(LASTS_MAX.total_seconds())
 Run = Annotated[Code, Field(description="The run of numbers, say the id of the device's boot.", examples=["boot-17"])]
 Detail = (
@@ -130,7 +132,9 @@ class CommandAnswer(DeliveredCommand):
 
 class EventReport(Request):
     sequence: Annotated[int, Field(ge=1, le=NUMBER_MAX, strict=True, description="From 1 on in each run, by one.")]
-    happened_at: Annotated[AwareDatetime, Field(description="By the device's own clock.")]
+    happened_at: Annotated[
+        AwareDatetime, Field(ge=EARLIEST, lt=LATEST, description="By the device's own clock, however wrong that is.")
+    ]
     kind: Annotated[
         str,
         StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$"),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Select, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from facepay.channel.commands import EFFECTS, PENDING, WATCHED, Command, alert_about
 from facepay.channel.events import DeviceEvent
@@ -13,7 +15,9 @@ from facepay.kernel.database import Database
 from facepay.stores.devices import Device
 
 AT_ONCE_MAX = 500
-SKEW_MAX = timedelta(seconds=2)  # between two heartbeats
+DRIFT_MAX = timedelta(seconds=2)  # of a device's clock, between two heartbeats
+# No clock is wrong by more that ever says when an event happened; what a heartbeat may say, no datetime holds.
+SKEW_MAX = timedelta(days=36_500)
 
 
 async def judge_commands(database: Database, *, now: datetime) -> None:
@@ -25,14 +29,15 @@ async def judge_commands(database: Database, *, now: datetime) -> None:
 
 
 async def _expire(session: AsyncSession, now: datetime) -> None:
-    for command, device in await session.execute(_some().where(text(PENDING), Command.expires_at <= now)):
+    due = _some(Command.expires_at).where(text(PENDING), Command.expires_at <= now)
+    for command, device in await session.execute(due):
         command.expired_at = now
         kind = "command_unacknowledged" if command.deliveries else "command_undelivered"
         await alert_about(session, command, store_id=device.store_id, kind=kind, now=now)
 
 
 async def _observe(session: AsyncSession, now: datetime) -> None:
-    for command, device in await session.execute(_some().where(text(WATCHED))):
+    for command, device in await session.execute(_some(Command.effect_due_at).where(text(WATCHED))):
         assert command.effect_due_at is not None, "it is watched"
         command.effect_observed_at = await _seen_at(session, command, device)
         if command.effect_observed_at is None and command.effect_due_at <= now:
@@ -40,12 +45,12 @@ async def _observe(session: AsyncSession, now: datetime) -> None:
             await alert_about(session, command, store_id=device.store_id, kind="effect_not_observed", now=now)
 
 
-def _some() -> Select[Command, Device]:
-    """In the order in which everybody locks them; who holds one now will be asked the next time."""
+def _some(first: InstrumentedAttribute[Any]) -> Select[Command, Device]:
+    """Whatever is locked now is judged the next time."""
     return (
         select(Command, Device)
         .join(Device, Device.id == Command.device_id)
-        .order_by(Command.device_id, Command.number)
+        .order_by(first)
         .limit(AT_ONCE_MAX)
         .with_for_update(of=Command, skip_locked=True)
     )
@@ -55,8 +60,8 @@ async def _seen_at(session: AsyncSession, command: Command, device: Device) -> d
     """When the sensor showed what the command was for, by our clock; at its delivery where it was so already."""
     assert command.first_delivered_at is not None, "it was acknowledged"
     assert command.effect_due_at is not None, "it is watched"
-    ahead = timedelta(milliseconds=device.clock_skew_ms or 0)
-    start, end = command.first_delivered_at + ahead - SKEW_MAX, command.effect_due_at + ahead
+    ahead = max(-SKEW_MAX, min(SKEW_MAX, timedelta(milliseconds=device.clock_skew_ms or 0)))
+    start, end = command.first_delivered_at + ahead - DRIFT_MAX, command.effect_due_at + ahead
     wanted, opposite = EFFECTS[command.kind]
     of_device = DeviceEvent.device_id == device.id
     then = await session.scalar(
