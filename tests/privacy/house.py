@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from facepay.checkout.orders import OrderLine
 from facepay.checkout.sold_tags import claim_tags
 from facepay.entrance.gates import GateAttempt
+from facepay.entrance.visits import current_visit
 from facepay.identity.lookalikes import Lookalike, pair_of
 from facepay.identity.watches import Watch
 from facepay.kernel.clock import utc_now
@@ -24,12 +25,14 @@ from facepay.kernel.ids import new_id
 from facepay.notices.notices import NoticeKind, notify_member
 from facepay.review.disputes import Dispute
 from facepay.review.evidence import EvidenceAccess
+from facepay.shelves.baskets import close_basket
 from facepay.simulate.device import OfflineDevice
 from facepay.simulate.journal import Journal
 from facepay.staff.accounts import StaffAccount
 from facepay.templates.templates import DecisionFrame, EnrolmentPhoto
 from tests.photos import people
 from tests.rewards.till import EARNING, add_coupon, give, refund, set_rules
+from tests.shelves.shelf import Shelf
 from tests.shop import Shop
 
 NAME = "Zhuge Kongming"
@@ -70,6 +73,7 @@ async def add_regular(shop: Shop, database: Database, *, teas: int = 0) -> Regul
     await shop.issue_pass(member)
     await _stand_in_a_lane(shop)
     await _go_offline(shop, member)
+    await _take_from_a_shelf(shop, database, UUID(member))
     await _plant(shop, database, UUID(member))
     return Regular(member, paid)
 
@@ -96,6 +100,18 @@ async def _go_offline(shop: Shop, member_id: str) -> None:
         assert device.admit(issued["pass"], "exit").allowed
         assert device.admit(issued["pass"]).allowed
         assert {each["verdict"] for each in await device.tell()} == {"accepted"}
+
+
+async def _take_from_a_shelf(shop: Shop, database: Database, member_id: UUID) -> None:
+    """Seen by its camera, and with nothing to pay for it yet."""
+    shelf = await Shelf.put_up(shop)
+    headers = shelf.headers | {"Content-Type": "image/jpeg"}
+    await shop.client.post(f"/v1/shelves/{shelf.id}/frames", content=people()[0], headers=headers)
+    assert await shelf.tell(shelf.event("A1", -512.0)) == ["take"]
+    async with database.begin() as session:
+        visit = await current_visit(session, store_id=UUID(shop.store_id), member_id=member_id)
+        assert visit
+        await close_basket(session, visit_ids=[visit.id], order_id=None, now=utc_now())
 
 
 async def _plant(shop: Shop, database: Database, member_id: UUID) -> None:

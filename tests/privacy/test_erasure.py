@@ -77,7 +77,8 @@ async def test_an_erased_member_is_in_no_table_that_may_not_name_them(
     database = Database(database_url)
     regular = await add_regular(shop, database)
     before = rows(owner_database_url)
-    named = naming(before, regular.id)
+    visits = [json.loads(line)["id"] for line in before["visit"]]
+    named = naming(before, regular.id).union(*(naming(before, visit) for visit in visits))
     assert ERASING - {"template", "template_key"} <= named, (
         f"tests/privacy/house.py: the regular has left no row in {sorted(ERASING - named)}, so nothing shows that it"
         " is erased there"
@@ -90,6 +91,8 @@ async def test_an_erased_member_is_in_no_table_that_may_not_name_them(
     receipt = await shop.do("DELETE", f"/v1/members/{regular.id}?forfeit=true")
     after = rows(owner_database_url)
     assert naming(after, regular.id) <= MAY_KEEP_ID
+    for visit in visits:
+        assert naming(after, visit) <= {"idempotency_record", "passage"}  # of a visit that is gone
     for word in (NAME, PHONE, PHONE[3:], sealed[2:], wrapped[2:], PHOTO.decode()):
         assert naming(after, word) == set(), word
     (left,) = (line for line in map(json.loads, after["member"]) if line["id"] == regular.id)
