@@ -176,8 +176,9 @@ async def _hold(session: AsyncSession, step: Step, bill: Bill, code: str, verdic
         )
         verdict = verdict if isinstance(verdict, Asked) else asked
         code = asked.code
+    if passage.decision != "hold":  # once: a camera that goes on must not keep the lane for ever
+        passage.expires_at = max(passage.expires_at, now + timedelta(seconds=step.settings.passage_hold_seconds))
     passage.decision, passage.code, passage.decided_at = "hold", code, now
-    passage.expires_at = max(passage.expires_at, now + timedelta(seconds=step.settings.passage_hold_seconds))
     for visit in bill.visits:
         visit.basket_unpaid = True
     await session.flush()
