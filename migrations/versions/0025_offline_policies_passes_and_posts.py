@@ -73,13 +73,13 @@ def upgrade() -> None:
         sa.Column("owed", sa.BigInteger(), nullable=False),
         sa.Column("order_id", sa.Uuid(), nullable=True),
         sa.Column("visit_id", sa.Uuid(), nullable=True),
-        sa.Column("outcome", sa.String(length=8), nullable=True),
+        sa.Column("outcome", sa.String(length=12), nullable=True),
         sa.Column("resolved_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("resolved_by", sa.String(length=80), nullable=True),
         sa.Column("note", sa.String(length=200), nullable=True),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.CheckConstraint("kind in ('entry', 'exit', 'sale')", name=op.f("ck_offline_post_kind_known")),
-        sa.CheckConstraint("outcome in ('charged', 'waived')", name=op.f("ck_offline_post_outcome_known")),
+        sa.CheckConstraint("outcome in ('charged', 'waived', 'explained')", name=op.f("ck_offline_post_outcome_known")),
         sa.CheckConstraint(
             "verdict in ('accepted', 'accepted_with_debt', 'disputed')", name=op.f("ck_offline_post_verdict_known")
         ),

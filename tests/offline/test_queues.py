@@ -225,3 +225,18 @@ async def test_the_doors_of_one_visit_may_tell_their_halves_in_any_order(field: 
     assert [left == "still" for _, left in times] == [False, False, True]
     assert times[0][1] < times[1][0] < times[1][1] < times[2][0]
     assert str(lane.device_id) in {each["exit_gate_id"] for each in visits}
+
+
+async def test_an_entry_is_explained_by_the_exit_that_is_told_after_it(field: Field) -> None:
+    shop = field.shop
+    member = await shop.add_member_without_face()
+    shown, gate, other = await field.signed_pass(member), await field.device("gate"), await field.device("gate")
+    for device, kind in ((gate, "entry"), (other, "exit"), (gate, "entry")):
+        assert device.admit(shown, kind).allowed  # type: ignore[arg-type]
+        field.clock.ahead += timedelta(minutes=1)
+    assert outcomes(await gate.tell()) == [ACCEPTED, ("disputed", "already_inside")]
+    assert outcomes(await other.tell()) == [ACCEPTED]
+    (dispute,) = await field.disputes(settled=True)
+    assert (dispute["outcome"], dispute["resolved_by"]) == ("explained", f"device:{other.device_id}")
+    inside = (await shop.do("GET", f"/v1/stores/{shop.store_id}/visits"))["items"]
+    assert sorted(each["left_at"] is None for each in inside) == [False, True]

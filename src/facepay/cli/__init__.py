@@ -15,6 +15,7 @@ from facepay.cli.ledger import ledger_app
 from facepay.cli.models import models
 from facepay.cli.privacy import privacy_app
 from facepay.cli.schema import migrate
+from facepay.cli.simulate import simulate
 from facepay.cli.staff import admin_app
 from facepay.cli.templates import templates_app
 from facepay.kernel.embedded_host import EmbeddedPostgresError
@@ -30,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="The backend of shops where a face is the ticket and the wallet. Settings: `FACEPAY_*` (see `.env.example`).",
 )
-for command in (serve, demo, migrate, models, evaluate):
+for command in (serve, demo, simulate, migrate, models, evaluate):
     app.command()(command)
 app.add_typer(calibrate_app, name="calibrate")
 app.add_typer(ledger_app, name="ledger")

@@ -53,7 +53,7 @@ class OfflinePost(Identified, Base):
     __table_args__ = (
         CheckConstraint("kind in ('entry', 'exit', 'sale')", name="kind_known"),
         CheckConstraint("verdict in ('accepted', 'accepted_with_debt', 'disputed')", name="verdict_known"),
-        CheckConstraint("outcome in ('charged', 'waived')", name="outcome_known"),
+        CheckConstraint("outcome in ('charged', 'waived', 'explained')", name="outcome_known"),
         CheckConstraint("num_nonnulls(outcome, resolved_at, resolved_by) in (0, 3)", name="resolved_by_somebody"),
         Index("uq_offline_post_sequence", "device_id", "run", "sequence", unique=True),
         Index(
@@ -84,7 +84,7 @@ class OfflinePost(Identified, Base):
     owed: Mapped[int] = mapped_column(default=0)
     order_id: Mapped[UUID | None] = mapped_column(ForeignKey("shop_order.id"))
     visit_id: Mapped[UUID | None] = mapped_column(ForeignKey("visit.id"), index=True)
-    outcome: Mapped[str | None] = mapped_column(String(8))
+    outcome: Mapped[str | None] = mapped_column(String(12))
     resolved_at: Mapped[datetime | None]
     resolved_by: Mapped[str | None] = mapped_column(String(80))
     note: Mapped[str | None] = mapped_column(String(200))

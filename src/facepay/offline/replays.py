@@ -46,7 +46,7 @@ async def replay(
 ) -> str | None:
     """Do what the post tells, at the time it happened; or answer why that is disputed, with nothing done."""
     if post.kind == "exit":
-        await visits.leave(session, post)
+        await visits.leave(session, post, now=now)
         return None
     if fault := await _standing_fault(session, holder.member, holder.held, post.happened_at):
         return fault

@@ -169,7 +169,10 @@ class OfflinePostAnswer(Verdict):
     happened_at: Annotated[datetime, Field(description="By our clock, as well as could be told.")]
     said_at: Annotated[datetime, Field(description="By the device's clock.")]
     received_at: datetime
-    outcome: Outcome | None
+    outcome: Annotated[
+        Literal["charged", "waived", "explained"] | None,
+        Field(description="How it was settled; `explained`, by what another device told later."),
+    ]
     resolved_at: datetime | None
     resolved_by: str | None
     note: str | None

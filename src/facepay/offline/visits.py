@@ -15,7 +15,8 @@ from facepay.kernel.ids import new_id
 from facepay.offline.posts import OfflinePost
 from facepay.stores.devices import Device
 
-NOT_INSIDE = "not_inside"
+NOT_INSIDE, ALREADY_INSIDE = "not_inside", "already_inside"
+EXPLAINED_MAX = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ async def enter(session: AsyncSession, post: OfflinePost) -> str | None:
     if left is not None:
         overlaps = overlaps.where(Visit.entered_at < left.at)
     if await session.scalar(select(overlaps)):
-        return "already_inside"
+        return ALREADY_INSIDE
     visit = Visit(
         id=new_id(),
         store_id=post.store_id,
@@ -62,14 +63,36 @@ async def enter(session: AsyncSession, post: OfflinePost) -> str | None:
     return None
 
 
-async def leave(session: AsyncSession, post: OfflinePost) -> None:
+async def leave(session: AsyncSession, post: OfflinePost, *, now: datetime) -> None:
     """Close the visit. Where none is open that began before, this waits for one whose beginning is told later."""
     assert post.member_id
     visit = await current_visit(session, store_id=post.store_id, member_id=post.member_id)
     if visit is None or visit.entered_at > post.happened_at:
         post.code = NOT_INSIDE
-    else:
-        visit.left_at, visit.exit_gate_id, post.visit_id = post.happened_at, post.device_id, visit.id
+        return
+    visit.left_at, visit.exit_gate_id, post.visit_id = post.happened_at, post.device_id, visit.id
+    await session.flush()
+    await _explain_entries_after(session, post, now)
+
+
+async def _explain_entries_after(session: AsyncSession, left: OfflinePost, now: datetime) -> None:
+    """Entries told before this exit, of somebody who seemed to be inside still: now they fit."""
+    disputed = await session.scalars(
+        select(OfflinePost)
+        .where(
+            OfflinePost.store_id == left.store_id,
+            OfflinePost.member_id == left.member_id,
+            OfflinePost.kind == "entry",
+            OfflinePost.code == ALREADY_INSIDE,
+            OfflinePost.resolved_at.is_(None),
+            OfflinePost.happened_at >= left.happened_at,
+        )
+        .order_by(OfflinePost.happened_at)
+        .limit(EXPLAINED_MAX)
+    )
+    for entry in disputed.all():
+        if await enter(session, entry) is None:
+            entry.outcome, entry.resolved_at, entry.resolved_by = "explained", now, f"device:{left.device_id}"
 
 
 async def _first_exit_after(session: AsyncSession, entry: OfflinePost) -> _Exit | None:

@@ -18,6 +18,7 @@ class Cable:
         self._upstream = httpx.URL(upstream)
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
+        self._carriers: set[asyncio.Task[None]] = set()
         self._port = 0
 
     @property
@@ -33,11 +34,14 @@ class Cable:
         self._port = self._server.sockets[0].getsockname()[1]
 
     async def cut(self) -> None:
+        """Returns once nothing is under way any more."""
         if self._server is not None:
             self._server.close()
             self._server = None
-        for writer in self._writers:
+        for writer in self._writers.copy():
             writer.transport.abort()
+        if self._carriers:
+            await asyncio.wait(self._carriers)
 
     async def __aenter__(self) -> Self:
         await self.mend()
@@ -47,6 +51,10 @@ class Cable:
         await self.cut()
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        carrier = asyncio.current_task()
+        assert carrier
+        self._carriers.add(carrier)
+        carrier.add_done_callback(self._carriers.discard)
         self._writers.add(writer)
         try:
             there, back = await asyncio.open_connection(self._upstream.host, self._upstream.port)

@@ -82,6 +82,11 @@ class Journal:
             self._database.execute("delete from post where told and sequence < ?", (sequence - TOLD_KEPT_MAX,))
 
     @property
+    def written(self) -> int:
+        """How many posts there were in this run."""
+        return int(self._one("select coalesce(max(sequence), 0) from post"))
+
+    @property
     def waiting(self) -> int:
         """How many posts still have to be told."""
         return int(self._one("select count(*) from post where not told"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -44,7 +45,8 @@ class Terminal:
     online: bool = True
     verdicts: list[dict[str, Any]] = field(default_factory=list)
     milliseconds: list[float] = field(default_factory=list)
-    answers: dict[str, int] = field(default_factory=lambda: {"online": 0, "offline": 0, "refused": 0})
+    answers: Counter[str] = field(default_factory=Counter)
+    refusals: Counter[str] = field(default_factory=Counter)
 
     async def keep_in_touch(self, closing: asyncio.Event) -> None:
         """Until the store closes and everything is told."""
@@ -58,7 +60,7 @@ class Terminal:
                 self.online = self.device.journal.waiting == 0
             await asyncio.sleep(TOUCH_SECONDS)
 
-    async def ask(self, path: str, *, insist: bool = False, **request: Any) -> Any | None:
+    async def ask(self, path: str, *, method: str = "POST", insist: bool = False, **request: Any) -> Any | None:
         """The server's answer; None where the request didn't reach it, and isn't insisted on.
 
         One that may have reached it is sent again until it is answered: to decide offline as well could charge twice.
@@ -66,7 +68,7 @@ class Terminal:
         headers = {**self.device.headers, "Idempotency-Key": uuid4().hex, **request.pop("headers", {})}
         while self.online or insist:
             try:
-                answer = await self.device.client.post(path, headers=headers, **request)
+                answer = await self.device.client.request(method, path, headers=headers, **request)
             except httpx.ConnectError:
                 self.online = False
             except httpx.TransportError:
@@ -89,7 +91,8 @@ class Terminal:
         else:
             done = Done(offline.allowed, offline.code)
         self.answers["online" if offline is None else "offline"] += 1
-        self.answers["refused"] += not done.allowed
+        if not done.allowed:
+            self.refusals[done.code] += 1
         return done
 
 
@@ -113,13 +116,11 @@ class Kiosk(Terminal):
         return self.note(start, answer, None if answer else self.device.sell(shown, basket), "paid")
 
 
+@dataclass(slots=True)
 class Lane(Terminal):
     """One passage at a time."""
 
-    free: asyncio.Lock
-
-    def __post_init__(self) -> None:
-        self.free = asyncio.Lock()
+    free: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def walk_out(self, basket: Mapping[str, int], frame: bytes, shown: str) -> Done:
         async with self.free:
@@ -148,7 +149,12 @@ class Lane(Terminal):
         await self.ask(f"{here}/reads", insist=True, json={"sequence": 1, "reads": reads})
         await self.ask(f"{here}/frames", insist=True, content=frame, headers={"Content-Type": "image/jpeg"})
         ended = began + timedelta(milliseconds=100 * TAG_READS)
-        return await self.ask(f"{here}/finish", insist=True, json={"parts": 1, "finished_at": ended.isoformat()})
+        body = {"parts": 1, "finished_at": ended.isoformat()}
+        answer = await self.ask(f"{here}/finish", insist=True, json=body)
+        assert answer is not None
+        if answer["decision"] != "release":  # they put the goods back, and go out by a gate
+            await self.ask(here, method="DELETE", insist=True)
+        return answer
 
 
 def _tags(basket: Mapping[str, int]) -> list[str]:
