@@ -82,7 +82,7 @@ class Hub:
                     self._wake(*self._subscriptions)
                     async for notice in connection.notifies():
                         self._wake(notice.payload)
-            except (psycopg.Error, OSError) as error:
+            except Exception as error:  # whatever it was: without a listener everybody waits in vain
                 log.warning("hub_connection_lost", error=type(error).__name__)
                 await asyncio.sleep(RECONNECT_SECONDS)
 
