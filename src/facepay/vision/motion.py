@@ -38,10 +38,12 @@ FORGOTTEN_AFTER = timedelta(minutes=5)
 WARM_FRAMES = 4
 
 TREMBLE_PX = 2  # of the small picture
-NOISE_DEVIATIONS, DIFFERENCE_MIN = 4.0, 6.0  # grey levels
+NOISE_DEVIATIONS, DIFFERENCE_MIN = 4.0, 4.0  # grey levels
 LIGHT_SHARE = 0.4  # of the frame that changes at once
 TEXTURE_KEPT = 0.6  # correlation of fine structure, from which on a change is one of light
-TEXTURE_MIN = 2.0  # grey levels: less structure says nothing
+TEXTURE_MIN = 0.03  # of the brightness: less structure says nothing
+EDGES_MIN = 0.1  # of the change, from which on it has edges
+FINE, DARKEST = (9, 9), 8.0
 ZONE_SHARE_MIN = 0.03
 MOVING_SHARE_MIN = 0.1  # of what differs from the background, since the last frame
 OUTSIDE_SHARE_MIN = 0.2  # of a hand and its arm, that is not in the zone
@@ -119,11 +121,11 @@ class MotionWatcher:
         differs = cv2.bitwise_and(unusual, _beyond_tremble(evened, background, least))
         if not differs.any():
             return []
-        if np.count_nonzero(differs) > LIGHT_SHARE * differs.size and _keeps_texture(grey, background, differs):
+        if np.count_nonzero(differs) > LIGHT_SHARE * differs.size and _is_light(grey, background, differs):
             self._model.apply(grey, learningRate=1.0)
             return []
         differs = cv2.morphologyEx(differs, cv2.MORPH_OPEN, _ELEMENT)
-        _, moving = cv2.threshold(cv2.absdiff(grey, before), least, 255, cv2.THRESH_BINARY)
+        moving = _beyond_tremble(grey, before, least)
         _, labels = cv2.connectedComponents(cv2.morphologyEx(differs, cv2.MORPH_CLOSE, _WIDE_ELEMENT))
         sizes = np.bincount(labels.ravel())
         found = []
@@ -135,7 +137,7 @@ class MotionWatcher:
                 continue
             if cv2.countNonZero(cv2.bitwise_and(here, moving[box])) < MOVING_SHARE_MIN * pixels:
                 continue
-            if _keeps_texture(grey[box], background[box], here):
+            if _is_light(grey[box], background[box], here):
                 continue
             found.append(ZoneMotion(field.name, at, pixels / field.area_px, _reaches_in(labels, sizes, field)))
         return found
@@ -207,14 +209,19 @@ def _beyond_tremble(grey: Grey, background: Grey, least: float) -> Mask:
     return cv2.threshold(cv2.max(above, below), least, 255, cv2.THRESH_BINARY)[1]
 
 
-def _keeps_texture(grey: Grey, background: Grey, where: Mask) -> bool:
-    """Whether the fine structure is that of the background, and only the light another."""
-    fine = [picture.astype(np.float32) - cv2.blur(picture, (9, 9)) for picture in (grey, background)]
-    now, usual = (each[where > 0] for each in fine)
-    spread = float(now.std()), float(usual.std())
-    if min(spread) < TEXTURE_MIN:
+def _is_light(grey: Grey, background: Grey, where: Mask) -> bool:
+    """Whether only the light is another: it has no edges of its own, or what it falls on keeps its texture."""
+    now, usual = (np.log(picture.astype(np.float32) + DARKEST) for picture in (grey, background))
+    there = where > 0
+    change = now - usual
+    edges = (change - cv2.blur(change, FINE))[cv2.dilate(where, _WIDE_ELEMENT) > 0]
+    if float(np.sqrt(np.mean(edges**2))) < EDGES_MIN * float(np.abs(change[there]).mean()):
+        return True
+    now, usual = ((each - cv2.blur(each, FINE))[there] for each in (now, usual))
+    spread = float(now.std() * usual.std())
+    if spread < TEXTURE_MIN**2:
         return False
-    return float(np.mean((now - now.mean()) * (usual - usual.mean()))) / (spread[0] * spread[1]) >= TEXTURE_KEPT
+    return float(np.mean((now - now.mean()) * (usual - usual.mean()))) >= TEXTURE_KEPT * spread
 
 
 def _reaches_in(labels: MatLike, sizes: MatLike, field: _Field) -> bool:

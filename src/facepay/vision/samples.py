@@ -30,14 +30,14 @@ _PORTRAITS = (
 @cache
 def people() -> tuple[bytes, ...]:
     """Six people, one JPEG portrait each, some turned by up to 45 degrees."""
-    table = _decode(_package_file("insightface", "data/images/t1.jpg"))
+    table = _decode(package_file("insightface", "data/images/t1.jpg"))
     return tuple(_encode(table[top:bottom, left:right], quality=95) for left, top, right, bottom in _PORTRAITS)
 
 
 @cache
 def stranger() -> bytes:
     """A JPEG portrait of somebody who is none of the six."""
-    return _encode(_decode(_package_file("skimage", "data/astronaut.png"))[:330, 60:400], quality=95)
+    return _encode(_decode(package_file("skimage", "data/astronaut.png"))[:330, 60:400], quality=95)
 
 
 def variant(jpeg: bytes, *, quality: int = 90, scale: float = 1.0, brightness: float = 1.0) -> bytes:
@@ -62,7 +62,8 @@ def camera_frame(
     return _encode(frame, quality=quality)
 
 
-def _package_file(package: str, path: str) -> bytes:
+def package_file(package: str, path: str) -> bytes:
+    """A file that comes with an installed package."""
     spec = find_spec(package)  # without importing it
     assert spec, f"{package} is not installed"
     assert spec.origin
