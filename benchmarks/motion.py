@@ -34,7 +34,7 @@ from facepay.vision.samples import package_file
 
 WIDTH, HEIGHT = 640, 480
 FRAMES_PER_SECOND = 5
-IDLE, REACHING, HOLDING = 12, 6, 4  # frames
+IDLE, REACHING, HOLDING = 8, 6, 4  # frames
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 ZONES: dict[str, Zone] = {
     f"{'AB'[row]}{column + 1}": ((x, y), (x + 0.27, y), (x + 0.27, y + 0.3), (x, y + 0.3))
@@ -290,7 +290,7 @@ def main() -> None:
     options = parser.parse_args()
     cv2.setNumThreads(1)
     console, milliseconds = Console(width=110), list[float]()
-    table = Table(title=f"{options.sequences} synthetic sequences of 8 s each, with exact 95 % intervals")
+    table = Table(title=f"{options.sequences} synthetic sequences of 6 s each, with exact 95 % intervals")
     for column in ("conditions", "arm", "hand seen", "interval", "hand where none is", "motion afterwards"):
         table.add_column(column, justify="left" if column in ("conditions", "arm") else "right")
     for reached, kinds in ((True, REACHED), (False, UNTOUCHED)):
