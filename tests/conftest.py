@@ -219,7 +219,13 @@ class LiveShop:
 
     def token_for(self, path: str) -> str:
         """Of whoever may call this path."""
-        kinds = {"/gates/": "gate", "/kiosks/": "kiosk", "/heartbeats": "gate", "/metrics": "monitor"}
+        kinds = {
+            "/gates/": "gate",
+            "/kiosks/": "kiosk",
+            "/lanes/{lane_id}/passages": "lane",
+            "/heartbeats": "gate",
+            "/metrics": "monitor",
+        }
         return next((self.tokens[role] for part, role in kinds.items() if part in path), self.tokens["staff"])
 
 
@@ -231,7 +237,7 @@ def live_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveShop]:
         headers = {"Authorization": f"Bearer {staff}"}
         store = client.post("/v1/stores", json={"name": "Live", "code": "LIVE"}, headers=headers).json()["id"]
         tokens = {"staff": staff}
-        for role in ("gate", "kiosk", "monitor"):
+        for role in ("gate", "kiosk", "lane", "monitor"):
             body = {"role": role, "name": role}
             tokens[role] = client.post(f"/v1/stores/{store}/devices", json=body, headers=headers).json()["token"]
         yield LiveShop(address, tokens)
