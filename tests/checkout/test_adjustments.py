@@ -9,11 +9,13 @@ from itertools import permutations
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
 
 from facepay.catalog.epc import Sgtin, encode_sgtin96
 from facepay.checkout.selling import NotSold, Sold
 from facepay.checkout.sold_tags import claim_tags, sold_among
 from facepay.kernel.clock import utc_now
+from facepay.notices.notices import Notice
 from facepay.wallet.accounts import Balance
 from tests.answers import verdict
 from tests.checkout.counter import Counter, lines
@@ -118,6 +120,16 @@ async def test_a_line_comes_back_at_what_was_paid_for_it_with_its_own_tax(counte
     for wrong in ({"BOOK": 2}, {"TEA-001": 1}, {"UMB-003": 1}):
         refused = await counter.ask(sold.order.id, "returns", lines=lines(wrong))
         assert verdict(refused) == (409, "return_exceeds_order")
+
+
+async def test_an_order_of_somebody_erased_is_cancelled_without_a_word_to_them(counter: Counter) -> None:
+    shop, member = counter.shop, await counter.shop.add_member_without_face()
+    await add_coupon(shop, code="FREE", basis_points=10_000)
+    sold = await counter.sold(member, {"TEA-001": 1}, coupons=["FREE"])
+    await shop.do("DELETE", f"/v1/members/{member}")
+    await counter.cancelled(sold.order.id)
+    async with counter.database.begin() as session:
+        assert await session.scalar(select(func.count()).select_from(Notice)) == 0
 
 
 async def test_the_tags_of_goods_that_come_back_can_be_sold_again(counter: Counter) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.catalog.products import find_products
@@ -19,7 +20,7 @@ from facepay.checkout.refunds import Refund, Undoing, still_out, undo
 from facepay.checkout.selling import NotSold, Sold, sell
 from facepay.kernel.errors import Conflict
 from facepay.members.freezes import current_freeze
-from facepay.members.members import get_member
+from facepay.members.members import Member, MemberStatus, get_member
 from facepay.notices.notices import NoticeKind, notify_member
 from facepay.rewards.discounts import portion
 from facepay.settings import Settings
@@ -163,6 +164,11 @@ def _worth(order: Order, quantities: Mapping[str, int]) -> tuple[int, int]:
 
 
 async def _tell(session: AsyncSession, order: Order, kind: NoticeKind, made: Refund, now: datetime) -> None:
+    """Whoever is erased is told nothing: no new row names them."""
+    if await session.scalar(
+        select(Member.id).where(Member.id == order.member_id, Member.status == MemberStatus.ERASED)
+    ):
+        return
     await notify_member(
         session,
         member_id=order.member_id,
