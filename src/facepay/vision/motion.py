@@ -42,7 +42,7 @@ NOISE_DEVIATIONS, DIFFERENCE_MIN = 4.0, 4.0  # grey levels
 LIGHT_SHARE = 0.4  # of the frame that changes at once
 TEXTURE_KEPT = 0.6  # correlation of fine structure, from which on a change is one of light
 TEXTURE_MIN = 0.03  # of the brightness: less structure says nothing
-EDGES_MIN = 0.1  # of the change, from which on it has edges
+EDGES_MIN = 0.18  # of the change, from which on it has edges
 FINE, DARKEST = (9, 9), 8.0
 ZONE_SHARE_MIN = 0.03
 MOVING_SHARE_MIN = 0.1  # of what differs from the background, since the last frame
@@ -126,7 +126,7 @@ class MotionWatcher:
             return []
         differs = cv2.morphologyEx(differs, cv2.MORPH_OPEN, _ELEMENT)
         moving = _beyond_tremble(grey, before, least)
-        _, labels = cv2.connectedComponents(cv2.morphologyEx(differs, cv2.MORPH_CLOSE, _WIDE_ELEMENT))
+        _, labels = cv2.connectedComponents(cv2.morphologyEx(differs, cv2.MORPH_CLOSE, _GAP))
         sizes = np.bincount(labels.ravel())
         found = []
         for field in self._fields:
@@ -162,7 +162,8 @@ class MotionWatchers:
 
 
 _ELEMENT = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
-_WIDE_ELEMENT = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7))
+_GAP = cv2.getStructuringElement(cv2.MORPH_RECT, (11, 11))  # in an arm before what is as bright
+_RIM = cv2.getStructuringElement(cv2.MORPH_RECT, (7, 7))
 _TREMBLE = cv2.getStructuringElement(cv2.MORPH_RECT, (2 * TREMBLE_PX + 1, 2 * TREMBLE_PX + 1))
 
 
@@ -214,7 +215,7 @@ def _is_light(grey: Grey, background: Grey, where: Mask) -> bool:
     now, usual = (np.log(picture.astype(np.float32) + DARKEST) for picture in (grey, background))
     there = where > 0
     change = now - usual
-    edges = (change - cv2.blur(change, FINE))[cv2.dilate(where, _WIDE_ELEMENT) > 0]
+    edges = (change - cv2.blur(change, FINE))[cv2.dilate(where, _RIM) > 0]
     if float(np.sqrt(np.mean(edges**2))) < EDGES_MIN * float(np.abs(change[there]).mean()):
         return True
     now, usual = ((each - cv2.blur(each, FINE))[there] for each in (now, usual))
