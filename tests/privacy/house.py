@@ -67,6 +67,7 @@ async def add_regular(shop: Shop, database: Database, *, teas: int = 0) -> Regul
     paid = (await shop.at_kiosk(0, {"TEA-001": 1}, key="payment-0001", coupons=["WELCOME10"])).json()
     assert paid["code"] == "paid", paid
     await refund(shop, paid["order"]["id"], 100)
+    await _owe(shop, member, paid["order"]["id"])
     for _ in range(teas):
         assert (await shop.at_kiosk(0, {"TEA-001": 1})).json()["code"] == "paid"
     assert (await shop.at_kiosk(0, {"UMB-003": 1})).json()["decision"] == "step_up"
@@ -112,6 +113,16 @@ async def _take_from_a_shelf(shop: Shop, database: Database, member_id: UUID) ->
         visit = await current_visit(session, store_id=UUID(shop.store_id), member_id=member_id)
         assert visit
         await close_basket(session, visit_ids=[visit.id], order_id=None, now=utc_now())
+
+
+async def _owe(shop: Shop, member: str, order: str) -> None:
+    """More than they have is charged after an order, and the rest written off; then they have as much as before."""
+    had = await shop.balance(member)
+    body = {"lines": [{"sku": "UMB-003", "quantity": 2}], "reason": "left out"}
+    await shop.do("POST", f"/v1/orders/{order}/supplements", json=body, headers={"Idempotency-Key": uuid4().hex})
+    once = {"Idempotency-Key": uuid4().hex}
+    await shop.do("POST", f"/v1/members/{member}/debts/write-off", json={"reason": "goodwill"}, headers=once)
+    await shop.top_up(member, had)
 
 
 async def _plant(shop: Shop, database: Database, member_id: UUID) -> None:
