@@ -11,12 +11,12 @@ from fastapi import APIRouter, Depends, Header, Response, Security
 
 from facepay.kernel.auth import InsufficientScope, Principal, WrongStore, acts_as, current_device
 from facepay.kernel.clock import Now
-from facepay.kernel.database import Db, Session
+from facepay.kernel.database import Db
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.problems import problems
 from facepay.kernel.secrets import MasterKey, get_master_key
 from facepay.offline.documents import Signer
-from facepay.offline.policies import current_policy
+from facepay.offline.policies import current_policy, tag_of
 from facepay.offline.posts import PostConflict
 from facepay.offline.schemas import BatchAnswer, KeysAnswer, NewBatch, PolicyAnswer, Verdict
 from facepay.offline.taking import WaitingFor, take_post
@@ -44,7 +44,7 @@ async def see_keys(key: KeyOf) -> KeysAnswer:
 async def follow_policy(
     device_id: UUID,
     response: Response,
-    session: Session,
+    database: Db,
     device: Offline,
     key: KeyOf,
     settings: SettingsOf,
@@ -56,12 +56,15 @@ async def follow_policy(
     """
     acts_as(device, device_id)
     lasts = timedelta(hours=settings.offline_policy_hours)
-    current = await current_policy(session, device=device, lasts=lasts, now=now)
-    headers = {"ETag": current.tag, "Cache-Control": "private, no-cache"}
-    if if_none_match == current.tag:
+    async with database.begin() as session:
+        policy = await current_policy(session, device=device, lasts=lasts, now=now)
+    tag = await asyncio.to_thread(tag_of, policy, lasts=lasts)
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+    if if_none_match == tag:
         return Response(status_code=304, headers=headers)
     response.headers.update(headers)
-    return PolicyAnswer(policy=Signer(key).sign(current.policy), expires_at=current.policy.expires_at)
+    signed = await asyncio.to_thread(Signer(key).sign, policy)
+    return PolicyAnswer(policy=signed, expires_at=policy.expires_at)
 
 
 @router.post(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -45,14 +44,6 @@ class OfflinePolicy(Base):
     changed_at: Mapped[datetime | None]
 
 
-@dataclass(frozen=True, slots=True)
-class CurrentPolicy:
-    """`tag` stays the same as long as the device that holds a policy of this tag needs no other."""
-
-    policy: Policy
-    tag: str
-
-
 async def set_policy(
     session: AsyncSession, *, store_id: UUID, mode: Mode, payment_max: int, pass_max: int, actor: str, now: datetime
 ) -> OfflinePolicy:
@@ -83,7 +74,7 @@ async def store_policy(session: AsyncSession, *, store_id: UUID) -> OfflinePolic
     )
 
 
-async def current_policy(session: AsyncSession, *, device: Principal, lasts: timedelta, now: datetime) -> CurrentPolicy:
+async def current_policy(session: AsyncSession, *, device: Principal, lasts: timedelta, now: datetime) -> Policy:
     """What this device may do from now on. Passes that are too many to name are all refused: the policy denies."""
     store = await get_open_store(session, device.store)
     terms = await store_policy(session, store_id=store.id)
@@ -94,7 +85,7 @@ async def current_policy(session: AsyncSession, *, device: Principal, lasts: tim
         revoked = await unwelcome_passes(session, now=now, limit=REVOKED_MAX + 1)
         if len(revoked) > REVOKED_MAX:
             mode, products, left_out, revoked = Mode.DENY, (), 0, ()
-    policy = Policy(
+    return Policy(
         id=new_id(),
         issued_at=whole_seconds(now),
         expires_at=whole_seconds(now + lasts),
@@ -108,14 +99,14 @@ async def current_policy(session: AsyncSession, *, device: Principal, lasts: tim
         products_left_out=left_out,
         revoked_passes=frozenset(revoked),
     )
-    return CurrentPolicy(policy, _tag(policy, revoked, lasts, now))
 
 
-def _tag(policy: Policy, revoked: Sequence[UUID], lasts: timedelta, now: datetime) -> str:
-    """A weak entity tag (RFC 9110): what the policy says but for its id and times, and which quarter it is."""
-    said = policy.model_dump_json(exclude={"id", "issued_at", "expires_at", "revoked_passes"})
-    digest = hashlib.sha256(said.encode() + b"".join(each.bytes for each in revoked)).hexdigest()[:32]
-    return f'W/"{int(now.timestamp() // (lasts.total_seconds() / RENEWALS))}-{digest}"'
+def tag_of(policy: Policy, *, lasts: timedelta) -> str:
+    """A weak entity tag (RFC 9110): what the policy says but for its id and times, and which quarter it was made in."""
+    said = policy.model_dump_json(exclude={"id", "issued_at", "expires_at", "revoked_passes"}).encode()
+    revoked = b"".join(sorted(each.bytes for each in policy.revoked_passes))
+    quarter = policy.issued_at.timestamp() // (lasts.total_seconds() / RENEWALS)
+    return f'W/"{int(quarter)}-{hashlib.sha256(said + revoked).hexdigest()[:32]}"'
 
 
 async def _price_list(session: AsyncSession, *, store_id: UUID, currency: str) -> tuple[tuple[ListedProduct, ...], int]:

@@ -63,6 +63,7 @@ class OfflineDevice:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     moment: Callable[[], Moment] = moment
     wait: Callable[[float], Any] = asyncio.sleep
+    held: tuple[str, Policy] | None = field(default=None, init=False, repr=False)
 
     async def sync(self) -> None:
         """Ask for the time and for the present policy. Raises httpx.HTTPError."""
@@ -93,7 +94,7 @@ class OfflineDevice:
     def _decide(self, shown: str, kind: str, basket: Mapping[str, int]) -> Decision:
         now, text = self.moment(), self.journal.note("policy")
         try:
-            policy = self._reader().read(Policy, text or "")
+            policy = self._policy(text or "")
         except DocumentUnreadable:
             return Decision(False, "no_policy")
         if fault := self._policy_fault(policy, self._true_time(now)):
@@ -151,6 +152,12 @@ class OfflineDevice:
 
     def _path(self, what: str) -> str:
         return f"/v1/devices/{self.device_id}/{what}"
+
+    def _policy(self, text: str) -> Policy:
+        """Read once: thousands of products take a moment. Raises DocumentUnreadable."""
+        if self.held is None or self.held[0] != text:
+            self.held = text, self._reader().read(Policy, text)
+        return self.held[1]
 
     def _reader(self) -> Reader:
         keys = self.journal.note("keys")
