@@ -62,10 +62,11 @@ class LaneShop:
         await passage.read(*epcs)
         return await passage.finish()
 
-    async def at_kiosk(self, passage: Passage, who: int, goods: str = "{}", path: str = "") -> httpx.Response:
+    async def at_kiosk(self, passage: Passage, who: int | bytes, goods: str = "{}") -> httpx.Response:
+        frame = who if isinstance(who, bytes) else variant(people()[who], quality=80, scale=1.1)
         return await self.shop.client.post(
-            f"/v1/kiosks/{self.shop.kiosk_id}/passages/{passage.id}{path}",
-            files={"frame": ("frame.jpg", variant(people()[who], quality=80, scale=1.1), "image/jpeg")},
+            f"/v1/kiosks/{self.shop.kiosk_id}/passages/{passage.id}",
+            files={"frame": ("frame.jpg", frame, "image/jpeg")},
             data={"goods": goods},
             headers=self.shop.kiosk | {"Idempotency-Key": uuid4().hex},
         )

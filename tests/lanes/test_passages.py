@@ -115,6 +115,8 @@ async def test_goods_that_the_lane_cannot_name_are_paid_at_a_kiosk(lanes: LaneSh
     assert await lanes.shop.balance(member) == 10_000 - held["held"]
     still = (await lanes.at_kiosk(passage, 0)).json()
     assert (still["decision"], still["code"]) == ("hold", "unknown_tag")
+    other = (await lanes.at_kiosk(passage, stranger(), '{"lines":[{"sku":"TEA-001","quantity":1}]}')).json()
+    assert (other["decision"], other["code"]) == ("hold", "unknown_face"), "whoever the lane knew isn't at the kiosk"
     named = f'{{"lines":[{{"sku":"TEA-001","quantity":1}}],"left_behind":["{scarf}"]}}'
     paid = (await lanes.at_kiosk(passage, 0, named)).json()
     assert (paid["decision"], paid["code"], paid["order"]["total"]) == ("release", "paid", SOCKS + 450)
@@ -122,6 +124,8 @@ async def test_goods_that_the_lane_cannot_name_are_paid_at_a_kiosk(lanes: LaneSh
     told = await lanes.ask(f"/{passage.id}", method="GET")
     assert (told.json()["decision"], told.json()["order"]["id"]) == ("release", paid["order"]["id"])
     assert told.json()["command_number"] == 1, "the lane was told to open"
+    (alert,) = await lanes.alerts("goods_left_behind")
+    assert (alert["details"]["epcs"], alert["device_id"]) == ([scarf], lanes.shop.kiosk_id)
     again = await lanes.at_kiosk(passage, 0, named)
     assert (again.status_code, again.json()["code"]) == (409, "passage_over")
     assert await lanes.shop.balance(member) == 10_000 - SOCKS - 450
@@ -208,3 +212,15 @@ async def test_a_dear_tag_that_two_lanes_read_alike_is_held_and_a_cheap_one_is_g
     await there.read(scarf, sequence=2)
     held = await here.finish()
     assert (held["decision"], held["code"], held["disputed_tags"]) == ("hold", "tag_disputed", [scarf])
+
+
+async def test_a_face_that_is_withdrawn_on_the_way_out_pays_nothing(lanes: LaneShop, app: FastAPI) -> None:
+    member = await lanes.shop.add_member(0, balance=10_000)
+    passage = await lanes.start()
+    await passage.look(0)
+    await passage.read(lanes.tag("SOCKS"))
+    await lanes.shop.do("DELETE", f"/v1/members/{member}/face")
+    held = await passage.finish()
+    assert (held["decision"], held["code"], held["held"], held["member"]) == ("hold", "unknown_face", 0, None)
+    assert (await passage.show_pass(member))["code"] == "paid"
+    await assert_books_verify(app.state.database, SOCKS=1)

@@ -154,6 +154,7 @@ async def finish_at_kiosk(
     passage = step.passage
     if passage.decision != "hold":
         raise PassageNotHeld("The lane hasn't held this passage.", decision=passage.decision)
+    passage.authenticated("processing", "processing")  # whoever the lane knew has to be shown here, too
     passage.at_kiosk, passage.named = True, dict(named)
     passage.left_behind = sorted({*passage.left_behind, *(epc.upper() for epc in left_behind)})
     verdict = await show(session, passage=passage, device=kiosk, shown=shown, now=now, settings=settings)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from facepay.alerts.alerts import Severity, raise_alert
 from facepay.channel.commands import issue
 from facepay.channel.doors import Door
 from facepay.channel.payloads import Open
@@ -180,7 +181,7 @@ async def _hold(session: AsyncSession, step: Step, bill: Bill, code: str, verdic
         passage.expires_at = max(passage.expires_at, now + timedelta(seconds=step.settings.passage_hold_seconds))
     passage.decision, passage.code, passage.decided_at = "hold", code, now
     for visit in bill.visits:
-        visit.basket_unpaid = True
+        visit.basket_unpaid = bool(bill.goods.quantities or bill.goods.unknown)
     await session.flush()
     return await _show(session, step, bill, verdict)
 
@@ -208,6 +209,7 @@ async def _release(
             now=now,
             verdict=bill.goods.verdict,
         )
+    await _tell_staff(session, step, bill.goods)
     number = step.door.command_number
     if step.device.id != passage.device_id:
         number = await _open_lane(session, step)
@@ -225,6 +227,23 @@ async def _open_lane(session: AsyncSession, step: Step) -> int:
         now=step.now,
     )
     return command.number
+
+
+async def _tell_staff(session: AsyncSession, step: Step, goods: Goods) -> None:
+    """Of goods that somebody has to fetch from the kiosk, and of some that may have walked out unpaid."""
+    passage = step.passage
+    for kind, epcs in (("goods_left_behind", passage.left_behind), ("tags_disputed", goods.disputed)):
+        if epcs:
+            await raise_alert(
+                session,
+                store_id=passage.store_id,
+                device_id=step.device.id,
+                kind=kind,
+                severity=Severity.INFO,
+                subject=str(passage.id),
+                now=step.now,
+                epcs=list(epcs),
+            )
 
 
 async def _alert_sold(session: AsyncSession, step: Step, epcs: frozenset[str] | tuple[str, ...]) -> None:
