@@ -45,7 +45,7 @@ from facepay.kernel import auth, logging, problems
 from facepay.kernel.clock import Clock, utc_now
 from facepay.kernel.database import Database
 from facepay.kernel.http import RequestGuard
-from facepay.kernel.hub import Hub
+from facepay.kernel.hub import Hub, closing_on_signals
 from facepay.kernel.idempotency import Idempotency
 from facepay.kernel.metrics import Metrics
 from facepay.kernel.passwords import PasswordHasher
@@ -196,6 +196,7 @@ def _lifespan(settings: Settings, engine: Engine | None) -> Callable[[FastAPI], 
             stack.push_async_callback(app.state.database.close)
             await _open_recognition(app.state, settings, engine, stack)
             await _add_first_owner(app.state, settings)
+            stack.enter_context(closing_on_signals(app.state.hub))
             for work in _background(app):
                 stack.push_async_callback(_end, asyncio.create_task(work))
             log.info("ready", pack=app.state.gallery_keeper.pack, templates=app.state.gallery.size)

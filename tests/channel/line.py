@@ -93,3 +93,9 @@ class Stream:
                 elif "data" in fields:
                     return fields["event"], fields.get("id"), json.loads(fields["data"])
         raise EOFError("the stream has ended")
+
+    async def end(self) -> None:
+        """Read on until the stream ends."""
+        async with asyncio.timeout(10):
+            async for _ in self._lines:
+                pass

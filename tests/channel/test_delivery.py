@@ -38,7 +38,7 @@ async def test_a_stream_resumes_where_it_was_cut_and_ends_with_its_token(shop: S
                 await stream.next()
 
 
-async def test_a_stream_repeats_what_is_not_acknowledged(
+async def test_a_stream_repeats_what_is_not_acknowledged_and_ends_with_the_server(
     shop: Shop, app: FastAPI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(delivery, "AGAIN_SECONDS", 0.05)
@@ -57,3 +57,5 @@ async def test_a_stream_repeats_what_is_not_acknowledged(
         while (await stream.next())[1] == "1":
             pass  # it was on its way already
         assert (await stream.next())[1] == "2"
+        app.state.hub.close()
+        await stream.end()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
@@ -11,7 +12,7 @@ from sqlalchemy import text
 
 from facepay.kernel import hub as hubs
 from facepay.kernel.database import Database
-from facepay.kernel.hub import Hub, notify
+from facepay.kernel.hub import Hub, closing_on_signals, notify
 
 pytestmark = pytest.mark.anyio
 SECONDS_MAX = 10  # never reached: a wake-up takes milliseconds
@@ -77,3 +78,16 @@ async def test_who_waits_while_the_connection_is_lost_is_woken_when_it_is_back(h
         async with database.begin() as session:
             await notify(session, "door")
         assert await door.wait(SECONDS_MAX)
+
+
+async def test_whoever_waits_is_let_go_when_the_process_is_told_to_end() -> None:
+    heard: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: heard.append(number))
+    hub = Hub()
+    async with hub.subscribe("door") as door:
+        with closing_on_signals(hub):
+            signal.raise_signal(signal.SIGTERM)
+            assert await door.wait(SECONDS_MAX)
+        assert hub.closing
+        assert heard == [signal.SIGTERM]  # and the server hears it, too
+    signal.signal(signal.SIGTERM, before)

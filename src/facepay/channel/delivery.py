@@ -43,7 +43,7 @@ class Delivery:
             while True:
                 delivered = await self._deliver(after)
                 left = until - monotonic()
-                if delivered.commands or left <= 0 or not await told.wait(left):
+                if delivered.commands or self.hub.closing or left <= 0 or not await told.wait(left):
                     return delivered
                 await self.authenticate()
 
@@ -51,7 +51,7 @@ class Delivery:
         """The same for as long as the token counts: at first how the door stands, then whatever comes."""
         again_at, first = monotonic() + AGAIN_SECONDS, True
         async with self.hub.subscribe(topic_of(self.device_id)) as told:
-            while True:
+            while not self.hub.closing:
                 delivered = await self._deliver(after)
                 if first or delivered.commands:
                     yield delivered

@@ -7,9 +7,12 @@ ever relied upon, and losing one costs a delay.
 from __future__ import annotations
 
 import asyncio
+import signal
+import threading
 from collections import defaultdict
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from types import FrameType
 from typing import Annotated
 
 import psycopg
@@ -24,6 +27,7 @@ from facepay.kernel.database import Database
 log = structlog.get_logger()
 CHANNEL = "facepay"  # a trigger in the database names it too
 RECONNECT_SECONDS = 1.0
+ENDING = (signal.SIGINT, signal.SIGTERM)
 # A peer that is gone without a word is noticed after half a minute.
 KEEPALIVES = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3}
 
@@ -54,9 +58,13 @@ class Subscription:
 
 
 class Hub:
-    """The subscriptions of a process, and the connection that wakes them while `run` runs."""
+    """The subscriptions of a process, and the connection that wakes them while `run` runs.
+
+    Whoever answers a request by waiting looks at `closing` and ends.
+    """
 
     def __init__(self) -> None:
+        self.closing = False
         self._subscriptions: defaultdict[str, set[Subscription]] = defaultdict(set)
 
     @asynccontextmanager
@@ -86,10 +94,39 @@ class Hub:
                 log.warning("hub_connection_lost", error=type(error).__name__)
                 await asyncio.sleep(RECONNECT_SECONDS)
 
+    def close(self) -> None:
+        """Wake everybody, so that no request holds up the process's end."""
+        self.closing = True
+        self._wake(*self._subscriptions)
+
     def _wake(self, *topics: str) -> None:
         for topic in topics:
             for subscription in self._subscriptions.get(topic, ()):
                 subscription.wake()
+
+
+@contextmanager
+def closing_on_signals(hub: Hub) -> Iterator[None]:
+    """Close the hub when the process is told to end. The server tells the app only after its last answer was sent, and
+    a stream would be the last for ever; so this hears the signal too, and then lets the server hear it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # where no signal can be heard
+        return
+    loop = asyncio.get_running_loop()
+    theirs = {number: handler for number in ENDING if callable(handler := signal.getsignal(number))}
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(hub.close)
+        theirs[signal.Signals(number)](number, frame)
+
+    for number in theirs:
+        signal.signal(number, hear)
+    try:
+        yield
+    finally:
+        for number, handler in theirs.items():
+            signal.signal(number, handler)
 
 
 async def get_hub(request: Request) -> Hub:

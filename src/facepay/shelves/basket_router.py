@@ -83,7 +83,7 @@ async def stream_basket(
     """
     ends_at, shown = monotonic() + STREAM_SECONDS, last_event_id
     async with hub.subscribe(topic_of(visit_id)) as changed:
-        while (left := ends_at - monotonic()) > 0:
+        while (left := ends_at - monotonic()) > 0 and not hub.closing:
             async with database.begin() as session:
                 answer = BasketAnswer.of(visit_id, await live_basket(session, visit_ids=[visit_id]))
             digest = hashlib.sha256(answer.model_dump_json().encode()).hexdigest()[:32]
