@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Security
+from fastapi import APIRouter, Depends, Request, Security
+from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.checkout.adjustments import (
@@ -22,6 +25,7 @@ from facepay.checkout.schemas import Cancellation, OrderAnswer, RefundAnswer, Re
 from facepay.checkout.selling import NotSold
 from facepay.kernel.auth import InsufficientScope, Principal, current_staff
 from facepay.kernel.clock import Now
+from facepay.kernel.dependencies import made
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.idempotency import (
     IdempotencyKeyInUse,
@@ -31,11 +35,35 @@ from facepay.kernel.idempotency import (
     RequiredKey,
 )
 from facepay.kernel.problems import problems
+from facepay.kernel.schemas import Answer
 from facepay.members.members import MemberNotFound
 from facepay.settings import SettingsOf
 
 router = APIRouter(prefix="/v1/orders/{order_id}", tags=["orders"])
 Writer = Annotated[Principal, Security(current_staff, scopes=["wallet:write"])]
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """Something that staff do to an order, once for its key."""
+
+    request: Request
+    key: RequiredKey
+    writer: Writer
+    idempotency: IdempotencyOf
+    now: Now
+
+    @property
+    def actor(self) -> str:
+        return f"staff:{self.writer.id}"
+
+    async def once(self, body: BaseModel, act: Callable[[AsyncSession], Awaitable[Answer]]) -> Any:
+        return await self.idempotency.once(
+            self.request, owner_id=self.writer.id, key=self.key, body=body, act=act, status=201
+        )
+
+
+CorrectionOf = Annotated[Correction, Depends(made(Correction))]
 ONCE = (Unauthenticated, InsufficientScope, IdempotencyKeyMissing, IdempotencyKeyInUse, IdempotencyKeyReused)
 
 
@@ -46,15 +74,7 @@ ONCE = (Unauthenticated, InsufficientScope, IdempotencyKeyMissing, IdempotencyKe
     response_model=RefundAnswer,
     responses=problems(*ONCE, OrderNotFound, OrderCancelled, RefundRefused),
 )
-async def cancel(
-    order_id: UUID,
-    body: Cancellation,
-    request: Request,
-    key: RequiredKey,
-    writer: Writer,
-    idempotency: IdempotencyOf,
-    now: Now,
-) -> Any:
+async def cancel(order_id: UUID, body: Cancellation, correction: CorrectionOf) -> Any:
     """Undo what is left of it, also where it cost nothing: money, gift balance, points and coupons, goods and tags.
 
     Orders that were charged after it are cancelled by themselves.
@@ -65,13 +85,13 @@ async def cancel(
             session,
             order_id=order_id,
             reason=body.reason,
-            actor=f"staff:{writer.id}",
+            actor=correction.actor,
             goods_kept=body.goods_kept,
-            now=now,
+            now=correction.now,
         )
         return RefundAnswer.model_validate(made)
 
-    return await idempotency.once(request, owner_id=writer.id, key=key, body=body, act=act, status=201)
+    return await correction.once(body, act)
 
 
 @router.post(
@@ -81,15 +101,7 @@ async def cancel(
     response_model=RefundAnswer,
     responses=problems(*ONCE, OrderNotFound, ReturnExceedsOrder, TagsNotOfOrder, RefundRefused),
 )
-async def return_goods(
-    order_id: UUID,
-    body: Return,
-    request: Request,
-    key: RequiredKey,
-    writer: Writer,
-    idempotency: IdempotencyOf,
-    now: Now,
-) -> Any:
+async def return_goods(order_id: UUID, body: Return, correction: CorrectionOf) -> Any:
     """At what was paid for them, but never more than is left of the order; they go back into stock."""
 
     async def act(session: AsyncSession) -> RefundAnswer:
@@ -99,12 +111,12 @@ async def return_goods(
             quantities=body.quantities(),
             epcs=body.epcs,
             reason=body.reason,
-            actor=f"staff:{writer.id}",
-            now=now,
+            actor=correction.actor,
+            now=correction.now,
         )
         return RefundAnswer.model_validate(made)
 
-    return await idempotency.once(request, owner_id=writer.id, key=key, body=body, act=act, status=201)
+    return await correction.once(body, act)
 
 
 @router.post(
@@ -114,16 +126,7 @@ async def return_goods(
     response_model=OrderAnswer,
     responses=problems(*ONCE, OrderNotFound, OrderCancelled, MemberNotFound, ChargeRefused),
 )
-async def supplement(
-    order_id: UUID,
-    body: SupplementRequest,
-    request: Request,
-    key: RequiredKey,
-    writer: Writer,
-    idempotency: IdempotencyOf,
-    settings: SettingsOf,
-    now: Now,
-) -> Any:
+async def supplement(order_id: UUID, body: SupplementRequest, correction: CorrectionOf, settings: SettingsOf) -> Any:
     """An order of its own at today's prices. What the wallet is short of, up to `advance_max`, the member owes."""
 
     async def act(session: AsyncSession) -> OrderAnswer:
@@ -133,12 +136,12 @@ async def supplement(
             quantities=body.quantities(),
             advance_max=body.advance_max,
             reason=body.reason,
-            actor=f"staff:{writer.id}",
+            actor=correction.actor,
             settings=settings,
-            now=now,
+            now=correction.now,
         )
         if isinstance(outcome, NotSold):
             raise ChargeRefused("Nothing was charged.", reason=outcome.code, skus=list(outcome.skus))
         return OrderAnswer.model_validate(outcome.order)
 
-    return await idempotency.once(request, owner_id=writer.id, key=key, body=body, act=act, status=201)
+    return await correction.once(body, act)
