@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -240,3 +241,27 @@ async def test_an_entry_is_explained_by_the_exit_that_is_told_after_it(field: Fi
     assert (dispute["outcome"], dispute["resolved_by"]) == ("explained", f"device:{other.device_id}")
     inside = (await shop.do("GET", f"/v1/stores/{shop.store_id}/visits"))["items"]
     assert sorted(each["left_at"] is None for each in inside) == [False, True]
+
+
+async def test_devices_that_tell_at_the_same_time_and_twice_share_one_pass(field: Field, database_url: str) -> None:
+    member = await field.shop.add_member_without_face(balance=20_000)
+    shown = await field.signed_pass(member, amount_max=10_000)
+    one, two = await field.device("kiosk"), await field.device("kiosk")
+    assert one.sell(shown, UMBRELLA).allowed
+    assert two.sell(shown, UMBRELLA).allowed
+    answers = [answer.json()["verdicts"] for answer in await asyncio.gather(*map(tell_raw, (one, two, one, two)))]
+    assert answers[:2] == answers[2:]
+    assert sorted(each["code"] for (each,) in answers[:2]) == ["accepted", "pass_overdrawn"]
+    assert await field.shop.balance(member) == 14_100
+    assert await books_are_in_order(database_url)
+
+
+@pytest.mark.parametrize(
+    ("where", "value"), [("at", "0001-01-01T00:00:00Z"), ("at", "9999-12-31T23:59:59Z"), ("uptime_ms", 2**60)]
+)
+async def test_a_clock_that_shows_nonsense_is_bad_input(field: Field, where: str, value: object) -> None:
+    kiosk = await field.device("kiosk")
+    kiosk.sell(await field.signed_pass(await field.shop.add_member_without_face()), TEA)
+    answer = await tell_raw(kiosk, sent=kiosk.moment().told() | {where: value})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert kiosk.journal.waiting == 1

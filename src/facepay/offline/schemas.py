@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -17,7 +17,9 @@ from facepay.offline.resolutions import Outcome
 from facepay.offline.taking import Batch
 
 POSTS_MAX = 50
-UPTIME_MS_MAX = 2**53
+UPTIME_MS_MAX = 10 * 366 * 24 * 3_600_000
+# What a clock may show: one without a battery begins in 1970. Times outside can't be subtracted from each other.
+CLOCK_FROM, CLOCK_TO = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 UpTo = Annotated[int, Field(ge=0, le=AMOUNT_MAX, strict=True)]
 Signed = StringConstraints(pattern=r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$")
 SignedPolicy = Annotated[str, Signed, Field(max_length=800_000)]
@@ -73,10 +75,10 @@ class OfflinePassAnswer(Answer):
     qr_svg: Annotated[str, Field(description="The QR code, to show as it is.")]
 
 
-class Moment(BaseModel):
+class Moment(Request):
     """When, as the device sees it."""
 
-    at: Annotated[AwareDatetime, Field(description="By its wall clock, right or wrong.")]
+    at: Annotated[AwareDatetime, Field(ge=CLOCK_FROM, lt=CLOCK_TO, description="By its wall clock, right or wrong.")]
     boot: Annotated[Code, Field(description="Another after each start, such as Linux's boot_id.")]
     uptime_ms: Annotated[int, Field(ge=0, le=UPTIME_MS_MAX, strict=True, description="Since that start.")]
 
