@@ -70,6 +70,7 @@ from facepay.settings import Settings
 from facepay.shelves import basket_router as baskets
 from facepay.shelves import planogram_router as planograms
 from facepay.shelves import router as shelves
+from facepay.shelves.scene import Known
 from facepay.staff import router as staff
 from facepay.staff.accounts import ensure_first_owner
 from facepay.staff.tokens import authenticate as authenticate_staff
@@ -176,7 +177,7 @@ def _furnish(app: FastAPI, settings: Settings, clock: Clock) -> None:
     assert settings.database_url
     state.database = Database(settings.database_url, pool_size=settings.database_pool_size)
     state.hub = Hub()
-    state.motion_watchers = MotionWatchers()
+    state.motion_watchers, state.known_planograms = MotionWatchers(), Known()
     state.authenticators = {"staff": authenticate_staff, "device": authenticate_device}
     state.idempotency = Idempotency(
         state.database,

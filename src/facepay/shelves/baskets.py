@@ -179,10 +179,15 @@ async def _paid_elsewhere(session: AsyncSession, visit_ids: Collection[UUID]) ->
     return dict(rows.all())
 
 
-async def lock_visits(session: AsyncSession, *, visit_ids: Collection[UUID], share: bool = False) -> list[Visit]:
-    """The visits as they are now, in the order of their ids; `share` only keeps them from being paid or ended."""
-    query = select(Visit).where(Visit.id.in_(visit_ids)).order_by(Visit.id).with_for_update(read=share)
+async def lock_visits(session: AsyncSession, *, visit_ids: Collection[UUID]) -> list[Visit]:
+    """The visits as they are now, in the order of their ids."""
+    query = select(Visit).where(Visit.id.in_(visit_ids)).order_by(Visit.id).with_for_update()
     return list(await session.scalars(query.execution_options(populate_existing=True)))
+
+
+async def hold_off_payments(session: AsyncSession, *, visit_ids: Collection[UUID]) -> None:
+    """Nobody locks these visits, to be paid or to end, before this transaction does; others may hold them off too."""
+    await session.execute(select(Visit.id).where(Visit.id.in_(visit_ids)).order_by(Visit.id).with_for_update(read=True))
 
 
 async def paid_at(session: AsyncSession, visit_ids: Collection[UUID]) -> dict[UUID, datetime]:

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.alerts.alerts import Severity, raise_alert
@@ -21,14 +20,13 @@ from facepay.kernel.database import Database
 from facepay.kernel.hub import notify
 from facepay.kernel.ids import new_id
 from facepay.settings import Settings
-from facepay.shelves.baskets import BasketChange, Standing, lock_visits, paid_at, topic_of
+from facepay.shelves.baskets import BasketChange, Standing, hold_off_payments, paid_at, topic_of
 from facepay.shelves.events import ShelfEvent
 from facepay.shelves.fusion import Finding
 from facepay.shelves.judging import AGE_MAX, Change, Judged, happened_at, judge
 from facepay.shelves.planogram import Shelf
 from facepay.shelves.restock import take_from_slots
-from facepay.shelves.scene import Scene, look_around
-from facepay.stores.devices import Device
+from facepay.shelves.scene import Known, Scene, find_shelf, look_around
 
 CHANGES_MAX = 200
 
@@ -48,23 +46,26 @@ async def report(
     device: Principal,
     run: str,
     changes: Sequence[Change],
+    known: Known,
     now: datetime,
     settings: Settings,
 ) -> Receipt:
     """Judge the changes by what was known around them, and keep those that are new with all that follows from them.
 
-    No transaction is open while they are weighed: a slot with many goods has many explanations.
+    No transaction is open while they are weighed: a slot with many goods has many explanations. Raises TooManyGaps.
     """
-    async with database.begin() as session:
-        skew = await session.scalar(select(Device.clock_skew_ms).where(Device.id == device.id))
-        at = {change.sequence: happened_at(change.said_at, skew_ms=skew or 0, now=now) for change in changes}
+    async with database.read() as session:
+        watch = await find_shelf(
+            session, device_id=device.id, store_id=device.store, since=now - AGE_MAX, now=now, known=known
+        )
+        at = {change.sequence: happened_at(change.said_at, skew_ms=watch.skew_ms, now=now) for change in changes}
         scene = await look_around(
             session,
-            device_id=device.id,
-            store_id=device.store,
+            watch=watch,
             since=max(min(at.values()), now - AGE_MAX),
             until=max(at.values()),
             returning=any(change.delta_grams > 0 for change in changes),
+            known=known,
         )
     judged = await asyncio.to_thread(judge, changes, at, scene, now)
     async with database.begin() as session:
@@ -81,8 +82,7 @@ async def keep(
     now: datetime,
     settings: Settings,
 ) -> Receipt:
-    """Those that were told before change nothing. A device's reports come one by one. Raises TooManyGaps."""
-    await session.execute(select(Device.id).where(Device.id == device.id).with_for_update(key_share=True))
+    """Those that were told before change nothing. The reports of a run come one by one. Raises TooManyGaps."""
     sequences = [each.change.sequence for each in judged]
     noted = await note_sequence(session, device_id=device.id, run=run, sequences=sequences, now=now, series="shelf")
     new = [each for each in judged if each.change.sequence in noted.fresh]
@@ -123,7 +123,7 @@ async def _insert(
         }
         for each, row_id in zip(new, ids, strict=True)
     ]
-    await session.execute(insert(ShelfEvent).values(rows))
+    await (await session.connection()).execute(insert(ShelfEvent), rows)  # plain rows, not objects
     return {each.change.sequence: row_id for each, row_id in zip(new, ids, strict=True)}
 
 
@@ -142,7 +142,7 @@ async def _follow(
     if not moved:
         return
     visit_ids = {move.who.visit_id for each in moved for move in each.moves if move.who.visit_id}
-    await lock_visits(session, visit_ids=visit_ids, share=True)
+    await hold_off_payments(session, visit_ids=visit_ids)
     paid = await paid_at(session, visit_ids)
     prices = await _prices(session, {move.product_id for each in moved for move in each.moves})
     rows = []
@@ -171,7 +171,7 @@ async def _follow(
                     "created_at": now,
                 }
             )
-    await session.execute(insert(BasketChange).values(rows))
+    await (await session.connection()).execute(insert(BasketChange), rows)
     for visit_id in sorted(visit_ids):
         await notify(session, topic_of(visit_id))
 

@@ -11,8 +11,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, column, func, select, update, values
-from sqlalchemy import Uuid as UuidType
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -103,23 +102,23 @@ async def take_from_slots(
 ) -> None:
     """Count pieces out of their slots, or into them where negative, and ask for more where a slot has too few.
 
-    The shelf's device row is locked: its reports come one by one.
+    Rows are locked in the order of their keys.
     """
     moved = {key: pieces for key, pieces in taken.items() if pieces}
     if not moved:
         return
-    change = values(
-        column("slot", String), column("product_id", UuidType), column("pieces", Integer), name="change"
-    ).data([(slot, product_id, pieces) for (slot, product_id), pieces in sorted(moved.items())])
-    await session.execute(
-        update(SlotStock)
-        .where(
-            SlotStock.device_id == shelf.device_id,
-            SlotStock.slot == change.c.slot,
-            SlotStock.product_id == change.c.product_id,
-        )
-        .values(pieces=func.greatest(0, SlotStock.pieces - change.c.pieces), updated_at=now)
-        .execution_options(synchronize_session=False)
+    pieces = SlotStock.pieces - bindparam("taken", type_=Integer)
+    one = update(SlotStock).where(
+        SlotStock.device_id == shelf.device_id,
+        SlotStock.slot == bindparam("of_slot"),
+        SlotStock.product_id == bindparam("of_product"),
+    )
+    await (await session.connection()).execute(
+        one.values(pieces=func.greatest(0, pieces), updated_at=now),
+        [
+            {"of_slot": slot, "of_product": product_id, "taken": taken}
+            for (slot, product_id), taken in sorted(moved.items())
+        ],
     )
     await _ask_for_more(session, store_id, shelf, {slot for (slot, _), pieces in moved.items() if pieces > 0}, now)
 
@@ -127,15 +126,16 @@ async def take_from_slots(
 async def _ask_for_more(
     session: AsyncSession, store_id: UUID, shelf: Shelf, slots: Collection[str], now: datetime
 ) -> None:
-    if not slots:
+    wanting = [code for code in slots if (slot := shelf.slot(code)) and slot.restock_below]
+    if not wanting:
         return
     left = await session.execute(
         select(SlotStock.slot, func.sum(SlotStock.pieces))
-        .where(SlotStock.device_id == shelf.device_id, SlotStock.slot.in_(slots))
+        .where(SlotStock.device_id == shelf.device_id, SlotStock.slot.in_(wanting))
         .group_by(SlotStock.slot)
         .order_by(SlotStock.slot)
     )
-    for code, pieces in left:
+    for code, pieces in left.all():
         slot = shelf.slot(code)
         if slot is not None and pieces < slot.restock_below:
             await raise_alert(

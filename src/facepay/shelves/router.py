@@ -29,6 +29,7 @@ from facepay.shelves.fusion import Finding
 from facepay.shelves.planogram import NotAShelf
 from facepay.shelves.planogram_router import UnknownSkus
 from facepay.shelves.restock import Restock, SlotStock
+from facepay.shelves.scene import KnownPlanograms
 from facepay.shelves.schemas import (
     FindingAnswer,
     MotionAnswer,
@@ -63,7 +64,13 @@ class RestockNotFound(NotFound):
     "/shelves/{shelf_id}/events", summary="Report changes of weight", responses=problems(*OF_DEVICE, TooManyGaps)
 )
 async def report_events(
-    shelf_id: UUID, body: ShelfReport, device: Reporting, database: Db, settings: SettingsOf, now: Now
+    shelf_id: UUID,
+    body: ShelfReport,
+    device: Reporting,
+    database: Db,
+    known: KnownPlanograms,
+    settings: SettingsOf,
+    now: Now,
 ) -> ReportAnswer:
     """Up to 200 settled changes at once, in any order, however late: each is judged by what lay there, and by who was
     inside, when it happened.
@@ -77,6 +84,7 @@ async def report_events(
         device=device,
         run=body.run,
         changes=[event.change() for event in body.events],
+        known=known,
         now=now,
         settings=settings,
     )
