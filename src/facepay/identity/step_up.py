@@ -155,9 +155,7 @@ async def is_waiting(session: AsyncSession, *, attempt_id: UUID, now: datetime) 
     return step_up is not None and step_up.closed_at is None and now < step_up.expires_at
 
 
-async def waiting_step_up(
-    session: AsyncSession, *, attempt_id: UUID, device_id: UUID, now: datetime
-) -> StepUp | None:
+async def waiting_step_up(session: AsyncSession, *, attempt_id: UUID, device_id: UUID, now: datetime) -> StepUp | None:
     """What the attempt still waits for at this device, if anything."""
     step_up = await session.get(StepUp, attempt_id)
     waits = step_up is not None and step_up.closed_at is None and now < step_up.expires_at
