@@ -4,7 +4,7 @@
 
 Starts the real server, one process with the embedded, durable Postgres, and posts to it from twenty shelves in ten
 stores with somebody inside each: takes and returns that are judged, kept and followed by baskets and slots. First at
-the given rate, in reports of five changes, each sent when it is due whatever became of the others; then as fast as
+the given rate, each shelf once a second, each report sent when it is due whatever became of the others; then as fast as
 the answers come.
 """
 
@@ -32,7 +32,7 @@ from rich.console import Console
 from tests.server import free_port, start
 from tests.shop import PASSWORD
 
-STORES, SHELVES_EACH, SLOTS, BATCH, BATCH_MAX = 10, 2, 12, 5, 50
+STORES, SHELVES_EACH, SLOTS, BATCH, BATCH_MAX = 10, 2, 12, 10, 50
 WEIGHTS = [130.0, 250.0, 330.0, 410.0, 512.0, 640.0]
 
 
