@@ -46,6 +46,7 @@ class Shelf:
     dice: random.Random
     numbers: count[int] = field(default_factory=lambda: count(1))
     taken: dict[int, int] = field(default_factory=dict)
+    refused: int = 0
 
     def change(self) -> dict[str, Any]:
         slot = self.dice.randrange(SLOTS)
@@ -56,13 +57,15 @@ class Shelf:
         return {"sequence": next(self.numbers), "slot": f"S{slot}", "at": at, "delta_grams": grams, "hand": True}
 
     async def report(self, changes: int) -> float:
-        """Seconds until the answer."""
+        """Seconds until the answer; a report that the server has no room for is sent again, as devices do."""
         body = {"run": "bench", "events": [self.change() for _ in range(changes)]}
         begun = time.perf_counter()
-        response = await self.client.post(f"/v1/shelves/{self.id}/events", json=body, headers=self.headers)
-        response.raise_for_status()
-        answer = response.json()
-        assert answer["accepted"] == changes
+        path = f"/v1/shelves/{self.id}/events"
+        while (response := await self.client.post(path, json=body, headers=self.headers)).status_code == 503:
+            self.refused += 1
+            await asyncio.sleep(float(response.headers["Retry-After"]))
+        answer = response.raise_for_status().json()
+        assert answer["accepted"] + answer["repeated"] == changes
         return time.perf_counter() - begun
 
 
@@ -91,7 +94,9 @@ async def measure(console: Console, address: str, server: psutil.Process, second
         console.print(
             f"{len(latencies) * BATCH / wall:.0f} events/s for {wall:.0f} s in reports of {BATCH}:"
             f" p50 {p50:.0f} ms, p95 {p95:.0f} ms, p99 {p99:.0f} ms; at most {backlog} reports waited at once;"
-            f" {share:.0%} of a core for the worker and its database  ({os.cpu_count()} cores, shared with this client)"
+            f" {sum(shelf.refused for shelf in shelves)} refused and sent again;"
+            f" {share:.0%} of a core for the worker and its database"
+            f"  ({os.cpu_count()} cores, load {os.getloadavg()[0]:.1f})"
         )
         for changes in (BATCH, BATCH_MAX):
             done = await flat_out(shelves, max(1, seconds // 3), changes)
