@@ -256,12 +256,10 @@ async def test_devices_that_tell_at_the_same_time_and_twice_share_one_pass(field
     assert await books_are_in_order(database_url)
 
 
-@pytest.mark.parametrize(
-    ("where", "value"), [("at", "0001-01-01T00:00:00Z"), ("at", "9999-12-31T23:59:59Z"), ("uptime_ms", 2**60)]
-)
-async def test_a_clock_that_shows_nonsense_is_bad_input(field: Field, where: str, value: object) -> None:
+async def test_a_clock_that_shows_nonsense_is_bad_input(field: Field) -> None:
     kiosk = await field.device("kiosk")
     kiosk.sell(await field.signed_pass(await field.shop.add_member_without_face()), TEA)
-    answer = await tell_raw(kiosk, sent=kiosk.moment().told() | {where: value})
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    for nonsense in ({"at": "0001-01-01T00:00:00Z"}, {"at": "9999-12-31T23:59:59Z"}, {"uptime_ms": 2**60}):
+        answer = await tell_raw(kiosk, sent=kiosk.moment().told() | nonsense)
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
     assert kiosk.journal.waiting == 1

@@ -99,34 +99,33 @@ async def test_time_runs_out_for_passes_and_for_policies(field: Field) -> None:
     assert kiosk.sell(long, TEA).code == "policy_expired"
 
 
-@pytest.mark.parametrize("wrong", [-5 * HOURS, 5 * HOURS])
-async def test_a_wrong_clock_makes_no_difference_where_it_was_always_wrong(field: Field, wrong: timedelta) -> None:
+async def test_a_wrong_clock_makes_no_difference_where_it_was_always_wrong(field: Field) -> None:
+    shown = await field.signed_pass(await field.shop.add_member_without_face(balance=5_000))
+    for wrong in (-5 * HOURS, 5 * HOURS):
+        kiosk = await field.device("kiosk")
+        watch = _watch_of(kiosk)
+        watch.wrong = wrong
+        await kiosk.sync()
+        assert kiosk.sell(shown, TEA).allowed
+        watch.restart()
+        assert kiosk.sell(shown, TEA).allowed
+        assert outcomes(await kiosk.tell()) == [("accepted", "accepted")] * 2
+
+
+async def test_a_clock_that_was_set_without_network_makes_what_happened_before_disputed(field: Field) -> None:
     member = await field.shop.add_member_without_face(balance=5_000)
-    kiosk = await field.device("kiosk")
-    watch = _watch_of(kiosk)
-    watch.wrong = wrong
-    await kiosk.sync()
     shown = await field.signed_pass(member)
-    assert kiosk.sell(shown, TEA).allowed
-    watch.restart()
-    assert kiosk.sell(shown, TEA).allowed
-    assert outcomes(await kiosk.tell()) == [("accepted", "accepted")] * 2
-
-
-@pytest.mark.parametrize("wrong", [-5 * HOURS, 5 * HOURS])
-async def test_a_clock_that_was_set_without_network_makes_what_happened_before_disputed(
-    field: Field, wrong: timedelta
-) -> None:
-    member = await field.shop.add_member_without_face(balance=5_000)
-    kiosk = await field.device("kiosk")
-    assert kiosk.sell(await field.signed_pass(member), TEA).allowed
-    _watch_of(kiosk).restart()
-    _watch_of(kiosk).wrong = wrong
-    assert outcomes(await kiosk.tell()) == [("disputed", "clock_changed")]
-    (dispute,) = await field.disputes()
+    for wrong in (-5 * HOURS, 5 * HOURS):
+        kiosk = await field.device("kiosk")
+        assert kiosk.sell(shown, TEA).allowed
+        _watch_of(kiosk).restart()
+        _watch_of(kiosk).wrong = wrong
+        assert outcomes(await kiosk.tell()) == [("disputed", "clock_changed")]
+    dispute, _ = await field.disputes()
     assert (dispute["member_id"], dispute["total"]) == (member, 900)
     body = {"outcome": "waived", "note": "It was two teas"}
     assert (await field.shop.do("POST", f"/v1/offline-posts/{dispute['id']}/resolution", json=body))["order_id"] is None
+    assert len(await field.disputes()) == 1
     assert await field.shop.balance(member) == 5_000
 
 
