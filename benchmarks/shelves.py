@@ -33,7 +33,8 @@ from tests.server import free_port, start
 from tests.shop import PASSWORD
 
 STORES, SHELVES_EACH, SLOTS, BATCH, BATCH_MAX = 10, 2, 12, 10, 50
-WEIGHTS = [130.0, 250.0, 330.0, 410.0, 512.0, 640.0]
+WEIGHTS = [113.0, 271.0, 347.0, 449.0, 563.0, 683.0]  # none is nearly a multiple of its neighbour's
+MISJUDGED_MAX = 0.02
 
 
 @dataclass
@@ -102,7 +103,7 @@ async def measure(console: Console, address: str, server: psutil.Process, second
             done = await flat_out(shelves, max(1, seconds // 3), changes)
             console.print(f"flat out, reports of {changes}: {done:.0f} events/s")
         await check(client, shelves, visits, staff)
-        console.print("every basket holds what was taken and not put back")
+        console.print(f"every basket holds what was taken and not put back, to {MISJUDGED_MAX:.0%}")
 
 
 async def at_rate(shelves: list[Shelf], seconds: int, rate: int) -> tuple[list[float], int]:
@@ -144,7 +145,8 @@ async def check(client: httpx.AsyncClient, shelves: list[Shelf], visits: list[st
         basket = (await client.get(f"/v1/visits/{visit}/basket", headers=staff)).raise_for_status().json()
         here = shelves[number * SHELVES_EACH : (number + 1) * SHELVES_EACH]
         taken = sum(sum(shelf.taken.values()) for shelf in here)
-        assert sum(line["quantity"] for line in basket["lines"]) == taken, (basket, taken)
+        held = sum(line["quantity"] for line in basket["lines"])
+        assert abs(held - taken) <= MISJUDGED_MAX * taken, f"{held} in the basket, {taken} taken"
 
 
 async def open_stores(client: httpx.AsyncClient) -> tuple[list[Shelf], list[str], dict[str, str]]:

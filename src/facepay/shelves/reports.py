@@ -54,22 +54,23 @@ async def report(
 
     No transaction is open while they are weighed: a slot with many goods has many explanations. Raises TooManyGaps.
     """
-    async with database.read() as session:
-        watch = await find_shelf(
-            session, device_id=device.id, store_id=device.store, since=now - AGE_MAX, now=now, known=known
-        )
-        at = {change.sequence: happened_at(change.said_at, skew_ms=watch.skew_ms, now=now) for change in changes}
-        scene = await look_around(
-            session,
-            watch=watch,
-            since=max(min(at.values()), now - AGE_MAX),
-            until=max(at.values()),
-            returning=any(change.delta_grams > 0 for change in changes),
-            known=known,
-        )
-    judged = await asyncio.to_thread(judge, changes, at, scene, now)
-    async with database.begin() as session:
-        return await keep(session, device=device, run=run, judged=judged, scene=scene, now=now, settings=settings)
+    async with known.turn(device.id):
+        async with database.read() as session:
+            watch = await find_shelf(
+                session, device_id=device.id, store_id=device.store, since=now - AGE_MAX, now=now, known=known
+            )
+            at = {change.sequence: happened_at(change.said_at, skew_ms=watch.skew_ms, now=now) for change in changes}
+            scene = await look_around(
+                session,
+                watch=watch,
+                since=max(min(at.values()), now - AGE_MAX),
+                until=max(at.values()),
+                returning=any(change.delta_grams > 0 for change in changes),
+                known=known,
+            )
+        judged = await asyncio.to_thread(judge, changes, at, scene, now)
+        async with database.begin() as session:
+            return await keep(session, device=device, run=run, judged=judged, scene=scene, now=now, settings=settings)
 
 
 async def keep(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Annotated
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 from fastapi import Depends, Request
 from sqlalchemy import func, select
@@ -51,9 +53,14 @@ class Scene:
 
 @dataclass(slots=True)
 class Known:
-    """Planograms that this process has read before: none ever changes."""
+    """Planograms that this process has read before, none of which ever changes; and whose report it is at."""
 
     shelves: dict[tuple[UUID, int], Shelf] = field(default_factory=dict)
+    turns: WeakValueDictionary[UUID, asyncio.Lock] = field(default_factory=WeakValueDictionary)
+
+    def turn(self, device_id: UUID) -> asyncio.Lock:
+        """A shelf's reports take turns here, rather than each with a database connection in hand."""
+        return self.turns.setdefault(device_id, asyncio.Lock())
 
     async def read(self, session: AsyncSession, device_id: UUID, version: int, valid_from: datetime) -> Shelf | None:
         key = device_id, version
