@@ -120,6 +120,16 @@ async def test_a_slot_may_be_emptied_at_once(shop: Shop) -> None:
     assert (await alerts(shop))["restock"]["pieces"] == 0
 
 
+async def test_a_slot_that_was_never_counted_is_weighed_all_the_same(shop: Shop) -> None:
+    _, visit = await come_in(shop)
+    shelf = await Shelf.put_up(shop)
+    goods = [{"sku": "TEA-001", "unit_weight_grams": 512.0, "tolerance_grams": 2.0, "full_quantity": FULL}]
+    slots = [{"code": "B1", "noise_grams": 2.0, "goods": goods}]
+    await shop.do("PUT", f"/v1/devices/{shelf.id}/planogram", json={"slots": slots})
+    assert await shelf.tell(*(shelf.event("B1", -512.0) for _ in range(4))) == ["take"] * 4
+    assert await shelf.basket(visit) == {"TEA-001": (4, 4)}
+
+
 async def test_a_day_of_drift_takes_nothing(open_shop: OpenShop, clock: Clock) -> None:
     shop = await open_shop(admin_token_minutes=DAY_MINUTES)
     _, visit = await come_in(shop)

@@ -53,7 +53,8 @@ def judge(changes: Sequence[Change], at: Mapping[int, datetime], scene: Scene, n
     for change in in_order:
         found = _judge_one(change, at[change.sequence], scene, now)
         for move in found.moves:
-            scene.lying[change.slot, move.product_id] -= move.quantity
+            if (change.slot, move.product_id) in scene.lying:  # else it was never counted
+                scene.lying[change.slot, move.product_id] -= move.quantity
             scene.carried[move.product_id] += move.quantity
         judged.append(found)
     return judged
