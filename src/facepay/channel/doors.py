@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Select, select, text, update
+from sqlalchemy import CheckConstraint, ForeignKey, Select, SQLColumnExpression, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -48,7 +48,7 @@ async def door_of(session: AsyncSession, *, device_id: UUID) -> Door:
     return Door(*(await session.execute(door_query(device_id))).one())
 
 
-def door_query(device_id: UUID) -> Select[bool, bool, int]:
+def door_query(device_id: UUID | SQLColumnExpression[UUID]) -> Select[bool, bool, int]:
     """The same as a statement to build on: its first columns make a Door."""
     return (
         select(DeviceChannel.locked, DeviceChannel.exits_locked, DeviceChannel.command_number)

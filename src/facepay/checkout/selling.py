@@ -115,12 +115,14 @@ async def sell(
     advance_max: int | None = 0,
     in_hand: bool = False,
     supplement: Supplement | None = None,
+    order_id: UUID | None = None,
 ) -> Sold | NotSold:
     """Stock, order and payment together, or none of them, in the transaction that the offer was made in.
 
     `hold_id` is a hold of the member's wallet for this sale: the payment captures it, and what isn't needed of it is
     free again. What the wallet is short of becomes the member's debt, up to `advance_max` (None: any amount). Goods
-    `in_hand` are sold even where the count says that there are none.
+    `in_hand` are sold even where the count says that there are none. `order_id` is the order's, where it was given out
+    before.
     """
     basket = offered.basket
     goods = {line.product_id: line.quantity for line in basket.lines}
@@ -130,7 +132,7 @@ async def sell(
     elif sold_out := await take_stock(session, store_id=store_id, quantities=goods):
         return NotSold("sold_out", skus=tuple(line.sku for line in basket.lines if line.product_id in sold_out))
     order = place(
-        order_id=new_id(),
+        order_id=order_id or new_id(),
         basket=basket,
         tender=offered.tender,
         points_earned=offered.points_earned,

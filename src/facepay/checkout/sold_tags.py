@@ -7,8 +7,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, select, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    SQLColumnExpression,
+    String,
+    Uuid,
+    cast,
+    column,
+    delete,
+    func,
+    literal,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -33,7 +49,10 @@ class SoldTag(Identified, Base):
 
     epc: Mapped[str] = mapped_column(String(HEX_DIGITS))
     product_id: Mapped[UUID] = mapped_column(ForeignKey("product.id"))
-    order_id: Mapped[UUID] = mapped_column(ForeignKey("shop_order.id"), index=True)
+    # Asked for at the commit: a lane claims its tags before it charges for them.
+    order_id: Mapped[UUID] = mapped_column(
+        ForeignKey("shop_order.id", deferrable=True, initially="DEFERRED"), index=True
+    )
     sold_at: Mapped[datetime]
     returned_at: Mapped[datetime | None]
 
@@ -68,21 +87,39 @@ async def sold_among(session: AsyncSession, *, epcs: Collection[str]) -> set[str
     return set(await session.scalars(select(SoldTag.epc).where(SoldTag.epc.in_(epcs), text(SOLD))))
 
 
-async def claim_tags(session: AsyncSession, *, epcs: Mapping[str, UUID], order_id: UUID, now: datetime) -> set[str]:
-    """Sell tags, given with their products' ids, in an order; answers those that are sold already.
+def is_sold(epc: SQLColumnExpression[str]) -> ColumnElement[bool]:
+    """The same of each tag of another statement."""
+    return select(SoldTag.id).where(SoldTag.epc == epc, SoldTag.returned_at.is_(None)).exists()
 
-    Waits for whoever is selling one of them at this moment, and so comes last in the order of locks. If any was sold,
-    undo the savepoint that the order and this claim are in: the other tags are claimed.
+
+async def claim_tags(session: AsyncSession, *, epcs: Mapping[str, UUID], order_id: UUID, now: datetime) -> set[str]:
+    """Sell tags, given with their products' ids, in an order that comes in the same transaction; answers those that
+    are sold already: the others are claimed.
+
+    Waits for whoever is selling one of them at this moment. Claim after visits are locked, and before stock is.
     """
     if not epcs:
         return set()
     # In one order, so that two lanes with the same tags never wait in a circle.
-    rows = [
-        {"id": new_id(), "epc": epc, "product_id": product_id, "order_id": order_id, "sold_at": now}
-        for epc, product_id in sorted(epcs.items())
-    ]
-    sold = insert(SoldTag).values(rows).on_conflict_do_nothing(index_elements=["epc"], index_where=text(SOLD))
+    claimed = dict(sorted(epcs.items()))
+    tag = (
+        func.unnest(
+            cast([new_id() for _ in claimed], ARRAY(Uuid())),
+            cast(list(claimed), ARRAY(String())),
+            cast(list(claimed.values()), ARRAY(Uuid())),
+        )
+        .table_valued(column("id", Uuid()), column("epc", String()), column("product_id", Uuid()))
+        .render_derived()
+    )
+    rows = select(tag.c.id, tag.c.epc, tag.c.product_id, literal(order_id), literal(now))
+    sold = insert(SoldTag).from_select(["id", "epc", "product_id", "order_id", "sold_at"], rows)
+    sold = sold.on_conflict_do_nothing(index_elements=["epc"], index_where=text(SOLD))
     return set(epcs) - set(await session.scalars(sold.returning(SoldTag.epc)))
+
+
+async def unclaim_tags(session: AsyncSession, *, order_id: UUID) -> None:
+    """There is no such order after all: forget what was claimed for it in this transaction."""
+    await session.execute(delete(SoldTag).where(SoldTag.order_id == order_id))
 
 
 async def release_tags(

@@ -10,9 +10,9 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, ForeignKey, String, select
+from sqlalchemy import ColumnElement, ForeignKey, Select, String, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, aliased, mapped_column
 
 from facepay.entrance.visits import Visit
 from facepay.kernel.auth import Principal
@@ -170,8 +170,15 @@ async def payer_of(session: AsyncSession, *, visit: Visit) -> UUID:
 
     Nothing is locked, since members are locked before visits: ask again, or hold `group_of`, once the payer is locked.
     """
-    host = select(Visit.member_id).where(Visit.group_id == visit.group_id, Visit.is_host, Visit.left_at.is_(None))
-    return (await session.scalar(host)) or visit.member_id
+    payer_id: UUID = (await session.execute(payer_query(Visit.id == visit.id))).scalar_one()
+    return payer_id
+
+
+def payer_query(which: ColumnElement[bool]) -> Select[UUID]:
+    """The same of some visits, as a statement to build on: who pays for each of them."""
+    host = aliased(Visit)
+    stays = (host.group_id == Visit.group_id) & host.is_host & host.left_at.is_(None)
+    return select(func.coalesce(host.member_id, Visit.member_id)).select_from(Visit).outerjoin(host, stays).where(which)
 
 
 async def _lock_group(session: AsyncSession, store_id: UUID, group_id: UUID) -> VisitGroup:

@@ -65,6 +65,16 @@ async def standing_members(session: AsyncSession, *, member_ids: Collection[UUID
     return found.all()
 
 
+def stands(member_id: UUID, *, now: datetime) -> ColumnElement[bool]:
+    """The same of one member, as part of another statement: it holds for as long as their row is locked."""
+    return (
+        select(Member.id)
+        .join(Consent, Consent.member_id == Member.id)
+        .where(Member.id == member_id, _stands(now))
+        .exists()
+    )
+
+
 def _stands(now: datetime) -> ColumnElement[bool]:
     """Members, joined with their consent, for whom it is in force and who have templates."""
     template = select(Template.id).where(Template.member_id == Member.id)

@@ -13,7 +13,6 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from facepay.channel.doors import door_of
 from facepay.checkout.orders import get_order
 from facepay.checkout.pricing import PricedBasket
 from facepay.identity.passes import ShownPass
@@ -24,9 +23,8 @@ from facepay.kernel.errors import Conflict
 from facepay.kernel.passwords import PasswordHasher
 from facepay.lanes.deciding import PassageDecision, Step, decide, go_on
 from facepay.lanes.goods import goods_in, note_reads
-from facepay.lanes.passages import ReadsMissing, close, code_of_abandoned, get_passage, must_go_on, take_up
-from facepay.lanes.payers import Beside, candidates_asked, concerned, look, show, step_up
-from facepay.lanes.policies import policy_of
+from facepay.lanes.passages import ReadsMissing, close, code_of_abandoned, find_passage, must_go_on, take_up
+from facepay.lanes.payers import Beside, candidates_asked, look, members_shown, show, step_up
 from facepay.lanes.reads import TagRead
 from facepay.members.members import get_member
 from facepay.settings import Settings
@@ -50,8 +48,7 @@ async def take_frames(
     settings: Settings,
 ) -> PassageDecision:
     """Raises PassageNotFound and PassageOver."""
-    also = await concerned(session, shown=sighting, store_id=lane.store)
-    step = await _begin(session, passage_id, lane, now, settings, also)
+    step = await _begin(session, passage_id, lane, now, settings, members_shown(sighting))
     verdict = await look(
         session, passage=step.passage, device=lane, sighting=sighting, beside=beside, now=now, settings=settings
     )
@@ -124,15 +121,15 @@ async def finish(
     `parts` is how many parts of reads there were, `finished_at` by the lane's own clock. Raises PassageNotFound and
     ReadsMissing.
     """
-    passage, door = await take_up(session, passage_id=passage_id, device=lane)
+    found = await take_up(session, passage_id=passage_id, device=lane, now=now)
+    passage = found.passage
     if passage.ended_at is None and passage.is_over(now):
         await close(session, passage=passage, code=code_of_abandoned(passage), now=now)
     if passage.ended_at is not None:
-        return await see(session, device=lane, passage_id=passage_id, settings=settings)
+        return await see(session, device=lane, passage_id=passage_id, now=now, settings=settings)
     if missing := sorted(set(range(1, (parts or 0) + 1)) - set(passage.parts)):
         raise ReadsMissing("Some parts of the reads haven't come.", missing=missing)
-    step = Step(passage, door, lane, await policy_of(session, lane_id=passage.device_id), now, settings)
-    return await decide(session, step, finished_at=finished_at)
+    return await decide(session, Step(found, lane, now, settings), finished_at=finished_at)
 
 
 async def finish_at_kiosk(
@@ -149,8 +146,7 @@ async def finish_at_kiosk(
     """The same goods, paid by whoever is shown to a kiosk of the same store; `named` are pieces by sku in place of
     unknown tags, and `left_behind` tags that were put down. Raises as `take_frames`, and PassageNotHeld.
     """
-    also = await concerned(session, shown=shown, store_id=kiosk.store)
-    step = await _begin(session, passage_id, kiosk, now, settings, also)
+    step = await _begin(session, passage_id, kiosk, now, settings, members_shown(shown))
     passage = step.passage
     if passage.decision != "hold":
         raise PassageNotHeld("The lane hasn't held this passage.", decision=passage.decision)
@@ -165,22 +161,25 @@ async def give_up(
     session: AsyncSession, *, lane: Principal, passage_id: UUID, now: datetime, settings: Settings
 ) -> PassageDecision:
     """Whoever was in the lane went back in: nothing is charged. Raises PassageNotFound and PassageOver."""
-    passage, _ = await take_up(session, passage_id=passage_id, device=lane)
-    must_go_on(passage, now)
-    await close(session, passage=passage, code="gave_up", now=now)
-    return await see(session, device=lane, passage_id=passage_id, settings=settings)
+    found = await take_up(session, passage_id=passage_id, device=lane, now=now)
+    must_go_on(found.passage, now)
+    await close(session, passage=found.passage, code="gave_up", now=now)
+    return await see(session, device=lane, passage_id=passage_id, now=now, settings=settings)
 
 
-async def see(session: AsyncSession, *, device: Principal, passage_id: UUID, settings: Settings) -> PassageDecision:
+async def see(
+    session: AsyncSession, *, device: Principal, passage_id: UUID, now: datetime, settings: Settings
+) -> PassageDecision:
     """How it stands; nothing changes. Raises PassageNotFound."""
-    passage = await get_passage(session, passage_id=passage_id, device=device)
-    door = await door_of(session, device_id=passage.device_id)
+    found = await find_passage(session, passage_id=passage_id, device=device)
+    passage, number = found.passage, found.door.command_number
+    session.expunge(passage)
+    passage.miss_face(now)
     member = await get_member(session, passage.member_id) if passage.member_id else None
     if passage.order_id is not None:
         order = await get_order(session, passage.order_id)
-        return PassageDecision(passage, member, order=order, command_number=door.command_number)
-    policy = await policy_of(session, lane_id=passage.device_id)
-    goods = await goods_in(session, passage=passage, policy=policy, settings=settings)
+        return PassageDecision(passage, member, order=order, command_number=number)
+    goods = await goods_in(session, passage=passage, policy=found.policy, settings=settings)
     priced = goods.priced(passage.currency) if goods.quantities and passage.ended_at is None else None
     return PassageDecision(
         passage,
@@ -188,7 +187,7 @@ async def see(session: AsyncSession, *, device: Principal, passage_id: UUID, set
         goods=goods,
         priced=priced if isinstance(priced, PricedBasket) else None,
         money="authorised" if passage.hold_id else None,
-        command_number=door.command_number,
+        command_number=number,
     )
 
 
@@ -200,6 +199,6 @@ async def _begin(
     settings: Settings,
     also: Collection[UUID] = (),
 ) -> Step:
-    passage, door = await take_up(session, passage_id=passage_id, device=device, also=also)
-    must_go_on(passage, now)
-    return Step(passage, door, device, await policy_of(session, lane_id=passage.device_id), now, settings)
+    found = await take_up(session, passage_id=passage_id, device=device, now=now, also=also)
+    must_go_on(found.passage, now)
+    return Step(found, device, now, settings)

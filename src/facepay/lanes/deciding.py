@@ -9,7 +9,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.alerts.alerts import Severity, raise_alert
 from facepay.channel.commands import issue
-from facepay.channel.doors import Door
 from facepay.channel.payloads import Open
 from facepay.checkout.limits import Declined, NeedsStepUp
 from facepay.checkout.orders import Order
@@ -17,13 +16,12 @@ from facepay.checkout.pricing import PricedBasket, Unpriceable
 from facepay.checkout.selling import NotSold, Sold
 from facepay.checkout.sold_tags import alert_sold_before
 from facepay.entrance.visits import Visit
-from facepay.identity.verdicts import Asked, Ruling, TurnedAway, Verdict
+from facepay.identity.verdicts import Asked, Recognised, Ruling, TurnedAway, Verdict
 from facepay.kernel.auth import Principal
 from facepay.lanes.goods import Goods, goods_in
-from facepay.lanes.passages import Passage, let_go
+from facepay.lanes.passages import Found, Passage, let_go
 from facepay.lanes.payers import ask_for_amount, payer_now
 from facepay.lanes.payment import Authorised, TagsSold, reserve, sell_goods
-from facepay.lanes.policies import LanePolicy
 from facepay.members.members import Member, get_member
 from facepay.settings import Settings
 from facepay.shelves.baskets import close_basket, lock_visits
@@ -49,12 +47,14 @@ class PassageDecision(Ruling):
 class Step:
     """One thing that is posted to a passage: by which device, and all that it is judged by."""
 
-    passage: Passage
-    door: Door
+    found: Found
     device: Principal
-    policy: LanePolicy
     now: datetime
     settings: Settings
+
+    @property
+    def passage(self) -> Passage:
+        return self.found.passage
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ async def go_on(session: AsyncSession, step: Step, verdict: Verdict | None = Non
     """After something new: another try where the exit is held, else hold the money and show how it stands."""
     if step.passage.decision == "hold":
         return await decide(session, step, verdict)
-    bill = await _draw_up(session, step)
+    bill = await _draw_up(session, step, verdict)
     await session.flush()
     return await _show(session, step, bill, verdict)
 
@@ -92,7 +92,7 @@ async def decide(
     if is_first:
         passage.finished_at = finished_at or passage.on_lane_clock(step.now)
     for _ in range(SALES_MAX):
-        bill = await _draw_up(session, step)
+        bill = await _draw_up(session, step, verdict, final=True)
         if is_first:
             await _alert_sold(session, step, bill.goods.sold_before)
             is_first = False
@@ -124,13 +124,14 @@ async def decide(
 
 def _why_held(step: Step, bill: Bill) -> str | None:
     passage, goods = step.passage, bill.goods
-    if step.door.locked:
+    if step.found.door.locked:
         return "lane_locked"
     if goods.unknown:
         return "unknown_tag"
-    if goods.verdict.review and not step.policy.by_shelves and not passage.at_kiosk:
+    by_shelves = step.found.policy.by_shelves
+    if goods.verdict.review and not by_shelves and not passage.at_kiosk:
         return "tag_disputed"
-    if not goods.quantities and (bill.payer or not step.policy.by_shelves):
+    if not goods.quantities and (bill.payer or not by_shelves):
         return None
     if passage.several_people:
         return "several_people"
@@ -142,12 +143,13 @@ def _why_held(step: Step, bill: Bill) -> str | None:
     return bill.money.code if isinstance(bill.money, NotSold | NeedsStepUp) else None
 
 
-async def _draw_up(session: AsyncSession, step: Step) -> Bill:
-    """Members, then visits, then what they carry: nothing of it changes before the transaction ends."""
+async def _draw_up(session: AsyncSession, step: Step, verdict: Verdict | None, *, final: bool = False) -> Bill:
+    """Members, then visits, then what they carry: nothing of a `final` one changes before the transaction ends."""
     passage = step.passage
-    payer = await payer_now(session, passage=passage, now=step.now)
-    visits = await lock_visits(session, visit_ids=passage.visit_ids) if passage.visit_ids else []
-    goods = await goods_in(session, passage=passage, policy=step.policy, settings=step.settings)
+    just_seen = isinstance(verdict, Recognised)
+    payer = await payer_now(session, passage=passage, held=step.found.held, just_seen=just_seen, now=step.now)
+    visits = await lock_visits(session, visit_ids=passage.visit_ids) if final and passage.visit_ids else []
+    goods = await goods_in(session, passage=passage, policy=step.found.policy, settings=step.settings)
     priced = goods.priced(passage.currency) if goods.quantities else None
     money = None
     if payer is not None and isinstance(priced, PricedBasket) and not passage.several_people:
@@ -156,7 +158,7 @@ async def _draw_up(session: AsyncSession, step: Step) -> Bill:
             passage=passage,
             payer=payer,
             basket=priced,
-            policy=step.policy,
+            policy=step.found.policy,
             now=step.now,
             settings=step.settings,
         )
@@ -200,7 +202,7 @@ async def _release(
         if visit.left_at is None:
             visit.left_at, visit.exit_gate_id = now, passage.device_id
     await session.flush()
-    if step.policy.by_shelves and bill.visits:
+    if step.found.policy.by_shelves and bill.visits:
         own_first = sorted(bill.visits, key=lambda visit: visit.member_id != passage.member_id)
         await close_basket(
             session,
@@ -210,7 +212,7 @@ async def _release(
             verdict=bill.goods.verdict,
         )
     await _tell_staff(session, step, bill.goods)
-    number = step.door.command_number
+    number = step.found.door.command_number
     if step.device.id != passage.device_id:
         number = await _open_lane(session, step)
     return replace(await _show(session, step, bill, None), order=order, command_number=number)
@@ -225,6 +227,7 @@ async def _open_lane(session: AsyncSession, step: Step) -> int:
         by=f"device:{step.device.id}",
         reason=f"Passage {step.passage.id} is paid",
         now=step.now,
+        has_sensor=step.found.policy.door_sensor,
     )
     return command.number
 
@@ -265,5 +268,5 @@ async def _show(session: AsyncSession, step: Step, bill: Bill, verdict: Verdict 
         priced=bill.shown,
         money="authorised" if isinstance(money, Authorised) else money.code if money else None,
         over=over,
-        command_number=step.door.command_number,
+        command_number=step.found.door.command_number,
     )

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
-from sqlalchemy import func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import LargeBinary, String, and_, cast, column, func, join, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from facepay.catalog.products import Product, find_products
 from facepay.checkout.pricing import PricedBasket, Unpriceable, price_basket
-from facepay.checkout.sold_tags import goods_of, sold_among
+from facepay.checkout.sold_tags import goods_of, is_sold
 from facepay.kernel.errors import Conflict
 from facepay.lanes.passages import Passage, PassageTag
 from facepay.lanes.policies import LanePolicy
-from facepay.lanes.reads import JudgedTag, Signal, Standing, TagRead, judge_tags, signals_of
+from facepay.lanes.reads import Signal, Standing, TagRead, Window, judge_tags, signals_of
 from facepay.settings import Settings
 from facepay.shelves.baskets import Basket, live_basket
 from facepay.shelves.rule import Claim, Count, Source, Verdict, reconcile
@@ -57,20 +58,19 @@ async def note_reads(session: AsyncSession, *, passage: Passage, reads: Iterable
     found = signals_of(reads, passage.window)
     if not found:
         return
-    known = await session.execute(
-        select(PassageTag.epc, PassageTag.levels).where(PassageTag.passage_id == passage.id, PassageTag.epc.in_(found))
-    )
-    before = {epc: Signal(levels) for epc, levels in known}
-    count = await session.scalar(select(func.count()).where(PassageTag.passage_id == passage.id)) or 0
-    if count + len(found) - len(before) > TAGS_MAX:
+    known = select(PassageTag.epc, PassageTag.levels).where(PassageTag.passage_id == passage.id)
+    before = {epc: Signal(levels) for epc, levels in await session.execute(known)}
+    if len(before.keys() | found.keys()) > TAGS_MAX:
         # Strays among them or not: to drop any would let goods out for which nobody paid.
         raise TooManyTags(f"A passage has at most {TAGS_MAX} tags.", tags_max=TAGS_MAX)
-    row = insert(PassageTag).values(
-        [
-            {"passage_id": passage.id, "epc": epc, "levels": (signal | before.get(epc, Signal())).levels}
-            for epc, signal in sorted(found.items())
-        ]
+    levels = {epc: (signal | before.get(epc, Signal())).levels for epc, signal in sorted(found.items())}
+    tag = (
+        func.unnest(cast(list(levels), ARRAY(String())), cast(list(levels.values()), ARRAY(LargeBinary())))
+        .table_valued(column("epc", String()), column("levels", LargeBinary()))
+        .render_derived()
     )
+    rows = select(literal(passage.id), tag.c.epc, tag.c.levels)
+    row = insert(PassageTag).from_select(["passage_id", "epc", "levels"], rows)
     await session.execute(
         row.on_conflict_do_update(index_elements=["passage_id", "epc"], set_={"levels": row.excluded.levels})
     )
@@ -78,9 +78,9 @@ async def note_reads(session: AsyncSession, *, passage: Passage, reads: Iterable
 
 async def goods_in(session: AsyncSession, *, passage: Passage, policy: LanePolicy, settings: Settings) -> Goods:
     """What the passage carries, for all that is known by now."""
-    judged = await _judged(session, passage, policy) if policy.by_tags else []
+    seen = await _seen(session, passage, policy) if policy.by_tags else _Seen()
     basket = await live_basket(session, visit_ids=passage.visit_ids) if policy.by_shelves else {}
-    tags = await _sorted_out(session, passage, judged)
+    tags = await _sorted_out(session, passage, seen, policy)
     products = {product.sku: product for product in (tags.taken | tags.disputed).values()}
     products |= await find_products(session, skus=(basket.keys() | passage.named.keys()) - products.keys())
     claims = _claims(tags.taken, tags.disputed, basket, products, policy)
@@ -107,11 +107,12 @@ class _Tags:
     sold_before: tuple[str, ...]
 
 
-async def _sorted_out(session: AsyncSession, passage: Passage, judged: Iterable[JudgedTag]) -> _Tags:
+async def _sorted_out(session: AsyncSession, passage: Passage, seen: _Seen, policy: LanePolicy) -> _Tags:
     """The tags that are here, by what can be done with them: sold now, or not, and why."""
+    judged = judge_tags(seen.here, window=passage.window, policy=policy.reads, neighbours=seen.elsewhere)
     here = {tag.epc: tag for tag in judged if tag.standing is not Standing.STRAY and tag.epc not in passage.left_behind}
     tagged = await goods_of(session, sgtins={epc: tag.sgtin for epc, tag in here.items() if tag.sgtin})
-    sold = await sold_among(session, epcs=here)
+    sold = seen.sold & here.keys()
     sellable = {
         epc: product
         for epc, product in tagged.products.items()
@@ -160,32 +161,40 @@ def _claims(
     return claims
 
 
-async def _judged(session: AsyncSession, passage: Passage, policy: LanePolicy) -> list[JudgedTag]:
-    rows = await session.execute(select(PassageTag.epc, PassageTag.levels).where(PassageTag.passage_id == passage.id))
-    signals = {epc: Signal(levels) for epc, levels in rows}
-    reads = policy.reads
-    neighbours = await _seen_elsewhere(session, passage, policy) if signals else {}
-    return judge_tags(signals, window=passage.window, policy=reads, neighbours=neighbours)
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """How well tags were seen, here and by other lanes, by EPC; and which of them are sold already."""
+
+    here: dict[str, Signal] = field(default_factory=dict)
+    elsewhere: dict[str, list[Signal]] = field(default_factory=dict)
+    sold: set[str] = field(default_factory=set)
 
 
-async def _seen_elsewhere(session: AsyncSession, passage: Passage, policy: LanePolicy) -> dict[str, list[Signal]]:
-    """How well other lanes of the store saw the same tags, in passages that were open while this one is."""
-    mine = select(PassageTag.epc).where(PassageTag.passage_id == passage.id)
+async def _seen(session: AsyncSession, passage: Passage, policy: LanePolicy) -> _Seen:
+    """Elsewhere is in other lanes of the store, in passages that were open while this one is."""
+    slack, theirs, other = policy.reads.slack, aliased(PassageTag), aliased(Passage)
     until = passage.expires_at
     if passage.finished_at is not None:
-        until = passage.started_at + (passage.finished_at - passage.opened_at) + policy.reads.slack
-    rows = await session.execute(
-        select(PassageTag.epc, PassageTag.levels, Passage)
-        .join(Passage, Passage.id == PassageTag.passage_id)
-        .where(
-            PassageTag.epc.in_(mine),
-            Passage.store_id == passage.store_id,
-            Passage.device_id != passage.device_id,
-            Passage.started_at <= until,
-            func.coalesce(Passage.ended_at, passage.started_at) >= passage.started_at,
-        )
+        until = passage.started_at + (passage.finished_at - passage.opened_at) + slack
+    side_by_side = and_(
+        other.store_id == passage.store_id,
+        other.device_id != passage.device_id,
+        other.started_at <= until,
+        func.coalesce(other.ended_at, passage.started_at) >= passage.started_at,
     )
-    elsewhere: dict[str, list[Signal]] = defaultdict(list)
-    for epc, levels, other in rows:
-        elsewhere[epc].append(other.window.cut(Signal(levels), policy.reads.slack))
-    return elsewhere
+    neighbours = join(theirs, other, (other.id == theirs.passage_id) & side_by_side)
+    mine = select(PassageTag.epc, PassageTag.levels, is_sold(PassageTag.epc))
+    rows = await session.execute(
+        mine.add_columns(theirs.levels, other.opened_at, other.finished_at)
+        .outerjoin(neighbours, theirs.epc == PassageTag.epc)
+        .where(PassageTag.passage_id == passage.id)
+    )
+    seen = _Seen()
+    for epc, levels, sold, levels_there, opened_at, finished_at in rows:
+        seen.here[epc] = Signal(levels)
+        if sold:
+            seen.sold.add(epc)
+        if opened_at is not None:
+            there = Window(opened_at, finished_at).cut(Signal(levels_there), slack)
+            seen.elsewhere.setdefault(epc, []).append(there)
+    return seen

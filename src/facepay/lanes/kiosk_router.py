@@ -40,10 +40,13 @@ GOODS_PART = {"type": "string", "examples": ['{"lines":[{"sku":"TEA-001","quanti
 
 
 @router.get("", summary="See a passage", responses=problems(Unauthenticated, WrongStore, PassageNotFound))
-async def see(kiosk_id: UUID, passage_id: UUID, kiosk: Kiosk, session: Session, settings: SettingsOf) -> PassageAnswer:
+async def see(
+    kiosk_id: UUID, passage_id: UUID, kiosk: Kiosk, session: Session, settings: SettingsOf, now: Now
+) -> PassageAnswer:
     """What it comes to: to be shown before the face is asked for."""
     acts_as(kiosk, kiosk_id)
-    return PassageAnswer.of(await conversation.see(session, device=kiosk, passage_id=passage_id, settings=settings))
+    seen = await conversation.see(session, device=kiosk, passage_id=passage_id, now=now, settings=settings)
+    return PassageAnswer.of(seen)
 
 
 @router.post(

@@ -7,23 +7,40 @@ process_auth.html), and a purchase is known by the id of its trip, for good (…
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, Uuid, delete, func, select, text
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    Uuid,
+    any_,
+    cast,
+    delete,
+    func,
+    select,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.alerts.alerts import Severity, raise_alert
-from facepay.channel.doors import Door, door_of
+from facepay.channel.doors import Door, door_query
+from facepay.entrance.groups import payer_query
 from facepay.entrance.turns import Turn, open_turn, start, turn_indexes
+from facepay.entrance.visits import Visit
 from facepay.identity.verdicts import WORTH_REVIEW, DeviceDecision
 from facepay.kernel.auth import Principal
 from facepay.kernel.database import Base, Database
 from facepay.kernel.errors import Conflict, NotFound
+from facepay.lanes.policies import LanePolicy, default_policy
 from facepay.lanes.reads import Window
 from facepay.members.members import Member
 from facepay.stores.devices import DeviceRole
@@ -96,8 +113,18 @@ class Passage(DeviceDecision, Turn, Base):
         """Whoever walks out of the camera's view walks on: only time ends a passage."""
         return "turn_expired" if now >= self.expires_at else None
 
+    def is_shown_to(self, device: Principal) -> bool:
+        """Its lane, and the kiosks of the store."""
+        at_kiosk = device.role == DeviceRole.KIOSK and device.store_id == self.store_id
+        return at_kiosk or device.id == self.device_id
+
     def on_lane_clock(self, now: datetime) -> datetime:
         return self.opened_at + (now - self.started_at)
+
+    def miss_face(self, now: datetime) -> None:
+        """Whoever was seen, and wasn't known yet, has gone: this asks for a face anew, or a pass."""
+        if self.ended_at is None and self.authentication == "processing" and self.face_left(now):
+            self.authenticated("denied", "face_left")
 
     def authenticated(self, as_: Authentication, code: str) -> None:
         self.authentication, self.authentication_code = as_, code
@@ -183,36 +210,70 @@ async def start_passage(
     )
 
 
-async def get_passage(session: AsyncSession, *, passage_id: UUID, device: Principal) -> Passage:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A passage, its lane's door, held against commands, and what the lane goes by; `held` are members, locked."""
+
+    passage: Passage
+    door: Door
+    policy: LanePolicy
+    held: Mapping[UUID, Member]
+
+
+async def find_passage(session: AsyncSession, *, passage_id: UUID, device: Principal) -> Found:
     """Of this lane, or at a kiosk of its store. Raises PassageNotFound."""
-    passage = await session.get(Passage, passage_id, populate_existing=True)
-    if passage is not None and device.id == passage.device_id:
-        return passage
-    if passage is not None and device.role == DeviceRole.KIOSK and device.store_id == passage.store_id:
-        return passage
-    raise PassageNotFound("There is no such passage here.")
+    found, _ = await _find(session, passage_id, device)
+    return found
 
 
 async def take_up(
-    session: AsyncSession, *, passage_id: UUID, device: Principal, also: Collection[UUID] = ()
-) -> tuple[Passage, Door]:
-    """The passage, locked with its payers and `also` those members, and its lane's door. Raises PassageNotFound.
+    session: AsyncSession, *, passage_id: UUID, device: Principal, now: datetime, also: Collection[UUID] = ()
+) -> Found:
+    """The passage, locked with its payers, `also` those members, and whoever pays for them. Raises PassageNotFound.
 
     What is posted to one passage is done one by one: under a lock of its own, since door and members are locked before
     the row, and who they are stands in it.
     """
     await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(str(passage_id), 0))))
-    passage = await get_passage(session, passage_id=passage_id, device=device)
-    door = await door_of(session, device_id=passage.device_id)
-    await _hold_members(session, passage.payers | set(also))
-    return await session.get_one(Passage, passage_id, with_for_update=True, populate_existing=True), door
+    found, payers = await _find(session, passage_id, device, also)
+    held = await _hold_members(session, {*found.passage.payers, *also, *payers})
+    passage = await session.get_one(Passage, passage_id, with_for_update=True, populate_existing=True)
+    passage.miss_face(now)
+    return Found(passage, found.door, found.policy, held)
 
 
-async def _hold_members(session: AsyncSession, member_ids: Collection[UUID]) -> None:
+async def _find(
+    session: AsyncSession, passage_id: UUID, device: Principal, members: Collection[UUID] = ()
+) -> tuple[Found, list[UUID]]:
+    """And whoever pays for what these members take; all in one round trip."""
+    any_of_them = Visit.member_id == any_(cast(list(members), ARRAY(Uuid())))
+    payers = payer_query(any_of_them & (Visit.store_id == Passage.store_id) & Visit.left_at.is_(None))
+    query = (
+        door_query(Passage.device_id)
+        .add_columns(Passage, LanePolicy, func.array(payers.scalar_subquery(), type_=ARRAY(Uuid())))
+        .select_from(Passage)
+        .outerjoin(LanePolicy, LanePolicy.device_id == Passage.device_id)
+        .where(Passage.id == passage_id)
+    )
+    row = (await session.execute(query, execution_options={"populate_existing": True})).one_or_none()
+    if row is None or not row.Passage.is_shown_to(device):
+        raise PassageNotFound("There is no such passage here.")
+    *door, passage, policy, payer_ids = row
+    return Found(passage, Door(*door), policy or default_policy(passage.device_id), {}), payer_ids
+
+
+async def _hold_members(session: AsyncSession, member_ids: Collection[UUID]) -> dict[UUID, Member]:
     """Against whatever else they pay at this moment, as whoever charges them does."""
-    if member_ids:
-        held = select(Member.id).where(Member.id.in_(member_ids)).order_by(Member.id)
-        await session.execute(held.with_for_update(key_share=True))
+    if not member_ids:
+        return {}
+    held = await session.scalars(
+        select(Member)
+        .where(Member.id.in_(member_ids))
+        .order_by(Member.id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    return {member.id: member for member in held}
 
 
 def must_go_on(passage: Passage, now: datetime) -> None:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from facepay.entrance.groups import payer_of
+from facepay.entrance.groups import payer_query
 from facepay.entrance.visits import Visit
 from facepay.identity.decisions import answer, ask, identify
 from facepay.identity.passes import ShownPass
 from facepay.identity.policy import Ambiguous, Match, Uncertain
 from facepay.identity.sighting import Sighting, candidates_of
-from facepay.identity.standing import standing_members
+from facepay.identity.standing import stands
 from facepay.identity.step_up import StepUp, waiting_step_up
 from facepay.identity.verdicts import Asked, Recognised, Shown, TurnedAway, Verdict, means_of
 from facepay.kernel.auth import Principal
@@ -29,16 +30,17 @@ STILL_PROCESSING = frozenset({"no_face", "low_quality", "faces_disagree"})
 Beside = Sequence[UUID | None]
 
 
-async def concerned(session: AsyncSession, *, shown: Shown, store_id: UUID) -> set[UUID]:
-    """Members whose rows are locked, where this is acted on: whoever may be shown, and who would pay for them."""
+def members_shown(shown: Shown) -> Sequence[UUID]:
+    """Whom this may be: their rows are locked where it is acted on."""
     if isinstance(shown, ShownPass):
-        return set()  # its own query locks whose it is
-    outcome = shown.outcome
-    if isinstance(outcome, Ambiguous | Uncertain):
-        return set(candidates_of(outcome))
-    if not isinstance(outcome, Match):
-        return set()
-    return {outcome.member_id, await _payer_for(session, store_id, outcome.member_id)}
+        return ()  # its own query locks whose it is
+    match shown.outcome:
+        case Match(member_id):
+            return (member_id,)
+        case Ambiguous() | Uncertain() as unsure:
+            return candidates_of(unsure)
+        case _:
+            return ()
 
 
 async def look(
@@ -54,7 +56,6 @@ async def look(
     """What a frame of the lane shows; None where it only goes on. Whoever was accepted stays, until several people
     were seen and one of them, asked for, stands there alone.
     """
-    was_away = passage.face_left(now)
     if sighting.faces:
         passage.see_face(now)
     accepted = passage.authentication == "accepted"
@@ -65,8 +66,7 @@ async def look(
     waiting = None if is_match else await waiting_step_up(session, attempt_id=passage.id, device_id=device.id, now=now)
     if waiting is not None:
         return Asked(passage.authentication_code, waiting)
-    if not sighting.faces and was_away and not accepted:
-        passage.face_seen_at = None
+    if passage.face_left(now) and not accepted:
         passage.authenticated("denied", "face_left")
         return TurnedAway("face_left")
     return await show(
@@ -145,31 +145,43 @@ async def ask_for_amount(
     return await ask(session, passage, device, code, (passage.member_id,), now=now, settings=settings)
 
 
-async def payer_now(session: AsyncSession, *, passage: Passage, now: datetime) -> Member | None:
-    """Who pays, their row locked: asked again now that they are held, since a host may have left meanwhile, or a
-    consent have ended.
+async def payer_now(
+    session: AsyncSession, *, passage: Passage, held: Mapping[UUID, Member], just_seen: bool, now: datetime
+) -> Member | None:
+    """Who pays, their row locked: asked again now that they are `held`, since a host may have left meanwhile, or a
+    consent have ended; but where they were `just_seen`, that was asked in this transaction.
     """
     if passage.member_id is None or passage.authentication != "accepted":
         return None
-    if passage.identified_by == "face" and not await standing_members(session, member_ids=[passage.member_id], now=now):
-        passage.authenticated("denied", "unknown_face")
-        return None
-    passage.payer_id = await _payer_for(session, passage.store_id, passage.member_id)
+    if not just_seen:
+        inside = (Visit.member_id == passage.member_id) & (Visit.store_id == passage.store_id) & Visit.left_at.is_(None)
+        payer = payer_query(inside).scalar_subquery()
+        row = await session.execute(select(stands(passage.member_id, now=now), payer))
+        may_be_recognised, payer_id = row.one()
+        if passage.identified_by == "face" and not may_be_recognised:
+            passage.authenticated("denied", "unknown_face")
+            return None
+        passage.payer_id = payer_id or passage.member_id
+    assert passage.payer_id is not None, "somebody pays for whoever was accepted"
+    if passage.payer_id in held:
+        return held[passage.payer_id]
     return await session.get_one(Member, passage.payer_id, with_for_update={"key_share": True}, populate_existing=True)
 
 
 async def _accept(
     session: AsyncSession, passage: Passage, member: Member, beside: Beside, proven: bool, now: datetime
 ) -> None:
-    payer_id = await _payer_for(session, passage.store_id, member.id)
+    members = {member.id, *(each for each in beside if each is not None)}
+    inside = await _inside(session, passage.store_id, members)
+    own = [each for each in inside if each.visit.member_id == member.id]
+    payer_id = own[0].payer_id if own else member.id
     if passage.payer_id not in (None, payer_id):
         await let_go(session, passage=passage, now=now)
     passage.member_id, passage.payer_id, passage.proven = member.id, payer_id, proven
     passage.authenticated("accepted", "accepted")
-    own = await _visits(session, passage.store_id, {member.id})
-    party = await _party(session, passage.store_id, member.id, beside)
-    passage.several_people = party is None
-    passage.visit_ids = [visit.id for visit in (own if party is None else party)]
+    is_party = await _is_one_party(session, passage.store_id, members, inside, beside)
+    passage.several_people = not is_party
+    passage.visit_ids = [each.visit.id for each in (inside if is_party else own)]
 
 
 async def _note_company(session: AsyncSession, passage: Passage, sighting: Sighting, beside: Beside) -> None:
@@ -177,11 +189,12 @@ async def _note_company(session: AsyncSession, passage: Passage, sighting: Sight
     others = _others(passage, sighting, beside)
     if not others or passage.member_id is None:
         return
-    party = await _party(session, passage.store_id, passage.member_id, others)
-    if party is None:
-        passage.several_people = True
+    members = {passage.member_id, *(each for each in others if each is not None)}
+    inside = await _inside(session, passage.store_id, members)
+    if await _is_one_party(session, passage.store_id, members, inside, others):
+        passage.visit_ids = sorted({*passage.visit_ids, *(each.visit.id for each in inside)})
     else:
-        passage.visit_ids = sorted({*passage.visit_ids, *(visit.id for visit in party)})
+        passage.several_people = True
 
 
 def _others(passage: Passage, sighting: Sighting, beside: Beside) -> list[UUID | None]:
@@ -195,36 +208,37 @@ def _others(passage: Passage, sighting: Sighting, beside: Beside) -> list[UUID |
     return crowd
 
 
-async def _party(session: AsyncSession, store_id: UUID, member_id: UUID, beside: Beside) -> list[Visit] | None:
-    """The visits of a member and of who is with them, where one of them pays for all: a visit group, with as many
-    others as came in as guests. None where these are several people who have nothing to do with each other.
+@dataclass(frozen=True, slots=True)
+class _Inside:
+    """An open visit, and the member who pays for it."""
+
+    visit: Visit
+    payer_id: UUID
+
+
+async def _inside(session: AsyncSession, store_id: UUID, member_ids: set[UUID]) -> list[_Inside]:
+    among_them = Visit.member_id.in_(member_ids) & (Visit.store_id == store_id) & Visit.left_at.is_(None)
+    rows = await session.execute(
+        payer_query(among_them).add_columns(Visit).order_by(Visit.id), execution_options={"populate_existing": True}
+    )
+    return [_Inside(visit, payer_id) for payer_id, visit in rows]
+
+
+async def _is_one_party(
+    session: AsyncSession, store_id: UUID, members: set[UUID], inside: Sequence[_Inside], beside: Beside
+) -> bool:
+    """Whether one of these people pays for all: one alone, or a visit group, with as many others as came in as guests.
+    Else these are several people who have nothing to do with each other.
     """
-    members = {member_id, *(each for each in beside if each is not None)}
-    visits = await _visits(session, store_id, members)
     if len(members) == 1 and not beside:
-        return visits
-    payers = {await payer_of(session, visit=visit) for visit in visits}
+        return True
+    payers = {each.payer_id for each in inside}
     if len(payers) != 1:
-        return None
-    strangers = sum(each is None for each in beside) + len(members) - len(visits)
+        return False
+    strangers = sum(each is None for each in beside) + len(members) - len(inside)
     guests = await session.scalar(
         select(func.coalesce(func.sum(Visit.guests), 0)).where(
             Visit.store_id == store_id, Visit.member_id.in_(members | payers), Visit.left_at.is_(None)
         )
     )
-    return visits if strangers <= (guests or 0) else None
-
-
-async def _visits(session: AsyncSession, store_id: UUID, member_ids: set[UUID]) -> list[Visit]:
-    found = await session.scalars(
-        select(Visit)
-        .where(Visit.store_id == store_id, Visit.member_id.in_(member_ids), Visit.left_at.is_(None))
-        .order_by(Visit.id)
-        .execution_options(populate_existing=True)
-    )
-    return list(found)
-
-
-async def _payer_for(session: AsyncSession, store_id: UUID, member_id: UUID) -> UUID:
-    visits = await _visits(session, store_id, {member_id})
-    return await payer_of(session, visit=visits[0]) if visits else member_id
+    return strangers <= (guests or 0)

@@ -12,7 +12,7 @@ from facepay.checkout.benefits import Offer, Wish
 from facepay.checkout.limits import NeedsStepUp
 from facepay.checkout.pricing import PricedBasket
 from facepay.checkout.selling import NotSold, Sold, quote, sell
-from facepay.checkout.sold_tags import claim_tags
+from facepay.checkout.sold_tags import claim_tags, unclaim_tags
 from facepay.kernel.ids import new_id
 from facepay.lanes.goods import Goods
 from facepay.lanes.passages import HOLD_OUTLIVES, Passage, let_go
@@ -110,7 +110,10 @@ async def sell_goods(
     settings: Settings,
 ) -> Sold | NotSold | TagsSold:
     """Order, capture and tags together, or none of them: tags are sold once, whichever lane reads them."""
-    savepoint = await session.begin_nested()
+    order_id = new_id()
+    if lost := await claim_tags(session, epcs=goods.tags, order_id=order_id, now=now):
+        await unclaim_tags(session, order_id=order_id)
+        return TagsSold(frozenset(lost))
     sold = await sell(
         session,
         offered=authorised.offer,
@@ -122,14 +125,10 @@ async def sell_goods(
         hold_id=passage.hold_id,
         advance_max=authorised.advance_max,
         in_hand=True,
+        order_id=order_id,
     )
     if isinstance(sold, NotSold):
-        await savepoint.rollback()
-        return sold
-    lost = await claim_tags(session, epcs=goods.tags, order_id=sold.order.id, now=now)
-    if lost:
-        await savepoint.rollback()
-        return TagsSold(frozenset(lost))
-    await savepoint.commit()
-    passage.hold_id, passage.held = None, 0
+        await unclaim_tags(session, order_id=order_id)
+    else:
+        passage.hold_id, passage.held = None, 0
     return sold

@@ -21,7 +21,10 @@ BY_DEFAULT = ReadPolicy()
 
 
 class LanePolicy(Base):
-    """A lane without a row goes by the defaults; `debt_max` null is the setting's."""
+    """A lane without a row goes by the defaults; `debt_max` null is the setting's.
+
+    Without a `door_sensor`, nobody waits to see that its door has opened.
+    """
 
     __tablename__ = "lane_policy"
     __table_args__ = (
@@ -35,6 +38,7 @@ class LanePolicy(Base):
     debt_max: Mapped[int | None]
     epochs_min: Mapped[int] = mapped_column(default=BY_DEFAULT.epochs_min)
     rssi_min_dbm: Mapped[float] = mapped_column(default=BY_DEFAULT.rssi_min_dbm)
+    door_sensor: Mapped[bool] = mapped_column(server_default="true")
 
     @property
     def reads(self) -> ReadPolicy:
@@ -64,13 +68,17 @@ async def require_lane(session: AsyncSession, *, device_id: UUID) -> None:
 
 async def policy_of(session: AsyncSession, *, lane_id: UUID) -> LanePolicy:
     """The lane's own, or the defaults."""
-    found = await session.get(LanePolicy, lane_id)
-    return found or LanePolicy(
+    return await session.get(LanePolicy, lane_id) or default_policy(lane_id)
+
+
+def default_policy(lane_id: UUID) -> LanePolicy:
+    return LanePolicy(
         device_id=lane_id,
         goods_from="rfid",
         debt_max=None,
         epochs_min=BY_DEFAULT.epochs_min,
         rssi_min_dbm=BY_DEFAULT.rssi_min_dbm,
+        door_sensor=True,
     )
 
 

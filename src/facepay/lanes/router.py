@@ -71,7 +71,7 @@ async def start(body: PassageStart, call: Call, session: Session) -> PassageAnsw
         now=call.now,
     )
     return PassageAnswer.of(
-        await conversation.see(session, device=call.lane, passage_id=passage.id, settings=call.settings)
+        await conversation.see(session, device=call.lane, passage_id=passage.id, now=call.now, settings=call.settings)
     )
 
 
@@ -79,7 +79,7 @@ async def start(body: PassageStart, call: Call, session: Session) -> PassageAnsw
 async def see(passage_id: UUID, call: Call, session: Session) -> PassageAnswer:
     """Whether a kiosk has finished it, say. The command channel tells the lane so, too."""
     return PassageAnswer.of(
-        await conversation.see(session, device=call.lane, passage_id=passage_id, settings=call.settings)
+        await conversation.see(session, device=call.lane, passage_id=passage_id, now=call.now, settings=call.settings)
     )
 
 

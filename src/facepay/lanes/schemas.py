@@ -183,6 +183,7 @@ class LanePolicyAnswer(Answer):
     debt_max: int | None
     epochs_min: int
     rssi_min_dbm: float
+    door_sensor: bool
 
 
 class LanePolicyRequest(Request):
@@ -197,3 +198,6 @@ class LanePolicyRequest(Request):
         int, Field(ge=1, le=100, strict=True, description="Tenths of a second in which a tag must be read.")
     ] = 3
     rssi_min_dbm: Annotated[float, Field(ge=-128, le=0, description="How strong a tag must be read that often.")] = -65
+    door_sensor: Annotated[
+        bool, Field(strict=True, description="Whether something shows that the door has opened, as it was told to.")
+    ] = True
