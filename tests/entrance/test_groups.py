@@ -151,6 +151,11 @@ async def test_a_visit_belongs_to_one_open_group(shop: Shop, database: Database)
         409,
         "visit_group_over",
     )
+    body = {"host_visit_id": first}
+    assert verdict(await shop.client.patch(groups_of(shop, made["id"]), json=body, headers=shop.staff)) == (
+        409,
+        "visit_group_over",
+    )
     await link(shop, [first, third], third)  # the host of the first group has left
     assert await together(database, first) == {first, third}
 

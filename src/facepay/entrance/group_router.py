@@ -79,7 +79,7 @@ async def show_group(store_id: UUID, group_id: UUID, session: Session, _: Reader
 @router.patch(
     "/stores/{store_id}/visit-groups/{group_id}",
     summary="Say who pays",
-    responses=problems(*REFUSALS, VisitGroupNotFound, VisitNotInside),
+    responses=problems(*REFUSALS, VisitGroupNotFound, VisitNotInside, VisitGroupOver),
 )
 async def name_host(store_id: UUID, group_id: UUID, body: NewHost, session: Session, staff: Writer) -> VisitGroupAnswer:
     """For what isn't paid yet. Who of the staff said so stays on record."""

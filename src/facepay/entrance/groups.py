@@ -98,8 +98,7 @@ async def add_visit(session: AsyncSession, *, store_id: UUID, group_id: UUID, vi
     """Raises VisitGroupNotFound, VisitGroupOver, VisitNotInside and VisitGrouped."""
     group = await _lock_group(session, store_id, group_id)
     visits = await _held(session, (Visit.group_id == group_id) | (Visit.id == visit_id))
-    if not any(visit.is_host and visit.group_id == group_id for visit in visits):
-        raise VisitGroupOver("The host of this group has left.")
+    _require_host(visits, group_id)
     added = _one_of(visits, visit_id)
     if added.store_id != store_id:
         raise VisitNotInside("This visit is one of another store.")
@@ -124,9 +123,10 @@ async def remove_visit(session: AsyncSession, *, store_id: UUID, group_id: UUID,
 
 
 async def name_host(session: AsyncSession, *, store_id: UUID, group_id: UUID, visit_id: UUID, actor: str) -> VisitGroup:
-    """Staff say who pays, and stay on record for it. Raises VisitGroupNotFound and VisitNotInside."""
+    """Staff say who pays, and stay on record for it. Raises VisitGroupNotFound, VisitGroupOver and VisitNotInside."""
     group = await _lock_group(session, store_id, group_id)
     visits = await _held(session, Visit.group_id == group_id)
+    _require_host(visits, group_id)
     host = _one_of(visits, visit_id)
     for visit in visits:
         visit.is_host = False
@@ -206,6 +206,11 @@ def _one_of(visits: Sequence[Visit], visit_id: UUID) -> Visit:
         if visit.id == visit_id:
             return visit
     raise VisitNotInside("This visit has ended, or isn't in this group.")
+
+
+def _require_host(visits: Sequence[Visit], group_id: UUID) -> None:
+    if not any(visit.is_host and visit.group_id == group_id for visit in visits):
+        raise VisitGroupOver("The host of this group has left.")
 
 
 async def _refuse_grouped(session: AsyncSession, visits: Sequence[Visit]) -> None:
