@@ -2,6 +2,29 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from facepay.demo.run import play
+from facepay.demo.scenarios import Scenario
+from facepay.demo.serving import serving
+from facepay.demo.stage import SceneWentWrong
+from facepay.vision.engine import Engine
+
+STORIES = {
+    Scenario.LANE: (
+        ("read 2/3", "strays 3/3", "shows ¥76.40, on hold", "paid, ¥76.40", "lane_locked", "door_unlocked"),
+        ("nothing_taken", "unknown_tag", "at kiosk", "door_opened", "no_face", "QR code", "paid, ¥21.90, with Bo"),
+        ("owes ¥2.50", "tag_sold_before", "¥59.00, umbrella", "cancelled", "goods_left_behind", "in order"),
+    ),
+    Scenario.SHELVES: (
+        ("a hand in A1, a face", "2 TEA-001, ¥9.00", "1 TEA-001, ¥4.50", "repeated", "drift", "2 BAO-002, ¥25.80"),
+        ("doubtful", "1 UMB-004, ¥69.00", "shows ¥69.00, on hold", "told late", "charged_later, ¥4.50"),
+        ("charged_later, ¥25.80", "debt_unsettled, ¥5.80", "¥44.20", "misplaced_goods", "restock", "in order"),
+    ),
+}
 
 
 def test_the_demo_plays_a_day_and_its_books_are_in_order() -> None:
@@ -10,3 +33,18 @@ def test_the_demo_plays_a_day_and_its_books_are_in_order() -> None:
     assert played.returncode == 0, played.stdout + played.stderr
     for line in ("welcome", "unknown_face", "insufficient_fund", "basket_unpaid", "buy, QR", "frame_seen", "in order"):
         assert line in played.stdout
+
+
+@pytest.mark.parametrize("scenario", STORIES)
+def test_the_lane_and_the_shelves_are_played_on_eighty_columns(
+    scenario: Scenario, engine: Engine, database_url: str
+) -> None:
+    console = Console(file=StringIO(), width=80)
+    with serving(console, port=0, engine=engine, database_url=database_url) as served:
+        play(scenario, console, served)
+        with pytest.raises(SceneWentWrong, match="store_code_taken"):
+            play(scenario, console, served)
+    assert isinstance(console.file, StringIO)
+    shown = console.file.getvalue()
+    for line in (word for words in STORIES[scenario] for word in words):
+        assert line in shown, shown

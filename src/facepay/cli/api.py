@@ -47,7 +47,7 @@ def serve(
 
 
 def demo(
-    scenario: Annotated[Scenario, typer.Option(help="What to play.")] = Scenario.DAY,
+    scenario: Annotated[Scenario, typer.Option(help="A day, the payment lane or the smart shelves.")] = Scenario.DAY,
     keep: Annotated[bool, typer.Option("--serve", help="Stay up when it is over.")] = False,
     port: Annotated[int, typer.Option(help="Port, 0 for a free one.")] = 0,
 ) -> None:

@@ -9,45 +9,44 @@ import httpx
 from rich.console import Console
 
 from facepay.demo.day import Day
+from facepay.demo.lane import Lane
 from facepay.demo.scenarios import Scenario
-from facepay.demo.serving import check_books, serving
+from facepay.demo.serving import Served, check_books, serving
+from facepay.demo.shelves import Shelves
 from facepay.demo.stage import OWNER, SceneWentWrong, Stage
-from facepay.settings import Settings
 
-STAGES: dict[Scenario, type[Stage]] = {Scenario.DAY: Day}
+STAGES: dict[Scenario, type[Stage]] = {Scenario.DAY: Day, Scenario.LANE: Lane, Scenario.SHELVES: Shelves}
 
 
 def run_demo(console: Console, *, scenario: Scenario, serve: bool, port: int) -> int:
     """Play a scenario; the exit status says whether everything came out as it should."""
     try:
-        with (
-            serving(console, port=port) as served,
-            httpx.Client(base_url=served.address, timeout=30) as client,
-        ):
-            _play(scenario, console, client, served.settings, served.password, serve=serve)
+        with serving(console, port=port) as served:
+            play(scenario, console, served)
+            _leave(console, served, serve=serve)
     except (SceneWentWrong, httpx.HTTPError) as wrong:
         console.print(f"\n[red]It went wrong:[/] {wrong}")
         return 1
     return 0
 
 
-def _play(
-    scenario: Scenario, console: Console, client: httpx.Client, settings: Settings, password: str, *, serve: bool
-) -> None:
-    address = client.base_url
+def play(scenario: Scenario, console: Console, served: Served) -> None:
+    """On a server that is empty yet. Raises SceneWentWrong where anything, or the books, didn't come out right."""
     played = STAGES[scenario]
-    console.print(f"\n[bold]{played.title}[/] at {address}, every line over HTTP, every face a photograph\n")
-    with played(client, console, password) as stage:
+    console.print(f"\n[bold]{played.title}[/] at {served.address}, every line over HTTP, every face a photograph\n")
+    with (
+        httpx.Client(base_url=served.address, timeout=30) as client,
+        played(client, console, served.password, clock=served.clock, pass_time=served.pass_time) as stage,
+    ):
         stage.play()
-    check_books(console, settings)
-    console.print(f"\nAPI docs: {address}/docs   (sign in as [bold]{OWNER}[/] / [bold]{password}[/])")
+    check_books(console, served.settings)
+
+
+def _leave(console: Console, served: Served, *, serve: bool) -> None:
+    console.print(f"\nAPI docs: {served.address}/docs   (sign in as [bold]{OWNER}[/] / [bold]{served.password}[/])")
     if serve:
         console.print("Serving until Ctrl-C.")
-        _wait_for_interrupt()
+        with suppress(KeyboardInterrupt):
+            threading.Event().wait()
     else:
-        console.print("They go with this demo; [bold]make demo ARGS=--serve[/] keeps the store open.")
-
-
-def _wait_for_interrupt() -> None:
-    with suppress(KeyboardInterrupt):
-        threading.Event().wait()
+        console.print("They go with this demo; [bold]--serve[/] keeps the store open.")

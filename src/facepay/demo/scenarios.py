@@ -7,3 +7,5 @@ from enum import StrEnum
 
 class Scenario(StrEnum):
     DAY = "day"
+    LANE = "lane"
+    SHELVES = "shelves"

@@ -7,13 +7,16 @@ import secrets
 import socket
 import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import uvicorn
+from fastapi import FastAPI
 from pydantic import SecretStr
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -22,11 +25,26 @@ from facepay.app import create_app
 from facepay.bootstrap import with_database
 from facepay.checkout.audit import CHECKS
 from facepay.demo.stage import OWNER, SceneWentWrong
+from facepay.housekeeping import Task, keep_house_once
+from facepay.kernel.clock import utc_now
 from facepay.kernel.database import Database
 from facepay.settings import Settings
+from facepay.shelves.settling import charge_left_visits, settle_late_changes
 from facepay.vision.engine import Engine, load_engine
 from facepay.wallet.upkeep import seal_all
 from facepay.wallet.verify import Report, verify
+
+HOUSEKEEPING_TRIES_MAX = 200
+
+
+@dataclass(slots=True)
+class StoreClock:
+    """The time of day, and whatever a scenario has let pass."""
+
+    ahead: timedelta = timedelta()
+
+    def __call__(self) -> datetime:
+        return utc_now() + self.ahead
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +54,32 @@ class Served:
     address: str
     password: str
     settings: Settings
+    clock: StoreClock
+
+    def pass_time(self, span: timedelta) -> None:
+        """It is later, and the housekeeping that settles what shelves saw has been round."""
+        self.clock.ahead += span
+        asyncio.run(self._settle())
+
+    async def _settle(self) -> None:
+        async with _database(self.settings) as database:
+            tasks = [
+                Task(settle.__name__, 0, partial(settle, database, settings=self.settings, now=self.clock()))
+                for settle in (settle_late_changes, charge_left_visits)
+            ]
+            for _ in range(HOUSEKEEPING_TRIES_MAX):
+                if await keep_house_once(database, tasks):
+                    return
+                await asyncio.sleep(0.05)  # the server itself is at it
+            raise SceneWentWrong("the server's housekeeping took too long")
 
 
 @contextmanager
-def serving(console: Console, *, port: int, **changes: Any) -> Iterator[Served]:
-    """With an empty database that goes with it. Raises SceneWentWrong where it doesn't start."""
+def serving(console: Console, *, port: int, engine: Engine | None = None, **changes: Any) -> Iterator[Served]:
+    """With an empty database that goes with it, where the changes to the settings name none. Raises SceneWentWrong
+    where it doesn't start.
+    """
+    clock = StoreClock()
     with tempfile.TemporaryDirectory(prefix="facepay-demo-") as folder:
         password = secrets.token_urlsafe(12)
         values = {
@@ -55,29 +94,36 @@ def serving(console: Console, *, port: int, **changes: Any) -> Iterator[Served]:
         }
         settings = Settings(**(values | changes))
         with _progress(console) as progress, with_database(settings) as ready:
-            engine = load_engine(ready.model_pack, progress=progress)
+            engine = engine or load_engine(ready.model_pack, progress=progress)
             progress("starting the API")
-            with _running(ready, engine, port) as address:
+            with _running(create_app(ready, engine=engine, clock=clock), ready, port) as address:
                 progress("")
-                yield Served(address, password, ready)
+                yield Served(address, password, ready, clock)
 
 
 def check_books(console: Console, settings: Settings) -> None:
     """Raises SceneWentWrong where they aren't in order."""
 
     async def check() -> Report:
-        assert settings.database_url
-        database = Database(settings.database_url, pool_size=2)
-        try:
+        async with _database(settings) as database:
             await seal_all(database)
             return await verify(database, extra_checks=CHECKS)
-        finally:
-            await database.close()
 
     report = asyncio.run(check())
     console.print(f"\nBooks: {report}")
     if not report.ok:
         raise SceneWentWrong("the books are not in order")
+
+
+@asynccontextmanager
+async def _database(settings: Settings) -> AsyncIterator[Database]:
+    """Beside the server's own connections."""
+    assert settings.database_url
+    database = Database(settings.database_url, pool_size=2)
+    try:
+        yield database
+    finally:
+        await database.close()
 
 
 @contextmanager
@@ -96,13 +142,13 @@ def _progress(console: Console) -> Iterator[Any]:
 
 
 @contextmanager
-def _running(settings: Settings, engine: Engine, port: int) -> Iterator[str]:
+def _running(app: FastAPI, settings: Settings, port: int) -> Iterator[str]:
     """The API on a real socket, in a thread of this process."""
     try:
         listener = socket.create_server((settings.host, port))
     except OSError as error:
         raise SceneWentWrong(f"{settings.host}:{port} can't be listened on: {error.strerror}") from error
-    config = uvicorn.Config(create_app(settings, engine=engine), access_log=False, log_level="warning")
+    config = uvicorn.Config(app, access_log=False, log_level="warning")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()

@@ -1,12 +1,14 @@
 """The stage of every scenario: a store with its devices, staff and members as clients of the API, and a table.
 
-A scenario (`demo.day`, …) is a `Stage` that says what happens; each step adds a row.
+A scenario (`demo.day`, `demo.lane`, `demo.shelves`) is a `Stage` that says what happens; each step adds a row.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
 from functools import partial
 from time import perf_counter
 from typing import Any, ClassVar, Self
@@ -17,6 +19,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Column, Table
 
+from facepay.kernel.clock import Clock, utc_now
 from facepay.vision import samples
 
 OWNER = "owner"
@@ -32,7 +35,7 @@ STOCK = 20
 # How the later frames differ from the enrolled photo: what a camera at a gate makes of a face.
 at_gate = partial(samples.variant, quality=60, scale=0.8, brightness=0.75)
 at_kiosk = partial(samples.variant, quality=75, scale=1.2, brightness=1.15)
-GOOD, BAD = {"open", "paid", "release"}, {"deny", "declined", "hold"}
+GOOD, BAD = {"open", "paid", "release"}, {"deny", "declined", "hold", "warning"}
 
 
 class SceneWentWrong(Exception):
@@ -44,8 +47,18 @@ class Stage:
 
     title: ClassVar[str]
 
-    def __init__(self, client: httpx.Client, console: Console, password: str) -> None:
-        self.client = client
+    def __init__(
+        self,
+        client: httpx.Client,
+        console: Console,
+        password: str,
+        *,
+        clock: Clock = utc_now,
+        pass_time: Callable[[timedelta], None] | None = None,
+    ) -> None:
+        """`pass_time` makes it later by the store's clock, and does what its server does by itself meanwhile."""
+        self.client, self.now, self.pass_time = client, clock, pass_time
+        self.called_at, self.took_ms, self.silent = 0.0, 0.0, False
         self.staff = {"Authorization": f"Bearer {self._token(password)}"}
         self.faces = dict(zip(NAMES, samples.people(), strict=True))
         self.ids: dict[str, str] = {}
@@ -54,7 +67,7 @@ class Stage:
         self.table = Table(
             "step", "who", "decision", Column("why", overflow="fold"), pad_edge=False, header_style="bold", box=None
         )
-        for right in ("similarity", "ms", "balance"):
+        for right in ("match", "ms", "balance"):
             self.table.add_column(right, justify="right", no_wrap=True)
         self.live = Live(self.table, console=console, vertical_overflow="visible")
 
@@ -75,15 +88,26 @@ class Stage:
         for role in roles:
             self.add_device(role)
         for product in PRODUCTS:
-            body = {**product, "tax_rate_basis_points": TAX_BASIS_POINTS, "currency": "CNY"}
-            self.as_staff("POST", "/v1/products", json=body)
-            self.as_staff("PUT", f"/v1/stores/{self.store_id}/stock/{product['sku']}", json={"quantity": STOCK})
+            self.stock_up(product)
+
+    def stock_up(self, product: Mapping[str, Any]) -> None:
+        body = {**product, "tax_rate_basis_points": TAX_BASIS_POINTS, "currency": "CNY"}
+        self.as_staff("POST", "/v1/products", json=body)
+        self.as_staff("PUT", f"/v1/stores/{self.store_id}/stock/{product['sku']}", json={"quantity": STOCK})
 
     def add_device(self, role: str, name: str | None = None) -> None:
         """Known by its name from then on, or by its role."""
         body = {"role": role, "name": name or f"{role} 1"}
         device = self.as_staff("POST", f"/v1/stores/{self.store_id}/devices", json=body)
         self.devices[name or role] = device["id"], {"Authorization": f"Bearer {device['token']}"}
+
+    @contextmanager
+    def summed_up(self, step: str, who: str, decision: str, why: str) -> Iterator[None]:
+        """One row for all that is done meanwhile, which the story doesn't need to dwell upon."""
+        start, self.silent = perf_counter(), True
+        yield
+        self.silent, self.took_ms = False, (perf_counter() - start) * 1000
+        self.row(step, who, decision, why)
 
     def enrol(self, top_ups: Mapping[str, int]) -> None:
         """Members with a face, and money in fen."""
@@ -92,31 +116,40 @@ class Stage:
             body = {"display_name": name, "phone": f"+861380013800{number}", "consent": consent}
             member = self.as_staff("POST", "/v1/members", json=body)
             self.ids[name] = member["id"]
-            start = perf_counter()
             frames = [("frames", ("face.jpg", self.faces[name], "image/jpeg"))]
             self.as_staff("PUT", f"/v1/members/{member['id']}/face", files=frames)
-            self.row("enrol", name, "enrolled", "consent given", None, start)
+            self.row("enrol", name, "enrolled", "consent given")
             self.top_up(name, amount)
 
+    def register(self, who: str, amount: int) -> None:
+        """A member who wants no face recognition, and has the shop's app instead."""
+        self.ids[who] = self.as_staff("POST", "/v1/members", json={"display_name": who})["id"]
+        self.row("register", who, "added", "no face, no consent")
+        self.top_up(who, amount)
+
     def top_up(self, who: str, amount: int) -> None:
-        start = perf_counter()
         self.as_staff(
             "POST",
             f"/v1/members/{self.ids[who]}/wallet/top-ups",
             json={"amount": amount, "currency": "CNY"},
             headers={"Idempotency-Key": str(uuid4())},
         )
-        self.row("top up", who, "paid in", yuan(amount), None, start)
+        self.row("top up", who, "paid in", yuan(amount))
 
-    def at_gate(self, way: str, who: str, decision: str, code: str, frame: bytes | None = None) -> Any:
+    def at_gate(
+        self, way: str, who: str, decision: str, code: str, frame: bytes | None = None, why: str = "", **party: Any
+    ) -> Any:
+        """`party`: who comes along, as `guests` and `group_id`."""
         gate_id, headers = self.devices["gate"]
         body = frame or at_gate(self.faces[who])
-        start = perf_counter()
-        answer = self.call(
-            "POST", f"/v1/gates/{gate_id}/{way}", headers={**headers, "Content-Type": "image/jpeg"}, content=body
-        )
+        sent: dict[str, Any]
+        if party:
+            sent = {"files": {"frame": ("frame.jpg", body, "image/jpeg")}, "data": party, "headers": headers}
+        else:
+            sent = {"content": body, "headers": {**headers, "Content-Type": "image/jpeg"}}
+        answer = self.call("POST", f"/v1/gates/{gate_id}/{way}", **sent)
         self.expect(answer, decision, code, who)
-        self.row("enter" if way == "entries" else "leave", who, decision, code, answer["similarity"], start)
+        self.row("enter" if way == "entries" else "leave", who, decision, why or code, answer["similarity"])
         return answer
 
     def at_kiosk(
@@ -131,7 +164,6 @@ class Stage:
         step: str = "buy",
     ) -> None:
         kiosk_id, headers = self.devices["kiosk"]
-        start = perf_counter()
         answer = self.call(
             "POST",
             f"/v1/kiosks/{kiosk_id}/checkouts",
@@ -141,14 +173,25 @@ class Stage:
         )
         self.expect(answer, decision, code, who)
         what = f"{code}, {yuan(answer['total'])}"
-        self.row(step, who, decision, what, answer["similarity"], start)
+        self.row(step, who, decision, what, answer["similarity"])
+
+    def list_alerts(self, *kinds: str) -> None:
+        """What the store's staff find at the end, the newest first. Raises SceneWentWrong where it is anything else."""
+        alerts = self.as_staff("GET", f"/v1/stores/{self.store_id}/alerts")["items"]
+        found = [alert["kind"] for alert in alerts]
+        self.check(sorted(found) == sorted(kinds), f"alerts: {found} instead of {list(kinds)}")
+        names = {device_id: f"the {name}" for name, (device_id, _) in self.devices.items()}
+        for alert in alerts:
+            self.row("alert", names.get(alert["device_id"], "the store"), alert["severity"], alert["kind"])
 
     def pass_of(self, who: str) -> dict[str, str]:
         """What a scanner reads from their phone."""
         return {"pass": self.as_staff("POST", f"/v1/members/{self.ids[who]}/passes")["pass"]}
 
-    def row(self, step: str, who: str, decision: str, why: str, similarity: float | None, start: float) -> None:
-        milliseconds = (perf_counter() - start) * 1000
+    def row(self, step: str, who: str, decision: str, why: str, similarity: float | None = None) -> None:
+        """With the milliseconds that the last call took."""
+        if self.silent:
+            return
         colour = "green" if decision in GOOD else "red" if decision in BAD else "cyan"
         self.table.add_row(
             step,
@@ -156,25 +199,36 @@ class Stage:
             f"[{colour}]{decision}[/]",
             why,
             "" if similarity is None else f"{similarity:.3f}",
-            f"{milliseconds:.0f}",
+            f"{self.took_ms:.0f}",
             yuan(self._balance(who)) if who in self.ids else "",
         )
 
     def expect(self, answer: dict[str, Any], decision: str, code: str, who: str) -> None:
-        if (answer["decision"], answer["code"]) != (decision, code):
-            raise SceneWentWrong(f"{who}: {answer['decision']} ({answer['code']}) instead of {decision} ({code})")
+        found = answer["decision"], answer["code"]
+        self.check(found == (decision, code), f"{who}: {found} instead of {(decision, code)}")
+
+    def check(self, is_so: bool, otherwise: str) -> None:
+        """Raises SceneWentWrong where it isn't."""
+        if not is_so:
+            raise SceneWentWrong(otherwise)
 
     def as_staff(self, method: str, path: str, *, headers: dict[str, str] | None = None, **body: Any) -> Any:
         return self.call(method, path, headers={**self.staff, **(headers or {})}, **body)
 
     def call(self, method: str, path: str, **request: Any) -> Any:
+        self.called_at = perf_counter()
+        answer = self._send(method, path, **request)
+        self.took_ms = (perf_counter() - self.called_at) * 1000
+        return answer
+
+    def _send(self, method: str, path: str, **request: Any) -> Any:
         response = self.client.request(method, path, **request)
         if response.is_error:
             raise SceneWentWrong(f"{method} {path}: {response.status_code} {response.text}")
         return response.json() if response.content else None
 
     def _balance(self, who: str) -> int:
-        return int(self.as_staff("GET", f"/v1/members/{self.ids[who]}/wallet")["available"])
+        return int(self._send("GET", f"/v1/members/{self.ids[who]}/wallet", headers=self.staff)["available"])
 
     def _token(self, password: str) -> str:
         form = {"username": OWNER, "password": password}
