@@ -3,73 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
-from uuid import UUID, uuid4
 
-import httpx
 import pytest
-from fastapi import FastAPI
-from sqlalchemy import update
 
 from facepay.checkout.audit import CHECKS
-from facepay.entrance.groups import VisitGroup
-from facepay.entrance.visits import Visit
-from facepay.kernel.clock import utc_now
 from facepay.kernel.database import Database
 from facepay.kernel.ids import new_id
-from facepay.settings import Settings
-from facepay.shelves.settling import charge_left_visit, charge_left_visits, settle_late_changes
 from facepay.wallet.verify import verify
+from tests.shelves.office import BALANCE, Office
 from tests.shelves.shelf import FULL, Shelf, come_in
 from tests.shop import PRICES, Shop
 
 pytestmark = pytest.mark.anyio
-BALANCE = 50_000
-LATER = timedelta(minutes=30)
-
-
-@dataclass
-class Office:
-    """What staff and the house's own tasks do about baskets."""
-
-    shop: Shop
-    database: Database
-    settings: Settings
-
-    async def pay(self, visit: str) -> None:
-        """As whoever takes a visit's money for what its basket holds."""
-        async with self.database.begin() as session:
-            await charge_left_visit(session, visit_id=UUID(visit), settings=self.settings, now=utc_now())
-
-    async def settle(self) -> None:
-        await settle_late_changes(self.database, settings=self.settings, now=utc_now())
-
-    async def charge_left(self, later: timedelta = LATER) -> int:
-        return await charge_left_visits(self.database, settings=self.settings, now=utc_now() + later)
-
-    async def decide(
-        self, review: dict[str, Any], quantity: int, *, key: str | None = None, **more: str
-    ) -> httpx.Response:
-        body = {"sku": review["sku"], "quantity": quantity, "note": "seen on camera"} | more
-        headers = self.shop.staff | {"Idempotency-Key": key or uuid4().hex}
-        return await self.shop.client.post(f"/v1/shelf-reviews/{review['id']}", json=body, headers=headers)
-
-    async def correct(self, visit: str, sku: str, quantity: int, *, key: str | None = None) -> httpx.Response:
-        body = {"sku": sku, "quantity": quantity, "note": "told at the desk"}
-        headers = self.shop.staff | {"Idempotency-Key": key or uuid4().hex}
-        return await self.shop.client.post(f"/v1/visits/{visit}/basket/corrections", json=body, headers=headers)
-
-    async def told(self, member_id: str) -> list[tuple[str, int]]:
-        """Kind and amount of the member's notices, the newest first."""
-        notices = (await self.shop.do("GET", f"/v1/members/{member_id}/notices"))["items"]
-        return [(notice["kind"], notice["amount"]) for notice in notices]
-
-
-@pytest.fixture
-def office(shop: Shop, app: FastAPI) -> Office:
-    return Office(shop, app.state.database, app.state.settings)
 
 
 async def test_staff_say_what_a_doubtful_take_was_and_the_basket_follows(shop: Shop, office: Office) -> None:
@@ -233,20 +179,14 @@ async def test_whoever_cannot_be_charged_is_put_to_staff(shop: Shop, office: Off
 async def test_what_a_guest_takes_and_leaves_with_is_the_hosts_to_pay(shop: Shop, office: Office) -> None:
     host, host_visit = await come_in(shop, 0, balance=BALANCE)
     guest, guest_visit = await come_in(shop, 1, balance=BALANCE)
-    async with office.database.begin() as session:
-        group = VisitGroup(id=new_id(), store_id=UUID(shop.store_id), opened_by="staff:test", opened_at=utc_now())
-        session.add(group)
-        await session.flush()
-        both = Visit.id.in_([UUID(host_visit), UUID(guest_visit)])
-        await session.execute(update(Visit).where(both).values(group_id=group.id))
-        await session.execute(update(Visit).where(Visit.id == UUID(host_visit)).values(is_host=True))
+    await office.group(host_visit, guest_visit)
     shelf = await Shelf.put_up(shop)
     await shelf.tell(shelf.event("A1", -512.0))  # either's: both are one party
     assert await shelf.basket(host_visit) == {"TEA-001": (1, 1)}
     await office.correct(guest_visit, "BAO-002", 1)
     await shop.at_gate(1, "exits")
     await shop.at_gate(0, "exits")
-    assert await office.charge_left() == 2
+    assert await office.charge_left() == 1
     assert await shop.balance(host) == BALANCE - PRICES["TEA-001"] - PRICES["BAO-002"]
     assert await shop.balance(guest) == BALANCE
 

@@ -32,14 +32,8 @@ from facepay.kernel.problems import problems
 from facepay.settings import SettingsOf
 from facepay.shelves import corrections
 from facepay.shelves.baskets import BasketChange, Standing, live_basket, topic_of
-from facepay.shelves.corrections import (
-    AlreadyDecided,
-    ChangeNotFound,
-    NotCharged,
-    NothingToReturn,
-    Staff,
-    VisitNotFound,
-)
+from facepay.shelves.billing import NotCharged, NothingToReturn, Staff
+from facepay.shelves.corrections import AlreadyDecided, ChangeNotFound, VisitNotFound
 from facepay.shelves.schemas import BasketAnswer, ChangeAnswer, Correction, ReviewDecision
 from facepay.stores.stores import StoreNotFound, get_store
 

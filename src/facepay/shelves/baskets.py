@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, exists, func, select, text, update
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Select, String, exists, func, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -164,11 +164,8 @@ async def _paid_elsewhere(session: AsyncSession, visit_ids: Collection[UUID]) ->
     rows = await session.execute(
         select(OrderLine.product_id, func.sum(OrderLine.quantity).cast(OrderLine.quantity.type))
         .join(Order, Order.id == OrderLine.order_id)
-        .join(Visit, (Visit.member_id == Order.member_id) & (Visit.store_id == Order.store_id))
         .where(
-            Visit.id.in_(visit_ids),
-            Order.created_at >= Visit.entered_at,
-            Visit.left_at.is_(None) | (Order.created_at <= Visit.left_at),
+            Order.id.in_(bought_inside(visit_ids)),
             ~exists().where(
                 BasketClosing.visit_id.in_(visit_ids),
                 (BasketClosing.order_id == Order.id) | (BasketClosing.closed_at >= Order.created_at),
@@ -177,6 +174,19 @@ async def _paid_elsewhere(session: AsyncSession, visit_ids: Collection[UUID]) ->
         .group_by(OrderLine.product_id)
     )
     return dict(rows.all())
+
+
+def bought_inside(visit_ids: Collection[UUID]) -> Select[UUID]:
+    """Ids of the orders that the visits' members placed while they were inside."""
+    return (
+        select(Order.id)
+        .join(Visit, (Visit.member_id == Order.member_id) & (Visit.store_id == Order.store_id))
+        .where(
+            Visit.id.in_(visit_ids),
+            Order.created_at >= Visit.entered_at,
+            Visit.left_at.is_(None) | (Order.created_at <= Visit.left_at),
+        )
+    )
 
 
 async def lock_visits(session: AsyncSession, *, visit_ids: Collection[UUID]) -> list[Visit]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -11,10 +10,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.catalog.products import Product, get_product_by_sku
-from facepay.checkout.adjustments import charge_more, take_back
 from facepay.checkout.orders import Order
 from facepay.checkout.refunds import still_out
-from facepay.checkout.selling import NotSold
 from facepay.entrance.visits import Visit
 from facepay.kernel.errors import Conflict, NotFound
 from facepay.kernel.hub import notify
@@ -31,6 +28,7 @@ from facepay.shelves.baskets import (
     topic_of,
     whole_basket,
 )
+from facepay.shelves.billing import Staff, bill, orders_of
 from facepay.shelves.rule import Count, LateVerdict, settle_late
 
 
@@ -55,28 +53,6 @@ class AlreadyDecided(Conflict):
     title = "Already decided"
 
 
-class NotCharged(Conflict):
-    """The member can't be charged now: `reason` says why. Nothing has changed."""
-
-    code = "not_charged"
-    title = "Not charged"
-
-
-class NothingToReturn(Conflict):
-    """Fewer of these goods were paid for in this visit."""
-
-    code = "nothing_to_return"
-    title = "Nothing to return"
-
-
-@dataclass(frozen=True, slots=True)
-class Staff:
-    """Whose word a correction is, and why."""
-
-    actor: str
-    note: str
-
-
 async def decide(
     session: AsyncSession,
     *,
@@ -94,7 +70,9 @@ async def decide(
     product = await get_product_by_sku(session, sku)
     doubt = await _doubt(session, change_id)
     whose = visit_id or doubt.visit_id
-    await hold_visits(session, visit_ids={each for each in (whose, doubt.visit_id) if each is not None})
+    visits = await hold_visits(session, visit_ids={each for each in (whose, doubt.visit_id) if each is not None})
+    if any(visit.store_id != doubt.store_id for visit in visits):
+        raise VisitNotFound("The visit is one to another store.")
     doubt = await _doubt(session, change_id, lock=True)
     doubt.standing, doubt.decided_by, doubt.note = Standing.DISMISSED, staff.actor, staff.note
     if doubt.visit_id is not None:
@@ -122,8 +100,15 @@ async def correct(
 
 
 async def hold_visits(session: AsyncSession, *, visit_ids: Collection[UUID]) -> list[Visit]:
-    """Lock their members, and then them, as a payment does. Raises VisitNotFound."""
-    members = select(Visit.member_id).where(Visit.id.in_(visit_ids))
+    """Lock their members, whoever pays or paid for them, and then them, as a payment does. Raises VisitNotFound."""
+    groups = select(Visit.group_id).where(Visit.id.in_(visit_ids))
+    pay = select(Visit.member_id).where(Visit.id.in_(visit_ids) | (Visit.group_id.in_(groups) & Visit.is_host))
+    paid = (
+        select(Order.member_id)
+        .join(BasketClosing, BasketClosing.order_id == Order.id)
+        .where(BasketClosing.visit_id.in_(visit_ids))
+    )
+    members = (await session.scalars(pay.union(paid))).all()
     await session.execute(
         select(Member.id).where(Member.id.in_(members)).order_by(Member.id).with_for_update(key_share=True)
     )
@@ -197,62 +182,6 @@ async def _is_billed(
     return paid is not None and event_at <= paid
 
 
-async def bill(
-    session: AsyncSession, visit: Visit, sku: str, quantity: int, why: Staff, now: datetime, settings: Settings
-) -> UUID:
-    """Charge pieces after a visit has paid, or refund them where negative; the order that shows it.
-
-    Raises NotCharged and NothingToReturn.
-    """
-    orders = await orders_of(session, visit_ids=[visit.id])
-    if quantity < 0:
-        return await _refund(session, orders, sku, -quantity, why, now)
-    if not orders:
-        raise NotCharged("There is no order to add to.", reason="no_order")
-    outcome = await charge_more(
-        session,
-        order_id=orders[0].id,
-        quantities={sku: quantity},
-        reason=why.note,
-        actor=why.actor,
-        now=now,
-        settings=settings,
-    )
-    if isinstance(outcome, NotSold):
-        raise NotCharged("The member can't be charged now.", reason=outcome.code)
-    return outcome.order.id
-
-
-async def orders_of(session: AsyncSession, *, visit_ids: Collection[UUID]) -> list[Order]:
-    """What these visits paid with, the first first, and what was charged later on top of it."""
-    paid = select(BasketClosing.order_id).where(BasketClosing.visit_id.in_(visit_ids))
-    found = await session.scalars(
-        select(Order)
-        .where(Order.id.in_(paid) | Order.supplements_id.in_(paid), Order.cancelled_at.is_(None))
-        .order_by(Order.id)
-        .execution_options(populate_existing=True)
-    )
-    return list(found)
-
-
-async def _refund(
-    session: AsyncSession, orders: Sequence[Order], sku: str, quantity: int, why: Staff, now: datetime
-) -> UUID:
-    """From the last order that has any left, and on to those before it."""
-    if sum(still_out(order).get(sku, 0) for order in orders) < quantity:
-        raise NothingToReturn("Fewer of these goods were paid for in this visit.", sku=sku)
-    left, first = quantity, None
-    for order in reversed(orders):
-        pieces = min(left, still_out(order).get(sku, 0))
-        if pieces:
-            await take_back(
-                session, order_id=order.id, quantities={sku: pieces}, reason=why.note, actor=why.actor, now=now
-            )
-            first, left = first or order.id, left - pieces
-    assert first is not None
-    return first
-
-
 async def judge_late(session: AsyncSession, *, change: BasketChange, settings: Settings) -> LateVerdict:
     """What the rule makes of a change that came to be known after its visit had paid."""
     assert change.visit_id is not None
@@ -260,17 +189,26 @@ async def judge_late(session: AsyncSession, *, change: BasketChange, settings: S
     basket = await whole_basket(session, visit_ids=together)
     orders = await orders_of(session, visit_ids=together)
     held, product = basket.get(change.sku), change.product
+    taken = held.count if held else Count(0, 0)
+    paid = sum(still_out(order).get(product.sku, 0) for order in orders)
+    if change.quantity > 0 and change.standing == Standing.DOUBTFUL:
+        paid = max(paid, taken.sure)  # of what is sure and not paid, an unsure take is no reason to charge anything
     return settle_late(
         moved=change.quantity,
-        paid=sum(still_out(order).get(product.sku, 0) for order in orders),
-        taken=held.count if held else Count(0, 0),
+        paid=paid,
+        taken=taken,
         unit_price=product.price,
         favour_max=settings.shelf_favour_max,
     )
 
 
 async def paid_together(session: AsyncSession, *, visit_id: UUID) -> set[UUID]:
-    """This visit, and those whose baskets were paid with the same order."""
+    """This visit, those of its group, and those whose baskets were paid with the same order."""
+    group = select(Visit.group_id).where(Visit.id == visit_id)
     mine = select(BasketClosing.order_id).where(BasketClosing.visit_id == visit_id, BasketClosing.order_id.is_not(None))
-    others = await session.scalars(select(BasketClosing.visit_id).where(BasketClosing.order_id.in_(mine)))
+    others = await session.scalars(
+        select(Visit.id)
+        .where(Visit.group_id.in_(group))
+        .union(select(BasketClosing.visit_id).where(BasketClosing.order_id.in_(mine)))
+    )
     return {visit_id, *others}
