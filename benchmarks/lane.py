@@ -4,14 +4,17 @@
 
 Starts the real server in a process of its own, with the embedded, durable Postgres. Each passage is a whole one over
 HTTP: somebody comes in at the gate, the portal reads every tag ten times a second for two seconds and tells so in three
-parts, then the camera has a face and the lane asks for a decision. Each pays for goods that nobody bought before.
+parts, then the camera has a face and the lane asks for a decision. Each pays for goods that nobody bought before. In
+turn with them somebody pays for the same goods at a kiosk, face and basket in one request: what a lane is held against.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,6 +36,7 @@ from tests.shop import PASSWORD
 
 PRODUCTS, PARTS, WARM_UP = 10, 3, 5
 COMPANY_PREFIX = "6901234"
+RELEASED, AT_KIOSK = "last frame to released", "a kiosk checkout"
 READS_PER_TAG, READ_EVERY = 20, timedelta(milliseconds=100)
 Headers = dict[str, str]
 
@@ -51,29 +55,31 @@ def main(
                     if number == WARM_UP:
                         lane.milliseconds.clear()
                     lane.let_through(number, tags)
+                    lane.check_out(tags)
         finally:
             server.terminate()
             server.wait(20)
     console.print(table(lane.milliseconds))
+    released, paid = (np.median(lane.milliseconds[what]) for what in (RELEASED, AT_KIOSK))
+    console.print(f"{RELEASED}: {released / paid:.2f} times as long as {AT_KIOSK}")
     console.print(f"{passages} passages of {tags} tags, one by one, {os.cpu_count()} cores")
 
 
 @dataclass
 class Lane:
-    """One lane, and the gate before it; `milliseconds` by what was waited for."""
+    """One lane, the gate before it, and a kiosk; `milliseconds` by what was waited for."""
 
     client: httpx.Client
     gate: tuple[str, Headers]
     lane: tuple[str, Headers]
+    kiosk: tuple[str, Headers]
     gtins: list[str]
     frame: bytes
     milliseconds: dict[str, list[float]] = field(default_factory=dict)
 
     def let_through(self, number: int, tags: int) -> None:
         """Somebody comes in, takes goods, and walks out with them."""
-        gate_id, headers = self.gate
-        entered = self._post(f"/v1/gates/{gate_id}/entries", headers, content=self.frame)
-        assert entered["decision"] == "open", entered
+        self._pass_gate("entries")
         lane_id, headers = self.lane
         opened_at = datetime.now(UTC)
         begin = {"trip_id": uuid4().hex, "started_at": opened_at.isoformat()}
@@ -87,8 +93,29 @@ class Lane:
         self._post(f"{passage}/frames", headers, what="the last frame", content=self.frame)
         end = {"parts": PARTS, "finished_at": (opened_at + READS_PER_TAG * READ_EVERY).isoformat()}
         released = self._post(f"{passage}/finish", headers, what="the decision", json=end)
-        self._note("last frame to released", last_frame_at)
+        self._note(RELEASED, last_frame_at)
         assert (released["decision"], released["total"]) == ("release", tags), released
+
+    def check_out(self, tags: int) -> None:
+        """Somebody comes in, pays for the same goods at the kiosk, and leaves."""
+        self._pass_gate("entries")
+        kiosk_id, headers = self.kiosk
+        pieces = Counter(tag % PRODUCTS for tag in range(tags))
+        basket = {"lines": [{"sku": f"SKU-{item}", "quantity": quantity} for item, quantity in pieces.items()]}
+        paid = self._post(
+            f"/v1/kiosks/{kiosk_id}/checkouts",
+            headers | {"Idempotency-Key": uuid4().hex},
+            what=AT_KIOSK,
+            data={"basket": json.dumps(basket)},
+            files={"frame": ("frame.jpg", self.frame, "image/jpeg")},
+        )
+        assert (paid["decision"], paid["order"]["total"]) == ("paid", tags), paid
+        self._pass_gate("exits")
+
+    def _pass_gate(self, way: str) -> None:
+        gate_id, headers = self.gate
+        passed = self._post(f"/v1/gates/{gate_id}/{way}", headers, content=self.frame)
+        assert passed["decision"] == "open", passed
 
     def _reads(self, number: int, tags: range, opened_at: datetime) -> list[dict[str, Any]]:
         return [
@@ -126,7 +153,7 @@ def open_lane(client: httpx.Client) -> Lane:
     staff = {"Authorization": f"Bearer {token}"}
     store_id = call("/v1/stores", staff, json={"name": "Bench", "code": "BENCH"})["id"]
     devices = {}
-    for role in ("gate", "lane"):
+    for role in ("gate", "lane", "kiosk"):
         device = call(f"/v1/stores/{store_id}/devices", staff, json={"role": role, "name": role})
         devices[role] = device["id"], {"Authorization": f"Bearer {device['token']}"}
     gtins = [gtin_of(item) for item in range(PRODUCTS)]
@@ -139,7 +166,7 @@ def open_lane(client: httpx.Client) -> Lane:
         call(f"/v1/members/{member_id}/face", staff, method="PUT", files=[("frames", ("f.jpg", face, "image/jpeg"))])
         once = staff | {"Idempotency-Key": uuid4().hex}
         call(f"/v1/members/{member_id}/wallet/top-ups", once, json={"amount": 1_000_000, "currency": "CNY"})
-    return Lane(client, devices["gate"], devices["lane"], gtins, camera_frame([people()[0]]))
+    return Lane(client, devices["gate"], devices["lane"], devices["kiosk"], gtins, camera_frame([people()[0]]))
 
 
 def gtin_of(item: int) -> str:

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import httpx
 from fastapi import FastAPI
 from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.catalog.products import find_products
 from facepay.checkout import adjustments
@@ -20,6 +21,7 @@ from facepay.checkout.orders import Order
 from facepay.checkout.pricing import PricedBasket, price_basket
 from facepay.checkout.refunds import Refund
 from facepay.checkout.selling import NotSold, Sold, quote, sell
+from facepay.checkout.sold_tags import SoldTag, is_sold
 from facepay.kernel.clock import utc_now
 from facepay.kernel.database import Database
 from facepay.kernel.ids import new_id
@@ -29,6 +31,11 @@ from facepay.wallet.accounts import Balance, wallet_balance
 from facepay.wallet.debts import collect, owed
 from facepay.wallet.payments import authorise
 from tests.shop import Shop
+
+
+async def sold_tags(session: AsyncSession) -> set[str]:
+    """All of them, for all that is committed."""
+    return set(await session.scalars(select(SoldTag.epc).where(is_sold(SoldTag.epc))))
 
 
 @dataclass

@@ -13,12 +13,12 @@ from sqlalchemy import func, select
 
 from facepay.catalog.epc import Sgtin, encode_sgtin96
 from facepay.checkout.selling import NotSold, Sold
-from facepay.checkout.sold_tags import claim_tags, sold_among
+from facepay.checkout.sold_tags import claim_tags
 from facepay.kernel.clock import utc_now
 from facepay.notices.notices import Notice
 from facepay.wallet.accounts import Balance
 from tests.answers import verdict
-from tests.checkout.counter import Counter, lines
+from tests.checkout.counter import Counter, lines, sold_tags
 from tests.rewards.till import EARNING, add_coupon, assert_books_in_order, coupon, give, holdings, set_rules
 from tests.shop import PRICES
 
@@ -143,7 +143,7 @@ async def test_the_tags_of_goods_that_come_back_can_be_sold_again(counter: Count
 
     async def still_sold() -> set[str]:
         async with counter.database.begin() as session:
-            return await sold_among(session, epcs=tags)
+            return await sold_tags(session)
 
     await counter.returned(sold.order.id, {"TEA-001": 1}, epcs=[second.lower()])
     assert await still_sold() == {first, third}

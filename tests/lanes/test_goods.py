@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from random import Random
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import func, select
 
 from facepay.lanes.goods import TAGS_MAX
+from facepay.lanes.passages import PassageTag
+from facepay.lanes.schemas import READS_MAX
 from tests.lanes.lane import GOODS, LaneShop, assert_books_verify
 from tests.shop import Shop
 
@@ -50,6 +54,24 @@ async def test_more_tags_than_a_passage_can_have_let_nobody_out(lanes: LaneShop)
     assert (refused.status_code, refused.json()["code"]) == (409, "too_many_tags")
     unfinished = await lanes.ask(f"/{passage.id}/finish", json={"parts": 2})
     assert (unfinished.status_code, unfinished.json()["missing"]) == (409, [2])
+
+
+async def test_a_portal_that_reads_ten_thousand_tags_is_told_so_and_nothing_is_kept(
+    lanes: LaneShop, app: FastAPI
+) -> None:
+    passage = await lanes.start()
+    read_at = lanes.opened_at.isoformat()
+
+    def part(sequence: int, tags: int) -> dict[str, Any]:
+        reads = [{"epc": f"{tag:024X}", "rssi_dbm": -45, "read_at": read_at} for tag in range(tags)]
+        return {"sequence": sequence, "reads": reads}
+
+    refused = await lanes.ask(f"/{passage.id}/reads", json=part(1, READS_MAX))
+    assert (refused.status_code, refused.json()["code"], refused.json()["tags_max"]) == (409, "too_many_tags", TAGS_MAX)
+    assert (await lanes.ask(f"/{passage.id}/reads", json=part(1, READS_MAX + 1))).status_code == 422
+    assert (await lanes.ask(f"/{passage.id}/reads", json=part(1, 10_000))).status_code in (413, 422)
+    async with app.state.database.begin() as session:
+        assert await session.scalar(select(func.count()).select_from(PassageTag)) == 0
 
 
 async def test_a_piece_that_was_taken_back_is_sold_at_the_lane_again(lanes: LaneShop, app: FastAPI) -> None:

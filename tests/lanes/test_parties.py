@@ -54,6 +54,19 @@ async def test_a_guest_who_walks_out_alone_is_paid_for_by_the_host_who_is_inside
     assert await lanes.inside() == [host]
 
 
+async def test_a_guest_whose_host_has_left_meanwhile_pays_for_themselves(lanes: LaneShop, app: FastAPI) -> None:
+    host, guest = await come_in(lanes.shop, 0, 1, host=0)
+    passage = await lanes.start()
+    await passage.look(1)
+    await passage.read(lanes.tag("SOCKS"))
+    assert await lanes.shop.balance(host) == 10_000 - SOCKS
+    await lanes.shop.at_gate(0, "exits")
+    paid = await passage.finish()
+    assert (paid["code"], paid["order"]["member_id"]) == ("paid", guest)
+    assert [await lanes.shop.balance(each) for each in (host, guest)] == [10_000, 10_000 - SOCKS]
+    await assert_books_verify(app.state.database, SOCKS=1)
+
+
 async def test_people_who_have_nothing_to_do_with_each_other_are_asked_who_pays(lanes: LaneShop, app: FastAPI) -> None:
     first, second = await come_in(lanes.shop, 0, 1)
     passage = await lanes.start()

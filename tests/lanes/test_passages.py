@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from fastapi import FastAPI
 
+from tests.channel.line import record
 from tests.conftest import Clock, OpenShop
 from tests.lanes.lane import GOODS, LaneShop, assert_books_verify
 from tests.photos import camera_frame, stranger
@@ -101,6 +102,55 @@ async def test_a_face_that_leaves_before_it_was_known_is_denied(lanes: LaneShop,
     clock.ahead += timedelta(seconds=4)
     gone = await passage.look(camera_frame([]))
     assert gone["authentication"] == {"status": "denied", "code": "face_left"}
+
+
+async def test_a_face_that_is_gone_for_three_seconds_is_denied_whatever_comes_next_and_a_new_one_begins_anew(
+    lanes: LaneShop, app: FastAPI, clock: Clock
+) -> None:
+    await lanes.shop.add_member(0, balance=10_000)
+    passage = await lanes.start()
+    await passage.look(stranger())
+    await passage.look(camera_frame([]))
+    clock.ahead += timedelta(seconds=2)
+    assert (await passage.see())["authentication"]["status"] == "processing"
+    clock.ahead += timedelta(seconds=1)
+    left = {"status": "denied", "code": "face_left"}
+    assert (await passage.see())["authentication"] == left, "without any frame"
+    assert (await passage.look(camera_frame([])))["authentication"] == left
+    assert (await passage.read(lanes.tag("SOCKS")))["authentication"] == left
+    held = await passage.finish()
+    assert (held["decision"], held["code"]) == ("hold", "face_left")
+    paid = await passage.look(0)
+    assert (paid["decision"], paid["code"]) == ("release", "paid")
+    clock.ahead += timedelta(seconds=10)
+    assert (await passage.see())["authentication"] == {"status": "accepted", "code": "accepted"}
+    await assert_books_verify(app.state.database, SOCKS=1)
+
+
+async def test_whoever_was_accepted_may_walk_on_out_of_the_cameras_view(lanes: LaneShop, clock: Clock) -> None:
+    await lanes.shop.add_member(0, balance=10_000)
+    passage = await lanes.start()
+    await passage.look(0)
+    clock.ahead += timedelta(seconds=4)
+    assert (await passage.look(camera_frame([])))["authentication"]["status"] == "accepted"
+    await passage.read(lanes.tag("SOCKS"))
+    assert (await passage.finish())["code"] == "paid"
+
+
+@pytest.mark.parametrize("door_sensor", [True, False])
+async def test_a_lane_whose_door_has_no_sensor_is_not_waited_for_to_show_that_it_opened(
+    lanes: LaneShop, door_sensor: bool
+) -> None:
+    await lanes.shop.add_member(0, balance=10_000)
+    lane_id, _ = lanes.lanes[0]
+    await lanes.shop.do("PUT", f"/v1/lanes/{lane_id}/policy", json={"door_sensor": door_sensor})
+    passage = await lanes.start()
+    await passage.read(lanes.tag("SOCKS"))
+    assert (await passage.finish())["code"] == "no_face"
+    assert (await lanes.at_kiosk(passage, 0)).json()["code"] == "paid"
+    (told,) = await record(lanes.shop, lanes.lanes[0])
+    assert told["command"] == {"kind": "open", "seconds": 10}
+    assert told["effect_expected"] == ("door_opened" if door_sensor else None)
 
 
 async def test_goods_that_the_lane_cannot_name_are_paid_at_a_kiosk(lanes: LaneShop, app: FastAPI) -> None:

@@ -19,7 +19,6 @@ from facepay.lanes.reads import (
     TagRead,
     Window,
     judge_tags,
-    merge,
     owner,
     signals_of,
 )
@@ -134,6 +133,10 @@ reads_of_a_passage = st.lists(
     max_size=60,
 )
 signals = st.binary(max_size=60).map(Signal)
+
+
+def merge(one: dict[str, Signal], other: dict[str, Signal]) -> dict[str, Signal]:
+    return {epc: one.get(epc, Signal()) | other.get(epc, Signal()) for epc in one.keys() | other.keys()}
 
 
 @given(reads_of_a_passage, st.data())

@@ -80,15 +80,8 @@ async def goods_of(session: AsyncSession, *, sgtins: Mapping[str, Sgtin]) -> Tag
     return TaggedGoods(products, frozenset(sgtins.keys() - products.keys()))
 
 
-async def sold_among(session: AsyncSession, *, epcs: Collection[str]) -> set[str]:
-    """Which of the tags are sold, for all that is committed."""
-    if not epcs:
-        return set()
-    return set(await session.scalars(select(SoldTag.epc).where(SoldTag.epc.in_(epcs), text(SOLD))))
-
-
 def is_sold(epc: SQLColumnExpression[str]) -> ColumnElement[bool]:
-    """The same of each tag of another statement."""
+    """Whether a tag of another statement is sold, for all that is committed."""
     return select(SoldTag.id).where(SoldTag.epc == epc, SoldTag.returned_at.is_(None)).exists()
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, SQLColumnExpression, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.identity.lookalikes import has_lookalikes
@@ -65,8 +65,8 @@ async def standing_members(session: AsyncSession, *, member_ids: Collection[UUID
     return found.all()
 
 
-def stands(member_id: UUID, *, now: datetime) -> ColumnElement[bool]:
-    """The same of one member, as part of another statement: it holds for as long as their row is locked."""
+def stands(member_id: SQLColumnExpression[UUID | None], *, now: datetime) -> ColumnElement[bool]:
+    """The same of one member of another statement: it holds for as long as their row is locked."""
     return (
         select(Member.id)
         .join(Consent, Consent.member_id == Member.id)

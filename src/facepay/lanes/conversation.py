@@ -22,10 +22,11 @@ from facepay.kernel.auth import Principal
 from facepay.kernel.errors import Conflict
 from facepay.kernel.passwords import PasswordHasher
 from facepay.lanes.deciding import PassageDecision, Step, decide, go_on
-from facepay.lanes.goods import goods_in, note_reads
-from facepay.lanes.passages import ReadsMissing, close, code_of_abandoned, find_passage, must_go_on, take_up
+from facepay.lanes.goods import bounded, goods_in, note_reads
+from facepay.lanes.passages import ReadsMissing, close, code_of_abandoned
 from facepay.lanes.payers import Beside, candidates_asked, look, members_shown, show, step_up
 from facepay.lanes.reads import TagRead
+from facepay.lanes.taking_up import find_passage, must_go_on, take_up
 from facepay.members.members import get_member
 from facepay.settings import Settings
 
@@ -144,7 +145,7 @@ async def finish_at_kiosk(
     settings: Settings,
 ) -> PassageDecision:
     """The same goods, paid by whoever is shown to a kiosk of the same store; `named` are pieces by sku in place of
-    unknown tags, and `left_behind` tags that were put down. Raises as `take_frames`, and PassageNotHeld.
+    unknown tags, and `left_behind` tags that were put down. Raises as `take_frames`, PassageNotHeld and TooManyTags.
     """
     step = await _begin(session, passage_id, kiosk, now, settings, members_shown(shown))
     passage = step.passage
@@ -152,7 +153,7 @@ async def finish_at_kiosk(
         raise PassageNotHeld("The lane hasn't held this passage.", decision=passage.decision)
     passage.authenticated("processing", "processing")  # whoever the lane knew has to be shown here, too
     passage.at_kiosk, passage.named = True, dict(named)
-    passage.left_behind = sorted({*passage.left_behind, *(epc.upper() for epc in left_behind)})
+    passage.left_behind = bounded({*passage.left_behind, *(epc.upper() for epc in left_behind)})
     verdict = await show(session, passage=passage, device=kiosk, shown=shown, now=now, settings=settings)
     return await go_on(session, step, verdict)
 

@@ -16,12 +16,13 @@ from facepay.checkout.pricing import PricedBasket, Unpriceable
 from facepay.checkout.selling import NotSold, Sold
 from facepay.checkout.sold_tags import alert_sold_before
 from facepay.entrance.visits import Visit
-from facepay.identity.verdicts import Asked, Recognised, Ruling, TurnedAway, Verdict
+from facepay.identity.verdicts import Asked, Ruling, TurnedAway, Verdict
 from facepay.kernel.auth import Principal
 from facepay.lanes.goods import Goods, goods_in
-from facepay.lanes.passages import Found, Passage, let_go
+from facepay.lanes.passages import Passage, let_go
 from facepay.lanes.payers import ask_for_amount, payer_now
 from facepay.lanes.payment import Authorised, TagsSold, reserve, sell_goods
+from facepay.lanes.taking_up import Found
 from facepay.members.members import Member, get_member
 from facepay.settings import Settings
 from facepay.shelves.baskets import close_basket, lock_visits
@@ -78,7 +79,7 @@ async def go_on(session: AsyncSession, step: Step, verdict: Verdict | None = Non
     """After something new: another try where the exit is held, else hold the money and show how it stands."""
     if step.passage.decision == "hold":
         return await decide(session, step, verdict)
-    bill = await _draw_up(session, step, verdict)
+    bill = await _draw_up(session, step)
     await session.flush()
     return await _show(session, step, bill, verdict)
 
@@ -92,7 +93,7 @@ async def decide(
     if is_first:
         passage.finished_at = finished_at or passage.on_lane_clock(step.now)
     for _ in range(SALES_MAX):
-        bill = await _draw_up(session, step, verdict, final=True)
+        bill = await _draw_up(session, step, final=True)
         if is_first:
             await _alert_sold(session, step, bill.goods.sold_before)
             is_first = False
@@ -143,11 +144,10 @@ def _why_held(step: Step, bill: Bill) -> str | None:
     return bill.money.code if isinstance(bill.money, NotSold | NeedsStepUp) else None
 
 
-async def _draw_up(session: AsyncSession, step: Step, verdict: Verdict | None, *, final: bool = False) -> Bill:
+async def _draw_up(session: AsyncSession, step: Step, *, final: bool = False) -> Bill:
     """Members, then visits, then what they carry: nothing of a `final` one changes before the transaction ends."""
     passage = step.passage
-    just_seen = isinstance(verdict, Recognised)
-    payer = await payer_now(session, passage=passage, held=step.found.held, just_seen=just_seen, now=step.now)
+    payer = await payer_now(session, passage=passage, held=step.found.held)
     visits = await lock_visits(session, visit_ids=passage.visit_ids) if final and passage.visit_ids else []
     goods = await goods_in(session, passage=passage, policy=step.found.policy, settings=step.settings)
     priced = goods.priced(passage.currency) if goods.quantities else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -27,7 +27,9 @@ TAGS_MAX = 1000  # of one passage, strays too: a trolley full of socks beside a 
 
 
 class TooManyTags(Conflict):
-    """The portal reads more tags than a passage can have: the part isn't kept, and the passage can't be finished."""
+    """The portal reads more tags than a passage can have: the part isn't kept, so that a lane that says how many parts
+    there were can't finish.
+    """
 
     code = "too_many_tags"
     title = "Too many tags"
@@ -60,9 +62,7 @@ async def note_reads(session: AsyncSession, *, passage: Passage, reads: Iterable
         return
     known = select(PassageTag.epc, PassageTag.levels).where(PassageTag.passage_id == passage.id)
     before = {epc: Signal(levels) for epc, levels in await session.execute(known)}
-    if len(before.keys() | found.keys()) > TAGS_MAX:
-        # Strays among them or not: to drop any would let goods out for which nobody paid.
-        raise TooManyTags(f"A passage has at most {TAGS_MAX} tags.", tags_max=TAGS_MAX)
+    bounded(before.keys() | found.keys())
     levels = {epc: (signal | before.get(epc, Signal())).levels for epc, signal in sorted(found.items())}
     tag = (
         func.unnest(cast(list(levels), ARRAY(String())), cast(list(levels.values()), ARRAY(LargeBinary())))
@@ -74,6 +74,16 @@ async def note_reads(session: AsyncSession, *, passage: Passage, reads: Iterable
     await session.execute(
         row.on_conflict_do_update(index_elements=["passage_id", "epc"], set_={"levels": row.excluded.levels})
     )
+
+
+def bounded(epcs: Set[str]) -> list[str]:
+    """Tags, in order. Strays among them or not: to drop any would let goods out for which nobody paid.
+
+    Raises TooManyTags.
+    """
+    if len(epcs) > TAGS_MAX:
+        raise TooManyTags(f"A passage has at most {TAGS_MAX} tags.", tags_max=TAGS_MAX)
+    return sorted(epcs)
 
 
 async def goods_in(session: AsyncSession, *, passage: Passage, policy: LanePolicy, settings: Settings) -> Goods:

@@ -29,13 +29,14 @@ from facepay.kernel.secrets import get_master_key
 from facepay.kernel.uploads import open_form, read_json_field
 from facepay.lanes import conversation
 from facepay.lanes.conversation import PassageNotHeld
+from facepay.lanes.goods import TooManyTags
 from facepay.lanes.passages import PassageNotFound, PassageOver
 from facepay.lanes.schemas import KioskGoods, KioskPass, PassageAnswer
 from facepay.settings import Settings, SettingsOf
 
 router = APIRouter(prefix="/v1/kiosks/{kiosk_id}/passages/{passage_id}", tags=["kiosks"])
 Kiosk = Annotated[Principal, Security(current_device, scopes=["kiosk:checkout"])]
-HELD = (PassageNotFound, PassageOver, PassageNotHeld)
+HELD = (PassageNotFound, PassageOver, PassageNotHeld, TooManyTags)
 GOODS_PART = {"type": "string", "examples": ['{"lines":[{"sku":"TEA-001","quantity":1}],"left_behind":[]}']}
 
 

@@ -7,8 +7,6 @@ process_auth.html), and a purchase is known by the id of its trip, for good (…
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
@@ -20,10 +18,7 @@ from sqlalchemy import (
     LargeBinary,
     String,
     Uuid,
-    any_,
-    cast,
     delete,
-    func,
     select,
     text,
 )
@@ -32,17 +27,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.alerts.alerts import Severity, raise_alert
-from facepay.channel.doors import Door, door_query
-from facepay.entrance.groups import payer_query
 from facepay.entrance.turns import Turn, open_turn, start, turn_indexes
-from facepay.entrance.visits import Visit
 from facepay.identity.verdicts import WORTH_REVIEW, DeviceDecision
 from facepay.kernel.auth import Principal
 from facepay.kernel.database import Base, Database
 from facepay.kernel.errors import Conflict, NotFound
-from facepay.lanes.policies import LanePolicy, default_policy
 from facepay.lanes.reads import Window
-from facepay.members.members import Member
 from facepay.stores.devices import DeviceRole
 from facepay.wallet.payments import void
 
@@ -208,78 +198,6 @@ async def start_passage(
         created_at=now,
         decided_at=now,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A passage, its lane's door, held against commands, and what the lane goes by; `held` are members, locked."""
-
-    passage: Passage
-    door: Door
-    policy: LanePolicy
-    held: Mapping[UUID, Member]
-
-
-async def find_passage(session: AsyncSession, *, passage_id: UUID, device: Principal) -> Found:
-    """Of this lane, or at a kiosk of its store. Raises PassageNotFound."""
-    found, _ = await _find(session, passage_id, device)
-    return found
-
-
-async def take_up(
-    session: AsyncSession, *, passage_id: UUID, device: Principal, now: datetime, also: Collection[UUID] = ()
-) -> Found:
-    """The passage, locked with its payers, `also` those members, and whoever pays for them. Raises PassageNotFound.
-
-    What is posted to one passage is done one by one: under a lock of its own, since door and members are locked before
-    the row, and who they are stands in it.
-    """
-    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(str(passage_id), 0))))
-    found, payers = await _find(session, passage_id, device, also)
-    held = await _hold_members(session, {*found.passage.payers, *also, *payers})
-    passage = await session.get_one(Passage, passage_id, with_for_update=True, populate_existing=True)
-    passage.miss_face(now)
-    return Found(passage, found.door, found.policy, held)
-
-
-async def _find(
-    session: AsyncSession, passage_id: UUID, device: Principal, members: Collection[UUID] = ()
-) -> tuple[Found, list[UUID]]:
-    """And whoever pays for what these members take; all in one round trip."""
-    any_of_them = Visit.member_id == any_(cast(list(members), ARRAY(Uuid())))
-    payers = payer_query(any_of_them & (Visit.store_id == Passage.store_id) & Visit.left_at.is_(None))
-    query = (
-        door_query(Passage.device_id)
-        .add_columns(Passage, LanePolicy, func.array(payers.scalar_subquery(), type_=ARRAY(Uuid())))
-        .select_from(Passage)
-        .outerjoin(LanePolicy, LanePolicy.device_id == Passage.device_id)
-        .where(Passage.id == passage_id)
-    )
-    row = (await session.execute(query, execution_options={"populate_existing": True})).one_or_none()
-    if row is None or not row.Passage.is_shown_to(device):
-        raise PassageNotFound("There is no such passage here.")
-    *door, passage, policy, payer_ids = row
-    return Found(passage, Door(*door), policy or default_policy(passage.device_id), {}), payer_ids
-
-
-async def _hold_members(session: AsyncSession, member_ids: Collection[UUID]) -> dict[UUID, Member]:
-    """Against whatever else they pay at this moment, as whoever charges them does."""
-    if not member_ids:
-        return {}
-    held = await session.scalars(
-        select(Member)
-        .where(Member.id.in_(member_ids))
-        .order_by(Member.id)
-        .with_for_update(key_share=True)
-        .execution_options(populate_existing=True)
-    )
-    return {member.id: member for member in held}
-
-
-def must_go_on(passage: Passage, now: datetime) -> None:
-    """Raises PassageOver."""
-    if passage.is_over(now):
-        raise PassageOver("This passage has ended.", decision=passage.decision, passage_code=passage.code)
 
 
 async def let_go(session: AsyncSession, *, passage: Passage, now: datetime) -> None:

@@ -16,7 +16,6 @@ from facepay.identity.decisions import answer, ask, identify
 from facepay.identity.passes import ShownPass
 from facepay.identity.policy import Ambiguous, Match, Uncertain
 from facepay.identity.sighting import Sighting, candidates_of
-from facepay.identity.standing import stands
 from facepay.identity.step_up import StepUp, waiting_step_up
 from facepay.identity.verdicts import Asked, Recognised, Shown, TurnedAway, Verdict, means_of
 from facepay.kernel.auth import Principal
@@ -145,24 +144,10 @@ async def ask_for_amount(
     return await ask(session, passage, device, code, (passage.member_id,), now=now, settings=settings)
 
 
-async def payer_now(
-    session: AsyncSession, *, passage: Passage, held: Mapping[UUID, Member], just_seen: bool, now: datetime
-) -> Member | None:
-    """Who pays, their row locked: asked again now that they are `held`, since a host may have left meanwhile, or a
-    consent have ended; but where they were `just_seen`, that was asked in this transaction.
-    """
-    if passage.member_id is None or passage.authentication != "accepted":
+async def payer_now(session: AsyncSession, *, passage: Passage, held: Mapping[UUID, Member]) -> Member | None:
+    """Who pays, their row locked; `held` are those that are already."""
+    if passage.payer_id is None or passage.authentication != "accepted":
         return None
-    if not just_seen:
-        inside = (Visit.member_id == passage.member_id) & (Visit.store_id == passage.store_id) & Visit.left_at.is_(None)
-        payer = payer_query(inside).scalar_subquery()
-        row = await session.execute(select(stands(passage.member_id, now=now), payer))
-        may_be_recognised, payer_id = row.one()
-        if passage.identified_by == "face" and not may_be_recognised:
-            passage.authenticated("denied", "unknown_face")
-            return None
-        passage.payer_id = payer_id or passage.member_id
-    assert passage.payer_id is not None, "somebody pays for whoever was accepted"
     if passage.payer_id in held:
         return held[passage.payer_id]
     return await session.get_one(Member, passage.payer_id, with_for_update={"key_share": True}, populate_existing=True)

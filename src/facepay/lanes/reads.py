@@ -140,11 +140,6 @@ def signals_of(reads: Iterable[TagRead], window: Window) -> dict[str, Signal]:
     return {epc: Signal(bytes(strip)) for epc, strip in strips.items()}
 
 
-def merge(one: Mapping[str, Signal], other: Mapping[str, Signal]) -> dict[str, Signal]:
-    """Reports of one passage as one report, whichever came first and however often."""
-    return {epc: one.get(epc, Signal()) | other.get(epc, Signal()) for epc in one.keys() | other.keys()}
-
-
 def owner(mine: Signal, theirs: Signal, policy: ReadPolicy) -> Owner:
     """Whose tag it is that two lanes saw: the one that saw it clearly stronger, or as strong and far longer.
 
