@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from facepay.channel.commands import LASTS_MAX, Command, Outcome, Status
 from facepay.channel.delivery import Delivered
 from facepay.channel.events import GAPS_SHOWN_MAX, Recorded, Reported, Verdict
 from facepay.channel.payloads import PAYLOAD, Payload
 from facepay.channel.sequences import DeviceSequence, Numbers
-from facepay.kernel.schemas import Answer, Code, Line, Request
+from facepay.kernel.schemas import Answer, Code, DeviceClock, Line, Request
 
 NUMBER_MAX = 2**53
-# A clock without a battery begins with 1970.
-EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 LASTS_SECONDS_MAX = int(LASTS_MAX.total_seconds())
 Run = Annotated[Code, Field(description="The run of numbers, say the id of the device's boot.", examples=["boot-17"])]
 Detail = (
@@ -133,7 +131,7 @@ class CommandAnswer(DeliveredCommand):
 class EventReport(Request):
     sequence: Annotated[int, Field(ge=1, le=NUMBER_MAX, strict=True, description="From 1 on in each run, by one.")]
     happened_at: Annotated[
-        AwareDatetime, Field(ge=EARLIEST, lt=LATEST, description="By the device's own clock, however wrong that is.")
+        DeviceClock, Field(description="By the device's own clock, however wrong that is.")
     ]
     kind: Annotated[
         str,

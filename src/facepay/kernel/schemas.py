@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 
 def printable(value: str) -> str:
@@ -21,6 +22,10 @@ Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 AMOUNT_MAX = 10**13
 Amount = Annotated[int, Field(gt=0, le=AMOUNT_MAX, strict=True, description="Minor units (fen, cents).")]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+
+# What a device's clock may show: one without a battery begins in 1970. Times outside can't be reckoned with.
+CLOCK_FROM, CLOCK_TO = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+DeviceClock = Annotated[AwareDatetime, Field(ge=CLOCK_FROM, lt=CLOCK_TO)]
 
 
 class Request(BaseModel):

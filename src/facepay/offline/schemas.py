@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, Field, StringConstraints, model_validator
+from pydantic import BaseModel, Field, StringConstraints, model_validator
 
 from facepay.checkout.schemas import LINES_MAX, BasketLine
-from facepay.kernel.schemas import AMOUNT_MAX, Amount, Answer, Code, Currency, Line, Request
+from facepay.kernel.schemas import AMOUNT_MAX, Amount, Answer, Code, Currency, DeviceClock, Line, Request
 from facepay.offline.clocks import DeviceTime
 from facepay.offline.documents import DocumentUnreadable, Mode, Pass, Policy, Reader
 from facepay.offline.posts import Kind, Told
@@ -18,8 +18,6 @@ from facepay.offline.taking import Batch
 
 POSTS_MAX = 50
 UPTIME_MS_MAX = 10 * 366 * 24 * 3_600_000
-# What a clock may show: one without a battery begins in 1970. Times outside can't be subtracted from each other.
-CLOCK_FROM, CLOCK_TO = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 UpTo = Annotated[int, Field(ge=0, le=AMOUNT_MAX, strict=True)]
 Signed = StringConstraints(pattern=r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$")
 SignedPolicy = Annotated[str, Signed, Field(max_length=800_000)]
@@ -78,7 +76,7 @@ class OfflinePassAnswer(Answer):
 class Moment(Request):
     """When, as the device sees it."""
 
-    at: Annotated[AwareDatetime, Field(ge=CLOCK_FROM, lt=CLOCK_TO, description="By its wall clock, right or wrong.")]
+    at: Annotated[DeviceClock, Field(description="By its wall clock, right or wrong.")]
     boot: Annotated[Code, Field(description="Another after each start, such as Linux's boot_id.")]
     uptime_ms: Annotated[int, Field(ge=0, le=UPTIME_MS_MAX, strict=True, description="Since that start.")]
 

@@ -13,6 +13,7 @@ from facepay.shelves.weights import interpret
 
 # Older ones are kept and charge nobody: their visits' books are long closed.
 AGE_MAX = timedelta(days=7)
+LONG_AGO = timedelta(days=36_500)  # a clock may be wrong by more years than there are
 # What changes so slowly without a hand is the scale or the air.
 SLOW = timedelta(seconds=60)
 
@@ -43,7 +44,8 @@ class Judged:
 
 def happened_at(said_at: datetime, *, skew_ms: int, now: datetime) -> datetime:
     """By our clock. The device's was ahead as far as its last heartbeat; nothing is told before it happens."""
-    return min(said_at - timedelta(milliseconds=skew_ms), now)
+    ago = now - said_at + timedelta(milliseconds=skew_ms)
+    return now - min(max(ago, timedelta(0)), LONG_AGO)
 
 
 def judge(changes: Sequence[Change], at: Mapping[int, datetime], scene: Scene, now: datetime) -> list[Judged]:

@@ -8,7 +8,6 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query, Security
 from fastapi import Request as FrameRequest
-from pydantic import AwareDatetime
 from sqlalchemy import select
 
 from facepay.catalog.products import Product, find_products
@@ -21,7 +20,7 @@ from facepay.kernel.dependencies import made
 from facepay.kernel.errors import NotFound, Overloaded, Unauthenticated
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
-from facepay.kernel.schemas import Code
+from facepay.kernel.schemas import Code, DeviceClock
 from facepay.settings import SettingsOf
 from facepay.shelves import reports, restock
 from facepay.shelves.events import ShelfEvent
@@ -105,7 +104,7 @@ async def show_frame(
     lookout: Annotated[Lookout, Depends(made(Lookout))],
     now: Now,
     at: Annotated[
-        AwareDatetime | None, Query(description="When it was taken, by the device's clock; else now.")
+        DeviceClock | None, Query(description="When it was taken, by the device's clock; else now.")
     ] = None,
 ) -> MotionAnswer:
     """A frame as the body, one to ten a second, in the order in which they were taken. Says in which zones of the

@@ -13,6 +13,7 @@ from weakref import WeakValueDictionary
 
 from fastapi import Depends, Request
 from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.entrance.visits import Visit
@@ -186,7 +187,7 @@ async def _elsewhere(session: AsyncSession, store_id: UUID, at: datetime, known:
     """The goods of all shelves of the store."""
     rows = await session.execute(
         select(Planogram.device_id, Planogram.version, Planogram.valid_from)
-        .distinct(Planogram.device_id)
+        .ext(distinct_on(Planogram.device_id))
         .join(Device, Device.id == Planogram.device_id)
         .where(Device.store_id == store_id, Device.revoked_at.is_(None), Planogram.valid_from <= at)
         .order_by(Planogram.device_id, Planogram.version.desc())

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from facepay.kernel.schemas import Answer, Code, Line, Request
+from facepay.kernel.schemas import Answer, Code, DeviceClock, Line, Request
 from facepay.shelves.baskets import Basket, Standing
 from facepay.shelves.fusion import Finding
 from facepay.shelves.judging import Change
@@ -27,7 +27,7 @@ SignedPieces = Annotated[int, Field(ge=-PIECES_MAX, le=PIECES_MAX, strict=True)]
 class WeightChange(Request):
     sequence: Annotated[Sequence, Field(description="One more with each change, from 1 on.")]
     slot: Annotated[Code, Field(examples=["A1"])]
-    at: Annotated[AwareDatetime, Field(description="When it settled, by the device's clock.")]
+    at: Annotated[DeviceClock, Field(description="When it settled, by the device's clock.")]
     delta_grams: Annotated[
         float,
         Field(

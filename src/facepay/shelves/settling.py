@@ -8,6 +8,7 @@ from uuid import UUID
 
 import structlog
 from sqlalchemy import delete, func, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.checkout.orders import Order
@@ -104,7 +105,7 @@ async def charge_left_visits(database: Database, *, settings: Settings, now: dat
     async with database.begin() as session:
         waiting = await session.scalars(
             select(Visit.id)
-            .distinct(party)
+            .ext(distinct_on(party))
             .join(BasketChange, BasketChange.visit_id == Visit.id)
             .where(
                 Visit.left_at < left_before,
