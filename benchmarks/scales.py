@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from facepay.shelves.drift import Baseline, Reading, Step, settle
+from facepay.shelves.drift import Baseline, Reading, Scale, Step, settle
 from facepay.shelves.planogram import Good, Slot
 from facepay.shelves.weights import Interpretation, interpret
 
@@ -157,7 +157,7 @@ def day(slot: Slot, *, seed: int, moves: int = 60, drift_grams: float = 30.0, ev
         for second, value in zip(seconds.tolist(), grams.tolist(), strict=True)
     ]
     known = Baseline.starting(samples[0], content_grams=start, noise_grams=slot.noise_grams)
-    _, steps = settle(known, samples[1:], slot)
+    steps = settle(Scale(known), samples[1:], slot).steps
     read, counted = _interpreted(steps, slot)
     return Day([taken for _, taken, _ in changes], steps, read, shoppers.counts()[0], counted)
 

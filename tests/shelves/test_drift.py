@@ -10,7 +10,7 @@ from benchmarks.scales import BUN, JUICE, MIDNIGHT, SLOTS, TEA, day
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facepay.shelves.drift import Baseline, Reading, Step, settle
+from facepay.shelves.drift import Baseline, Reading, Scale, Step, settle
 from facepay.shelves.planogram import Slot
 
 SLOT = Slot("A1", noise_grams=2.0, goods=(TEA, JUICE, BUN))
@@ -31,7 +31,7 @@ def known() -> Baseline:
 
 
 def steps_in(grams: Iterable[float]) -> list[Step]:
-    return settle(known(), readings(grams), SLOT)[1]
+    return settle(Scale(known()), readings(grams), SLOT).steps
 
 
 @pytest.mark.parametrize("goods", ["one product", "three, unlike"])
@@ -76,17 +76,39 @@ def test_what_was_read_earlier_changes_nothing() -> None:
 
 def test_after_silence_a_change_is_less_sure() -> None:
     baseline = known()
-    soon = settle(baseline, readings([CONTENT - 512] * 30), SLOT)[1][0]
-    late = settle(baseline, readings([CONTENT - 512] * 30, start=8 * 3600), SLOT)[1][0]
+    (soon,) = settle(Scale(baseline), readings([CONTENT - 512] * 30), SLOT).steps
+    (late,) = settle(Scale(baseline), readings([CONTENT - 512] * 30, start=8 * 3600), SLOT).steps
     assert soon.noise_grams == pytest.approx(2.8, abs=0.1)  # of two readings
     assert late.noise_grams > 20
 
 
-def test_a_slot_that_was_counted_holds_what_was_counted() -> None:
-    baseline = known().holding(4_800.0)
-    assert baseline.content_grams == 4_800.0
-    assert baseline.zero_grams == 200.0
-    assert settle(baseline, readings([CONTENT] * 30), SLOT)[1] == []
+def test_samples_may_come_in_any_portions() -> None:
+    samples = readings([CONTENT] * 20 + [CONTENT + 700] * 10 + [CONTENT - 512] * 40)
+    whole = settle(Scale(known()), samples, SLOT)
+    for size in (1, 2, 7):
+        scale, steps = Scale(known()), []
+        for begin in range(0, len(samples), size):
+            portion = settle(scale, samples[begin : begin + size], SLOT)
+            scale, steps = portion.scale, [*steps, *portion.steps]
+        assert (scale, steps) == (whole.scale, whole.steps)
+
+
+@pytest.mark.parametrize(("tared", "shifted"), [(0.0, False), (CONTENT - 512, True)])
+def test_a_scale_that_begins_anew_takes_nothing_and_goes_on(tared: float, shifted: bool) -> None:
+    before = settle(Scale(known()), readings([CONTENT] * 20 + [CONTENT - 512] * 40), SLOT)
+    grams = [CONTENT - 512 - tared] * 20 + [CONTENT - 512 - 345 - tared] * 30
+    after = settle(before.scale.begun_anew(), readings(grams, start=60), SLOT)
+    assert (len(before.steps), before.shifted, after.shifted) == (1, False, shifted)
+    (step,) = after.steps
+    assert step.change_grams == pytest.approx(-345, abs=5)
+    assert after.scale.baseline is not None
+    assert after.scale.baseline.content_grams == pytest.approx(CONTENT - 512 - 345, abs=8)
+
+
+def test_a_clock_that_is_set_back_stops_no_scale() -> None:
+    later = settle(Scale(known()), readings([CONTENT] * 20, start=7_200), SLOT).scale
+    (step,) = settle(later, readings([CONTENT] * 20 + [CONTENT - 512] * 30), SLOT).steps
+    assert step.change_grams == pytest.approx(-512, abs=4)
 
 
 @settings(max_examples=30, deadline=None)
@@ -97,6 +119,7 @@ def test_what_is_taken_and_put_back_leaves_the_slot_as_it_was(pieces: list[float
     for change in changes:
         level += change
         grams += [level] * 30
-    baseline, steps = settle(known(), readings(grams, seed=seed), SLOT)
-    assert [step.change_grams for step in steps] == pytest.approx(changes, abs=8)
-    assert baseline.content_grams == pytest.approx(CONTENT, abs=8)
+    settled = settle(Scale(known()), readings(grams, seed=seed), SLOT)
+    assert [step.change_grams for step in settled.steps] == pytest.approx(changes, abs=8)
+    assert settled.scale.baseline is not None
+    assert settled.scale.baseline.content_grams == pytest.approx(CONTENT, abs=8)

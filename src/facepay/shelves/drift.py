@@ -7,7 +7,7 @@ goes into the zero and never adds up to a take. A device that settles its change
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from statistics import fmean
@@ -17,6 +17,7 @@ from facepay.shelves.planogram import Slot
 
 STILL_FOR = timedelta(seconds=0.5)
 STILL_SAMPLES_MIN = 3
+SAMPLES_APART = timedelta(milliseconds=10)  # more of them tell nothing more
 STILL_RANGE = 6.0  # of noise: two thousand still windows of six samples have one that is wider
 CONFIRMED_AFTER = timedelta(seconds=1.0)  # a hand that presses, or a bottle that rocks, is rarely still for longer
 # What is less is drift: of what the zero may have done, but nothing as heavy as half a piece unless it is noise.
@@ -31,15 +32,19 @@ TREND_GRAMS_PER_HOUR = 5.0  # standard deviation, before it is known
 class Reading:
     at: datetime
     grams: float
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A settled change; `noise_grams` is its standard deviation, more where the scale was silent before."""
+    """A settled change; `noise_grams` is its standard deviation, more where the scale was silent before. `number` is
+    that of the reading that confirmed it.
+    """
 
     at: datetime
     change_grams: float
     noise_grams: float
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,28 +69,41 @@ class Baseline:
         zero = reading.grams - content_grams
         return cls(at=reading.at, content_grams=content_grams, zero_grams=zero, zero_variance=noise_grams**2)
 
-    def holding(self, content_grams: float) -> Self:
-        """After the slot was counted: whatever else the scale reads is its zero."""
-        zero = self.zero_grams + self.content_grams - content_grams
-        return replace(self, content_grams=content_grams, zero_grams=zero)
+    def resumed(self, reading: Reading, slot: Slot) -> tuple[Self, bool]:
+        """After the scale began anew, which may have tared it: what lay there still does, and the rest of the reading
+        is the zero. Whether that isn't where the zero was: then goods may have been moved meanwhile.
+        """
+        now = replace(self, pending=None)._at(max(reading.at, self.at))
+        missed = now._missed(reading)
+        if abs(missed) < now._least(slot):
+            return replace(now._corrected(missed, slot.noise_grams), at=reading.at), False
+        return self.starting(reading, content_grams=self.content_grams, noise_grams=slot.noise_grams), True
 
     def see(self, reading: Reading, slot: Slot) -> tuple[Self, Step | None]:
         """A still reading: drift, or a step once a second one confirms it. One from before the last changes nothing."""
         if reading.at <= self.at:
             return self, None
         now = self._at(reading.at)
-        missed = reading.grams - now.zero_grams - now.content_grams
-        noise = (slot.noise_grams**2 + now.zero_variance) ** 0.5
-        lightest = min(good.unit_weight_grams for good in slot.goods)
-        least = max(min(DRIFT_DEVIATIONS * noise, lightest / 2), NOISE_DEVIATIONS * slot.noise_grams)
+        missed, least = now._missed(reading), now._least(slot)
         if abs(missed) < least:
             return now._corrected(missed, slot.noise_grams), None
         if now.pending is None or abs(reading.grams - now.pending.grams) >= least:
             return replace(now, pending=reading), None
         if reading.at - now.pending.at < CONFIRMED_AFTER:
             return now, None
-        step = Step(now.pending.at, missed, noise)
+        step = Step(now.pending.at, missed, now._noise(slot), reading.number)
         return replace(now, content_grams=now.content_grams + missed, pending=None), step
+
+    def _missed(self, reading: Reading) -> float:
+        return reading.grams - self.zero_grams - self.content_grams
+
+    def _noise(self, slot: Slot) -> float:
+        return float((slot.noise_grams**2 + self.zero_variance) ** 0.5)
+
+    def _least(self, slot: Slot) -> float:
+        """What is no drift any more."""
+        lightest = min(good.unit_weight_grams for good in slot.goods)
+        return max(min(DRIFT_DEVIATIONS * self._noise(slot), lightest / 2), NOISE_DEVIATIONS * slot.noise_grams)
 
     def _at(self, at: datetime) -> Self:
         hours = (at - self.at) / timedelta(hours=1)
@@ -115,25 +133,68 @@ class Baseline:
         )
 
 
-def still(samples: Iterable[Reading], *, noise_grams: float) -> Iterator[Reading]:
-    """The mean of each window in which a scale stood still: not while goods are moved, pressed on, or rock."""
-    window: list[Reading] = []
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """All that is known of a slot's scale, to be stored as it is. `window` are the samples since it last stood still;
+    `anew` says that it began anew since: its zero may be another, and its clock.
+    """
+
+    baseline: Baseline | None = None
+    window: tuple[Reading, ...] = ()
+    anew: bool = False
+
+    @property
+    def last_at(self) -> datetime | None:
+        return self.window[-1].at if self.window else self.baseline.at if self.baseline else None
+
+    def begun_anew(self) -> Self:
+        return replace(self, window=(), anew=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What is known of a scale now, and its steps. `shifted`: it began anew with another zero, so that what was moved
+    just before is not known.
+    """
+
+    scale: Scale
+    steps: list[Step]
+    shifted: bool
+
+
+def settle(scale: Scale, samples: Iterable[Reading], slot: Slot) -> Settled:
+    """What a stretch of raw samples shows, in the order in which they were taken. Where the clock was set back, the
+    scale begins anew.
+    """
+    baseline, window, anew, last_at = scale.baseline, list(scale.window), scale.anew, scale.last_at
+    steps, shifted = [], False
     for sample in samples:
+        if last_at is not None and sample.at < last_at:
+            window, anew = [], True
+        last_at = sample.at
+        reading = _still(window, sample, slot.noise_grams)
+        if reading is None:
+            continue
+        if baseline is None:
+            baseline = Baseline.starting(reading, content_grams=0.0, noise_grams=slot.noise_grams)
+        elif anew:
+            baseline, elsewhere = baseline.resumed(reading, slot)
+            shifted = shifted or elsewhere
+        else:
+            baseline, step = baseline.see(reading, slot)
+            steps += [step] if step else []
+        anew = False
+    return Settled(Scale(baseline, tuple(window), anew), steps, shifted)
+
+
+def _still(window: list[Reading], sample: Reading, noise_grams: float) -> Reading | None:
+    """The mean of a window in which the scale stood still: not while goods are moved, pressed on, or rock."""
+    if not window or sample.at - window[-1].at >= SAMPLES_APART:
         window.append(sample)
-        while len(window) >= STILL_SAMPLES_MIN and sample.at - window[0].at >= STILL_FOR:
-            grams = [each.grams for each in window]
-            if max(grams) - min(grams) <= STILL_RANGE * noise_grams:
-                yield Reading(sample.at, fmean(grams))
-                window.clear()
-            else:
-                del window[0]
-
-
-def settle(baseline: Baseline, samples: Iterable[Reading], slot: Slot) -> tuple[Baseline, list[Step]]:
-    """The steps in a stretch of raw samples, in the order of time, and what is known of the scale after it."""
-    steps = []
-    for reading in still(samples, noise_grams=slot.noise_grams):
-        baseline, step = baseline.see(reading, slot)
-        if step is not None:
-            steps.append(step)
-    return baseline, steps
+    while len(window) >= STILL_SAMPLES_MIN and sample.at - window[0].at >= STILL_FOR:
+        grams = [each.grams for each in window]
+        if max(grams) - min(grams) <= STILL_RANGE * noise_grams:
+            window.clear()
+            return Reading(sample.at, fmean(grams), sample.number)
+        del window[0]
+    return None
