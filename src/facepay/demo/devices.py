@@ -37,17 +37,17 @@ def tag(sku: str, serial: int) -> str:
 class Passage:
     """Somebody in a lane: what its portal reads and its camera sees, and what the lane is told."""
 
-    def __init__(self, stage: Stage, *, lane: str = "lane") -> None:
+    def __init__(self, stage: Stage) -> None:
         self._stage, self._opened_at = stage, stage.now()
-        lane_id, self._headers = stage.devices[lane]
+        lane_id, self._headers = stage.devices["lane"]
         self._path, self.trip_id = f"/v1/lanes/{lane_id}/passages", uuid4().hex
         started = self._post("", json={"trip_id": self.trip_id, "started_at": self._opened_at.isoformat()})
         self.id = str(started["passage_id"])
         self._path = f"{self._path}/{self.id}"
 
-    def read(self, epcs: Sequence[str], *, part: int = 1, times: int = 8, rssi_dbm: float = -47.0) -> Any:
-        """Tags that answer in so many tenths of a second."""
-        moments = [(self._opened_at + timedelta(seconds=tenth / 10)).isoformat() for tenth in range(5, 5 + times)]
+    def read(self, epcs: Sequence[str], *, part: int = 1, rssi_dbm: float = -47.0) -> Any:
+        """Tags that answer ten times in a second."""
+        moments = [(self._opened_at + timedelta(seconds=tenth / 10)).isoformat() for tenth in range(5, 15)]
         reads = [{"epc": epc, "rssi_dbm": rssi_dbm, "read_at": moment} for moment in moments for epc in epcs]
         return self._post("/reads", json={"sequence": part, "reads": reads})
 
@@ -65,7 +65,7 @@ class Passage:
         return self._stage.call("POST", f"{self._path}{what}", headers={**self._headers, **(headers or {})}, **body)
 
 
-class Ear:
+class Listener:
     """Something that listens to the server beside the story; `hear` waits for the next that it was told."""
 
     def __init__(self, stage: Stage, headers: dict[str, str]) -> None:
@@ -73,11 +73,16 @@ class Ear:
         self._heard: SimpleQueue[tuple[Any, float]] = SimpleQueue()
 
     def hear(self) -> Any:
-        """The stage's next row shows how long it took, from its last call on. Raises SceneWentWrong for silence."""
+        """The stage's next row shows how long it took, from its last call on.
+
+        Raises SceneWentWrong where nothing comes, and httpx.HTTPError.
+        """
         try:
             heard, at = self._heard.get(timeout=WITHIN_SECONDS)
         except Empty:
-            raise SceneWentWrong(f"{type(self).__name__} heard nothing for {WITHIN_SECONDS:.0f} s") from None
+            raise SceneWentWrong(f"the {type(self).__name__} heard nothing for {WITHIN_SECONDS:.0f} s") from None
+        if isinstance(heard, httpx.HTTPError):
+            raise heard
         self._stage.took_ms = (at - self._stage.called_at) * 1000
         return heard
 
@@ -93,16 +98,19 @@ class Ear:
 
     async def _connect(self) -> None:
         async with httpx.AsyncClient(base_url=self._stage.client.base_url, headers=self._headers, timeout=30) as client:
-            await self._listen(client)
+            try:
+                await self._listen(client)
+            except httpx.HTTPError as error:
+                self._note(error)
 
     async def _listen(self, client: httpx.AsyncClient) -> None:
         raise NotImplementedError
 
-    def _tell(self, heard: Any) -> None:
+    def _note(self, heard: Any) -> None:
         self._heard.put((heard, perf_counter()))
 
 
-class Door(Ear):
+class Door(Listener):
     """A device's door: does what it is told, has its sensor show it, and only then says that it is done."""
 
     def __init__(self, stage: Stage, device: str) -> None:
@@ -121,14 +129,14 @@ class Door(Ear):
                     carried_out = number
                 path = f"{self._path}/commands/{number}/acknowledgement"
                 (await client.post(path, json={"outcome": "done"})).raise_for_status()
-                self._tell(EFFECTS[kind])
+                self._note(EFFECTS[kind])
 
     async def _show(self, client: httpx.AsyncClient, effect: str) -> None:
         event = {"sequence": next(self._numbers), "kind": effect, "happened_at": self._stage.now().isoformat()}
         (await client.post(f"{self._path}/events", json={"run": self._run, "events": [event]})).raise_for_status()
 
 
-class BasketEar(Ear):
+class BasketFollower(Listener):
     """Follows the virtual basket of a visit, as server-sent events."""
 
     def __init__(self, stage: Stage, visit_id: str) -> None:
@@ -139,4 +147,4 @@ class BasketEar(Ear):
         async with client.stream("GET", f"/v1/visits/{self._visit_id}/basket/stream") as stream:
             async for line in stream.raise_for_status().aiter_lines():
                 if line.startswith("data:"):
-                    self._tell(json.loads(line.removeprefix("data:")))
+                    self._note(json.loads(line.removeprefix("data:")))

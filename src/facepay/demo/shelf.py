@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Mapping
+from datetime import timedelta
 from functools import cached_property
 from itertools import count
 from typing import Any
@@ -19,6 +20,7 @@ from facepay.vision.frames import FrameLimits, Image, decode_frame
 from facepay.vision.samples import package_file
 
 TOLERANCE_GRAMS, NOISE_GRAMS = 2.0, 2.0
+SETTLES_WITHIN = timedelta(seconds=0.2)
 RESTOCK_BELOW = 2
 WIDTH, HEIGHT = 640, 480
 ZONES_HEIGHT = 0.55  # what of the picture the slots are, side by side; whoever stands before them is below
@@ -38,6 +40,7 @@ class Shelf:
             for slot, goods in slots.items()
         }
         self._carried: defaultdict[str, list[float]] = defaultdict(list)
+        self._settled_at = stage.now()
 
     def set_up(self) -> None:
         """Its planogram, and what lies there."""
@@ -55,10 +58,11 @@ class Shelf:
         return self.weigh(slot, self._carried[sku].pop())
 
     def weigh(self, slot: str, grams: float, **more: Any) -> dict[str, Any]:
-        """What the scale says of a change that settled just now."""
+        """What the scale says of a change, which settled as soon after the hand as it does, however late it is told."""
+        self._settled_at += SETTLES_WITHIN
         noisy = round(grams + self._dice.gauss(0, NOISE_GRAMS), 1)
-        at = self._stage.now().isoformat()
-        return {"sequence": next(self._numbers), "slot": slot, "at": at, "delta_grams": noisy, **more}
+        told = {"sequence": next(self._numbers), "slot": slot, "at": self._settled_at.isoformat(), "delta_grams": noisy}
+        return told | more
 
     def report(self, *events: dict[str, Any]) -> Any:
         body = {"run": self._run, "events": events}
@@ -69,6 +73,7 @@ class Shelf:
         frames = [self._frame()] * QUIET_FRAMES + [self._frame(slot, face, top) for top in REACHES]
         headers = {**self._headers, "Content-Type": "image/jpeg"}
         seen = [self._stage.call("POST", f"/v1/shelves/{self._id}/frames", headers=headers, content=f) for f in frames]
+        self._settled_at = self._stage.now()
         return {slot for each in seen for slot in each["hands"]}, max(each["people"] for each in seen)
 
     def _piece(self, sku: str) -> float:
@@ -77,8 +82,13 @@ class Shelf:
     def _planned(self, number: int, slot: str) -> dict[str, Any]:
         wide = 1 / len(self._slots)
         goods = [
-            {"sku": sku, "unit_weight_grams": self._grams[sku], "tolerance_grams": TOLERANCE_GRAMS, "full_quantity": 12}
-            for sku in self._slots[slot]
+            {
+                "sku": sku,
+                "unit_weight_grams": self._grams[sku],
+                "tolerance_grams": TOLERANCE_GRAMS,
+                "full_quantity": pieces,
+            }
+            for sku, pieces in self._slots[slot].items()
         ]
         return {
             "code": slot,

@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import Any
 from uuid import uuid4
 
-from facepay.demo.devices import BasketEar, Passage
+from facepay.demo.devices import BasketFollower, Passage
 from facepay.demo.shelf import Shelf
 from facepay.demo.stage import Stage, at_kiosk, yuan
 
@@ -56,11 +56,11 @@ class Shelves(Stage):
 
     def _take_and_put_back(self) -> dict[str, Any]:
         """Answers a change that the shelf will tell of late."""
-        with self._before_shelf("Lin") as ear:
+        with self._before_shelf("Lin") as follower:
             self._reach("Lin", "A1")
             taken = self.shelf.take("A1", "TEA-001", 2)
-            self._move("Lin", taken, "take", ear, {"TEA-001": 2})
-            self._move("Lin", self.shelf.put("A1", "TEA-001"), "put_back", ear, {"TEA-001": 1})
+            self._move("Lin", taken, "take", follower, {"TEA-001": 2})
+            self._move("Lin", self.shelf.put("A1", "TEA-001"), "put_back", follower, {"TEA-001": 1})
         again = self.shelf.report(taken)
         self.check(again["repeated"] == 1, f"{again} instead of once repeated")
         self.row("told again", "Lin", "repeated", "counts once")
@@ -69,24 +69,24 @@ class Shelves(Stage):
         return self.shelf.take("A1", "TEA-001")
 
     def _empty_a_slot(self) -> None:
-        with self._before_shelf("Mei") as ear:
+        with self._before_shelf("Mei") as follower:
             self._reach("Mei", "A2")
-            self._move("Mei", self.shelf.take("A2", "BAO-002", 3), "take", ear, {"BAO-002": 3})
+            self._move("Mei", self.shelf.take("A2", "BAO-002", 3), "take", follower, {"BAO-002": 3})
             self._reach("Mei", "A1")
-            self._move("Mei", self.shelf.put("A1", "BAO-002"), "put_back", ear, {"BAO-002": 2})
+            self._move("Mei", self.shelf.put("A1", "BAO-002"), "put_back", follower, {"BAO-002": 2})
 
     def _take_one_of_two_alike(self) -> None:
         """No scale tells them apart: nobody is charged for it before staff have looked."""
-        with self._before_shelf("Hao") as ear:
+        with self._before_shelf("Hao") as follower:
             self._reach("Hao", "A3")
             self._report("Hao", self.shelf.take("A3", "UMB-004"), "take", "which?")
-            ear.hear()
+            follower.hear()
             (review,) = self.as_staff("GET", f"/v1/stores/{self.store_id}/shelf-reviews")["items"]
             self.row("in doubt", "Hao", review["standing"], f"by weight {review['sources']['weight']:.0%} sure")
             decided = {"sku": "UMB-004", "quantity": 1, "note": "The red one, by the camera"}
             headers = {"Idempotency-Key": str(uuid4())}
             self.as_staff("POST", f"/v1/shelf-reviews/{review['id']}", json=decided, headers=headers)
-            self._basket("Hao", ear, {"UMB-004": 1}, step="staff")
+            self._basket("Hao", follower, {"UMB-004": 1}, step="staff")
 
     def _walk_out(self, who: str, total: int) -> None:
         passage = Passage(self)
@@ -109,22 +109,24 @@ class Shelves(Stage):
         self.at_gate("entries", "Mei", "open", "welcome")
 
     @contextmanager
-    def _before_shelf(self, who: str) -> Iterator[BasketEar]:
+    def _before_shelf(self, who: str) -> Iterator[BasketFollower]:
         """A while after whoever stood there before; their basket is followed."""
         self._later(IN_BETWEEN)
-        ear = BasketEar(self, self.visits[who])
-        with ear.listening():
-            self._check_basket(who, ear.hear(), {})
-            yield ear
+        follower = BasketFollower(self, self.visits[who])
+        with follower.listening():
+            self._check_basket(who, follower.hear(), {})
+            yield follower
 
     def _reach(self, who: str, slot: str) -> None:
         hands, people = self.shelf.reach(slot, self.faces[who])
         self.check(hands == {slot}, f"{who}: hands in {hands} instead of in {slot}")
         self.row("reach in", who, "seen", f"a hand in {slot}" + (", a face" if people else ""))
 
-    def _move(self, who: str, event: dict[str, Any], finding: str, ear: BasketEar, basket: dict[str, int]) -> None:
+    def _move(
+        self, who: str, event: dict[str, Any], finding: str, follower: BasketFollower, basket: dict[str, int]
+    ) -> None:
         self._report(who, event, finding)
-        self._basket(who, ear, basket)
+        self._basket(who, follower, basket)
 
     def _report(self, who: str, event: dict[str, Any], finding: str, note: str = "", *, step: str = "shelf") -> None:
         (found,) = self.shelf.report(event)["findings"]
@@ -132,9 +134,9 @@ class Shelves(Stage):
         grams = f"{event['slot']} {event['delta_grams']:+,.1f} g"
         self.row(step, who, finding, f"{grams}, {note}" if note else grams)
 
-    def _basket(self, who: str, ear: BasketEar, basket: dict[str, int], *, step: str = "basket") -> None:
+    def _basket(self, who: str, follower: BasketFollower, basket: dict[str, int], *, step: str = "basket") -> None:
         """As whoever follows it is shown it."""
-        shown = ear.hear()
+        shown = follower.hear()
         self._check_basket(who, shown, basket)
         goods = ", ".join(f"{pieces} {sku}" for sku, pieces in basket.items())
         self.row(step, who, "follows", f"{goods}, {yuan(shown['total'])}")
