@@ -121,7 +121,7 @@ class Door(Listener):
     async def _listen(self, client: httpx.AsyncClient) -> None:
         carried_out = 0
         while True:
-            answer = await client.get(f"{self._path}/commands", params={"wait": 2})
+            answer = await client.get(f"{self._path}/commands", params={"wait": 20})
             for command in answer.raise_for_status().json()["items"]:
                 kind, number = command["command"]["kind"], command["number"]
                 if number > carried_out:

@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import socket
 import tempfile
-import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from anyio.from_thread import start_blocking_portal
 from fastapi import FastAPI
 from pydantic import SecretStr
 from rich.console import Console
@@ -35,6 +36,7 @@ from facepay.wallet.upkeep import seal_all
 from facepay.wallet.verify import Report, verify
 
 HOUSEKEEPING_TRIES_MAX = 200
+ENDS_WITHIN_SECONDS = 20
 
 
 @dataclass(slots=True)
@@ -150,14 +152,15 @@ def _running(app: FastAPI, settings: Settings, port: int) -> Iterator[str]:
         raise SceneWentWrong(f"{settings.host}:{port} can't be listened on: {error.strerror}") from error
     config = uvicorn.Config(app, access_log=False, log_level="warning")
     server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    try:
-        while not server.started:
-            if not thread.is_alive():
-                raise SceneWentWrong("the API did not start")
-            thread.join(0.02)
-        yield f"http://{settings.host}:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(20)
+    with start_blocking_portal(backend_options={"loop_factory": config.get_loop_factory()}) as portal:
+        serving = portal.start_task_soon(server.serve, [listener])
+        try:
+            while not server.started:
+                if serving.done():
+                    raise SceneWentWrong("the API did not start")
+                time.sleep(0.02)
+            yield f"http://{settings.host}:{listener.getsockname()[1]}"
+        finally:
+            portal.call(app.state.hub.close)  # whoever still listens hears the end
+            server.should_exit = True
+            serving.result(ENDS_WITHIN_SECONDS)
