@@ -49,9 +49,11 @@ class LaneShop:
         sent = headers | request.pop("headers", {})
         return await self.shop.client.request(method, f"/v1/lanes/{lane_id}/passages{path}", headers=sent, **request)
 
+    async def begin(self, trip: str, lane: int = 0) -> httpx.Response:
+        return await self.ask("", lane, json={"trip_id": trip, "started_at": self.opened_at.isoformat()})
+
     async def start(self, lane: int = 0, *, trip: str | None = None) -> Passage:
-        body = {"trip_id": trip or uuid4().hex, "started_at": self.opened_at.isoformat()}
-        answer = await self.ask("", lane, json=body)
+        answer = await self.begin(trip or uuid4().hex, lane)
         assert answer.status_code == 200, answer.text
         return Passage(self, lane, answer.json())
 

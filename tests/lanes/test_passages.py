@@ -64,10 +64,10 @@ async def test_passing_with_nothing_is_free_and_needs_no_face(lanes: LaneShop, a
 async def test_a_trip_is_one_passage_for_good_and_has_the_lane_to_itself(lanes: LaneShop, clock: Clock) -> None:
     passage = await lanes.start(trip="trip-1")
     assert (await lanes.start(trip="trip-1")).id == passage.id
-    busy = await lanes.ask("", json={"trip_id": "trip-2"})
+    busy = await lanes.begin("trip-2")
     assert (busy.status_code, busy.json()["code"]) == (409, "device_busy")
     assert int(busy.headers["Retry-After"]) <= 30
-    taken = await lanes.ask("", 1, json={"trip_id": "trip-1"})
+    taken = await lanes.begin("trip-1", 1)
     assert (taken.status_code, taken.json()["code"]) == (409, "trip_taken")
     await passage.finish()
     again = await lanes.start(trip="trip-1")

@@ -155,7 +155,7 @@ async def test_a_lane_is_free_for_the_next_once_the_time_of_the_one_before_is_ov
     await passage.read(lanes.tag("SOCKS"))
     assert (await passage.finish())["code"] == "no_face"
     clock.ahead += timedelta(seconds=60)
-    assert (await lanes.ask("", json={"trip_id": "next"})).status_code == 409, "a held exit has more time"
+    assert (await lanes.begin("next")).status_code == 409, "a held exit has more time"
     clock.ahead += timedelta(seconds=61)
     await lanes.start()
     assert (await passage.see())["code"] == "passage_abandoned"
@@ -163,6 +163,24 @@ async def test_a_lane_is_free_for_the_next_once_the_time_of_the_one_before_is_ov
     await given_up.read(lanes.tag("SOCKS"))
     assert (await given_up.post("", method="DELETE"))["code"] == "gave_up"
     await assert_books_verify(database, SCARF=1)
+
+
+@pytest.mark.parametrize("finished_at", ["1970-01-01T00:00:00Z", "2199-12-31T23:59:59Z"])
+async def test_a_clock_that_goes_wrong_lets_nothing_out_unpaid(lanes: LaneShop, finished_at: str) -> None:
+    member = await lanes.shop.add_member(0, balance=10_000)
+    passage = await lanes.start()
+    await passage.look(0)
+    await passage.read(lanes.tag("SOCKS"))
+    tag = lanes.tag("SOCKS")
+    lanes.opened_at += timedelta(hours=8)  # as a time zone does to a clock
+    reads = [{"epc": tag, "rssi_dbm": -45, "read_at": lanes.opened_at.isoformat()}]
+    unkept = await lanes.ask(f"/{passage.id}/reads", json={"sequence": 2, "reads": reads})
+    assert (unkept.status_code, unkept.json()["code"]) == (422, "reads_off_clock")
+    assert unkept.json()["apart_seconds"] == 8 * 3600
+    early = await lanes.ask(f"/{passage.id}/finish", json={"parts": 2, "finished_at": finished_at})
+    assert early.json()["code"] == "reads_missing"
+    assert (await passage.finish(finished_at=finished_at))["code"] == "paid"
+    assert await lanes.shop.balance(member) == 10_000 - SOCKS
 
 
 async def test_a_locked_lane_opens_for_nobody_until_it_is_unlocked(lanes: LaneShop) -> None:

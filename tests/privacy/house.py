@@ -83,7 +83,8 @@ async def _stand_in_a_lane(shop: Shop) -> None:
     """With nothing in their hands, and the exit not yet open."""
     lane_id, lane = await shop.add_device("lane")
     path = f"/v1/lanes/{lane_id}/passages"
-    started = (await shop.client.post(path, json={"trip_id": "trip-0001"}, headers=lane)).json()
+    body = {"trip_id": "trip-0001", "started_at": "2026-01-01T09:30:00Z"}
+    started = (await shop.client.post(path, json=body, headers=lane)).json()
     headers = lane | {"Content-Type": "image/jpeg"}
     seen = await shop.client.post(f"{path}/{started['passage_id']}/frames", content=people()[0], headers=headers)
     assert seen.json()["authentication"]["status"] == "accepted", seen.text

@@ -7,7 +7,7 @@ is followed by another try.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -77,7 +77,7 @@ async def take_reads(
     lane: Principal,
     passage_id: UUID,
     sequence: int,
-    reads: Iterable[TagRead],
+    reads: Collection[TagRead],
     now: datetime,
     settings: Settings,
 ) -> PassageDecision:

@@ -91,7 +91,7 @@ async def decide(
     passage = step.passage
     is_first = passage.finished_at is None
     if is_first:
-        passage.finished_at = finished_at or passage.on_lane_clock(step.now)
+        passage.finish(finished_at, step.now)
     for _ in range(SALES_MAX):
         bill = await _draw_up(session, step, final=True)
         if is_first:

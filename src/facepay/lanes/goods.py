@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Collection, Mapping, Set
 from dataclasses import dataclass, field
+from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import LargeBinary, String, and_, cast, column, func, join, literal, select
@@ -15,7 +16,7 @@ from sqlalchemy.orm import aliased
 from facepay.catalog.products import Product, find_products
 from facepay.checkout.pricing import PricedBasket, Unpriceable, price_basket
 from facepay.checkout.sold_tags import goods_of, is_sold
-from facepay.kernel.errors import Conflict
+from facepay.kernel.errors import Conflict, Problem
 from facepay.lanes.passages import Passage, PassageTag
 from facepay.lanes.policies import LanePolicy
 from facepay.lanes.reads import Signal, Standing, TagRead, Window, judge_tags, signals_of
@@ -23,6 +24,7 @@ from facepay.settings import Settings
 from facepay.shelves.baskets import Basket, live_basket
 from facepay.shelves.rule import Claim, Count, Source, Verdict, reconcile
 
+APART_MAX = timedelta(minutes=30)  # a read and its passage's start
 TAGS_MAX = 1000  # of one passage, strays too: a trolley full of socks beside a shelf
 
 
@@ -55,8 +57,24 @@ class Goods:
         return price_basket(self.quantities, self.products, currency=currency)
 
 
-async def note_reads(session: AsyncSession, *, passage: Passage, reads: Iterable[TagRead]) -> None:
-    """Add a report to what is known of the passage's tags. The same one again changes nothing. Raises TooManyTags."""
+class ReadsOffClock(Problem):
+    """These times are more than half an hour from the passage's start, so that it was started by another clock. The
+    part isn't kept: by these times, nothing would be in the lane.
+    """
+
+    status = 422
+    code = "reads_off_clock"
+    title = "Reads by another clock"
+
+
+async def note_reads(session: AsyncSession, *, passage: Passage, reads: Collection[TagRead]) -> None:
+    """Add a report to what is known of the passage's tags. The same one again changes nothing.
+
+    Raises TooManyTags and ReadsOffClock.
+    """
+    apart = max((abs(read.read_at - passage.opened_at) for read in reads), default=timedelta())
+    if apart > APART_MAX:
+        raise ReadsOffClock("The reads' times are by another clock.", apart_seconds=int(apart.total_seconds()))
     found = signals_of(reads, passage.window)
     if not found:
         return

@@ -111,6 +111,12 @@ class Passage(DeviceDecision, Turn, Base):
     def on_lane_clock(self, now: datetime) -> datetime:
         return self.opened_at + (now - self.started_at)
 
+    def finish(self, finished_at: datetime | None, now: datetime) -> None:
+        """By the lane's own clock. A time before it began, or after it has to end, would cut off what was read."""
+        if finished_at is None or not self.opened_at <= finished_at <= self.on_lane_clock(self.expires_at):
+            finished_at = self.on_lane_clock(now)
+        self.finished_at = finished_at
+
     def miss_face(self, now: datetime) -> None:
         """Whoever was seen, and wasn't known yet, has gone: this asks for a face anew, or a pass."""
         if self.ended_at is None and self.authentication == "processing" and self.face_left(now):
@@ -169,7 +175,7 @@ async def start_passage(
     lane: Principal,
     trip_id: str,
     currency: str,
-    opened_at: datetime | None,
+    opened_at: datetime,
     lasts: timedelta,
     now: datetime,
 ) -> Passage:
@@ -192,7 +198,7 @@ async def start_passage(
         now=now,
         store_id=lane.store,
         currency=currency,
-        opened_at=opened_at or now,
+        opened_at=opened_at,
         decision="pending",
         code="processing",
         created_at=now,

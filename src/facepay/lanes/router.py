@@ -29,7 +29,7 @@ from facepay.kernel.passwords import get_hasher
 from facepay.kernel.problems import problems
 from facepay.kernel.secrets import get_master_key
 from facepay.lanes import conversation
-from facepay.lanes.goods import TooManyTags
+from facepay.lanes.goods import ReadsOffClock, TooManyTags
 from facepay.lanes.passages import PassageNotFound, PassageOver, ReadsMissing, TripTaken, start_passage
 from facepay.lanes.payers import Beside
 from facepay.lanes.schemas import PassageAnswer, PassageFinish, PassageStart, ReadsPart
@@ -125,7 +125,7 @@ async def take_frames(
 @router.post(
     "/{passage_id}/reads",
     summary="Tell what the portal reads",
-    responses=problems(*LANE_PROBLEMS, *PASSAGE_PROBLEMS, TooManyTags),
+    responses=problems(*LANE_PROBLEMS, *PASSAGE_PROBLEMS, TooManyTags, ReadsOffClock),
 )
 async def take_reads(passage_id: UUID, body: ReadsPart, call: Call, session: Session) -> PassageAnswer:
     """A tag counts where it is read for three tenths of a second and with -65 dBm or more, while the passage lasts;

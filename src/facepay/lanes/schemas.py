@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from facepay.checkout.pricing import PricedBasket
 from facepay.checkout.schemas import LINES_MAX, BasketLine, OrderAnswer
 from facepay.identity.schemas import Cosine, DecisionAnswer, Narrowed, PassShown
 from facepay.identity.sighting import Sighting
 from facepay.identity.verdicts import Means
-from facepay.kernel.schemas import AMOUNT_MAX, Answer, Code, Request
+from facepay.kernel.schemas import AMOUNT_MAX, Answer, Code, DeviceClock, Request
 from facepay.lanes.deciding import PassageDecision
 from facepay.lanes.goods import TAGS_MAX
 from facepay.lanes.passages import Authentication, PassageState
@@ -31,16 +31,14 @@ class PassageStart(Request):
     """`trip_id` names the purchase for good: the same one again is the same passage."""
 
     trip_id: Annotated[Code, Field(examples=["0199f7a1-7d0e-7c3a-9a54-2f6f0e7d1c11"])]
-    started_at: Annotated[
-        AwareDatetime | None, Field(description="By the lane's own clock, as the times of its reads are.")
-    ] = None
+    started_at: Annotated[DeviceClock, Field(description="By the lane's own clock, as the times of its reads are.")]
 
 
 class ReadOfTag(Request):
     epc: Annotated[Epc, Field(description="In hex.", examples=["3074257BF7194E4000001A85"])]
     antenna: Annotated[int | None, Field(ge=0, le=65_535)] = None
     rssi_dbm: Annotated[float, Field(ge=-128, le=30)]
-    read_at: Annotated[AwareDatetime, Field(description="By the lane's own clock.")]
+    read_at: Annotated[DeviceClock, Field(description="By the lane's own clock.")]
 
     def read(self) -> TagRead:
         return TagRead(self.epc, self.rssi_dbm, self.read_at)
@@ -57,7 +55,9 @@ class PassageFinish(Request):
     """`parts` is how many parts of reads there were: without all of them, nothing is decided."""
 
     parts: Annotated[int | None, Field(ge=0, le=PARTS_MAX, strict=True)] = None
-    finished_at: Annotated[AwareDatetime | None, Field(description="By the lane's own clock.")] = None
+    finished_at: Annotated[
+        DeviceClock | None, Field(description="By the lane's own clock; one that can't be the passage's doesn't count.")
+    ] = None
 
 
 class KioskGoods(Request):
