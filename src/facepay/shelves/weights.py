@@ -168,13 +168,11 @@ def _hindered(
 ) -> _Rows:
     """Less likely for each piece that isn't where it would be taken from, and more so for what is."""
     log_prior = rows.log_prior.copy()
-    # What a slot has no count of may well lie there; whoever carries nothing of a product can't put it back.
-    for there, sign, otherwise, factor in (
-        (lying, 1, SAME_PIECES_MAX, MISCOUNTED),
-        (in_baskets, -1, 0, UNSEEN),
-    ):
+    # What a slot has no count of may well fill it; whoever carries nothing of a product can't put it back.
+    full = {good.product_id: good.full_quantity for good in slot.goods}
+    for there, sign, factor in ((full | dict(lying or {}), 1, MISCOUNTED), (in_baskets, -1, UNSEEN)):
         if there is not None:
-            most = np.array([there.get(good.product_id, otherwise) for good in slot.goods])
+            most = np.array([there.get(good.product_id, 0) for good in slot.goods])
             moved = sign * rows.pieces
             log_prior += np.maximum(0, moved - most[rows.kinds]).sum(axis=1) * log(factor)
             if most.any():  # who takes something chooses among what there is
