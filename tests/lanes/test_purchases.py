@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -9,9 +10,12 @@ import pytest
 from fastapi import FastAPI
 
 from facepay.catalog.products import get_product_by_sku
+from facepay.checkout.orders import Order
 from facepay.kernel.clock import utc_now
+from facepay.members.members import Member
 from facepay.shelves.baskets import BasketChange
 from tests.lanes.lane import GOODS, LaneShop, assert_books_verify
+from tests.locks import somebody_waits
 from tests.review.counter import Counter
 from tests.shop import Shop
 
@@ -55,6 +59,44 @@ async def test_a_purchase_is_set_right_and_cancelled_by_its_trip(lanes: LaneShop
     missing = await lanes.shop.client.get("/v1/purchases/trip-9", headers=lanes.shop.staff)
     assert (missing.status_code, missing.json()["code"]) == (404, "purchase_not_found")
     await assert_books_verify(app.state.database, SOCKS=1)
+
+
+async def test_two_of_the_staff_who_set_one_purchase_right_at_once_charge_what_was_missing_once(
+    lanes: LaneShop, app: FastAPI
+) -> None:
+    member = await lanes.shop.add_member(0, balance=20_000)
+    await bought(lanes, "trip-1", lanes.tag("SOCKS"))
+    lines = [{"sku": "SOCKS", "quantity": 1}, {"sku": "SCARF", "quantity": 1}]
+    async with app.state.database.begin() as session:
+        await session.get_one(Member, UUID(member), with_for_update=True)
+        both = [
+            asyncio.create_task(staff_post(lanes, "trip-1/adjustments", lines=lines, reason="A scarf")) for _ in "ab"
+        ]
+        await somebody_waits(app.state.database, least=2)
+    for each in both:
+        assert [supplement["total"] for supplement in (await each)["supplements"]] == [SCARF]
+    assert await lanes.shop.balance(member) == 20_000 - SOCKS - SCARF
+    await assert_books_verify(app.state.database, SOCKS=1, SCARF=1)
+
+
+async def test_a_cancellation_and_a_sale_of_the_same_goods_do_not_wait_in_a_circle(
+    lanes: LaneShop, app: FastAPI
+) -> None:
+    await lanes.shop.add_member(0, balance=10_000)
+    other = await lanes.shop.add_member_without_face(balance=10_000)
+    paid = await bought(lanes, "trip-1", lanes.tag("SOCKS"))
+    lines = [{"sku": "SOCKS", "quantity": 1}, {"sku": "SCARF", "quantity": 1}]
+    await staff_post(lanes, "trip-1/adjustments", lines=lines, reason="And a scarf")
+    text = (await lanes.shop.issue_pass(other))["pass"]
+    async with app.state.database.begin() as session:
+        await session.get_one(Order, UUID(paid["order"]["id"]), with_for_update={"of": Order})
+        cancelling = asyncio.create_task(staff_post(lanes, "trip-1/cancellation", reason="Never left"))
+        await somebody_waits(app.state.database)
+        selling = asyncio.create_task(lanes.shop.pass_at_kiosk(text, {"SOCKS": 1, "SCARF": 1}))
+        await asyncio.wait([selling], timeout=0.5)  # where it waits for the cancellation, these two are one circle
+    assert (await selling).json()["code"] == "paid"
+    assert (await cancelling)["order"]["status"] == "cancelled"
+    await assert_books_verify(app.state.database, SOCKS=1, SCARF=1)
 
 
 async def test_a_passage_is_disputed_and_refunded(lanes: LaneShop) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -90,6 +90,11 @@ async def return_stock(session: AsyncSession, *, store_id: UUID, quantities: Map
     """Put pieces back where they are counted."""
     counted = await _locked(session, store_id, quantities)
     await _set(session, store_id, {each: left + quantities[each] for each, left in counted.items()})
+
+
+async def hold_stock(session: AsyncSession, *, store_id: UUID, product_ids: Iterable[UUID]) -> None:
+    """For whoever moves some of these after others: all are locked now, in the order in which baskets lock them."""
+    await _locked(session, store_id, dict.fromkeys(product_ids, 0))
 
 
 async def _locked(session: AsyncSession, store_id: UUID, quantities: Mapping[UUID, int]) -> dict[UUID, int]:

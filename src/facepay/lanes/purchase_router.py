@@ -7,6 +7,7 @@ charged is adjusted, cancelled and refunded later (https://developer.amazon.com/
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -14,6 +15,8 @@ from fastapi import APIRouter, Path, Request, Security
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from facepay.catalog.products import find_products
+from facepay.catalog.stock import hold_stock
 from facepay.checkout.adjustments import (
     ChargeRefused,
     OrderCancelled,
@@ -21,7 +24,7 @@ from facepay.checkout.adjustments import (
     charge_more,
     take_back,
 )
-from facepay.checkout.orders import Order, get_order
+from facepay.checkout.orders import Order, get_order, hold_order
 from facepay.checkout.refunds import RefundRefused, still_out
 from facepay.checkout.schemas import Cancellation, OrderAnswer, SupplementRequest
 from facepay.checkout.selling import NotSold
@@ -89,8 +92,8 @@ async def cancel(
 
     async def act(session: AsyncSession) -> PurchaseAnswer:
         actor = f"staff:{writer.id}"
-        first = await _order(session, trip_id)
-        for order in (*await _supplements(session, first.id), first):
+        first, *supplements = await _hold_orders(session, trip_id)
+        for order in (*supplements, first):
             if order is first or order.cancelled_at is None:
                 await cancel_order(
                     session, order_id=order.id, reason=body.reason, actor=actor, goods_kept=body.goods_kept, now=now
@@ -122,8 +125,8 @@ async def adjust(
 
     async def act(session: AsyncSession) -> PurchaseAnswer:
         because: dict[str, Any] = {"reason": body.reason, "actor": f"staff:{writer.id}", "now": now}
-        first = await _order(session, trip_id)
-        orders = [order for order in (*await _supplements(session, first.id), first) if order.cancelled_at is None]
+        first, *supplements = await _hold_orders(session, trip_id, skus=body.quantities())
+        orders = [order for order in (*supplements, first) if order.cancelled_at is None]
         charged, wanted = Counter[str](), Counter(body.quantities())
         for order in orders:
             charged.update(still_out(order))
@@ -155,11 +158,19 @@ async def _passage(session: AsyncSession, trip_id: str) -> Passage:
     return passage
 
 
-async def _order(session: AsyncSession, trip_id: str) -> Order:
+async def _hold_orders(session: AsyncSession, trip_id: str, skus: Iterable[str] = ()) -> list[Order]:
+    """The trip's order and those that were charged after it, held: nobody else charges or gives back what was seen to
+    be missing or too much. So is the stock of all of it, and of `skus`, since it moves order by order.
+    """
     passage = await _passage(session, trip_id)
     if passage.order_id is None:
         raise PurchaseNotFound("Nothing was sold on this trip.", decision=passage.decision)
-    return await get_order(session, passage.order_id)
+    first = await hold_order(session, passage.order_id)
+    orders = [first, *await _supplements(session, first.id)]
+    products = {line.product_id for order in orders for line in order.lines}
+    products |= {product.id for product in (await find_products(session, skus=list(skus))).values()}
+    await hold_stock(session, store_id=first.store_id, product_ids=products)
+    return orders
 
 
 async def _supplements(session: AsyncSession, order_id: UUID) -> list[Order]:
