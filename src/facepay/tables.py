@@ -29,7 +29,7 @@ from facepay.presentation import challenges, replays
 from facepay.privacy import receipts
 from facepay.review import disputes, evidence, marks
 from facepay.rewards import coupons, lots, rules
-from facepay.shelves import baskets, events, planogram, restock
+from facepay.shelves import baskets, events, planogram, readings, restock
 from facepay.staff import accounts
 from facepay.stores import devices, stores
 from facepay.templates import templates
@@ -76,6 +76,7 @@ __all__ = [
     "passes",
     "planogram",
     "products",
+    "readings",
     "receipts",
     "refunds",
     "replays",

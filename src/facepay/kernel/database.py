@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 from fastapi import Depends, Request
+from pydantic_core import to_json
 from sqlalchemy import BigInteger, DateTime, MetaData, Uuid, make_url, text
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -81,6 +82,14 @@ class Database:
         async with self.begin() as session:
             known = await session.scalar(text("select to_regclass('alembic_version')::text"))
             return await session.scalar(text("select version_num from alembic_version")) if known else None
+
+
+async def insert_rows(session: AsyncSession, table: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
+    """In one statement, however many: several times as fast as one for each. All have the same columns."""
+    name, columns = table.__tablename__, ", ".join(rows[0])
+    recordset = f"json_populate_recordset(null::{name}, cast(:rows as json))"
+    statement = f"insert into {name} ({columns}) select {columns} from {recordset}"  # noqa: S608 - our own names
+    await session.execute(text(statement), {"rows": to_json(rows).decode()})
 
 
 async def get_database(request: Request) -> Database:

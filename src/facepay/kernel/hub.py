@@ -19,7 +19,7 @@ import psycopg
 import structlog
 from fastapi import Depends, Request
 from psycopg.conninfo import make_conninfo
-from sqlalchemy import func, select
+from sqlalchemy import ARRAY, Text, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.kernel.database import Database
@@ -27,14 +27,15 @@ from facepay.kernel.database import Database
 log = structlog.get_logger()
 CHANNEL = "facepay"  # a trigger in the database names it too
 RECONNECT_SECONDS = 1.0
+NOTIFY = select(func.pg_notify(CHANNEL, func.unnest(bindparam("topics", type_=ARRAY(Text)))))
 ENDING = (signal.SIGINT, signal.SIGTERM)
 # A peer that is gone without a word is noticed after half a minute.
 KEEPALIVES = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3}
 
 
-async def notify(session: AsyncSession, topic: str) -> None:
-    """Wake whoever subscribes to this topic once the transaction is committed. However often in one: once."""
-    await session.execute(select(func.pg_notify(CHANNEL, topic)))
+async def notify(session: AsyncSession, *topics: str) -> None:
+    """Wake whoever subscribes to these topics once the transaction is committed. However often in one: once."""
+    await session.execute(NOTIFY, {"topics": topics})
 
 
 class Subscription:

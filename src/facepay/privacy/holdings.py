@@ -187,6 +187,7 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "slot_product": NOTHING,
         "shelf_event": Holding(Fate.NOTHING_HELD, "what a shelf weighed, and not whose hand it was"),
         "shelf_motion": Holding(Fate.NOTHING_HELD, "that something moved before a slot, for a day"),
+        "slot_scale": NOTHING,
         "slot_stock": NOTHING,
         "spent_nonce": NOTHING,
         "staff_account": NOTHING,

@@ -65,7 +65,7 @@ def judge(changes: Sequence[Change], at: Mapping[int, datetime], scene: Scene, n
 def _judge_one(change: Change, at: datetime, scene: Scene, now: datetime) -> Judged:
     if at < now - AGE_MAX:
         return Judged(change, at, Finding.TOO_OLD)
-    shelf = scene.shelf_at(at)
+    shelf = scene.watch.shelf_at(at)
     slot = shelf.slot(change.slot) if shelf else None
     if slot is None:
         return Judged(change, at, Finding.UNKNOWN_SLOT)

@@ -7,33 +7,32 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.alerts.alerts import Severity, raise_alert
 from facepay.catalog.products import Product
 from facepay.channel.sequences import note_sequence
 from facepay.kernel.auth import Principal
-from facepay.kernel.database import Database
+from facepay.kernel.database import Database, insert_rows
 from facepay.kernel.hub import notify
 from facepay.kernel.ids import new_id
 from facepay.settings import Settings
 from facepay.shelves.baskets import BasketChange, Standing, hold_off_payments, paid_at, topic_of
 from facepay.shelves.events import ShelfEvent
-from facepay.shelves.fusion import Finding
+from facepay.shelves.fusion import Finding, Move
 from facepay.shelves.judging import AGE_MAX, Change, Judged, happened_at, judge
 from facepay.shelves.planogram import Shelf
 from facepay.shelves.restock import take_from_slots
-from facepay.shelves.scene import Known, Scene, find_shelf, look_around
-
-CHANGES_MAX = 200
+from facepay.shelves.scene import Known, Watch, find_shelf, look_around
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """How many were new, and what each of those was found to be, by sequence."""
+    """How many numbers were new, and what each of the changes among them was found to be, by number."""
 
     accepted: int
     repeated: int
@@ -59,18 +58,41 @@ async def report(
             watch = await find_shelf(
                 session, device_id=device.id, store_id=device.store, since=now - AGE_MAX, now=now, known=known
             )
-            at = {change.sequence: happened_at(change.said_at, skew_ms=watch.skew_ms, now=now) for change in changes}
-            scene = await look_around(
-                session,
-                watch=watch,
-                since=max(min(at.values()), now - AGE_MAX),
-                until=max(at.values()),
-                returning=any(change.delta_grams > 0 for change in changes),
-                known=known,
-            )
-        judged = await asyncio.to_thread(judge, changes, at, scene, now)
+        judged = await judge_all(database, changes=changes, watch=watch, known=known, now=now)
+        numbers = [change.sequence for change in changes]
         async with database.begin() as session:
-            return await keep(session, device=device, run=run, judged=judged, scene=scene, now=now, settings=settings)
+            new = await note_numbers(session, device=device, run=run, numbers=numbers, now=now)
+            kept = [each for each in judged if each.change.sequence in new]
+            await keep(session, device=device, run=run, judged=kept, watch=watch, now=now, settings=settings)
+    findings = {each.change.sequence: each.finding for each in kept}
+    return Receipt(len(new), len(numbers) - len(new), findings)
+
+
+async def judge_all(
+    database: Database, *, changes: Sequence[Change], watch: Watch, known: Known, now: datetime
+) -> list[Judged]:
+    """By what was known around them."""
+    if not changes:
+        return []
+    at = {change.sequence: happened_at(change.said_at, skew_ms=watch.skew_ms, now=now) for change in changes}
+    async with database.read() as session:
+        scene = await look_around(
+            session,
+            watch=watch,
+            since=max(min(at.values()), now - AGE_MAX),
+            until=max(at.values()),
+            returning=any(change.delta_grams > 0 for change in changes),
+            known=known,
+        )
+    return await asyncio.to_thread(judge, changes, at, scene, now)
+
+
+async def note_numbers(
+    session: AsyncSession, *, device: Principal, run: str, numbers: Collection[int], now: datetime
+) -> frozenset[int]:
+    """Those that weren't told before. The reports of a run come one by one from here on. Raises TooManyGaps."""
+    noted = await note_sequence(session, device_id=device.id, run=run, sequences=numbers, now=now, series="shelf")
+    return noted.fresh
 
 
 async def keep(
@@ -79,102 +101,88 @@ async def keep(
     device: Principal,
     run: str,
     judged: Sequence[Judged],
-    scene: Scene,
+    watch: Watch,
     now: datetime,
     settings: Settings,
-) -> Receipt:
-    """Those that were told before change nothing. The reports of a run come one by one. Raises TooManyGaps."""
-    sequences = [each.change.sequence for each in judged]
-    noted = await note_sequence(session, device_id=device.id, run=run, sequences=sequences, now=now, series="shelf")
-    new = [each for each in judged if each.change.sequence in noted.fresh]
-    if new:
-        events = await _insert(session, device, run, new, now)
-        await _follow(session, device, new, events, now, settings)
-    taken: Counter[tuple[str, UUID]] = Counter()
-    for each in new:
-        for move in each.moves:
-            taken[each.change.slot, move.product_id] += move.quantity
-    shelf = scene.planograms[0] if scene.planograms else None
+) -> None:
+    """Changes that are new, with all that follows: baskets, what lies in the slots, and alerts."""
+    if not judged:
+        return
+    ids = [new_id() for _ in judged]
+    rows = [_event(event_id, device, run, each, now) for event_id, each in zip(ids, judged, strict=True)]
+    await insert_rows(session, ShelfEvent, rows)
+    await _follow(session, device, dict(zip(ids, judged, strict=True)), now, settings)
+    shelf = watch.planograms[0] if watch.planograms else None
     if shelf is not None:
+        taken: Counter[tuple[str, UUID]] = Counter()
+        for each in judged:
+            for move in each.moves:
+                taken[each.change.slot, move.product_id] += move.quantity
         await take_from_slots(session, store_id=device.store, shelf=shelf, taken=taken, now=now)
-    await _alert(session, device, new, shelf, now)
-    return Receipt(len(new), len(judged) - len(new), {each.change.sequence: each.finding for each in new})
+    await _alert(session, device, judged, shelf, now)
 
 
-async def _insert(
-    session: AsyncSession, device: Principal, run: str, new: Sequence[Judged], now: datetime
-) -> dict[int, UUID]:
-    """Their ids by sequence."""
-    ids = [new_id() for _ in new]
-    rows = [
-        {
-            "id": row_id,
-            "store_id": device.store,
-            "device_id": device.id,
-            "run": run,
-            "sequence": each.change.sequence,
-            "slot": each.change.slot,
-            "said_at": each.change.said_at,
-            "at": each.at,
-            "received_at": now,
-            "delta_grams": each.change.delta_grams,
-            "noise_grams": each.change.noise_grams,
-            "hand": each.change.hand,
-            "finding": each.finding,
-        }
-        for each, row_id in zip(new, ids, strict=True)
-    ]
-    await (await session.connection()).execute(insert(ShelfEvent), rows)  # plain rows, not objects
-    return {each.change.sequence: row_id for each, row_id in zip(new, ids, strict=True)}
+def _event(event_id: UUID, device: Principal, run: str, each: Judged, now: datetime) -> dict[str, Any]:
+    return {
+        "id": event_id,
+        "store_id": device.store,
+        "device_id": device.id,
+        "run": run,
+        "sequence": each.change.sequence,
+        "slot": each.change.slot,
+        "said_at": each.change.said_at,
+        "at": each.at,
+        "received_at": now,
+        "delta_grams": each.change.delta_grams,
+        "noise_grams": each.change.noise_grams,
+        "hand": each.change.hand,
+        "finding": each.finding,
+    }
 
 
 async def _follow(
-    session: AsyncSession,
-    device: Principal,
-    new: Sequence[Judged],
-    events: Mapping[int, UUID],
-    now: datetime,
-    settings: Settings,
+    session: AsyncSession, device: Principal, events: Mapping[UUID, Judged], now: datetime, settings: Settings
 ) -> None:
     """Into the baskets, what was taken and put back. The visits can't be paid meanwhile: what they have paid for up to
     here makes a change late.
     """
-    moved = [each for each in new if each.finding in (Finding.TAKE, Finding.PUT_BACK)]
-    if not moved:
+    moves = [
+        (event_id, each.at, move)
+        for event_id, each in events.items()
+        if each.finding in (Finding.TAKE, Finding.PUT_BACK)
+        for move in each.moves
+    ]
+    if not moves:
         return
-    visit_ids = {move.who.visit_id for each in moved for move in each.moves if move.who.visit_id}
+    visit_ids = {move.who.visit_id for _, _, move in moves if move.who.visit_id}
     await hold_off_payments(session, visit_ids=visit_ids)
     paid = await paid_at(session, visit_ids)
-    prices = await _prices(session, {move.product_id for each in moved for move in each.moves})
+    prices = await _prices(session, {move.product_id for _, _, move in moves})
     rows = []
-    for each in moved:
-        for move in each.moves:
-            visit_id = move.who.visit_id
-            late = visit_id in paid and each.at <= paid[visit_id]
-            sure = visit_id is not None and move.confidence >= settings.shelf_confidence_min
-            dear = prices[move.product_id] * abs(move.quantity) > settings.shelf_favour_max
-            forgiven = visit_id is None and not dear
-            standing = Standing.SURE if sure else Standing.DISMISSED if forgiven else Standing.DOUBTFUL
-            rows.append(
-                {
-                    "id": new_id(),
-                    "store_id": device.store,
-                    "event_id": events[each.change.sequence],
-                    "visit_id": visit_id,
-                    "product_id": move.product_id,
-                    "quantity": move.quantity,
-                    "confidence": move.confidence,
-                    "standing": standing,
-                    "sources": move.sources,
-                    "late": late,
-                    "for_review": standing is Standing.DOUBTFUL and dear and not late,
-                    "event_at": each.at,
-                    "created_at": now,
-                }
-            )
-    await (await session.connection()).execute(insert(BasketChange), rows)
-    for visit_id in sorted(visit_ids):
-        await notify(session, topic_of(visit_id))
+    for event_id, at, move in moves:
+        late = move.who.visit_id in paid and at <= paid[move.who.visit_id]
+        row = {"id": new_id(), "store_id": device.store, "event_id": event_id, "event_at": at, "created_at": now}
+        rows.append(row | _change(move, late, prices[move.product_id], settings))
+    await insert_rows(session, BasketChange, rows)
+    await notify(session, *map(topic_of, visit_ids))
+
+
+def _change(move: Move, late: bool, price: int, settings: Settings) -> dict[str, Any]:
+    """Into a basket, as sure or doubtful as it is; of little worth and nobody's, it is given up."""
+    sure = move.who.visit_id is not None and move.confidence >= settings.shelf_confidence_min
+    dear = price * abs(move.quantity) > settings.shelf_favour_max
+    forgiven = move.who.visit_id is None and not dear
+    standing = Standing.SURE if sure else Standing.DISMISSED if forgiven else Standing.DOUBTFUL
+    return {
+        "visit_id": move.who.visit_id,
+        "product_id": move.product_id,
+        "quantity": move.quantity,
+        "confidence": move.confidence,
+        "standing": standing,
+        "sources": move.sources,
+        "late": late,
+        "for_review": standing is Standing.DOUBTFUL and dear and not late,
+    }
 
 
 async def _prices(session: AsyncSession, product_ids: Collection[UUID]) -> dict[UUID, int]:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, bindparam, func, select, update
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -71,15 +71,6 @@ async def end_restock(session: AsyncSession, *, restock: Restock, now: datetime)
         await session.flush()
 
 
-async def restocks_between(
-    session: AsyncSession, *, device_id: UUID, since: datetime, until: datetime
-) -> list[Restock]:
-    found = await session.scalars(
-        select(Restock).where(Restock.device_id == device_id, Restock.ends_at >= since, Restock.begun_at <= until)
-    )
-    return list(found)
-
-
 async def count_slot(
     session: AsyncSession, *, device_id: UUID, slot: str, pieces: Mapping[UUID, int], now: datetime
 ) -> None:
@@ -97,6 +88,23 @@ async def count_slot(
     )
 
 
+TAKE = text("""
+with counted as (
+    select slot, product_id, moved.pieces
+    from slot_stock
+    join unnest(cast(:slots as text[]), cast(:products as uuid[]), cast(:pieces as bigint[]))
+        as moved (slot, product_id, pieces) using (slot, product_id)
+    where device_id = :device_id
+    order by slot, product_id
+    for update of slot_stock
+)
+update slot_stock
+set pieces = greatest(0, slot_stock.pieces - counted.pieces), updated_at = :now
+from counted
+where device_id = :device_id and slot_stock.slot = counted.slot and slot_stock.product_id = counted.product_id
+""")
+
+
 async def take_from_slots(
     session: AsyncSession, *, store_id: UUID, shelf: Shelf, taken: Counter[tuple[str, UUID]], now: datetime
 ) -> None:
@@ -104,23 +112,13 @@ async def take_from_slots(
 
     Rows are locked in the order of their keys.
     """
-    moved = {key: pieces for key, pieces in taken.items() if pieces}
+    moved = sorted((slot, product_id, pieces) for (slot, product_id), pieces in taken.items() if pieces)
     if not moved:
         return
-    pieces = SlotStock.pieces - bindparam("taken", type_=Integer)
-    one = update(SlotStock).where(
-        SlotStock.device_id == shelf.device_id,
-        SlotStock.slot == bindparam("of_slot"),
-        SlotStock.product_id == bindparam("of_product"),
-    )
-    await (await session.connection()).execute(
-        one.values(pieces=func.greatest(0, pieces), updated_at=now),
-        [
-            {"of_slot": slot, "of_product": product_id, "taken": taken}
-            for (slot, product_id), taken in sorted(moved.items())
-        ],
-    )
-    await _ask_for_more(session, store_id, shelf, {slot for (slot, _), pieces in moved.items() if pieces > 0}, now)
+    slots, products, pieces = map(list, zip(*moved, strict=True))
+    rows = {"slots": slots, "products": products, "pieces": pieces}
+    await session.execute(TAKE, rows | {"device_id": shelf.device_id, "now": now})
+    await _ask_for_more(session, store_id, shelf, {slot for slot, _, pieces in moved if pieces > 0}, now)
 
 
 async def _ask_for_more(

@@ -22,7 +22,7 @@ from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
 from facepay.kernel.schemas import Code, DeviceClock
 from facepay.settings import SettingsOf
-from facepay.shelves import reports, restock
+from facepay.shelves import readings, reports, restock
 from facepay.shelves.events import ShelfEvent
 from facepay.shelves.fusion import Finding
 from facepay.shelves.planogram import NotAShelf
@@ -33,8 +33,11 @@ from facepay.shelves.schemas import (
     FindingAnswer,
     MotionAnswer,
     NewRestock,
+    ReadingBatch,
+    ReadingsAnswer,
     ReportAnswer,
     RestockAnswer,
+    SettledAnswer,
     ShelfEventAnswer,
     ShelfReport,
     SlotCount,
@@ -92,6 +95,51 @@ async def report_events(
 
 
 @router.post(
+    "/shelves/{shelf_id}/readings",
+    summary="Report what the scales read",
+    responses=problems(*OF_DEVICE, TooManyGaps, Overloaded),
+)
+async def report_readings(
+    shelf_id: UUID,
+    body: ReadingBatch,
+    device: Reporting,
+    database: Db,
+    known: KnownPlanograms,
+    settings: SettingsOf,
+    now: Now,
+) -> ReadingsAnswer:
+    """For scales that don't settle their changes themselves: up to 2000 raw readings at once, several a second of each
+    slot while it moves. What creeps is drift; each step is reported as a change is, as soon as it has stood for a
+    second, and the answer says what it was found to be.
+
+    Readings count in the order of their numbers. Whatever got no answer is sent again and weighed once. What comes
+    after a later one changes nothing: the later one weighed all that lies there. With another `run` the scales may have
+    been tared: what lay in a slot still does.
+    """
+    acts_as(device, shelf_id)
+    weighed = await readings.weigh(
+        database,
+        device=device,
+        run=body.run,
+        numbers=body.numbers,
+        samples=body.samples(),
+        known=known,
+        now=now,
+        settings=settings,
+    )
+    changes = [
+        SettledAnswer(slot=each.change.slot, at=each.at, delta_grams=each.change.delta_grams, finding=each.finding)
+        for each in weighed.changes
+    ]
+    return ReadingsAnswer(
+        accepted=weighed.accepted,
+        repeated=weighed.repeated,
+        changes=changes,
+        unknown_slots=sorted(weighed.unknown_slots),
+    )
+
+
+@router.post(
     "/shelves/{shelf_id}/frames",
     summary="Show what the camera sees",
     responses=problems(*OF_DEVICE, *UNREADABLE, Overloaded),
@@ -103,9 +151,7 @@ async def show_frame(
     device: Reporting,
     lookout: Annotated[Lookout, Depends(made(Lookout))],
     now: Now,
-    at: Annotated[
-        DeviceClock | None, Query(description="When it was taken, by the device's clock; else now.")
-    ] = None,
+    at: Annotated[DeviceClock | None, Query(description="When it was taken, by the device's clock; else now.")] = None,
 ) -> MotionAnswer:
     """A frame as the body, one to ten a second, in the order in which they were taken. Says in which zones of the
     planogram something moves; a hand there and a face before the shelf say whether, and by whom, something was taken.

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 from weakref import WeakValueDictionary
 
 from fastapi import Depends, Request
-from sqlalchemy import func, select
+from sqlalchemy import Boolean, DateTime, ScalarSelect, Select, Uuid, bindparam, func, literal_column, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -21,7 +21,7 @@ from facepay.shelves.baskets import BasketChange, Standing
 from facepay.shelves.events import ShelfMotion, ShelfPresence
 from facepay.shelves.fusion import FACE_WITHIN, HAND_AFTER, HAND_BEFORE, SEEN_LATELY, Motion, Seen, Stay
 from facepay.shelves.planogram import Good, Planogram, Shelf, planogram_of
-from facepay.shelves.restock import Restock, SlotStock, restocks_between
+from facepay.shelves.restock import Restock, SlotStock
 from facepay.stores.devices import Device
 
 # A frame a second is the least that a camera sends while it watches.
@@ -30,12 +30,25 @@ KNOWN_MAX = 10_000
 
 
 @dataclass(frozen=True, slots=True)
+class Watch:
+    """A shelf, how far its clock is ahead, and its planograms of the last while, the newest first."""
+
+    device_id: UUID
+    store_id: UUID
+    skew_ms: int
+    planograms: tuple[Shelf, ...]
+
+    def shelf_at(self, at: datetime) -> Shelf | None:
+        return next((shelf for shelf in self.planograms if shelf.valid_from <= at), None)
+
+
+@dataclass(frozen=True, slots=True)
 class Scene:
-    """Between two times. `planograms` are those in force, the newest first; `lying` what each slot holds by count,
-    `carried` what those inside have in their baskets, `elsewhere` the other goods of the store's shelves.
+    """Between two times. `lying` is what each slot holds by count, `carried` what those inside have in their baskets,
+    `elsewhere` the goods of all of the store's shelves.
     """
 
-    planograms: tuple[Shelf, ...]
+    watch: Watch
     lying: Counter[tuple[str, UUID]]
     carried: Counter[UUID]
     elsewhere: tuple[Good, ...]
@@ -44,9 +57,6 @@ class Scene:
     seen: tuple[Seen, ...]
     stays: tuple[Stay, ...]
     restocks: tuple[Restock, ...]
-
-    def shelf_at(self, at: datetime) -> Shelf | None:
-        return next((shelf for shelf in self.planograms if shelf.valid_from <= at), None)
 
     def is_watched(self, at: datetime) -> bool:
         return any(begun <= at <= ended + WATCHED_AFTER for begun, ended in self.watched)
@@ -83,118 +93,125 @@ async def get_known_planograms(request: Request) -> Known:
 KnownPlanograms = Annotated[Known, Depends(get_known_planograms)]
 
 
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """A shelf, how far its clock is ahead, and its planograms of the last while, the newest first."""
+DEVICE, STORE = bindparam("device_id", type_=Uuid()), bindparam("store_id", type_=Uuid())
+SINCE, UNTIL = (bindparam(name, type_=DateTime(timezone=True)) for name in ("since", "until"))
+RETURNING = bindparam("returning", type_=Boolean())
 
-    device_id: UUID
-    store_id: UUID
-    skew_ms: int
-    planograms: tuple[Shelf, ...]
+
+# Statements that are made once: to make one, and to find how it is to be written, takes longer than to run it.
+PLANOGRAMS = (
+    select(Device.clock_skew_ms, Planogram.version, Planogram.valid_from)
+    .outerjoin(
+        Planogram,
+        (Planogram.device_id == Device.id)
+        & (Planogram.valid_from <= UNTIL)
+        & (
+            Planogram.valid_from
+            >= func.coalesce(
+                select(func.max(Planogram.valid_from))
+                .where(Planogram.device_id == DEVICE, Planogram.valid_from <= SINCE)
+                .scalar_subquery(),
+                SINCE,
+            )
+        ),
+    )
+    .where(Device.id == DEVICE)
+    .order_by(Planogram.version.desc())
+)
 
 
 async def find_shelf(
     session: AsyncSession, *, device_id: UUID, store_id: UUID, since: datetime, now: datetime, known: Known
 ) -> Watch:
     """With every planogram that was in force at any time since then."""
-    in_force_then = (
-        select(func.max(Planogram.valid_from))
-        .where(Planogram.device_id == device_id, Planogram.valid_from <= since)
-        .scalar_subquery()
-    )
-    rows = await session.execute(
-        select(Device.clock_skew_ms, Planogram.version, Planogram.valid_from)
-        .outerjoin(
-            Planogram,
-            (Planogram.device_id == Device.id)
-            & (Planogram.valid_from <= now)
-            & (Planogram.valid_from >= func.coalesce(in_force_then, since)),
-        )
-        .where(Device.id == device_id)
-        .order_by(Planogram.version.desc())
-    )
+    rows = await session.execute(PLANOGRAMS, {"device_id": device_id, "since": since, "until": now})
     found = rows.all()
     shelves = [await known.read(session, device_id, version, start) for _, version, start in found if version]
     planograms = tuple(shelf for shelf in shelves if shelf is not None)
     return Watch(device_id, store_id, found[0].clock_skew_ms or 0, planograms)
 
 
-async def look_around(
-    session: AsyncSession, *, watch: Watch, since: datetime, until: datetime, returning: bool, known: Known
-) -> Scene:
-    """`returning`: something was put back, so it matters who carries what."""
-    device_id = watch.device_id
-    motions = await session.execute(
+def _rows(query: Select[*tuple[Any, ...]]) -> ScalarSelect[Any]:
+    """A query's rows as one value, a JSON list of lists, so that one statement brings those of several."""
+    row = func.json_build_array(*query.subquery().c)
+    return select(func.coalesce(func.json_agg(row), literal_column("'[]'::json"))).scalar_subquery()
+
+
+STAYING = (Visit.store_id == STORE) & (Visit.entered_at <= UNTIL) & (Visit.left_at.is_(None) | (Visit.left_at >= SINCE))
+AROUND = select(
+    _rows(
         select(ShelfMotion.slot, ShelfMotion.begun_at, ShelfMotion.ended_at, ShelfMotion.hand).where(
-            ShelfMotion.device_id == device_id,
-            ShelfMotion.ended_at >= since - max(HAND_BEFORE, WATCHED_AFTER),
-            ShelfMotion.begun_at <= until + HAND_AFTER,
+            ShelfMotion.device_id == DEVICE,
+            ShelfMotion.ended_at >= SINCE - max(HAND_BEFORE, WATCHED_AFTER),
+            ShelfMotion.begun_at <= UNTIL + HAND_AFTER,
         )
-    )
-    moved = [Motion(*row) for row in motions]
-    seen = await session.execute(
+    ),
+    _rows(
         select(ShelfPresence.visit_id, ShelfPresence.seen_at).where(
-            ShelfPresence.device_id == device_id,
-            ShelfPresence.seen_at >= since - SEEN_LATELY,
-            ShelfPresence.seen_at <= until + FACE_WITHIN,
+            ShelfPresence.device_id == DEVICE,
+            ShelfPresence.seen_at >= SINCE - SEEN_LATELY,
+            ShelfPresence.seen_at <= UNTIL + FACE_WITHIN,
         )
-    )
-    stays = await session.execute(
-        select(Visit.id, Visit.entered_at, Visit.left_at, Visit.group_id, Visit.is_host)
-        .where(
-            Visit.store_id == watch.store_id,
-            Visit.entered_at <= until,
-            Visit.left_at.is_(None) | (Visit.left_at >= since),
+    ),
+    _rows(select(Visit.id, Visit.entered_at, Visit.left_at, Visit.group_id, Visit.is_host).where(STAYING)),
+    _rows(
+        select(Restock.slots, Restock.begun_at, Restock.ends_at).where(
+            Restock.device_id == DEVICE, Restock.ends_at >= SINCE, Restock.begun_at <= UNTIL
         )
-        .order_by(Visit.id)
-    )
-    staying = tuple(Stay(*row) for row in stays)
-    return Scene(
-        planograms=watch.planograms,
-        lying=await _lying(session, device_id),
-        carried=await _carried(session, [stay.visit_id for stay in staying]) if returning else Counter(),
-        elsewhere=await _elsewhere(session, watch.store_id, until, known) if returning else (),
-        motions=tuple(each for each in moved if each.slot),
-        watched=tuple((each.begun_at, each.ended_at) for each in moved if not each.slot),
-        seen=tuple(Seen(*row) for row in seen),
-        stays=staying,
-        restocks=tuple(await restocks_between(session, device_id=device_id, since=since, until=until)),
-    )
-
-
-async def _lying(session: AsyncSession, device_id: UUID) -> Counter[tuple[str, UUID]]:
-    rows = await session.execute(
-        select(SlotStock.slot, SlotStock.product_id, SlotStock.pieces).where(SlotStock.device_id == device_id)
-    )
-    return Counter({(slot, product_id): pieces for slot, product_id, pieces in rows})
-
-
-async def _carried(session: AsyncSession, visit_ids: Collection[UUID]) -> Counter[UUID]:
-    """By product, what was taken and neither put back nor paid for at the exit."""
-    rows = await session.execute(
+    ),
+    _rows(select(SlotStock.slot, SlotStock.product_id, SlotStock.pieces).where(SlotStock.device_id == DEVICE)),
+    # What was taken and neither put back nor paid for at the exit.
+    _rows(
         select(BasketChange.product_id, func.sum(BasketChange.quantity))
-        .where(
-            BasketChange.visit_id.in_(visit_ids),
-            BasketChange.settled_at.is_(None),
-            BasketChange.standing != Standing.DISMISSED,
-        )
+        .join(Visit, Visit.id == BasketChange.visit_id)
+        .where(RETURNING, STAYING, BasketChange.settled_at.is_(None), BasketChange.standing != Standing.DISMISSED)
         .group_by(BasketChange.product_id)
-    )
-    return Counter({product_id: int(pieces) for product_id, pieces in rows if pieces > 0})
-
-
-async def _elsewhere(session: AsyncSession, store_id: UUID, at: datetime, known: Known) -> tuple[Good, ...]:
-    """The goods of all shelves of the store."""
-    rows = await session.execute(
+    ),
+    _rows(
         select(Planogram.device_id, Planogram.version, Planogram.valid_from)
         .ext(distinct_on(Planogram.device_id))
         .join(Device, Device.id == Planogram.device_id)
-        .where(Device.store_id == store_id, Device.revoked_at.is_(None), Planogram.valid_from <= at)
+        .where(RETURNING, Device.store_id == STORE, Device.revoked_at.is_(None), Planogram.valid_from <= UNTIL)
         .order_by(Planogram.device_id, Planogram.version.desc())
+    ),
+)
+
+
+async def look_around(
+    session: AsyncSession, *, watch: Watch, since: datetime, until: datetime, returning: bool, known: Known
+) -> Scene:
+    """`returning`: something was put back, so it matters who carries what, and what lies elsewhere."""
+    bound = {"device_id": watch.device_id, "store_id": watch.store_id, "since": since, "until": until}
+    found = await session.execute(AROUND, bound | {"returning": returning})
+    motions, seen, stays, restocks, lying, carried, shelves = found.one()
+    moved = [Motion(slot, _time(begun), _time(ended), hand) for slot, begun, ended, hand in motions]
+    return Scene(
+        watch=watch,
+        lying=Counter({(slot, UUID(product)): pieces for slot, product, pieces in lying}),
+        carried=Counter({UUID(product): pieces for product, pieces in carried if pieces > 0}),
+        elsewhere=await _goods(session, shelves, known),
+        motions=tuple(each for each in moved if each.slot),
+        watched=tuple((each.begun_at, each.ended_at) for each in moved if not each.slot),
+        seen=tuple(Seen(UUID(visit), _time(at)) for visit, at in seen),
+        stays=tuple(_stay(*row) for row in sorted(stays)),
+        restocks=tuple(
+            Restock(slots=slots, begun_at=_time(begun), ends_at=_time(ends)) for slots, begun, ends in restocks
+        ),
     )
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _stay(visit: str, entered: str, left: str | None, group: str | None, is_host: bool) -> Stay:
+    return Stay(UUID(visit), _time(entered), _time(left) if left else None, UUID(group) if group else None, is_host)
+
+
+async def _goods(session: AsyncSession, shelves: Sequence[Sequence[Any]], known: Known) -> tuple[Good, ...]:
     goods: dict[UUID, Good] = {}
-    for device_id, version, valid_from in rows.all():
-        shelf = await known.read(session, device_id, version, valid_from)
+    for device_id, version, valid_from in shelves:
+        shelf = await known.read(session, UUID(device_id), version, _time(valid_from))
         for slot in shelf.slots if shelf else ():
             goods |= {good.product_id: good for good in slot.goods}
     return tuple(goods.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import datetime, timedelta
 from typing import Annotated, Self
 from uuid import UUID
@@ -11,12 +12,14 @@ from pydantic_core import PydanticCustomError
 
 from facepay.kernel.schemas import Answer, Code, DeviceClock, Line, Request
 from facepay.shelves.baskets import Basket, Standing
+from facepay.shelves.drift import Reading
 from facepay.shelves.fusion import Finding
 from facepay.shelves.judging import Change
 from facepay.shelves.planogram_schemas import GRAMS_MAX, PIECES_MAX
 
 CHANGES_MAX = 200
 SEQUENCE_MAX = 2**62
+READINGS_MAX = 2_000
 SLOTS_MAX = 100
 SKUS_MAX = 30
 Sequence = Annotated[int, Field(ge=1, le=SEQUENCE_MAX, strict=True)]
@@ -63,6 +66,43 @@ class ShelfReport(Request):
         return self
 
 
+class WeightReading(Request):
+    slot: Annotated[Code, Field(examples=["A1"])]
+    at: Annotated[DeviceClock, Field(description="By the device's clock.")]
+    grams: Annotated[
+        float,
+        Field(
+            ge=-GRAMS_MAX,
+            le=GRAMS_MAX,
+            allow_inf_nan=False,
+            description="All that lies there, and the scale's own zero.",
+            examples=[6_151.3],
+        ),
+    ]
+
+
+class ReadingBatch(Request):
+    run: Annotated[Code, Field(description="Of the numbers: another one at each start of the device.")]
+    sequence: Annotated[
+        Sequence,
+        Field(description="The first reading's number; each further one has one more, also in the next batch."),
+    ]
+    readings: Annotated[
+        list[WeightReading],
+        Field(min_length=1, max_length=READINGS_MAX, description="In the order in which they were taken."),
+    ]
+
+    @property
+    def numbers(self) -> range:
+        return range(self.sequence, self.sequence + len(self.readings))
+
+    def samples(self) -> dict[str, list[Reading]]:
+        by_slot: dict[str, list[Reading]] = defaultdict(list)
+        for number, each in zip(self.numbers, self.readings, strict=True):
+            by_slot[each.slot].append(Reading(each.at, each.grams, number))
+        return by_slot
+
+
 class FindingAnswer(Answer):
     sequence: int
     finding: Finding
@@ -72,6 +112,20 @@ class ReportAnswer(Answer):
     accepted: int
     repeated: Annotated[int, Field(description="Told before, and not counted again.")]
     findings: list[FindingAnswer]
+
+
+class SettledAnswer(Answer):
+    slot: str
+    at: datetime
+    delta_grams: float
+    finding: Finding
+
+
+class ReadingsAnswer(Answer):
+    accepted: int
+    repeated: Annotated[int, Field(description="Told before, and not weighed again.")]
+    changes: Annotated[list[SettledAnswer], Field(description="That settled with this batch.")]
+    unknown_slots: Annotated[list[str], Field(description="That the planogram doesn't have.")]
 
 
 class MotionAnswer(Answer):
