@@ -22,7 +22,7 @@ from facepay.kernel.ids import new_id
 from facepay.members.freezes import WalletFreeze, hold_thawed
 from facepay.members.members import Member, MemberStatus, get_member
 from facepay.offline.documents import Pass, whole_seconds
-from facepay.wallet.debts import owed
+from facepay.wallet.debts import in_debt, owed
 
 # Queues arrive late; without its row, a pass is unknown.
 KEPT_FOR = timedelta(days=90)
@@ -86,7 +86,9 @@ async def revoke_passes(session: AsyncSession, *, member_id: UUID, now: datetime
 
 
 async def unwelcome_passes(session: AsyncSession, *, now: datetime, limit: int) -> Sequence[UUID]:
-    """Passes not yet expired that were revoked or used up, or whose member is blocked or has their wallet frozen."""
+    """Passes not yet expired that were revoked or used up, or whose member is blocked, owes something or has their
+    wallet frozen.
+    """
     frozen = exists().where(WalletFreeze.member_id == OfflinePass.member_id, WalletFreeze.thawed_at.is_(None))
     found = await session.scalars(
         select(OfflinePass.id)
@@ -98,6 +100,7 @@ async def unwelcome_passes(session: AsyncSession, *, now: datetime, limit: int) 
                 OfflinePass.spent >= OfflinePass.amount_max,
                 Member.status != MemberStatus.ACTIVE,
                 frozen,
+                in_debt(OfflinePass.member_id, unit=OfflinePass.currency),
             ),
         )
         .order_by(OfflinePass.id)

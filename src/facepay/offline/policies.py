@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, select
+from sqlalchemy import CheckConstraint, ForeignKey, String, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -111,12 +111,16 @@ def tag_of(policy: Policy, *, lasts: timedelta) -> str:
 
 async def _price_list(session: AsyncSession, *, store_id: UUID, currency: str) -> tuple[tuple[ListedProduct, ...], int]:
     """What is for sale, counted here first; and how many products the list has no room for."""
+    for_sale = Product.active & (Product.currency == currency)
     rows = await session.scalars(
         select(Product)
         .outerjoin(Stock, (Stock.product_id == Product.id) & (Stock.store_id == store_id))
-        .where(Product.active, Product.currency == currency)
+        .where(for_sale)
         .order_by(Stock.store_id.is_(None), Product.sku)
+        .limit(PRODUCTS_MAX)
     )
-    products = rows.all()
-    listed = tuple(ListedProduct.model_validate(product) for product in products[:PRODUCTS_MAX])
-    return listed, len(products) - len(listed)
+    listed = tuple(ListedProduct.model_validate(product) for product in rows)
+    if len(listed) < PRODUCTS_MAX:
+        return listed, 0
+    counted = await session.scalar(select(func.count()).select_from(Product).where(for_sale))
+    return listed, (counted or 0) - len(listed)

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, select, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, exists, func, select, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -174,3 +174,30 @@ async def told_before(session: AsyncSession, *, queue: OfflineQueue, told: Told,
     if post.digest != digest:
         raise PostConflict("This number was told with other content before.", sequence=told.sequence)
     return post
+
+
+async def told_in_another_run(session: AsyncSession, post: OfflinePost) -> bool:
+    """Whether the device has told the same of the same moment in another run: a queue that was restored from a copy."""
+    same = exists().where(
+        OfflinePost.member_id == post.member_id,
+        OfflinePost.pass_id == post.pass_id,
+        OfflinePost.device_id == post.device_id,
+        OfflinePost.kind == post.kind,
+        OfflinePost.said_at == post.said_at,
+        OfflinePost.run != post.run,
+        OfflinePost.verdict != "disputed",
+    )
+    return bool(await session.scalar(select(same)))
+
+
+async def paid_at_device(session: AsyncSession, post: OfflinePost) -> int:
+    """What was charged at the post's device by its pass before, in minor units."""
+    paid = await session.scalar(
+        select(func.coalesce(func.sum(OfflinePost.total), 0)).where(
+            OfflinePost.member_id == post.member_id,
+            OfflinePost.pass_id == post.pass_id,
+            OfflinePost.device_id == post.device_id,
+            OfflinePost.order_id.is_not(None),
+        )
+    )
+    return int(paid or 0)

@@ -14,16 +14,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.catalog.products import find_products
 from facepay.checkout.benefits import offer_as_shown
+from facepay.checkout.orders import OrderLine
 from facepay.checkout.pricing import PricedBasket, PricedLine
 from facepay.checkout.selling import NotSold, sell
-from facepay.entrance.visits import current_visit
+from facepay.entrance.visits import Visit, current_visit
 from facepay.members.freezes import WalletFreeze
 from facepay.members.members import Member
 from facepay.offline import visits
+from facepay.offline.clocks import TOLERANCE
 from facepay.offline.documents import Pass, Policy
 from facepay.offline.passes import OfflinePass, revoke_passes
-from facepay.offline.posts import OfflinePost
+from facepay.offline.posts import OfflinePost, paid_at_device
 from facepay.settings import Settings
+from facepay.shelves.baskets import BasketClosing
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +86,33 @@ async def _buy(
         return "currency_mismatch"
     if post.total > holder.held.left:
         return "pass_overdrawn"
+    if post.total + await paid_at_device(session, post) > policy.pass_max:
+        return "over_pass_max"
+    if await _was_charged_since(session, post):
+        return "charged_meanwhile"
     if fault := await charge(session, post=post, member=holder.member, at=post.happened_at, now=now, settings=settings):
         return fault
     holder.held.spent += post.total
     return None
+
+
+async def _was_charged_since(session: AsyncSession, post: OfflinePost) -> bool:
+    """Whether the visit that the sale was made in was charged later for goods of it, which its shelves had told of."""
+    assert post.goods is not None
+    charged = (
+        select(OrderLine.sku)
+        .join(BasketClosing, BasketClosing.order_id == OrderLine.order_id)
+        .join(Visit, Visit.id == BasketClosing.visit_id)
+        .where(
+            Visit.store_id == post.store_id,
+            Visit.member_id == post.member_id,
+            Visit.entered_at <= post.happened_at,
+            BasketClosing.closed_at > post.happened_at,
+            Visit.left_at.is_(None) | (Visit.left_at >= post.happened_at - TOLERANCE),
+            OrderLine.sku.in_([line["sku"] for line in post.goods]),
+        )
+    )
+    return bool(await session.scalar(select(charged.exists())))
 
 
 async def charge(

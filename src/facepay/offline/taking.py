@@ -12,7 +12,7 @@ from facepay.alerts.alerts import Severity, raise_alert
 from facepay.kernel.auth import Principal
 from facepay.offline.clocks import TOLERANCE, DeviceTime, date_event
 from facepay.offline.documents import Document, Mode, Pass, Policy
-from facepay.offline.posts import KINDS_OF, OfflinePost, Told, locked_queue, told_before
+from facepay.offline.posts import KINDS_OF, OfflinePost, Told, locked_queue, told_before, told_in_another_run
 from facepay.offline.replays import holder_of, replay
 from facepay.settings import Settings
 
@@ -95,6 +95,8 @@ async def _do(
         return fault
     if shown.id in policy.revoked_passes:
         return "pass_revoked"
+    if await told_in_another_run(session, post):
+        return "told_before"
     return await replay(session, post=post, policy=policy, holder=holder, now=now, settings=settings)
 
 

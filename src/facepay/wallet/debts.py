@@ -54,7 +54,7 @@ async def owed(session: AsyncSession, *, member_id: UUID, unit: str) -> int:
     return _owed(debt, await balances(session, [debt.id]))
 
 
-def in_debt(member_id: UUID, *, unit: SQLColumnExpression[str]) -> ColumnElement[bool]:
+def in_debt(member_id: UUID | SQLColumnExpression[UUID], *, unit: SQLColumnExpression[str]) -> ColumnElement[bool]:
     """Whether they owe anything, as part of another statement."""
     accounts = table("accounts", column("id"), column("kind"), column("owner_id"), column("unit"), schema="ledger")
     balances = table("balances", column("account_id"), column("posted"), schema="ledger")
