@@ -65,7 +65,7 @@ async def standing_members(session: AsyncSession, *, member_ids: Collection[UUID
     return found.all()
 
 
-def stands(member_id: SQLColumnExpression[UUID | None], *, now: datetime) -> ColumnElement[bool]:
+def stands(member_id: SQLColumnExpression[UUID | None], *, now: SQLColumnExpression[datetime]) -> ColumnElement[bool]:
     """The same of one member of another statement: it holds for as long as their row is locked."""
     return (
         select(Member.id)
@@ -75,7 +75,7 @@ def stands(member_id: SQLColumnExpression[UUID | None], *, now: datetime) -> Col
     )
 
 
-def _stands(now: datetime) -> ColumnElement[bool]:
+def _stands(now: datetime | SQLColumnExpression[datetime]) -> ColumnElement[bool]:
     """Members, joined with their consent, for whom it is in force and who have templates."""
     template = select(Template.id).where(Template.member_id == Member.id)
     return (Member.status != MemberStatus.ERASED) & in_force(now) & template.exists()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import LargeBinary, String, and_, cast, column, func, join, literal, select
+from sqlalchemy import DateTime, LargeBinary, String, Uuid, and_, bindparam, column, func, join, select
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
@@ -67,6 +67,20 @@ class ReadsOffClock(Problem):
     title = "Reads by another clock"
 
 
+# Composed once, as _SEEN is: it took longer than the database's answer.
+_NOTED = (
+    func.unnest(bindparam("epcs", type_=ARRAY(String())), bindparam("levels_of", type_=ARRAY(LargeBinary())))
+    .table_valued(column("epc", String()), column("levels", LargeBinary()))
+    .render_derived()
+)
+_NOTE = insert(PassageTag).from_select(
+    ["passage_id", "epc", "levels"], select(bindparam("of_passage", type_=Uuid()), *_NOTED.c)
+)
+_KEEP = _NOTE.on_conflict_do_update(
+    index_elements=["passage_id", "epc"], set_={"levels": _NOTE.excluded.levels}
+).execution_options(dml_strategy="raw")
+
+
 async def note_reads(session: AsyncSession, *, passage: Passage, reads: Collection[TagRead]) -> None:
     """Add a report to what is known of the passage's tags. The same one again changes nothing.
 
@@ -82,16 +96,8 @@ async def note_reads(session: AsyncSession, *, passage: Passage, reads: Collecti
     before = {epc: Signal(levels) for epc, levels in await session.execute(known)}
     bounded(before.keys() | found.keys())
     levels = {epc: (signal | before.get(epc, Signal())).levels for epc, signal in sorted(found.items())}
-    tag = (
-        func.unnest(cast(list(levels), ARRAY(String())), cast(list(levels.values()), ARRAY(LargeBinary())))
-        .table_valued(column("epc", String()), column("levels", LargeBinary()))
-        .render_derived()
-    )
-    rows = select(literal(passage.id), tag.c.epc, tag.c.levels)
-    row = insert(PassageTag).from_select(["passage_id", "epc", "levels"], rows)
-    await session.execute(
-        row.on_conflict_do_update(index_elements=["passage_id", "epc"], set_={"levels": row.excluded.levels})
-    )
+    kept = {"of_passage": passage.id, "epcs": list(levels), "levels_of": list(levels.values())}
+    await session.execute(_KEEP, kept)
 
 
 def bounded(epcs: Set[str]) -> list[str]:
@@ -189,6 +195,23 @@ def _claims(
     return claims
 
 
+_THEIRS, _OTHER = aliased(PassageTag), aliased(Passage)
+_SINCE = bindparam("since", type_=DateTime(timezone=True))
+_SIDE_BY_SIDE = and_(
+    _OTHER.id == _THEIRS.passage_id,
+    _OTHER.store_id == bindparam("store_id"),
+    _OTHER.device_id != bindparam("device_id"),
+    _OTHER.started_at <= bindparam("until"),
+    func.coalesce(_OTHER.ended_at, _SINCE) >= _SINCE,
+)
+_SEEN = (
+    select(PassageTag.epc, PassageTag.levels, is_sold(PassageTag.epc))
+    .add_columns(_THEIRS.levels, _OTHER.opened_at, _OTHER.finished_at)
+    .outerjoin(join(_THEIRS, _OTHER, _SIDE_BY_SIDE), _THEIRS.epc == PassageTag.epc)
+    .where(PassageTag.passage_id == bindparam("passage_id"))
+)
+
+
 @dataclass(frozen=True, slots=True)
 class _Seen:
     """How well tags were seen, here and by other lanes, by EPC; and which of them are sold already."""
@@ -200,25 +223,19 @@ class _Seen:
 
 async def _seen(session: AsyncSession, passage: Passage, policy: LanePolicy) -> _Seen:
     """Elsewhere is in other lanes of the store, in passages that were open while this one is."""
-    slack, theirs, other = policy.reads.slack, aliased(PassageTag), aliased(Passage)
+    slack = policy.reads.slack
     until = passage.expires_at
     if passage.finished_at is not None:
         until = passage.started_at + (passage.finished_at - passage.opened_at) + slack
-    side_by_side = and_(
-        other.store_id == passage.store_id,
-        other.device_id != passage.device_id,
-        other.started_at <= until,
-        func.coalesce(other.ended_at, passage.started_at) >= passage.started_at,
-    )
-    neighbours = join(theirs, other, (other.id == theirs.passage_id) & side_by_side)
-    mine = select(PassageTag.epc, PassageTag.levels, is_sold(PassageTag.epc))
-    rows = await session.execute(
-        mine.add_columns(theirs.levels, other.opened_at, other.finished_at)
-        .outerjoin(neighbours, theirs.epc == PassageTag.epc)
-        .where(PassageTag.passage_id == passage.id)
-    )
+    of_passage = {
+        "passage_id": passage.id,
+        "store_id": passage.store_id,
+        "device_id": passage.device_id,
+        "since": passage.started_at,
+        "until": until,
+    }
     seen = _Seen()
-    for epc, levels, sold, levels_there, opened_at, finished_at in rows:
+    for epc, levels, sold, levels_there, opened_at, finished_at in await session.execute(_SEEN, of_passage):
         seen.here[epc] = Signal(levels)
         if sold:
             seen.sold.add(epc)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, ForeignKey, Index, String, or_, select, text
+from sqlalchemy import ColumnElement, ForeignKey, Index, SQLColumnExpression, String, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -49,7 +49,7 @@ class PolicyOutdated(Conflict):
     title = "Policy outdated"
 
 
-def in_force(now: datetime) -> ColumnElement[bool]:
+def in_force(now: datetime | SQLColumnExpression[datetime]) -> ColumnElement[bool]:
     """As part of another query's condition: neither withdrawn nor run out."""
     return Consent.withdrawn_at.is_(None) & or_(Consent.expires_at.is_(None), Consent.expires_at > now)
 
