@@ -86,7 +86,8 @@ def test_samples_may_come_in_any_portions() -> None:
     samples = readings([CONTENT] * 20 + [CONTENT + 700] * 10 + [CONTENT - 512] * 40)
     whole = settle(Scale(known()), samples, SLOT)
     for size in (1, 2, 7):
-        scale, steps = Scale(known()), []
+        scale = Scale(known())
+        steps: list[Step] = []
         for begin in range(0, len(samples), size):
             portion = settle(scale, samples[begin : begin + size], SLOT)
             scale, steps = portion.scale, [*steps, *portion.steps]

@@ -112,6 +112,8 @@ async def test_a_slot_that_the_planogram_lacks_is_named_and_nonsense_refused(sho
     answer = (await scale.post(scale.batch(scale.read(STILL, slot="Z9")))).json()
     assert (answer["accepted"], answer["changes"], answer["unknown_slots"]) == (10, [], ["Z9"])
     batch = scale.batch(scale.read(STILL))
-    for wrong in ({"sequence": 0}, {"readings": []}, {"readings": batch["readings"] * 201}, {"run": "a b"}):
+    too_many = batch["readings"] * 201
+    nonsense: list[dict[str, Any]] = [{"sequence": 0}, {"readings": []}, {"readings": too_many}, {"run": "a b"}]
+    for wrong in nonsense:
         assert (await scale.post(batch | wrong)).status_code == 422
     assert (await scale.post(batch | {"sequence": 2**61})).status_code == 200
