@@ -18,6 +18,8 @@ class Visit(Identified, Base):
         # Anti-passback: nobody is inside one store twice.
         Index("uq_visit_inside", "store_id", "member_id", unique=True, postgresql_where=text("left_at is null")),
         Index("ix_visit_store_id_id", "store_id", "id"),
+        # Who was inside at a time: still open, or ended since.
+        Index("ix_visit_store_id_left_at", "store_id", "left_at"),
         Index("uq_visit_group_host", "group_id", unique=True, postgresql_where=text("is_host")),
         Index("ix_visit_group_id", "group_id", postgresql_where=text("group_id is not null")),
         CheckConstraint("guests >= 0", name="guests_counted"),

@@ -47,6 +47,7 @@ class BasketChange(Identified, Base):
         CheckConstraint("quantity <> 0", name="moves_something"),
         CheckConstraint("confidence between 0 and 1", name="confidence_in_bounds"),
         CheckConstraint("standing in ('sure', 'doubtful', 'confirmed', 'dismissed')", name="standing_known"),
+        Index("ix_basket_change_unpaid", "visit_id", postgresql_where=text("settled_at is null and late is false")),
         Index("ix_basket_change_late", "id", postgresql_where=text("late and settled_at is null")),
         Index("ix_basket_change_in_review", "store_id", "id", postgresql_where=text(IN_REVIEW)),
     )
