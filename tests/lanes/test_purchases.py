@@ -99,6 +99,20 @@ async def test_a_cancellation_and_a_sale_of_the_same_goods_do_not_wait_in_a_circ
     await assert_books_verify(app.state.database, SOCKS=1, SCARF=1)
 
 
+async def test_a_piece_that_was_charged_too_much_is_charged_to_whoever_takes_it(lanes: LaneShop) -> None:
+    await lanes.shop.add_member(0, balance=10_000)
+    kept, on_the_shelf = lanes.tag("SOCKS"), lanes.tag("SOCKS")
+    await bought(lanes, "trip-1", kept, on_the_shelf)
+    righted = {"lines": [{"sku": "SOCKS", "quantity": 1}], "reason": "One was never taken"}
+    path, headers = "/v1/purchases/trip-1/adjustments", lanes.shop.staff | {"Idempotency-Key": "other"}
+    other = await lanes.shop.client.post(path, json=righted | {"epcs": [lanes.tag("SOCKS")]}, headers=headers)
+    assert (other.status_code, other.json()["code"]) == (409, "tags_not_of_order")
+    await staff_post(lanes, "trip-1/adjustments", **righted, epcs=[on_the_shelf])
+    taken = await bought(lanes, "trip-2", on_the_shelf)
+    assert (taken["code"], taken["total"]) == ("paid", SOCKS)
+    assert (await bought(lanes, "trip-3", kept))["sold_tags"] == [kept]
+
+
 async def test_a_passage_is_disputed_and_refunded(lanes: LaneShop) -> None:
     member = await lanes.shop.add_member(0, balance=10_000)
     counter = Counter(lanes.shop)

@@ -144,6 +144,12 @@ async def release_tags(
     return set(await session.scalars(released))
 
 
+async def tags_of(session: AsyncSession, *, order_id: UUID, skus: Collection[str]) -> set[str]:
+    """What is sold in an order of these products, by the tags."""
+    sold = select(SoldTag.epc).join(Product, Product.id == SoldTag.product_id)
+    return set(await session.scalars(sold.where(SoldTag.order_id == order_id, Product.sku.in_(skus), text(SOLD))))
+
+
 async def sales_of_tag(session: AsyncSession, *, epc: str, limit: int) -> list[SoldTag]:
     """The newest first."""
     query = select(SoldTag).where(SoldTag.epc == epc).order_by(SoldTag.id.desc()).limit(limit)

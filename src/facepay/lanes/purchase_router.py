@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Request, Security
+from pydantic import Field
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -25,9 +26,10 @@ from facepay.checkout.adjustments import (
     take_back,
 )
 from facepay.checkout.orders import Order, get_order, hold_order
-from facepay.checkout.refunds import RefundRefused, still_out
-from facepay.checkout.schemas import Cancellation, OrderAnswer, SupplementRequest
+from facepay.checkout.refunds import RefundRefused, TagsNotOfOrder, still_out
+from facepay.checkout.schemas import EPCS_MAX, Cancellation, Epc, OrderAnswer, SupplementRequest
 from facepay.checkout.selling import NotSold
+from facepay.checkout.sold_tags import tags_of
 from facepay.kernel.auth import InsufficientScope, Principal, current_staff
 from facepay.kernel.clock import Now
 from facepay.kernel.database import Session
@@ -63,8 +65,11 @@ class PurchaseNotFound(NotFound):
 class Adjustment(SupplementRequest):
     """The goods as they should have been charged, all of them: what is missing is charged, what is too much goes back.
 
-    `advance_max` is what may become a debt.
+    `advance_max` is what may become a debt, `epcs` tags of what is too much: where only a part of a kind is, and they
+    aren't named, its tags stay sold, and a lane lets them out unpaid.
     """
+
+    epcs: list[Epc] = Field(default=[], max_length=EPCS_MAX)
 
 
 @router.get("", summary="See a purchase", responses=problems(*REFUSALS, PurchaseNotFound))
@@ -107,7 +112,9 @@ async def cancel(
     "/adjustments",
     summary="Set a purchase right",
     response_model=PurchaseAnswer,
-    responses=problems(*REFUSALS, *ONCE, PurchaseNotFound, OrderCancelled, RefundRefused, ChargeRefused),
+    responses=problems(
+        *REFUSALS, *ONCE, PurchaseNotFound, OrderCancelled, RefundRefused, ChargeRefused, TagsNotOfOrder
+    ),
 )
 async def adjust(
     trip_id: Trip,
@@ -131,10 +138,14 @@ async def adjust(
         for order in orders:
             charged.update(still_out(order))
         too_many, missing = charged - wanted, wanted - charged
+        named = {epc.upper() for epc in body.epcs}
         for order in orders:
             if back := too_many & Counter(still_out(order)):
-                await take_back(session, order_id=order.id, quantities=back, **because)
-                too_many -= back
+                tags = await tags_of(session, order_id=order.id, skus=back) & named
+                await take_back(session, order_id=order.id, quantities=back, epcs=tags, **because)
+                too_many, named = too_many - back, named - tags
+        if named:
+            raise TagsNotOfOrder("These tags aren't of what is too much.", epcs=sorted(named))
         if missing:
             outcome = await charge_more(
                 session,
