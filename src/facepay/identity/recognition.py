@@ -40,7 +40,7 @@ from facepay.templates.evidence import Exhibit
 from facepay.templates.gallery import Ranking
 from facepay.templates.keeper import GalleryKeeper
 from facepay.templates.templates import NEWEST_VERSION
-from facepay.vision.evidence import FrameEvidence
+from facepay.vision.evidence import Floats, FrameEvidence
 from facepay.vision.liveness.depth import with_relief
 from facepay.vision.pool import InferencePool
 from facepay.vision.portraits import portrait
@@ -124,8 +124,12 @@ class Recogniser:
         """Who else stands there, about as near as the nearest face: the member that each of them is, or None."""
         others = rivals_of(sighting.evidences)
         few = await self.catch_up(use, inside=inside) if others else None
-        outcomes = [await self._identify([await self.keeper.search(face, top=2)], device, use, few) for face in others]
-        return [outcome.member_id if isinstance(outcome, Match) else None for outcome, _ in outcomes]
+
+        async def member_of(face: Floats) -> UUID | None:
+            outcome, _ = await self._identify([await self.keeper.search(face, top=2)], device, use, few)
+            return outcome.member_id if isinstance(outcome, Match) else None
+
+        return await gather(*(member_of(face) for face in others))
 
     async def _analyse(self, capture: Capture, device: Principal) -> list[FrameEvidence]:
         required = device.presentation_checks
