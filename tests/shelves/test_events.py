@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tests.conftest import Clock, OpenShop
+from tests.shelves.office import Office
 from tests.shelves.shelf import FULL, GRAMS, Shelf, come_in
 from tests.shop import Shop
 
@@ -193,6 +195,23 @@ async def test_a_visit_may_end_while_its_take_is_told(shop: Shop) -> None:
     left, told = await asyncio.gather(shop.at_gate(0, "exits"), shelf.post(take))
     assert (left.json()["code"], told.json()["findings"][0]["finding"]) == ("goodbye", "take")
     assert await shelf.basket(visit) == {"TEA-001": (1, 1)}
+
+
+async def test_two_shelves_may_tell_of_a_visit_while_it_pays(shop: Shop, office: Office) -> None:
+    _, visit = await come_in(shop)
+    one, two = await Shelf.put_up(shop), await Shelf.put_up(shop)
+    told = [shelf.post(shelf.event("A1", -512.0), shelf.event("A2", -130.0)) for _ in range(5) for shelf in (one, two)]
+    *answers, _ = await asyncio.gather(*told, office.pay(visit))
+    assert [answer.status_code for answer in answers] == [200] * 10
+    await office.settle()
+    await office.pay(visit)
+    orders = (await shop.do("GET", "/v1/orders"))["items"]
+    sold = Counter({"TEA-001": 0, "BAO-002": 0})
+    for order in orders:
+        for line in order["lines"]:
+            sold[line["sku"]] += line["quantity"]
+    assert sold == {"TEA-001": 10, "BAO-002": 10}
+    assert Counter(await one.lying()) + Counter(await two.lying()) == {"TEA-001": 2 * FULL - 10, "BAO-002": 2 * FULL - 10, "UMB-003": 2 * FULL}
 
 
 async def test_a_slot_that_no_planogram_knows_is_told_to_staff(shop: Shop) -> None:
