@@ -21,7 +21,7 @@ from facepay.checkout.orders import Order
 from facepay.checkout.pricing import PricedBasket, price_basket
 from facepay.checkout.refunds import Refund
 from facepay.checkout.selling import NotSold, Sold, quote, sell
-from facepay.checkout.sold_tags import SoldTag, is_sold
+from facepay.checkout.sold_tags import SoldTag
 from facepay.kernel.clock import utc_now
 from facepay.kernel.database import Database
 from facepay.kernel.ids import new_id
@@ -35,7 +35,7 @@ from tests.shop import Shop
 
 async def sold_tags(session: AsyncSession) -> set[str]:
     """All of them, for all that is committed."""
-    return set(await session.scalars(select(SoldTag.epc).where(is_sold(SoldTag.epc))))
+    return set(await session.scalars(select(SoldTag.epc).where(SoldTag.returned_at.is_(None))))
 
 
 @dataclass
