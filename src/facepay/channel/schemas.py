@@ -22,7 +22,7 @@ Detail = (
     Line
     | Annotated[bool, Field(strict=True)]
     | Annotated[int, Field(strict=True, ge=-NUMBER_MAX, le=NUMBER_MAX)]
-    | Annotated[float, Field(allow_inf_nan=False)]
+    | Annotated[float, Field(ge=-NUMBER_MAX, le=NUMBER_MAX)]
     | None
 )
 
@@ -130,9 +130,7 @@ class CommandAnswer(DeliveredCommand):
 
 class EventReport(Request):
     sequence: Annotated[int, Field(ge=1, le=NUMBER_MAX, strict=True, description="From 1 on in each run, by one.")]
-    happened_at: Annotated[
-        DeviceClock, Field(description="By the device's own clock, however wrong that is.")
-    ]
+    happened_at: Annotated[DeviceClock, Field(description="By the device's own clock, however wrong that is.")]
     kind: Annotated[
         str,
         StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$"),
