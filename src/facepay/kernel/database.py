@@ -10,7 +10,19 @@ from uuid import UUID
 
 from fastapi import Depends, Request
 from pydantic_core import to_json
-from sqlalchemy import BigInteger, DateTime, MetaData, Uuid, make_url, text
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    MetaData,
+    ScalarSelect,
+    Select,
+    Uuid,
+    func,
+    literal_column,
+    make_url,
+    select,
+    text,
+)
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -82,6 +94,12 @@ class Database:
         async with self.begin() as session:
             known = await session.scalar(text("select to_regclass('alembic_version')::text"))
             return await session.scalar(text("select version_num from alembic_version")) if known else None
+
+
+def rows_of(query: Select[*tuple[Any, ...]]) -> ScalarSelect[Any]:
+    """A query's rows as one value, a JSON list of lists, so that one statement brings those of several."""
+    row = func.json_build_array(*query.subquery().c)
+    return select(func.coalesce(func.json_agg(row), literal_column("'[]'::json"))).scalar_subquery()
 
 
 async def insert_rows(session: AsyncSession, table: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:

@@ -9,8 +9,22 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Select, String, exists, func, select, text, update
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Select,
+    String,
+    Uuid,
+    any_,
+    bindparam,
+    exists,
+    func,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -196,9 +210,17 @@ async def lock_visits(session: AsyncSession, *, visit_ids: Collection[UUID]) -> 
     return list(await session.scalars(query.execution_options(populate_existing=True)))
 
 
+HELD_OFF = (
+    select(Visit.id)
+    .where(Visit.id == any_(bindparam("visit_ids", type_=ARRAY(Uuid()))))
+    .order_by(Visit.id)
+    .with_for_update(read=True)
+)
+
+
 async def hold_off_payments(session: AsyncSession, *, visit_ids: Collection[UUID]) -> None:
     """Nobody locks these visits, to be paid or to end, before this transaction does; others may hold them off too."""
-    await session.execute(select(Visit.id).where(Visit.id.in_(visit_ids)).order_by(Visit.id).with_for_update(read=True))
+    await session.execute(HELD_OFF, {"visit_ids": list(visit_ids)})
 
 
 async def paid_at(session: AsyncSession, visit_ids: Collection[UUID]) -> dict[UUID, datetime]:

@@ -10,18 +10,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ARRAY, Uuid, any_, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.alerts.alerts import Severity, raise_alert
 from facepay.catalog.products import Product
 from facepay.channel.sequences import note_sequence
 from facepay.kernel.auth import Principal
-from facepay.kernel.database import Database, insert_rows
+from facepay.kernel.database import Database, insert_rows, rows_of
 from facepay.kernel.hub import notify
 from facepay.kernel.ids import new_id
 from facepay.settings import Settings
-from facepay.shelves.baskets import BasketChange, Standing, hold_off_payments, paid_at, topic_of
+from facepay.shelves.baskets import BasketChange, BasketClosing, Standing, hold_off_payments, topic_of
 from facepay.shelves.events import ShelfEvent
 from facepay.shelves.fusion import Finding, Move
 from facepay.shelves.judging import AGE_MAX, Change, Judged, happened_at, judge
@@ -140,6 +140,17 @@ def _event(event_id: UUID, device: Principal, run: str, each: Judged, now: datet
     }
 
 
+# Until when each of the visits has paid, those that ever did; and what the products cost.
+PAID_AND_PRICES = select(
+    rows_of(
+        select(BasketClosing.visit_id, func.max(BasketClosing.closed_at))
+        .where(BasketClosing.visit_id == any_(bindparam("visit_ids", type_=ARRAY(Uuid()))))
+        .group_by(BasketClosing.visit_id)
+    ),
+    rows_of(select(Product.id, Product.price).where(Product.id == any_(bindparam("product_ids", type_=ARRAY(Uuid()))))),
+)
+
+
 async def _follow(
     session: AsyncSession, device: Principal, events: Mapping[UUID, Judged], now: datetime, settings: Settings
 ) -> None:
@@ -156,13 +167,14 @@ async def _follow(
         return
     visit_ids = {move.who.visit_id for _, _, move in moves if move.who.visit_id}
     await hold_off_payments(session, visit_ids=visit_ids)
-    paid = await paid_at(session, visit_ids)
-    prices = await _prices(session, {move.product_id for _, _, move in moves})
+    bound = {"visit_ids": list(visit_ids), "product_ids": list({move.product_id for _, _, move in moves})}
+    paid, prices = map(dict, (await session.execute(PAID_AND_PRICES, bound)).one())
     rows = []
     for event_id, at, move in moves:
-        late = move.who.visit_id in paid and at <= paid[move.who.visit_id]
+        paid_at = paid.get(str(move.who.visit_id))
+        late = paid_at is not None and at <= datetime.fromisoformat(paid_at)
         row = {"id": new_id(), "store_id": device.store, "event_id": event_id, "event_at": at, "created_at": now}
-        rows.append(row | _change(move, late, prices[move.product_id], settings))
+        rows.append(row | _change(move, late, prices[str(move.product_id)], settings))
     await insert_rows(session, BasketChange, rows)
     await notify(session, *map(topic_of, visit_ids))
 
@@ -183,11 +195,6 @@ def _change(move: Move, late: bool, price: int, settings: Settings) -> dict[str,
         "late": late,
         "for_review": standing is Standing.DOUBTFUL and dear and not late,
     }
-
-
-async def _prices(session: AsyncSession, product_ids: Collection[UUID]) -> dict[UUID, int]:
-    rows = await session.execute(select(Product.id, Product.price).where(Product.id.in_(product_ids)))
-    return dict(rows.all())
 
 
 async def _alert(

@@ -12,11 +12,12 @@ from uuid import UUID
 from weakref import WeakValueDictionary
 
 from fastapi import Depends, Request
-from sqlalchemy import Boolean, DateTime, ScalarSelect, Select, Uuid, bindparam, func, literal_column, select
+from sqlalchemy import Boolean, DateTime, Uuid, bindparam, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.entrance.visits import Visit
+from facepay.kernel.database import rows_of
 from facepay.shelves.baskets import BasketChange, Standing
 from facepay.shelves.events import ShelfMotion, ShelfPresence
 from facepay.shelves.fusion import FACE_WITHIN, HAND_AFTER, HAND_BEFORE, SEEN_LATELY, Motion, Seen, Stay
@@ -131,43 +132,37 @@ async def find_shelf(
     return Watch(device_id, store_id, found[0].clock_skew_ms or 0, planograms)
 
 
-def _rows(query: Select[*tuple[Any, ...]]) -> ScalarSelect[Any]:
-    """A query's rows as one value, a JSON list of lists, so that one statement brings those of several."""
-    row = func.json_build_array(*query.subquery().c)
-    return select(func.coalesce(func.json_agg(row), literal_column("'[]'::json"))).scalar_subquery()
-
-
 STAYING = (Visit.store_id == STORE) & (Visit.entered_at <= UNTIL) & (Visit.left_at.is_(None) | (Visit.left_at >= SINCE))
 AROUND = select(
-    _rows(
+    rows_of(
         select(ShelfMotion.slot, ShelfMotion.begun_at, ShelfMotion.ended_at, ShelfMotion.hand).where(
             ShelfMotion.device_id == DEVICE,
             ShelfMotion.ended_at >= SINCE - max(HAND_BEFORE, WATCHED_AFTER),
             ShelfMotion.begun_at <= UNTIL + HAND_AFTER,
         )
     ),
-    _rows(
+    rows_of(
         select(ShelfPresence.visit_id, ShelfPresence.seen_at).where(
             ShelfPresence.device_id == DEVICE,
             ShelfPresence.seen_at >= SINCE - SEEN_LATELY,
             ShelfPresence.seen_at <= UNTIL + FACE_WITHIN,
         )
     ),
-    _rows(select(Visit.id, Visit.entered_at, Visit.left_at, Visit.group_id, Visit.is_host).where(STAYING)),
-    _rows(
+    rows_of(select(Visit.id, Visit.entered_at, Visit.left_at, Visit.group_id, Visit.is_host).where(STAYING)),
+    rows_of(
         select(Restock.slots, Restock.begun_at, Restock.ends_at).where(
             Restock.device_id == DEVICE, Restock.ends_at >= SINCE, Restock.begun_at <= UNTIL
         )
     ),
-    _rows(select(SlotStock.slot, SlotStock.product_id, SlotStock.pieces).where(SlotStock.device_id == DEVICE)),
+    rows_of(select(SlotStock.slot, SlotStock.product_id, SlotStock.pieces).where(SlotStock.device_id == DEVICE)),
     # What was taken and neither put back nor paid for at the exit.
-    _rows(
+    rows_of(
         select(BasketChange.product_id, func.sum(BasketChange.quantity))
         .join(Visit, Visit.id == BasketChange.visit_id)
         .where(RETURNING, STAYING, BasketChange.settled_at.is_(None), BasketChange.standing != Standing.DISMISSED)
         .group_by(BasketChange.product_id)
     ),
-    _rows(
+    rows_of(
         select(Planogram.device_id, Planogram.version, Planogram.valid_from)
         .ext(distinct_on(Planogram.device_id))
         .join(Device, Device.id == Planogram.device_id)

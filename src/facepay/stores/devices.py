@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, String, or_, select
+from sqlalchemy import CheckConstraint, DateTime, ForeignKey, LargeBinary, String, bindparam, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -82,22 +82,26 @@ class DeviceRevoked(Conflict):
     title = "Device revoked"
 
 
+# Made once, as each request of a device asks it.
+NOW = bindparam("now", type_=DateTime(timezone=True))
+HOLDER = (
+    select(Device, Store.region)
+    .join(Store, Store.id == Device.store_id)
+    .where(
+        Device.token_hash == bindparam("token_hash", type_=LargeBinary()),
+        Device.revoked_at.is_(None),
+        or_(Device.token_expires_at.is_(None), Device.token_expires_at > NOW),
+        Store.closed_at.is_(None),
+    )
+)
+
+
 async def authenticate(database: Database, _: MasterKey, token: str, now: datetime) -> Principal | None:
     """The device that holds this token, unless it was rotated, revoked or expired, or its store has closed."""
     if not token.startswith(TOKEN_PREFIX):
         return None
-    query = (
-        select(Device, Store.region)
-        .join(Store, Store.id == Device.store_id)
-        .where(
-            Device.token_hash == _hash(token),
-            Device.revoked_at.is_(None),
-            or_(Device.token_expires_at.is_(None), Device.token_expires_at > now),
-            Store.closed_at.is_(None),
-        )
-    )
     async with database.read() as session:
-        found = (await session.execute(query)).one_or_none()
+        found = (await session.execute(HOLDER, {"token_hash": _hash(token), "now": now})).one_or_none()
     if found is None:
         return None
     device, region = found
