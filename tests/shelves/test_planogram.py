@@ -2,12 +2,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 import pytest
-from fastapi import FastAPI
 
-from facepay.shelves.planogram import planograms_of_store
 from tests.answers import verdict
 from tests.conftest import Clock
 from tests.shop import Shop
@@ -59,24 +56,6 @@ async def test_what_happened_earlier_is_judged_by_the_planogram_of_then(shop: Sh
     assert await shop.do("GET", path) == second
     before_any = await shop.client.get(path, params={"at": "2020-01-01T00:00:00Z"}, headers=shop.staff)
     assert verdict(before_any) == (404, "planogram_not_found")
-
-
-async def test_a_store_knows_where_its_products_belong(shop: Shop, app: FastAPI, clock: Clock) -> None:
-    left, _ = await shop.add_device("shelf")
-    right, _ = await shop.add_device("shelf")
-    gone, _ = await shop.add_device("shelf")
-    elsewhere = await shop.do("POST", "/v1/stores", json={"name": "Lingyin Road", "code": "LINGYIN"})
-    other, _ = await shop.add_device("shelf", elsewhere["id"])
-    for shelf_id in (left, right, gone, other):
-        await put(shop, shelf_id, slot("A1", TEA))
-    await put(shop, right, slot("B1", BUNS))
-    await shop.do("DELETE", f"/v1/devices/{gone}")
-    async with app.state.database.begin() as session:
-        shelves = await planograms_of_store(session, store_id=UUID(shop.store_id), at=clock())
-    assert {(str(shelf.device_id), each.code) for shelf in shelves for each in shelf.slots} == {
-        (left, "A1"),
-        (right, "B1"),
-    }
 
 
 NONSENSE: list[tuple[list[dict[str, Any]], str]] = [

@@ -44,6 +44,14 @@ class DeviceSequence(Base):
         return Numbers(self.highest, tuple(range(gap.lower or 0, gap.upper or 0) for gap in self.missing))
 
 
+HEARD = insert(DeviceSequence)
+FOUND = (
+    HEARD.on_conflict_do_update(index_elements=["device_id", "series", "run"], set_={"last_at": HEARD.excluded.last_at})
+    .returning(DeviceSequence)
+    .execution_options(populate_existing=True)
+)
+
+
 class TooManyGaps(Conflict):
     """So many numbers are missing that this is no run any more: begin a new one."""
 
@@ -92,13 +100,8 @@ async def note_sequence(
 
     Raises TooManyGaps.
     """
-    fresh = {"highest": 0, "missing": MultiRange[int](), "last_at": now}
-    row = insert(DeviceSequence).values(device_id=device_id, series=series, run=run, **fresh)
-    again = row.on_conflict_do_update(
-        index_elements=["device_id", "series", "run"], set_={"last_at": row.excluded.last_at}
-    )
-    found = again.returning(DeviceSequence).execution_options(populate_existing=True)
-    sequence = (await session.scalars(found)).one()
+    row = {"device_id": device_id, "series": series, "run": run, "last_at": now}
+    sequence = (await session.scalars(FOUND, row | {"highest": 0, "missing": MultiRange[int]()})).one()
     before = sequence.numbers
     after, new = before.note(sequences)
     if len(after.missing) > GAPS_MAX:

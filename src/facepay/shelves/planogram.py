@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint, select
-from sqlalchemy.dialects.postgresql import JSONB, distinct_on
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -22,7 +22,7 @@ from facepay.catalog.products import Product
 from facepay.kernel.database import Base, Identified
 from facepay.kernel.errors import Conflict
 from facepay.kernel.ids import new_id
-from facepay.stores.devices import Device, DeviceRole, get_device
+from facepay.stores.devices import DeviceRole, get_device
 from facepay.vision.motion import Zone
 
 
@@ -144,19 +144,7 @@ async def planogram_of(session: AsyncSession, *, device_id: UUID, at: datetime) 
         .limit(1)
     )
     planogram = await session.scalar(query)
-    return None if planogram is None else (await _shelves(session, [planogram]))[0]
-
-
-async def planograms_of_store(session: AsyncSession, *, store_id: UUID, at: datetime) -> list[Shelf]:
-    """Of all its shelves, by device: where a product belongs that lies in the wrong slot."""
-    query = (
-        select(Planogram)
-        .ext(distinct_on(Planogram.device_id))
-        .join(Device, Device.id == Planogram.device_id)
-        .where(Device.store_id == store_id, Device.revoked_at.is_(None), Planogram.valid_from <= at)
-        .order_by(Planogram.device_id, Planogram.version.desc())
-    )
-    return await _shelves(session, list(await session.scalars(query)))
+    return None if planogram is None else await _shelf(session, planogram)
 
 
 async def _latest(session: AsyncSession, device_id: UUID) -> Planogram | None:
@@ -193,25 +181,20 @@ def _columns(slot: Slot) -> dict[str, Any]:
     }
 
 
-async def _shelves(session: AsyncSession, planograms: Sequence[Planogram]) -> list[Shelf]:
+async def _shelf(session: AsyncSession, planogram: Planogram) -> Shelf:
     query = (
         select(ShelfSlot, SlotProduct, Product.sku)
         .join(SlotProduct, SlotProduct.slot_id == ShelfSlot.id)
         .join(Product, Product.id == SlotProduct.product_id)
-        .where(ShelfSlot.planogram_id.in_([planogram.id for planogram in planograms]))
+        .where(ShelfSlot.planogram_id == planogram.id)
     )
     goods: dict[ShelfSlot, list[Good]] = defaultdict(list)
     for row, lying, sku in await session.execute(query):
         goods[row].append(
             Good(lying.product_id, sku, lying.unit_weight_grams, lying.tolerance_grams, lying.full_quantity)
         )
-    slots: dict[UUID, list[Slot]] = defaultdict(list)
-    for row, those in goods.items():
-        slots[row.planogram_id].append(_slot(row, those))
-    return [
-        Shelf(each.device_id, each.version, each.valid_from, each.set_by, _in_order(slots[each.id]))
-        for each in planograms
-    ]
+    slots = _in_order([_slot(row, those) for row, those in goods.items()])
+    return Shelf(planogram.device_id, planogram.version, planogram.valid_from, planogram.set_by, slots)
 
 
 def _slot(row: ShelfSlot, goods: Sequence[Good]) -> Slot:
