@@ -145,6 +145,9 @@ async def test_the_tags_of_goods_that_come_back_can_be_sold_again(counter: Count
         async with counter.database.begin() as session:
             return await sold_tags(session)
 
+    for more in ([first, second], [third]):
+        refused = await counter.ask(sold.order.id, "returns", lines=lines({"TEA-001": 1}), epcs=more)
+        assert verdict(refused) == (409, "tags_not_of_order")
     await counter.returned(sold.order.id, {"TEA-001": 1}, epcs=[second.lower()])
     assert await still_sold() == {first, third}
     refused = await counter.ask(sold.order.id, "returns", lines=lines({"TEA-001": 1}), epcs=[second])

@@ -5,6 +5,7 @@ A refund of an amount, goods that are taken back and a cancellation are all one 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -74,7 +75,7 @@ class RefundRefused(Conflict):
 
 
 class TagsNotOfOrder(Conflict):
-    """Some of the tags weren't sold in this order, or came back before."""
+    """Some of the tags weren't sold in this order, came back before, or are of goods that don't come back."""
 
     code = "tags_not_of_order"
     title = "Other tags"
@@ -179,12 +180,17 @@ def _tax_within(order: Order, amount: int, tax: int) -> int:
 
 
 async def _release_tags(
-    session: AsyncSession, order: Order, back: Collection[UUID], epcs: Collection[str], now: datetime
+    session: AsyncSession, order: Order, back: Mapping[UUID, int], epcs: Collection[str], now: datetime
 ) -> None:
     if epcs:
         released = await release_tags(session, order_id=order.id, epcs=epcs, now=now)
         if others := sorted(set(epcs) - released):
             raise TagsNotOfOrder("These tags aren't sold in this order.", epcs=others)
+        tagged = await session.scalars(
+            select(SoldTag.product_id).where(SoldTag.order_id == order.id, SoldTag.epc.in_(released))
+        )
+        if Counter(tagged.all()) - Counter(back):
+            raise TagsNotOfOrder("There are more tags than goods that come back.", epcs=sorted(epcs))
     elif back:
         wholly = {line.product_id for line in order.lines if line.product_id in back and line.returned == line.quantity}
         query = select(SoldTag.epc).where(SoldTag.order_id == order.id, SoldTag.product_id.in_(wholly))

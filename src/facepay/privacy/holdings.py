@@ -100,7 +100,7 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
             cleared=("member_id", "visit_id", "group_id", *MEASURED),
         ),
         "basket_change": Holding(
-            Fate.UNLINKED, "goods were taken, by somebody", through=("visit_id", "visit"), cleared=("visit_id",)
+            Fate.UNLINKED, "goods were taken, by somebody", through=("visit_id", "visit"), cleared=("visit_id", "note")
         ),
         "basket_closing": Holding(Fate.ERASED, "when they paid for what they took", through=("visit_id", "visit")),
         "shelf_presence": Holding(Fate.ERASED, "before which shelf they stood", through=("visit_id", "visit")),
@@ -122,7 +122,7 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
             Fate.UNLINKED,
             "what a device did without network, for somebody",
             by=MEMBER,
-            cleared=("member_id", "pass_id", "visit_id"),
+            cleared=("member_id", "pass_id", "visit_id", "note"),
         ),
         "dispute": Holding(Fate.ERASED, "what they and staff said of a decision", by=MEMBER, hidden=("lookalike_id",)),
         "evidence_access": Holding(Fate.ERASED, "who looked at a frame of theirs", by=MEMBER),

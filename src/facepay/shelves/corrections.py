@@ -152,7 +152,7 @@ async def _add(
         quantity=quantity,
         confidence=1.0,
         standing=Standing.CONFIRMED,
-        sources={"staff": staff.note},
+        sources={"who": "staff"},
         late=over,
         for_review=False,
         event_at=event_at,
