@@ -113,3 +113,19 @@ async def test_a_take_is_nobodys_of_another_store(shop: Shop, office: Office) ->
     member = await shop.add_member_without_face(balance=BALANCE)
     visit = (await shop.pass_at_gate((await shop.issue_pass(member))["pass"], gate=gate)).json()["visit_id"]
     assert (await office.decide(review, 1, visit_id=visit)).json()["code"] == "visit_not_found"
+
+
+@pytest.mark.parametrize("goods_kept", [True, False])
+async def test_a_kiosks_order_that_was_cancelled_has_paid_for_nothing_that_was_kept(
+    shop: Shop, office: Office, goods_kept: bool
+) -> None:
+    member, _ = await come_in(shop)
+    shelf = await Shelf.put_up(shop)
+    await shelf.tell(shelf.event("A1", -512.0))
+    order = (await shop.at_kiosk(0, {"TEA-001": 1})).json()["order"]
+    body = {"reason": "Charged twice", "goods_kept": goods_kept}
+    path = f"/v1/orders/{order['id']}/cancellation"
+    await shop.do("POST", path, json=body, headers={"Idempotency-Key": uuid4().hex})
+    await shop.at_gate(0, "exits")
+    await office.charge_left()
+    assert await shop.balance(member) == BALANCE - (PRICES["TEA-001"] if goods_kept else 0)

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Uuid,
     any_,
     bindparam,
+    case,
     exists,
     func,
     select,
@@ -176,8 +177,10 @@ async def _paid_elsewhere(session: AsyncSession, visit_ids: Collection[UUID]) ->
     """Pieces by product that the visits' members paid for while they were inside, as at a kiosk, where no basket was
     closed with it.
     """
+    # A cancelled order has paid for nothing: what came back with it isn't out there, and the rest isn't paid.
+    pieces = case((Order.cancelled_at.is_(None), OrderLine.quantity), else_=OrderLine.returned)
     rows = await session.execute(
-        select(OrderLine.product_id, func.sum(OrderLine.quantity).cast(OrderLine.quantity.type))
+        select(OrderLine.product_id, func.sum(pieces).cast(OrderLine.quantity.type))
         .join(Order, Order.id == OrderLine.order_id)
         .where(
             Order.id.in_(bought_inside(visit_ids)),
