@@ -109,9 +109,10 @@ async def weigh(
             if before != await _heard(session, device.id, samples, lock=True):
                 raise Overloaded("Another process hears this shelf at the same time.")
             await _remember(session, device.id, batch.heard, now)
-            await keep(session, device=device, run=run, judged=judged, watch=watch, now=now, settings=settings)
+            kept = [each for each in judged if each.change.sequence in new]
+            await keep(session, device=device, run=run, judged=kept, watch=watch, now=now, settings=settings)
             await _alert(session, device, batch, now)
-    return Weighed(len(new), len(numbers) - len(new), judged, batch.unknown)
+    return Weighed(len(new), len(numbers) - len(new), kept, batch.unknown)
 
 
 def settle_batch(run: str, samples: Samples, before: Mapping[str, Heard], shelf: Shelf | None) -> Batch:
