@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import text
 
 from tests.channel.line import record
 from tests.conftest import Clock, OpenShop
@@ -202,6 +203,21 @@ async def test_what_a_wallet_falls_short_of_is_owed_up_to_what_the_store_lends(o
     assert (first["code"], first["order"]["advance"]) == ("paid", 400)
     assert await lanes.shop.balance(member) == 0
     assert (await lanes.walk(0, lanes.tag("SOCKS")))["code"] == "insufficient_funds"
+
+
+async def test_a_camera_that_goes_on_writes_nothing_more_into_the_books(lanes: LaneShop, app: FastAPI) -> None:
+    await lanes.shop.do("PUT", f"/v1/lanes/{lanes.lanes[0][0]}/policy", json={"debt_max": 500})
+    await lanes.shop.add_member(0, balance=SOCKS - 400)
+    passage = await lanes.start()
+    await passage.read(lanes.tag("SOCKS"))
+    written = []
+    for _ in range(2):
+        assert (await passage.look(0))["held"] == SOCKS - 400
+        async with app.state.database.begin() as session:
+            written.append(await session.scalar(text("select count(*) from ledger.transfers")))
+    assert written[0] == written[1]
+    assert (await passage.finish())["order"]["advance"] == 400
+    await assert_books_verify(app.state.database, SOCKS=1)
 
 
 async def test_a_large_amount_takes_a_second_factor_at_the_lane(open_shop: OpenShop) -> None:

@@ -49,7 +49,9 @@ async def reserve(
     now: datetime,
     settings: Settings,
 ) -> Authorised | NotSold | NeedsStepUp:
-    """Hold what the basket costs the payer, in place of what was held before. A refusal holds nothing."""
+    """Hold what the basket costs the payer, in place of what was held before; all that there is where that falls short
+    by no more than the advance. A refusal holds nothing.
+    """
     offered = await quote(
         session,
         member=payer,
@@ -66,23 +68,17 @@ async def reserve(
     debt_max = settings.lane_debt_max if policy.debt_max is None else policy.debt_max
     advance_max = max(0, debt_max - await owed(session, member_id=payer.id, unit=basket.currency)) if debt_max else 0
     wanted = offered.tender.wallet
-    if passage.hold_id is None or passage.held != wanted:
+    if advance_max and passage.held != wanted:
+        there = await wallet_balance(session, member_id=payer.id, unit=passage.currency)
+        wanted = min(wanted, max(there.available + passage.held, wanted - advance_max))
+    if passage.held != wanted:
         await let_go(session, passage=passage, now=now)
-        if wanted and not await _hold(session, passage, payer.id, wanted, advance_max, now):
+        if wanted and not await _hold(session, passage, payer.id, wanted, now):
             return NotSold("insufficient_funds")
     return Authorised(offered, advance_max)
 
 
-async def _hold(
-    session: AsyncSession, passage: Passage, payer_id: UUID, wanted: int, advance_max: int, now: datetime
-) -> bool:
-    """Hold `wanted`, or all that there is where it falls short by no more than the advance."""
-    amount = wanted
-    if advance_max:
-        there = await wallet_balance(session, member_id=payer_id, unit=passage.currency)
-        amount = min(wanted, max(there.available, wanted - advance_max))
-    if amount == 0:
-        return True
+async def _hold(session: AsyncSession, passage: Passage, payer_id: UUID, amount: int, now: datetime) -> bool:
     held = await authorise(
         session,
         order_id=new_id(),
