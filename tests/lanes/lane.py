@@ -92,6 +92,7 @@ class Passage:
     lanes: LaneShop
     lane: int
     started: dict[str, Any]
+    parts: int = 0
 
     @property
     def id(self) -> str:
@@ -118,6 +119,7 @@ class Passage:
             for epc in epcs
             for number in range(times)
         ]
+        self.parts = max(self.parts, sequence)
         return await self.post("/reads", json={"sequence": sequence, "reads": reads})
 
     async def show_pass(self, member_id: str) -> dict[str, Any]:
@@ -126,7 +128,7 @@ class Passage:
 
     async def finish(self, **body: Any) -> dict[str, Any]:
         finished_at = (self.lanes.opened_at + timedelta(seconds=4)).isoformat()
-        return await self.post("/finish", json={"finished_at": finished_at} | body)
+        return await self.post("/finish", json={"parts": self.parts, "finished_at": finished_at} | body)
 
     async def see(self) -> dict[str, Any]:
         return await self.post("", method="GET")

@@ -43,12 +43,14 @@ class Passage:
         self._path, self.trip_id = f"/v1/lanes/{lane_id}/passages", uuid4().hex
         started = self._post("", json={"trip_id": self.trip_id, "started_at": self._opened_at.isoformat()})
         self.id = str(started["passage_id"])
+        self._parts = 0
         self._path = f"{self._path}/{self.id}"
 
     def read(self, epcs: Sequence[str], *, part: int = 1, rssi_dbm: float = -47.0) -> Any:
         """Tags that answer ten times in a second."""
         moments = [(self._opened_at + timedelta(seconds=tenth / 10)).isoformat() for tenth in range(5, 15)]
         reads = [{"epc": epc, "rssi_dbm": rssi_dbm, "read_at": moment} for moment in moments for epc in epcs]
+        self._parts = max(self._parts, part)
         return self._post("/reads", json={"sequence": part, "reads": reads})
 
     def look(self, frame: bytes) -> Any:
@@ -57,9 +59,9 @@ class Passage:
     def show_pass(self, shown: dict[str, str]) -> Any:
         return self._post("/pass", json=shown)
 
-    def finish(self, parts: int | None = None) -> Any:
+    def finish(self) -> Any:
         finished_at = self._opened_at + timedelta(seconds=2)
-        return self._post("/finish", json={"parts": parts, "finished_at": finished_at.isoformat()})
+        return self._post("/finish", json={"parts": self._parts, "finished_at": finished_at.isoformat()})
 
     def _post(self, what: str, *, headers: dict[str, str] | None = None, **body: Any) -> Any:
         return self._stage.call("POST", f"{self._path}{what}", headers={**self._headers, **(headers or {})}, **body)

@@ -71,7 +71,7 @@ class Lane(Stage):
         self._pending("read 1/3", "Lin", passage.read([*BAOS[:1], *UMBRELLAS[:1]]), 7640)
         self._pending("2/3 again", "Lin", passage.read(TEAS[:1], part=2), 7640)
         self._pending("strays 3/3", "Lin", passage.read(UMBRELLAS[1:3], part=3, rssi_dbm=-71), 7640)
-        self._decided("walk out", "Lin", passage.finish(parts=3), "release", "paid")
+        self._decided("walk out", "Lin", passage.finish(), "release", "paid")
 
     def _lock_and_unlock(self, door: Door) -> None:
         passage = self._begin("Hao")
@@ -135,7 +135,7 @@ class Lane(Stage):
         passage = self._begin(who)
         passage.look(frame or at_gate(self.faces[who]))
         passage.read(tags)
-        self._decided("walk out", who, passage.finish(parts=1), decision, code, why)
+        self._decided("walk out", who, passage.finish(), decision, code, why)
         return passage
 
     def _pending(self, step: str, who: str, answer: Any, total: int) -> None:

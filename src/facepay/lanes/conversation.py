@@ -112,7 +112,7 @@ async def finish(
     *,
     lane: Principal,
     passage_id: UUID,
-    parts: int | None,
+    parts: int,
     finished_at: datetime | None,
     now: datetime,
     settings: Settings,
@@ -128,7 +128,7 @@ async def finish(
         await close(session, passage=passage, code=code_of_abandoned(passage), now=now)
     if passage.ended_at is not None:
         return await see(session, device=lane, passage_id=passage_id, now=now, settings=settings)
-    if missing := sorted(set(range(1, (parts or 0) + 1)) - set(passage.parts)):
+    if missing := sorted(set(range(1, parts + 1)) - set(passage.parts)):
         raise ReadsMissing("Some parts of the reads haven't come.", missing=missing)
     return await decide(session, Step(found, lane, now, settings), finished_at=finished_at)
 

@@ -52,9 +52,9 @@ class ReadsPart(Request):
 
 
 class PassageFinish(Request):
-    """`parts` is how many parts of reads there were: without all of them, nothing is decided."""
+    """`parts` is how many parts of reads there were, 0 without a portal: until all have come, nothing is decided."""
 
-    parts: Annotated[int | None, Field(ge=0, le=PARTS_MAX, strict=True)] = None
+    parts: Annotated[int, Field(ge=0, le=PARTS_MAX, strict=True)]
     finished_at: Annotated[
         DeviceClock | None, Field(description="By the lane's own clock; one that can't be the passage's doesn't count.")
     ] = None
