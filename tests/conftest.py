@@ -1,18 +1,23 @@
 """A migrated Postgres for every test that asks: one server for each worker, one cloned database for each test.
 
 On it the whole app, with real models: in this process for most tests (`shop`), on a socket for some (`live_shop`).
+The shop of `shop` was opened once, through the API, in the database that is cloned for it; all others start empty.
 """
 
 from __future__ import annotations
 
+import asyncio
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from itertools import count
 from pathlib import Path
+from shutil import disk_usage
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -35,14 +40,27 @@ from tests.server import serving
 from tests.shop import PASSWORD, Shop
 
 pytest_plugins = ["tests.processes"]
+gc.set_threshold(20_000)  # the default goes through all that was imported every few tests: a tenth of a second each
 MASTER_KEY = MasterKey.generate_text()
+SHOP_DATABASE = "shop"
+MEMORY, MEMORY_LEAST = Path("/dev/shm"), 4 << 30
+
+
+def administer(postgres: EmbeddedPostgres, statement: str) -> None:
+    address = postgres.url(role=SUPERUSER, database="postgres").replace("+psycopg", "")
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute(statement)
+
+
+def clone(postgres: EmbeddedPostgres, template: str, name: str) -> None:
+    administer(postgres, f"create database {name} template {template} owner {OWNER} strategy file_copy")
 
 
 class Clones:
-    """Copies of the migrated database: the next is made, and the last dropped, while a test runs."""
+    """Copies of a database: the next is made, and the last dropped, while a test runs."""
 
-    def __init__(self, postgres: EmbeddedPostgres) -> None:
-        self._address = postgres.url(role=SUPERUSER, database="postgres").replace("+psycopg", "")
+    def __init__(self, postgres: EmbeddedPostgres, template: str) -> None:
+        self._postgres, self._template = postgres, template
         self._numbers = count(1)
         self._work = ThreadPoolExecutor(1)
         self._next = self._work.submit(self._make)
@@ -53,25 +71,26 @@ class Clones:
         return name
 
     def give_back(self, name: str) -> None:
-        self._work.submit(self._run, f"drop database {name} with (force)")
+        self._work.submit(administer, self._postgres, f"drop database {name} with (force)")
 
     def close(self) -> None:
         self._work.shutdown(cancel_futures=True)
 
     def _make(self) -> str:
-        name = f"test_{next(self._numbers)}"
-        self._run(f"create database {name} template {DATABASE} owner {OWNER} strategy file_copy")
+        name = f"{self._template}_{next(self._numbers)}"
+        clone(self._postgres, self._template, name)
         return name
 
-    def _run(self, statement: str) -> None:
-        with psycopg.connect(self._address, autocommit=True) as connection:
-            connection.execute(statement)
+
+def roomy_memory() -> Path | None:
+    """Where databases of a thousand files each come and go soonest: ext4 takes a third of a second over each."""
+    return MEMORY if MEMORY.is_dir() and disk_usage(MEMORY).free > MEMORY_LEAST else None
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[EmbeddedPostgres]:
     with (
-        TemporaryDirectory(prefix="facepay-test-") as data_dir,
+        TemporaryDirectory(prefix="facepay-test-", dir=roomy_memory()) as data_dir,
         EmbeddedPostgres(Path(data_dir) / "postgres", durable=False) as server,
     ):
         with connect(server.url(role=OWNER)) as connection:
@@ -80,14 +99,20 @@ def postgres() -> Iterator[EmbeddedPostgres]:
 
 
 @pytest.fixture(scope="session")
-def clones(postgres: EmbeddedPostgres) -> Iterator[Clones]:
-    clones = Clones(postgres)
-    yield clones
-    clones.close()
+def empty_clones(postgres: EmbeddedPostgres) -> Iterator[Clones]:
+    with closing(Clones(postgres, DATABASE)) as clones:
+        yield clones
+
+
+@pytest.fixture(scope="session")
+def shop_clones(postgres: EmbeddedPostgres, opened_shop: Shop) -> Iterator[Clones]:
+    with closing(Clones(postgres, SHOP_DATABASE)) as clones:
+        yield clones
 
 
 @pytest.fixture
-def database_name(clones: Clones) -> Iterator[str]:
+def database_name(request: pytest.FixtureRequest) -> Iterator[str]:
+    clones: Clones = request.getfixturevalue("shop_clones" if "shop" in request.fixturenames else "empty_clones")
     name = clones.take()
     yield name
     clones.give_back(name)
@@ -113,6 +138,14 @@ def anyio_backend() -> str:
 @pytest.fixture(scope="session")
 def engine() -> Engine:
     return load_engine()
+
+
+@pytest.fixture(scope="session")
+def app_engine(engine: Engine) -> Engine:
+    """The same for the apps, which see a few faces over and over: it looks at each frame once."""
+    remembering = copy(engine)
+    remembering.analyse = lru_cache(1000)(engine.analyse)  # type: ignore[method-assign]
+    return remembering
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -162,12 +195,14 @@ OpenShop = Callable[..., Awaitable[Shop]]
 
 
 @pytest.fixture
-async def open_app(database_url: str, engine: Engine, clock: Clock, routes: list[BaseRoute]) -> AsyncIterator[OpenApp]:
+async def open_app(
+    database_url: str, app_engine: Engine, clock: Clock, routes: list[BaseRoute]
+) -> AsyncIterator[OpenApp]:
     """Starts the app, with other settings where a test needs them."""
     async with AsyncExitStack() as stack:
 
         async def start(**changes: Any) -> FastAPI:
-            app = create_app(settings_for(database_url, **changes), engine=engine, clock=clock)
+            app = create_app(settings_for(database_url, **changes), engine=app_engine, clock=clock)
             if not routes:
                 routes.extend(app.router.routes)
             app.router.routes[:] = routes
@@ -200,9 +235,22 @@ async def open_shop(open_app: OpenApp) -> AsyncIterator[OpenShop]:
         yield start
 
 
+@pytest.fixture(scope="session")
+def opened_shop(postgres: EmbeddedPostgres, app_engine: Engine) -> Shop:
+    """Opened once, in a database that each test's `shop` is a clone of."""
+
+    async def open_once() -> Shop:
+        app = create_app(settings_for(postgres.url(database=SHOP_DATABASE)), engine=app_engine)
+        async with app.router.lifespan_context(app), client_of(app) as client:
+            return await Shop.open(client)
+
+    clone(postgres, DATABASE, SHOP_DATABASE)
+    return asyncio.run(open_once())
+
+
 @pytest.fixture
-async def shop(client: httpx.AsyncClient) -> Shop:
-    return await Shop.open(client)
+async def shop(client: httpx.AsyncClient, opened_shop: Shop) -> Shop:
+    return await opened_shop.reached_by(client)
 
 
 def client_of(app: FastAPI) -> httpx.AsyncClient:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
 
@@ -27,10 +27,7 @@ class Shop:
 
     @classmethod
     async def open(cls, client: httpx.AsyncClient) -> Shop:
-        shop = cls(client)
-        form = {"username": "owner", "password": PASSWORD}
-        token = (await client.post("/v1/auth/token", data=form)).json()["access_token"]
-        shop.staff = {"Authorization": f"Bearer {token}"}
+        shop = await cls(client).reached_by(client)
         shop.store_id = (await shop.do("POST", "/v1/stores", json={"name": "Xixi Road", "code": "XIXI"}))["id"]
         shop.gate_id, shop.gate = await shop.add_device("gate")
         shop.kiosk_id, shop.kiosk = await shop.add_device("kiosk")
@@ -38,6 +35,12 @@ class Shop:
             body = {"sku": sku, "name": sku.lower(), "price": price, "tax_rate_basis_points": 1300}
             await shop.do("POST", "/v1/products", json=body)
         return shop
+
+    async def reached_by(self, client: httpx.AsyncClient) -> Shop:
+        """The same shop behind another app on its database, or on a clone of that; the owner signs in there."""
+        form = {"username": "owner", "password": PASSWORD}
+        token = (await client.post("/v1/auth/token", data=form)).json()["access_token"]
+        return replace(self, client=client, staff={"Authorization": f"Bearer {token}"})
 
     async def do(self, method: str, path: str, **request: Any) -> Any:
         """As staff; the request must succeed."""
