@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -59,6 +60,17 @@ async def test_the_policy_stays_until_something_changes_or_its_quarter_is_over(f
     assert await renewed()
     field.clock.ahead += 3 * HOURS
     assert await renewed()
+
+
+async def test_a_member_promises_only_so_much_at_a_time(field: Field) -> None:
+    shop = field.shop
+    member = await shop.add_member_without_face()
+    path, body = f"/v1/members/{member}/offline-passes", {"amount_max": 5_000, "hours": 1}
+    asked = await asyncio.gather(*(shop.client.post(path, json=body, headers=shop.staff) for _ in range(5)))
+    assert sorted(answer.status_code for answer in asked) == [201, 201, 201, 409, 409]
+    assert {answer.json().get("code") for answer in asked if answer.is_error} == {"too_many_passes"}
+    await shop.do("DELETE", path)
+    await shop.do("POST", path, json=body)
 
 
 async def test_a_device_keeps_within_its_policy(field: Field) -> None:

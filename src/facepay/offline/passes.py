@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, delete, exists, or_, select, update
+from sqlalchemy import CheckConstraint, ForeignKey, String, delete, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -26,6 +26,8 @@ from facepay.wallet.debts import in_debt, owed
 
 # Queues arrive late; without its row, a pass is unknown.
 KEPT_FOR = timedelta(days=90)
+# One a phone, and one to spare: each promises its amount again.
+PASSES_MAX = 3
 
 
 class OfflinePass(Identified, Base):
@@ -54,15 +56,30 @@ class DebtUnpaid(Conflict):
     title = "Debt unpaid"
 
 
+class TooManyPasses(Conflict):
+    """The member has as many passes in force as may be: let them expire, or revoke them."""
+
+    code = "too_many_passes"
+    title = "Too many passes"
+
+
 async def issue_pass(
     session: AsyncSession, *, member_id: UUID, currency: str, amount_max: int, lasts: timedelta, now: datetime
 ) -> Pass:
-    """A new pass beside the member's others. Raises MemberNotFound, MemberBlocked, WalletFrozen and DebtUnpaid."""
+    """A new pass beside the member's others.
+
+    Raises MemberNotFound, MemberBlocked, WalletFrozen, DebtUnpaid and TooManyPasses.
+    """
     await hold_thawed(session, member_id=member_id)
     if not (await get_member(session, member_id)).is_active:
         raise MemberBlocked("This member is blocked.")
     if debt := await owed(session, member_id=member_id, unit=currency):
         raise DebtUnpaid("The member owes for an earlier purchase.", owed=debt)
+    in_force = select(func.count()).where(
+        OfflinePass.member_id == member_id, OfflinePass.revoked_at.is_(None), OfflinePass.expires_at > now
+    )
+    if await session.scalar(in_force) == PASSES_MAX:
+        raise TooManyPasses(f"A member has at most {PASSES_MAX} passes in force.", passes_max=PASSES_MAX)
     issued = Pass(
         id=new_id(),
         issued_at=whole_seconds(now),
