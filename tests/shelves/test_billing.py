@@ -129,3 +129,15 @@ async def test_a_kiosks_order_that_was_cancelled_has_paid_for_nothing_that_was_k
     await shop.at_gate(0, "exits")
     await office.charge_left()
     assert await shop.balance(member) == BALANCE - (PRICES["TEA-001"] if goods_kept else 0)
+
+
+async def test_whoever_left_unpaid_is_erased_once_that_is_settled(shop: Shop, office: Office) -> None:
+    member, _ = await come_in(shop)
+    shelf = await Shelf.put_up(shop)
+    await shelf.tell(shelf.event("A3", -410.0))
+    await shop.at_gate(0, "exits")
+    erasure = f"/v1/members/{member}?forfeit=true"
+    refused = await shop.client.delete(erasure, headers=shop.staff)
+    assert (refused.status_code, refused.json()["code"]) == (409, "basket_unsettled")
+    assert await office.charge_left() == 1
+    await shop.do("DELETE", erasure)

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from facepay.identity.enrolment import withdraw
 from facepay.identity.lookalikes import hold_pairs
 from facepay.kernel.database import Base
+from facepay.kernel.errors import Conflict
 from facepay.kernel.ids import new_id
 from facepay.members.biometric_uses import Use, record_use
 from facepay.members.consents import Consent
@@ -20,6 +21,7 @@ from facepay.members.members import get_member, strip_personal_data
 from facepay.privacy.holdings import Fate, held_rows, holding_of
 from facepay.privacy.receipts import ErasureReceipt, Reason, Signer
 from facepay.privacy.wallets import close_wallets
+from facepay.shelves.baskets import is_unsettled
 from facepay.templates.templates import Template, TemplateKey
 
 # The answers stay: without one, a retry would act again. They name the member by id wherever they name them at all, but
@@ -34,6 +36,13 @@ _UNNAME_ANSWERS = text(
         or answer ->> 'dispute_id' in (select id::text from dispute where member_id = cast(:member_id as uuid))
     """
 )
+
+
+class BasketUnsettled(Conflict):
+    """What the member took from shelves isn't settled yet: some minutes after they have left, it is."""
+
+    code = "basket_unsettled"
+    title = "Basket unsettled"
 
 
 async def erase_face(
@@ -57,10 +66,12 @@ async def erase_member(
     """Erase the face and everything that says who they were. What has to stay names nobody.
 
     Whoever decides on a member holds their row until the answer is kept, so nothing can come after this. The
-    gallery's lock, which holds up everybody who enrols, is taken last. Raises MemberNotFound, and wallets.py's
-    refusals where there is money left.
+    gallery's lock, which holds up everybody who enrols, is taken last. Raises MemberNotFound, BasketUnsettled, and
+    wallets.py's refusals where there is money left.
     """
     member = await get_member(session, member_id, lock=True)
+    if await is_unsettled(session, member_id=member_id):
+        raise BasketUnsettled("What this member took from shelves isn't settled yet.")
     await hold_pairs(session, member_id=member_id)
     receipt_id = new_id()
     given_up = await close_wallets(

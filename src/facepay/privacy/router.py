@@ -87,6 +87,7 @@ async def withdraw_face(
         MemberNotFound,
         WalletNotEmpty,
         MoneyUnderway,
+        erasure.BasketUnsettled,
         DebtOutstanding,
         WalletFrozen,
         GalleryLocked,

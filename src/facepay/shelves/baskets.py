@@ -123,6 +123,13 @@ def topic_of(visit_id: UUID) -> str:
     return f"basket:{visit_id}"
 
 
+async def is_unsettled(session: AsyncSession, *, member_id: UUID) -> bool:
+    """Whether the member has taken anything that is neither paid nor given up."""
+    taken = select(BasketChange.id).join(Visit, Visit.id == BasketChange.visit_id)
+    unsettled = taken.where(Visit.member_id == member_id, BasketChange.settled_at.is_(None)).exists()
+    return bool(await session.scalar(select(unsettled)))
+
+
 async def live_basket(session: AsyncSession, *, visit_ids: Collection[UUID]) -> Basket:
     """By sku, what these visits together hold and haven't paid for; a product that they put back is not in it.
 
