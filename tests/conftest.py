@@ -27,6 +27,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.routing import BaseRoute
 
+from facepay import edge_device
 from facepay.app import create_app
 from facepay.kernel import passwords
 from facepay.kernel.clock import utc_now
@@ -152,7 +153,9 @@ def app_engine(engine: Engine) -> Engine:
 def cheap_secrets() -> Iterator[None]:
     """Each rotation is drawn once, and passwords are hashed at the least cost, for hundreds of apps in a row."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(protection, "orthogonal", cache(protection.orthogonal))
+        drawn = cache(protection.orthogonal)
+        patch.setattr(protection, "orthogonal", drawn)
+        patch.setattr(edge_device, "orthogonal", drawn)
         patch.setattr(passwords, "MEMORY_KIB", 8)
         patch.setattr(passwords, "PASSES", 1)
         yield
