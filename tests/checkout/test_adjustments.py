@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 
 from facepay.catalog.epc import Sgtin, encode_sgtin96
 from facepay.checkout.selling import NotSold, Sold
-from facepay.checkout.sold_tags import claim_tags
+from facepay.checkout.sold_tags import Piece, claim_tags
 from facepay.kernel.clock import utc_now
 from facepay.notices.notices import Notice
 from facepay.wallet.accounts import Balance
@@ -137,9 +137,9 @@ async def test_the_tags_of_goods_that_come_back_can_be_sold_again(counter: Count
     first, second, third = (encode_sgtin96(Sgtin("06901234567892", n, 1, 7)) for n in (1, 2, 3))
     sold = await counter.sold(member, {"TEA-001": 2, "BAO-002": 1})
     tea, bao = sold.order.lines
-    tags = {first: tea.product_id, second: tea.product_id, third: bao.product_id}
+    tags = {epc: Piece(line.product_id, sold.order.id) for epc, line in ((first, tea), (second, tea), (third, bao))}
     async with counter.database.begin() as session:
-        assert not await claim_tags(session, epcs=tags, order_id=sold.order.id, now=utc_now())
+        assert not await claim_tags(session, pieces=tags, now=utc_now())
 
     async def still_sold() -> set[str]:
         async with counter.database.begin() as session:

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.catalog.epc import Sgtin, decode_sgtin96, encode_sgtin96
 from facepay.checkout.sold_tags import (
+    Piece,
     alert_sold_before,
     claim_tags,
     goods_of,
@@ -43,11 +44,11 @@ class Till:
         return UUID(paid["order"]["id"])
 
     async def claim(self, order_id: UUID, *epcs: str, session: AsyncSession | None = None) -> set[str]:
-        wanted = dict.fromkeys(epcs, self.tea)
+        wanted = dict.fromkeys(epcs, Piece(self.tea, order_id))
         if session is not None:
-            return await claim_tags(session, epcs=wanted, order_id=order_id, now=utc_now())
+            return await claim_tags(session, pieces=wanted, now=utc_now())
         async with self.database.begin() as own:
-            return await claim_tags(own, epcs=wanted, order_id=order_id, now=utc_now())
+            return await claim_tags(own, pieces=wanted, now=utc_now())
 
 
 @pytest.fixture

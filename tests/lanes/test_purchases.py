@@ -9,12 +9,10 @@ from uuid import UUID, uuid4
 import pytest
 from fastapi import FastAPI
 
-from facepay.catalog.products import get_product_by_sku
 from facepay.checkout.orders import Order
-from facepay.kernel.clock import utc_now
 from facepay.members.members import Member
-from facepay.shelves.baskets import BasketChange
 from tests.lanes.lane import GOODS, LaneShop, assert_books_verify
+from tests.lanes.shelf import take
 from tests.locks import somebody_waits
 from tests.review.counter import Counter
 from tests.shop import Shop
@@ -137,7 +135,7 @@ async def test_a_lane_without_a_portal_charges_what_the_shelves_saw_taken(lanes:
     await lanes.shop.do("PUT", f"/v1/lanes/{lane_id}/policy", json={"goods_from": "shelves"})
     await lanes.shop.at_gate(0)
     visit_id = (await lanes.shop.do("GET", f"/v1/stores/{lanes.shop.store_id}/visits"))["items"][0]["id"]
-    await take(lanes, app, visit_id, "SCARF")
+    await take(lanes, app.state.database, visit_id, "SCARF")
     passage = await lanes.start()
     assert (await passage.finish())["code"] == "no_face", "nobody knows what a stranger took"
     paid = await passage.look(0)
@@ -154,30 +152,11 @@ async def test_where_tags_and_shelves_disagree_only_what_both_saw_is_charged(lan
     await lanes.shop.do("PUT", f"/v1/lanes/{lane_id}/policy", json={"goods_from": "both"})
     await lanes.shop.at_gate(0)
     visit_id = (await lanes.shop.do("GET", f"/v1/stores/{lanes.shop.store_id}/visits"))["items"][0]["id"]
-    await take(lanes, app, visit_id, "SCARF")
-    await take(lanes, app, visit_id, "SOCKS")
+    await take(lanes, app.state.database, visit_id, "SCARF")
+    await take(lanes, app.state.database, visit_id, "SOCKS")
     paid = await lanes.walk(0, lanes.tag("SOCKS"))
     assert (paid["decision"], paid["total"]) == ("release", SOCKS)
     await assert_books_verify(app.state.database, SOCKS=1)
-
-
-async def take(lanes: LaneShop, app: FastAPI, visit_id: str, sku: str) -> None:
-    """As the shelves note it, where they are sure."""
-    now = utc_now()
-    async with app.state.database.begin() as session:
-        session.add(
-            BasketChange(
-                store_id=UUID(lanes.shop.store_id),
-                visit_id=UUID(visit_id),
-                product_id=(await get_product_by_sku(session, sku)).id,
-                quantity=1,
-                confidence=0.99,
-                standing="sure",
-                sources={"weight": {}},
-                event_at=now,
-                created_at=now,
-            )
-        )
 
 
 async def test_only_a_lane_has_a_policy(lanes: LaneShop) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.checkout.orders import OrderLine
-from facepay.checkout.sold_tags import claim_tags
+from facepay.checkout.sold_tags import Piece, claim_tags
 from facepay.entrance.gates import GateAttempt
 from facepay.entrance.visits import current_visit
 from facepay.identity.lookalikes import Lookalike, pair_of
@@ -139,7 +139,7 @@ async def _plant(shop: Shop, database: Database, member_id: UUID) -> None:
         await session.execute(insert(EnrolmentPhoto).values(member_id=member_id, sealed=PHOTO, created_at=utc_now()))
         line = (await session.scalars(select(OrderLine))).first()
         assert line is not None
-        await claim_tags(session, epcs={TAG: line.product_id}, order_id=line.order_id, now=utc_now())
+        await claim_tags(session, pieces={TAG: Piece(line.product_id, line.order_id)}, now=utc_now())
 
 
 async def _plant_dispute(session: AsyncSession, shop: Shop, member_id: UUID) -> None:

@@ -73,6 +73,14 @@ class TaggedGoods:
         return counted
 
 
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What a tag is on, and in which order that is paid."""
+
+    product_id: UUID
+    order_id: UUID
+
+
 async def goods_of(session: AsyncSession, *, sgtins: Mapping[str, Sgtin]) -> TaggedGoods:
     """The products of tags, by EPC, on sale or not."""
     known = await products_of(session, gtins={sgtin.gtin for sgtin in sgtins.values()})
@@ -91,15 +99,18 @@ _CLAIMED = (
         bindparam("ids", type_=ARRAY(Uuid())),
         bindparam("epcs", type_=ARRAY(String())),
         bindparam("product_ids", type_=ARRAY(Uuid())),
+        bindparam("order_ids", type_=ARRAY(Uuid())),
     )
-    .table_valued(column("id", Uuid()), column("epc", String()), column("product_id", Uuid()))
+    .table_valued(
+        column("id", Uuid()), column("epc", String()), column("product_id", Uuid()), column("order_id", Uuid())
+    )
     .render_derived()
 )
 _CLAIM = (
     insert(SoldTag)
     .from_select(
         ["id", "epc", "product_id", "order_id", "sold_at"],
-        select(*_CLAIMED.c, bindparam("of_order", type_=Uuid()), bindparam("now", type_=DateTime(timezone=True))),
+        select(*_CLAIMED.c, bindparam("now", type_=DateTime(timezone=True))),
     )
     .on_conflict_do_nothing(index_elements=["epc"], index_where=text(SOLD))
     .returning(SoldTag.epc)
@@ -107,29 +118,29 @@ _CLAIM = (
 )
 
 
-async def claim_tags(session: AsyncSession, *, epcs: Mapping[str, UUID], order_id: UUID, now: datetime) -> set[str]:
-    """Sell tags, given with their products' ids, in an order that comes in the same transaction; answers those that
-    are sold already: the others are claimed.
+async def claim_tags(session: AsyncSession, *, pieces: Mapping[str, Piece], now: datetime) -> set[str]:
+    """Sell tags, by EPC, in orders that are there, or come in the same transaction; answers those that are sold
+    already: the others are claimed.
 
     Waits for whoever is selling one of them at this moment. Claim after visits are locked, and before stock is.
     """
-    if not epcs:
+    if not pieces:
         return set()
     # In one order, so that two lanes with the same tags never wait in a circle.
-    claimed = dict(sorted(epcs.items()))
+    claimed = dict(sorted(pieces.items()))
     given = {
-        "of_order": order_id,
         "now": now,
         "ids": [new_id() for _ in claimed],
         "epcs": list(claimed),
-        "product_ids": list(claimed.values()),
+        "product_ids": [piece.product_id for piece in claimed.values()],
+        "order_ids": [piece.order_id for piece in claimed.values()],
     }
-    return set(epcs) - set(await session.scalars(_CLAIM, given))
+    return claimed.keys() - set(await session.scalars(_CLAIM, given))
 
 
-async def unclaim_tags(session: AsyncSession, *, order_id: UUID) -> None:
-    """There is no such order after all: forget what was claimed for it in this transaction."""
-    await session.execute(delete(SoldTag).where(SoldTag.order_id == order_id))
+async def unclaim_tags(session: AsyncSession, *, epcs: Collection[str]) -> None:
+    """Nothing comes of it after all: forget these, which were claimed in this transaction."""
+    await session.execute(delete(SoldTag).where(SoldTag.epc.in_(epcs), text(SOLD)))
 
 
 async def release_tags(

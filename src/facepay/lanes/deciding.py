@@ -21,7 +21,7 @@ from facepay.kernel.auth import Principal
 from facepay.lanes.goods import Goods, goods_in
 from facepay.lanes.passages import Passage, let_go
 from facepay.lanes.payers import ask_for_amount, payer_now
-from facepay.lanes.payment import Authorised, TagsSold, reserve, sell_goods
+from facepay.lanes.payment import Authorised, TagsSold, claim_all, reserve, sell_goods
 from facepay.lanes.taking_up import Found
 from facepay.members.members import Member, get_member
 from facepay.settings import Settings
@@ -99,21 +99,9 @@ async def decide(
             is_first = False
         if why := _why_held(step, bill):
             return await _hold(session, step, bill, why, verdict)
-        if not bill.goods.quantities:
-            return await _release(session, step, bill, "nothing_taken")
-        assert isinstance(bill.money, Authorised), "nothing else is left"
-        assert bill.payer is not None, "and somebody pays"
-        sold = await sell_goods(
-            session,
-            passage=passage,
-            payer=bill.payer,
-            goods=bill.goods,
-            authorised=bill.money,
-            device_id=step.device.id,
-            now=step.now,
-            settings=step.settings,
-        )
-        match sold:
+        match sold := await _sell(session, step, bill):
+            case None:
+                return await _release(session, step, bill, "paid_before" if bill.goods.paid else "nothing_taken")
             case Sold(order):
                 return await _release(session, step, bill, "paid", order)
             case NotSold(code):
@@ -121,6 +109,24 @@ async def decide(
             case TagsSold(epcs):
                 await _alert_sold(session, step, epcs)
     return await _hold(session, step, bill, "tag_disputed", verdict)
+
+
+async def _sell(session: AsyncSession, step: Step, bill: Bill) -> Sold | NotSold | TagsSold | None:
+    """None where there is nothing to charge."""
+    if not bill.goods.quantities:
+        return await claim_all(session, pieces=bill.goods.paid, now=step.now)
+    assert isinstance(bill.money, Authorised), "nothing else is left"
+    assert bill.payer is not None, "and somebody pays"
+    return await sell_goods(
+        session,
+        passage=step.passage,
+        payer=bill.payer,
+        goods=bill.goods,
+        authorised=bill.money,
+        device_id=step.device.id,
+        now=step.now,
+        settings=step.settings,
+    )
 
 
 def _why_held(step: Step, bill: Bill) -> str | None:
@@ -235,14 +241,18 @@ async def _open_lane(session: AsyncSession, step: Step) -> int:
 async def _tell_staff(session: AsyncSession, step: Step, goods: Goods) -> None:
     """Of goods that somebody has to fetch from the kiosk, and of some that may have walked out unpaid."""
     passage = step.passage
-    for kind, epcs in (("goods_left_behind", passage.left_behind), ("tags_disputed", goods.disputed)):
+    disputed = Severity.WARNING if goods.verdict.review else Severity.INFO
+    for kind, epcs, severity in (
+        ("goods_left_behind", passage.left_behind, Severity.INFO),
+        ("tags_disputed", goods.disputed, disputed),
+    ):
         if epcs:
             await raise_alert(
                 session,
                 store_id=passage.store_id,
                 device_id=step.device.id,
                 kind=kind,
-                severity=Severity.INFO,
+                severity=severity,
                 subject=str(passage.id),
                 now=step.now,
                 epcs=list(epcs),

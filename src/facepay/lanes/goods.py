@@ -15,8 +15,9 @@ from sqlalchemy.orm import aliased
 
 from facepay.catalog.products import Product, find_products
 from facepay.checkout.pricing import PricedBasket, Unpriceable, price_basket
-from facepay.checkout.sold_tags import goods_of, is_sold
+from facepay.checkout.sold_tags import Piece, goods_of, is_sold
 from facepay.kernel.errors import Conflict, Problem
+from facepay.lanes.paid_before import PAID_BEFORE, Paid, tags_paid
 from facepay.lanes.passages import Passage, PassageTag
 from facepay.lanes.policies import LanePolicy
 from facepay.lanes.reads import Signal, Standing, TagRead, Window, judge_tags, signals_of
@@ -42,7 +43,8 @@ class Goods:
     """`quantities` are charged, by sku; `tags` are sold with them, product ids by EPC.
 
     `unknown` tags are here, and nothing that this store sells. `disputed` ones are here or in the neighbouring lane,
-    `sold_before` ones were paid for earlier; neither is charged. `verdict` is what the written rule made of it all.
+    `sold_before` ones were sold earlier, `paid` ones are of goods that were paid for at a kiosk; none of these is
+    charged. `verdict` is what the written rule made of it all.
     """
 
     quantities: Mapping[str, int]
@@ -51,6 +53,7 @@ class Goods:
     unknown: tuple[str, ...]
     disputed: tuple[str, ...]
     sold_before: tuple[str, ...]
+    paid: Mapping[str, Piece]
     verdict: Verdict
 
     def priced(self, currency: str) -> PricedBasket | Unpriceable:
@@ -129,6 +132,7 @@ async def goods_in(session: AsyncSession, *, passage: Passage, policy: LanePolic
         unknown=unknown,
         disputed=tuple(sorted(tags.disputed)),
         sold_before=tags.sold_before,
+        paid=tags.paid,
         verdict=verdict,
     )
 
@@ -139,6 +143,7 @@ class _Tags:
     disputed: dict[str, Product]
     unknown: tuple[str, ...]
     sold_before: tuple[str, ...]
+    paid: dict[str, Piece]
 
 
 async def _sorted_out(session: AsyncSession, passage: Passage, seen: _Seen, policy: LanePolicy) -> _Tags:
@@ -153,11 +158,13 @@ async def _sorted_out(session: AsyncSession, passage: Passage, seen: _Seen, poli
         if epc not in sold and product.active and product.currency == passage.currency
     }
     taken = {epc: product for epc, product in sellable.items() if here[epc].standing is Standing.TAKEN}
+    paid = tags_paid(taken, seen.paid)
     return _Tags(
-        taken=taken,
+        taken={epc: product for epc, product in taken.items() if epc not in paid},
         disputed={epc: product for epc, product in sellable.items() if epc not in taken},
         unknown=tuple(sorted(here.keys() - sellable.keys() - sold)),
         sold_before=tuple(sorted(epc for epc in sold if here[epc].standing is Standing.TAKEN)),
+        paid=paid,
     )
 
 
@@ -206,7 +213,7 @@ _SIDE_BY_SIDE = and_(
 )
 _SEEN = (
     select(PassageTag.epc, PassageTag.levels, is_sold(PassageTag.epc))
-    .add_columns(_THEIRS.levels, _OTHER.opened_at, _OTHER.finished_at)
+    .add_columns(_THEIRS.levels, _OTHER.opened_at, _OTHER.finished_at, PAID_BEFORE)
     .outerjoin(join(_THEIRS, _OTHER, _SIDE_BY_SIDE), _THEIRS.epc == PassageTag.epc)
     .where(PassageTag.passage_id == bindparam("passage_id"))
 )
@@ -214,11 +221,14 @@ _SEEN = (
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """How well tags were seen, here and by other lanes, by EPC; and which of them are sold already."""
+    """How well tags were seen, here and by other lanes, by EPC; which of them are sold already, and what was paid for
+    at kiosks.
+    """
 
     here: dict[str, Signal] = field(default_factory=dict)
     elsewhere: dict[str, list[Signal]] = field(default_factory=dict)
     sold: set[str] = field(default_factory=set)
+    paid: list[Paid] = field(default_factory=list)
 
 
 async def _seen(session: AsyncSession, passage: Passage, policy: LanePolicy) -> _Seen:
@@ -233,10 +243,13 @@ async def _seen(session: AsyncSession, passage: Passage, policy: LanePolicy) -> 
         "device_id": passage.device_id,
         "since": passage.started_at,
         "until": until,
+        "visit_ids": passage.visit_ids,
+        "payer_id": passage.payer_id,
     }
     seen = _Seen()
-    for epc, levels, sold, levels_there, opened_at, finished_at in await session.execute(_SEEN, of_passage):
+    for epc, levels, sold, levels_there, opened_at, finished_at, paid in await session.execute(_SEEN, of_passage):
         seen.here[epc] = Signal(levels)
+        seen.paid[:] = paid  # the same in each row
         if sold:
             seen.sold.add(epc)
         if opened_at is not None:

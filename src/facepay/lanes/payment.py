@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -12,7 +13,7 @@ from facepay.checkout.benefits import Offer, Wish
 from facepay.checkout.limits import NeedsStepUp
 from facepay.checkout.pricing import PricedBasket
 from facepay.checkout.selling import NotSold, Sold, quote, sell
-from facepay.checkout.sold_tags import claim_tags, unclaim_tags
+from facepay.checkout.sold_tags import Piece, claim_tags, unclaim_tags
 from facepay.kernel.ids import new_id
 from facepay.lanes.goods import Goods
 from facepay.lanes.passages import HOLD_OUTLIVES, Passage, let_go
@@ -94,6 +95,15 @@ async def _hold(session: AsyncSession, passage: Passage, payer_id: UUID, amount:
     return held.ok
 
 
+async def claim_all(session: AsyncSession, *, pieces: Mapping[str, Piece], now: datetime) -> TagsSold | None:
+    """All of these tags, or none of them."""
+    lost = await claim_tags(session, pieces=pieces, now=now)
+    if not lost:
+        return None
+    await unclaim_tags(session, epcs=pieces.keys() - lost)
+    return TagsSold(frozenset(lost))
+
+
 async def sell_goods(
     session: AsyncSession,
     *,
@@ -107,9 +117,9 @@ async def sell_goods(
 ) -> Sold | NotSold | TagsSold:
     """Order, capture and tags together, or none of them: tags are sold once, whichever lane reads them."""
     order_id = new_id()
-    if lost := await claim_tags(session, epcs=goods.tags, order_id=order_id, now=now):
-        await unclaim_tags(session, order_id=order_id)
-        return TagsSold(frozenset(lost))
+    pieces = {epc: Piece(product_id, order_id) for epc, product_id in goods.tags.items()} | dict(goods.paid)
+    if lost := await claim_all(session, pieces=pieces, now=now):
+        return lost
     sold = await sell(
         session,
         offered=authorised.offer,
@@ -124,7 +134,7 @@ async def sell_goods(
         order_id=order_id,
     )
     if isinstance(sold, NotSold):
-        await unclaim_tags(session, order_id=order_id)
+        await unclaim_tags(session, epcs=pieces.keys())
     else:
         passage.hold_id, passage.held = None, 0
     return sold

@@ -97,13 +97,17 @@ class PassageAnswer(DecisionAnswer):
     trip_id: str
     lane_id: UUID
     decision: PassageState
-    code: Annotated[str, Field(description="Why: `paid`, `nothing_taken`, `unknown_tag`, `several_people`, …")]
+    code: Annotated[
+        str, Field(description="Why: `paid`, `paid_before`, `nothing_taken`, `unknown_tag`, `several_people`, …")
+    ]
     message: Annotated[str, Field(description="To show to whoever stands there.")]
     authentication: AuthenticationAnswer
     items: list[ItemAnswer] = Field(default=[], description="What is charged, for all that is known by now.")
     unknown_tags: list[str] = Field(default=[], description="Tags that are here, and nothing that is sold here.")
     disputed_tags: list[str] = Field(default=[], description="Tags that may be the neighbouring lane's: not charged.")
-    sold_tags: list[str] = Field(default=[], description="Tags that were paid for before: not charged.")
+    sold_tags: list[str] = Field(
+        default=[], description="Tags that were paid for before, here or at a kiosk: not charged."
+    )
     total: int | None = None
     currency: str
     money: Annotated[str | None, Field(description="`authorised`, or why not: `insufficient_funds`, …")] = None
@@ -127,7 +131,7 @@ class PassageAnswer(DecisionAnswer):
             items=_items(decision.priced, order),
             unknown_tags=list(passage.unknown_tags),
             disputed_tags=list(goods.disputed) if goods else [],
-            sold_tags=list(goods.sold_before) if goods else [],
+            sold_tags=sorted({*goods.sold_before, *goods.paid}) if goods else [],
             total=order.total if order else passage.total,
             currency=passage.currency,
             money=None if order else decision.money,

@@ -9,6 +9,7 @@ WORDS: Mapping[str, str] = MappingProxyType(
     {
         "processing": "Please look at the camera.",
         "paid": "Paid. Thank you, goodbye!",
+        "paid_before": "Paid already. Thank you, goodbye!",
         "nothing_taken": "Goodbye!",
         "no_face": "Please look at the camera, or show the code in the app.",
         "face_left": "Please look at the camera until you are recognised.",
