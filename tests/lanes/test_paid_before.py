@@ -10,6 +10,7 @@ import pytest
 from fastapi import FastAPI
 
 from facepay.catalog.products import get_product_by_sku
+from facepay.checkout.adjustments import cancel_order
 from facepay.checkout.orders import Order
 from facepay.checkout.sold_tags import Piece, claim_tags
 from facepay.entrance.visits import Visit
@@ -140,12 +141,14 @@ async def test_what_was_paid_before_the_visit_or_given_back_or_by_somebody_else_
     lines = [{"sku": "SOCKS", "quantity": 1}]
     await staff_post(lanes, f"/v1/orders/{returned}/returns", lines=lines, reason="Wrong colour")
     await staff_post(lanes, f"/v1/orders/{earlier}/supplements", lines=lines, reason="Last week's")
-    by_lane = await pay_at_kiosk(lanes, SOCKS=1)
-    async with database.begin() as session:  # as one without a network places it, and tells of no tags
-        (await session.get_one(Order, UUID(by_lane))).device_id = UUID(lanes.lanes[1][0])
+    disputed, by_lane = [UUID(await pay_at_kiosk(lanes, SOCKS=1)) for _ in "ab"]
+    async with database.begin() as session:
+        await cancel_order(session, order_id=disputed, reason="-", actor="staff", now=utc_now(), goods_kept=True)
+        # As a lane without a network places it, which tells of no tags.
+        (await session.get_one(Order, by_lane)).device_id = UUID(lanes.lanes[1][0])
     out = await lanes.walk(0, lanes.tag("SOCKS"))
     assert (out["code"], out["total"], out["sold_tags"]) == ("paid", SOCKS, [])
-    await assert_books_verify(database, SOCKS=5)
+    await assert_books_verify(database, SOCKS=6)
 
 
 async def test_goods_that_a_kiosk_named_for_a_lane_pay_for_no_tag_of_another_passage(
