@@ -21,7 +21,7 @@ demo: $(INSTALLED) ## a day in the store with real faces (ARGS="--scenario lane"
 	@$(BIN)/facepay demo $(ARGS)
 
 test: $(INSTALLED) ## all tests
-	$(BIN)/pytest --numprocesses auto $(ARGS)
+	$(BIN)/pytest --numprocesses auto --dist worksteal $(ARGS)
 
 serve: $(INSTALLED) ## the API, for real use
 	$(BIN)/facepay serve $(ARGS)
