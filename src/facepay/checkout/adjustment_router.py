@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Security
-from pydantic import BaseModel
+from fastapi import APIRouter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.checkout.adjustments import (
@@ -19,52 +16,16 @@ from facepay.checkout.adjustments import (
     charge_more,
     take_back,
 )
+from facepay.checkout.correction import CORRECTION_PROBLEMS, CorrectionOf
 from facepay.checkout.orders import OrderNotFound
 from facepay.checkout.refunds import RefundRefused, TagsNotOfOrder
 from facepay.checkout.schemas import Cancellation, OrderAnswer, RefundAnswer, Return, SupplementRequest
 from facepay.checkout.selling import NotSold
-from facepay.kernel.auth import InsufficientScope, Principal, current_staff
-from facepay.kernel.clock import Now
-from facepay.kernel.dependencies import made
-from facepay.kernel.errors import Unauthenticated
-from facepay.kernel.idempotency import (
-    IdempotencyKeyInUse,
-    IdempotencyKeyMissing,
-    IdempotencyKeyReused,
-    IdempotencyOf,
-    RequiredKey,
-)
 from facepay.kernel.problems import problems
-from facepay.kernel.schemas import Answer
 from facepay.members.members import MemberNotFound
 from facepay.settings import SettingsOf
 
 router = APIRouter(prefix="/v1/orders/{order_id}", tags=["orders"])
-Writer = Annotated[Principal, Security(current_staff, scopes=["wallet:write"])]
-
-
-@dataclass(frozen=True, slots=True)
-class Correction:
-    """Something that staff do to an order, once for its key."""
-
-    request: Request
-    key: RequiredKey
-    writer: Writer
-    idempotency: IdempotencyOf
-    now: Now
-
-    @property
-    def actor(self) -> str:
-        return f"staff:{self.writer.id}"
-
-    async def once(self, body: BaseModel, act: Callable[[AsyncSession], Awaitable[Answer]]) -> Any:
-        return await self.idempotency.once(
-            self.request, owner_id=self.writer.id, key=self.key, body=body, act=act, status=201
-        )
-
-
-CorrectionOf = Annotated[Correction, Depends(made(Correction))]
-ONCE = (Unauthenticated, InsufficientScope, IdempotencyKeyMissing, IdempotencyKeyInUse, IdempotencyKeyReused)
 
 
 @router.post(
@@ -72,7 +33,7 @@ ONCE = (Unauthenticated, InsufficientScope, IdempotencyKeyMissing, IdempotencyKe
     status_code=201,
     summary="Cancel an order",
     response_model=RefundAnswer,
-    responses=problems(*ONCE, OrderNotFound, OrderCancelled, RefundRefused),
+    responses=problems(*CORRECTION_PROBLEMS, OrderNotFound, OrderCancelled, RefundRefused),
 )
 async def cancel(order_id: UUID, body: Cancellation, correction: CorrectionOf) -> Any:
     """Undo what is left of it, also where it cost nothing: money, gift balance, points and coupons, goods and tags.
@@ -91,7 +52,7 @@ async def cancel(order_id: UUID, body: Cancellation, correction: CorrectionOf) -
         )
         return RefundAnswer.model_validate(made)
 
-    return await correction.once(body, act)
+    return await correction.once(body, act, status=201)
 
 
 @router.post(
@@ -99,7 +60,7 @@ async def cancel(order_id: UUID, body: Cancellation, correction: CorrectionOf) -
     status_code=201,
     summary="Take goods of an order back",
     response_model=RefundAnswer,
-    responses=problems(*ONCE, OrderNotFound, ReturnExceedsOrder, TagsNotOfOrder, RefundRefused),
+    responses=problems(*CORRECTION_PROBLEMS, OrderNotFound, ReturnExceedsOrder, TagsNotOfOrder, RefundRefused),
 )
 async def return_goods(order_id: UUID, body: Return, correction: CorrectionOf) -> Any:
     """At what was paid for them, but never more than is left of the order; they go back into stock."""
@@ -116,7 +77,7 @@ async def return_goods(order_id: UUID, body: Return, correction: CorrectionOf) -
         )
         return RefundAnswer.model_validate(made)
 
-    return await correction.once(body, act)
+    return await correction.once(body, act, status=201)
 
 
 @router.post(
@@ -124,7 +85,7 @@ async def return_goods(order_id: UUID, body: Return, correction: CorrectionOf) -
     status_code=201,
     summary="Charge goods that an order left out",
     response_model=OrderAnswer,
-    responses=problems(*ONCE, OrderNotFound, OrderCancelled, MemberNotFound, ChargeRefused),
+    responses=problems(*CORRECTION_PROBLEMS, OrderNotFound, OrderCancelled, MemberNotFound, ChargeRefused),
 )
 async def supplement(order_id: UUID, body: SupplementRequest, correction: CorrectionOf, settings: SettingsOf) -> Any:
     """An order of its own at today's prices. What the wallet is short of, up to `advance_max`, the member owes."""
@@ -144,4 +105,4 @@ async def supplement(order_id: UUID, body: SupplementRequest, correction: Correc
             raise ChargeRefused("Nothing was charged.", reason=outcome.code, skus=list(outcome.skus))
         return OrderAnswer.model_validate(outcome.order)
 
-    return await correction.once(body, act)
+    return await correction.once(body, act, status=201)

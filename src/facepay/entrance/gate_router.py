@@ -2,49 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Security
+from fastapi import APIRouter, Depends
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.entrance import gates
 from facepay.entrance.admission import Party
+from facepay.entrance.gate_calls import AtGate
 from facepay.entrance.gate_schemas import GateAnswer, PassAtEntry, entry_body, read_entry
 from facepay.entrance.gate_turns import free_door
 from facepay.entrance.gates import ALONE, Direction, GateDecision
 from facepay.entrance.turns import DeviceBusy
-from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf
+from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS
 from facepay.identity.passes import read_pass
-from facepay.identity.recognition import RecogniserOf
 from facepay.identity.schemas import PassShown, StepUpAnswer
 from facepay.identity.sighting import Sighting
 from facepay.identity.verdicts import Shown
-from facepay.kernel.auth import Principal, acts_as, current_device
-from facepay.kernel.clock import Now
+from facepay.kernel.auth import acts_as
 from facepay.kernel.dependencies import made
-from facepay.kernel.idempotency import OptionalKey
 from facepay.kernel.passwords import get_hasher
 from facepay.kernel.problems import problems
 from facepay.kernel.secrets import get_master_key
-from facepay.settings import SettingsOf
 
 router = APIRouter(prefix="/v1/gates/{gate_id}", tags=["gates"])
 
 
-@dataclass(frozen=True, slots=True)
-class GateCall:
-    """What every request of a gate brings along."""
+class GateCall(AtGate):
+    """Decisions at once, as the routes ask for them."""
 
-    gate_id: UUID
-    gate: Annotated[Principal, Security(current_device, scopes=["gate:decide"])]
-    desk: DeskOf
-    recogniser: RecogniserOf
-    settings: SettingsOf
-    now: Now
-    key: OptionalKey = None
+    __slots__ = ()
 
     async def decide(self, direction: Direction) -> Any:
         acts_as(self.gate, self.gate_id)

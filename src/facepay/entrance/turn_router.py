@@ -2,49 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Security
+from fastapi import APIRouter, Depends
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.entrance import gate_turns
 from facepay.entrance.admission import Party
+from facepay.entrance.gate_calls import AtGate
 from facepay.entrance.gate_schemas import NewTurn, TurnAnswer
 from facepay.entrance.gate_turns import GateTurn, TripReused
 from facepay.entrance.turns import DeviceBusy, TurnNotFound
 from facepay.identity.capture import capture_body, read_capture
-from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf
+from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS
 from facepay.identity.passes import read_pass
-from facepay.identity.recognition import RecogniserOf
 from facepay.identity.schemas import PassShown, StepUpAnswer
 from facepay.identity.sighting import Sighting
-from facepay.kernel.auth import Principal, acts_as, current_device
-from facepay.kernel.clock import Now
+from facepay.kernel.auth import acts_as
 from facepay.kernel.dependencies import made
-from facepay.kernel.idempotency import OptionalKey
 from facepay.kernel.passwords import get_hasher
 from facepay.kernel.problems import problems
 from facepay.kernel.secrets import get_master_key
-from facepay.settings import SettingsOf
 
 router = APIRouter(prefix="/v1/gates/{gate_id}/turns", tags=["gates"])
 
 
-@dataclass(frozen=True, slots=True)
-class TurnCall:
-    """What every request of a turn brings along."""
+class TurnCall(AtGate):
+    """Turns, as the routes ask for them."""
 
-    gate_id: UUID
-    gate: Annotated[Principal, Security(current_device, scopes=["gate:decide"])]
-    desk: DeskOf
-    recogniser: RecogniserOf
-    settings: SettingsOf
-    now: Now
-    key: OptionalKey = None
+    __slots__ = ()
 
     async def start(self, body: NewTurn) -> Any:
         acts_as(self.gate, self.gate_id)

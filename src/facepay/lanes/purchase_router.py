@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Request, Security
+from fastapi import APIRouter, Path, Security
 from pydantic import Field
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -25,22 +25,15 @@ from facepay.checkout.adjustments import (
     charge_more,
     take_back,
 )
+from facepay.checkout.correction import CORRECTION_PROBLEMS, CorrectionOf
 from facepay.checkout.orders import Order, get_order, hold_order
 from facepay.checkout.refunds import RefundRefused, TagsNotOfOrder, still_out
 from facepay.checkout.schemas import EPCS_MAX, Cancellation, Epc, OrderAnswer, SupplementRequest
 from facepay.checkout.selling import NotSold
 from facepay.checkout.sold_tags import tags_of
 from facepay.kernel.auth import InsufficientScope, Principal, current_staff
-from facepay.kernel.clock import Now
 from facepay.kernel.database import Session
 from facepay.kernel.errors import NotFound, Unauthenticated
-from facepay.kernel.idempotency import (
-    IdempotencyKeyInUse,
-    IdempotencyKeyMissing,
-    IdempotencyKeyReused,
-    IdempotencyOf,
-    RequiredKey,
-)
 from facepay.kernel.problems import problems
 from facepay.kernel.schemas import Code
 from facepay.lanes.passages import Passage
@@ -49,10 +42,8 @@ from facepay.settings import SettingsOf
 
 router = APIRouter(prefix="/v1/purchases/{trip_id}", tags=["lanes"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["orders:read"])]
-Writer = Annotated[Principal, Security(current_staff, scopes=["wallet:write"])]
 Trip = Annotated[Code, Path(description="As the lane named it.")]
 REFUSALS = (Unauthenticated, InsufficientScope)
-ONCE = (IdempotencyKeyMissing, IdempotencyKeyInUse, IdempotencyKeyReused)
 
 
 class PurchaseNotFound(NotFound):
@@ -82,30 +73,30 @@ async def see(trip_id: Trip, session: Session, _: Reader) -> PurchaseAnswer:
     "/cancellation",
     summary="Cancel a purchase",
     response_model=PurchaseAnswer,
-    responses=problems(*REFUSALS, *ONCE, PurchaseNotFound, OrderCancelled, RefundRefused),
+    responses=problems(*CORRECTION_PROBLEMS, PurchaseNotFound, OrderCancelled, RefundRefused),
 )
 async def cancel(
     trip_id: Trip,
     body: Cancellation,
-    request: Request,
-    key: RequiredKey,
-    writer: Writer,
-    idempotency: IdempotencyOf,
-    now: Now,
+    correction: CorrectionOf,
 ) -> Any:
     """Money, points, goods and tags go back, of orders that were charged after it, too."""
 
     async def act(session: AsyncSession) -> PurchaseAnswer:
-        actor = f"staff:{writer.id}"
         first, *supplements = await _hold_orders(session, trip_id)
         for order in (*supplements, first):
             if order is first or order.cancelled_at is None:
                 await cancel_order(
-                    session, order_id=order.id, reason=body.reason, actor=actor, goods_kept=body.goods_kept, now=now
+                    session,
+                    order_id=order.id,
+                    reason=body.reason,
+                    actor=correction.actor,
+                    goods_kept=body.goods_kept,
+                    now=correction.now,
                 )
         return await _purchase(session, trip_id)
 
-    return await idempotency.once(request, owner_id=writer.id, key=key, body=body, act=act)
+    return await correction.once(body, act, status=200)
 
 
 @router.post(
@@ -113,25 +104,21 @@ async def cancel(
     summary="Set a purchase right",
     response_model=PurchaseAnswer,
     responses=problems(
-        *REFUSALS, *ONCE, PurchaseNotFound, OrderCancelled, RefundRefused, ChargeRefused, TagsNotOfOrder
+        *CORRECTION_PROBLEMS, PurchaseNotFound, OrderCancelled, RefundRefused, ChargeRefused, TagsNotOfOrder
     ),
 )
 async def adjust(
     trip_id: Trip,
     body: Adjustment,
-    request: Request,
-    key: RequiredKey,
-    writer: Writer,
-    idempotency: IdempotencyOf,
+    correction: CorrectionOf,
     settings: SettingsOf,
-    now: Now,
 ) -> Any:
     """The member is told of whatever moves. Goods that were charged too much don't come back into anybody's hands, but
     into stock.
     """
 
     async def act(session: AsyncSession) -> PurchaseAnswer:
-        because: dict[str, Any] = {"reason": body.reason, "actor": f"staff:{writer.id}", "now": now}
+        because: dict[str, Any] = {"reason": body.reason, "actor": correction.actor, "now": correction.now}
         first, *supplements = await _hold_orders(session, trip_id, skus=body.quantities())
         orders = [order for order in (*supplements, first) if order.cancelled_at is None]
         charged, wanted = Counter[str](), Counter(body.quantities())
@@ -159,7 +146,7 @@ async def adjust(
                 raise ChargeRefused("Nothing was charged.", reason=outcome.code, skus=list(outcome.skus))
         return await _purchase(session, trip_id)
 
-    return await idempotency.once(request, owner_id=writer.id, key=key, body=body, act=act)
+    return await correction.once(body, act, status=200)
 
 
 async def _passage(session: AsyncSession, trip_id: str) -> Passage:

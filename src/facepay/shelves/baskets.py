@@ -233,13 +233,13 @@ async def hold_off_payments(session: AsyncSession, *, visit_ids: Collection[UUID
     await session.execute(HELD_OFF, {"visit_ids": list(visit_ids)})
 
 
+# Until when visits have paid, those that ever did.
+PAID_AT = select(BasketClosing.visit_id, func.max(BasketClosing.closed_at)).group_by(BasketClosing.visit_id)
+
+
 async def paid_at(session: AsyncSession, visit_ids: Collection[UUID]) -> dict[UUID, datetime]:
     """Until when each of these visits has paid, those that ever did."""
-    rows = await session.execute(
-        select(BasketClosing.visit_id, func.max(BasketClosing.closed_at))
-        .where(BasketClosing.visit_id.in_(visit_ids))
-        .group_by(BasketClosing.visit_id)
-    )
+    rows = await session.execute(PAID_AT.where(BasketClosing.visit_id.in_(visit_ids)))
     return dict(rows.all())
 
 

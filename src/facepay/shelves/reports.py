@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Uuid, any_, bindparam, func, select
+from sqlalchemy import ARRAY, Uuid, any_, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.alerts.alerts import Severity, raise_alert
@@ -21,7 +21,7 @@ from facepay.kernel.database import Database, insert_rows, rows_of
 from facepay.kernel.hub import notify
 from facepay.kernel.ids import new_id
 from facepay.settings import Settings
-from facepay.shelves.baskets import BasketChange, BasketClosing, Standing, hold_off_payments, topic_of
+from facepay.shelves.baskets import PAID_AT, BasketChange, BasketClosing, Standing, hold_off_payments, topic_of
 from facepay.shelves.events import ShelfEvent
 from facepay.shelves.fusion import Finding, Move
 from facepay.shelves.judging import AGE_MAX, Change, Judged, happened_at, judge
@@ -140,13 +140,9 @@ def _event(event_id: UUID, device: Principal, run: str, each: Judged, now: datet
     }
 
 
-# Until when each of the visits has paid, those that ever did; and what the products cost.
+# Until when each of the visits has paid; and what the products cost.
 PAID_AND_PRICES = select(
-    rows_of(
-        select(BasketClosing.visit_id, func.max(BasketClosing.closed_at))
-        .where(BasketClosing.visit_id == any_(bindparam("visit_ids", type_=ARRAY(Uuid()))))
-        .group_by(BasketClosing.visit_id)
-    ),
+    rows_of(PAID_AT.where(BasketClosing.visit_id == any_(bindparam("visit_ids", type_=ARRAY(Uuid()))))),
     rows_of(select(Product.id, Product.price).where(Product.id == any_(bindparam("product_ids", type_=ARRAY(Uuid()))))),
 )
 

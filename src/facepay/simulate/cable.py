@@ -25,10 +25,6 @@ class Cable:
     def address(self) -> str:
         return f"http://127.0.0.1:{self._port}"
 
-    @property
-    def is_cut(self) -> bool:
-        return self._server is None
-
     async def mend(self) -> None:
         self._server = await asyncio.start_server(self._carry, "127.0.0.1", self._port)
         self._port = self._server.sockets[0].getsockname()[1]
