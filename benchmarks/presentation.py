@@ -29,12 +29,12 @@ from rich.progress import track
 from rich.table import Table
 from scipy.stats import binomtest
 
-from benchmarks.heads import HEAD, Surface, View, depth_map, sheet, turned, turned_landmarks, with_expression
 from facepay.calibration.calibration import load_calibration
 from facepay.presentation.examination import SWAP_FMR
 from facepay.vision.engine import Engine, load_engine
 from facepay.vision.evidence import FaceEvidence, FrameEvidence
 from facepay.vision.frames import FrameLimits, Image, decode_frame
+from facepay.vision.heads import HEAD, Surface, View, depth_map, sheet, turned, turned_landmarks, with_expression
 from facepay.vision.liveness.challenge import EXPRESSIONS, POSES, Action, ChallengePolicy, draw, verify
 from facepay.vision.liveness.depth import ReliefPolicy, fault_of, measure_relief
 from facepay.vision.liveness.replay import is_copy

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import cv2
 import pytest
-from benchmarks.heads import HEAD, Surface, View, depth_map, sheet
 
 from facepay.evaluation.folders import Presentation, presentations_in
 from facepay.evaluation.observing import Observer
 from facepay.evaluation.presentations import examine_all, presentation_table
 from facepay.vision.engine import Engine
 from facepay.vision.evidence import FrameEvidence
+from facepay.vision.heads import HEAD, Surface, View, depth_map, sheet
 from tests.photos import camera_frame, people
 
 FACELESS = FrameEvidence(640, 480, (), "pack", {})

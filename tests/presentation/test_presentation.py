@@ -11,7 +11,6 @@ import cv2
 import numpy as np
 import pytest
 import simplejpeg
-from benchmarks.heads import HEAD, Surface, View, depth_map, sheet, turned, with_expression
 from fastapi import FastAPI
 from sqlalchemy import func, select
 
@@ -21,6 +20,7 @@ from facepay.presentation.replays import SeenFrame, forget_frames
 from facepay.vision.engine import Engine, load_engine
 from facepay.vision.evidence import Floats
 from facepay.vision.frames import FrameLimits, Image, decode_frame
+from facepay.vision.heads import HEAD, Surface, View, depth_map, sheet, turned, with_expression
 from facepay.vision.liveness.challenge import Action, ChallengePolicy, shown_by
 from tests.answers import verdict
 from tests.conftest import Clock, client_of, settings_for

@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 import pytest
 import simplejpeg
-from benchmarks.heads import HEAD, Surface, View, sheet, turned, with_expression
 
 from facepay.vision.engine import Engine
 from facepay.vision.evidence import FaceEvidence
 from facepay.vision.frames import FrameLimits, Image, decode_frame
+from facepay.vision.heads import HEAD, Surface, View, sheet, turned, with_expression
 from facepay.vision.liveness.challenge import (
     EXPRESSIONS,
     POSES,

@@ -6,11 +6,11 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from benchmarks.heads import HEAD, Surface, View, depth_map, sheet, turned_landmarks
 
 from facepay.vision.alignment import TEMPLATE
 from facepay.vision.evidence import FaceEvidence, FaceQuality, FrameEvidence
 from facepay.vision.frames import FrameLimits
+from facepay.vision.heads import HEAD, Surface, View, depth_map, sheet, turned_landmarks
 from facepay.vision.liveness.depth import (
     DepthMap,
     DepthMismatch,

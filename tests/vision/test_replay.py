@@ -3,11 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import simplejpeg
-from benchmarks.heads import View, turned
 
 from facepay.vision.engine import Engine
 from facepay.vision.evidence import FrameFingerprint
 from facepay.vision.frames import FrameLimits, Image, decode_frame
+from facepay.vision.heads import View, turned
 from facepay.vision.liveness.replay import bands_of, is_copy, look_distance
 from tests.photos import camera_frame, people, stranger, variant
 

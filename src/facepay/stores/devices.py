@@ -32,14 +32,24 @@ class DeviceRole(StrEnum):
     KIOSK = "kiosk"
     LANE = "lane"
     SHELF = "shelf"
+    DISPLAY = "display"
+    KITCHEN = "kitchen"
+    WEBSHOP = "webshop"
     MONITOR = "monitor"
 
 
 SCOPES_OF = {
     DeviceRole.GATE: frozenset({"gate:decide", "device:heartbeat", "offline:act", "device:commands"}),
-    DeviceRole.KIOSK: frozenset({"kiosk:checkout", "device:heartbeat", "offline:act", "device:commands"}),
+    DeviceRole.KIOSK: frozenset(
+        {"kiosk:checkout", "campaign:play", "device:heartbeat", "offline:act", "device:commands"}
+    ),
     DeviceRole.LANE: frozenset({"lane:checkout", "device:heartbeat", "offline:act", "device:commands"}),
-    DeviceRole.SHELF: frozenset({"shelf:report", "device:heartbeat", "device:commands"}),
+    DeviceRole.SHELF: frozenset({"shelf:report", "attention:report", "device:heartbeat", "device:commands"}),
+    DeviceRole.DISPLAY: frozenset(
+        {"campaign:play", "attention:report", "board:read", "device:heartbeat", "device:commands"}
+    ),
+    DeviceRole.KITCHEN: frozenset({"kitchen:work", "board:read", "device:heartbeat", "device:commands"}),
+    DeviceRole.WEBSHOP: frozenset({"payments:create", "device:heartbeat"}),
     DeviceRole.MONITOR: frozenset({"metrics:read", "device:heartbeat"}),
 }
 EDGE_SCOPES = frozenset({"gallery:read"})
@@ -47,7 +57,11 @@ EDGE_SCOPES = frozenset({"gallery:read"})
 
 class Device(Identified, Base):
     __tablename__ = "device"
-    __table_args__ = (CheckConstraint("role in ('gate', 'kiosk', 'lane', 'shelf', 'monitor')", name="role_known"),)
+    __table_args__ = (
+        CheckConstraint(
+            "role in ('gate', 'kiosk', 'lane', 'shelf', 'display', 'kitchen', 'webshop', 'monitor')", name="role_known"
+        ),
+    )
 
     store_id: Mapped[UUID] = mapped_column(ForeignKey("store.id"), index=True)
     role: Mapped[str] = mapped_column(String(16))
