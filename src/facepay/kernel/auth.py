@@ -15,6 +15,7 @@ from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, OAuth2PasswordBearer, SecurityScopes
 from starlette.routing import BaseRoute
 
+from facepay.kernel.cameras import DepthCamera
 from facepay.kernel.database import Database
 from facepay.kernel.errors import Forbidden, Unauthenticated
 from facepay.kernel.secrets import MasterKey
@@ -107,6 +108,7 @@ class Principal:
     public_key: bytes | None = None  # Ed25519, of a device with an engine of its own
     exchange_key: bytes | None = None  # X25519, to which its gallery is sealed
     edge_matching: bool = False  # it may say itself who somebody is
+    camera: DepthCamera | None = None  # its 3D camera's intrinsics
 
     @property
     def store(self) -> UUID:

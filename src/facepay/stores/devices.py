@@ -11,11 +11,12 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, DateTime, ForeignKey, LargeBinary, String, bindparam, or_, select
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.kernel.auth import PresentationCheck, Principal
+from facepay.kernel.cameras import DepthCamera
 from facepay.kernel.database import Base, Database, Identified
 from facepay.kernel.errors import Conflict, NotFound
 from facepay.kernel.hub import notify
@@ -80,6 +81,7 @@ class Device(Identified, Base):
     clock_skew_ms: Mapped[int | None]
     status: Mapped[str | None] = mapped_column(String(200))
     presentation_checks: Mapped[list[str]] = mapped_column(ARRAY(String(16)), default=list, server_default="{}")
+    camera: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))  # a DepthCamera's fields
 
 
 class DeviceNotFound(NotFound):
@@ -130,6 +132,7 @@ async def authenticate(database: Database, _: MasterKey, token: str, now: dateti
         public_key=device.public_key,
         exchange_key=device.exchange_key,
         edge_matching=device.edge_matching,
+        camera=None if device.camera is None else DepthCamera(**device.camera),
         region=region,
     )
 
@@ -169,7 +172,7 @@ async def revoke_device(session: AsyncSession, *, device_id: UUID, now: datetime
 
 
 async def change_device(session: AsyncSession, *, device_id: UUID, changes: Mapping[str, Any]) -> Device:
-    """Set its `name`, `presentation_checks`, `edge_matching` or one of its keys. Raises DeviceNotFound."""
+    """Set its `name`, `presentation_checks`, `edge_matching`, `camera` or one of its keys. Raises DeviceNotFound."""
     device = await get_device(session, device_id, lock=True)
     for name, value in changes.items():
         setattr(device, name, value)

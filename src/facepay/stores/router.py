@@ -149,7 +149,8 @@ async def change_device(device_id: UUID, body: DeviceChange, session: Session, _
     `presentation_checks` bite from the device's next request on: `challenge` wants a burst that answers a challenge,
     `depth` a depth map beside the frame, `passive` a liveness model on the server, `replay` frames that no device
     with this check has sent before. With a `public_key` it may send signed faces instead of frames; with both keys and
-    `edge_matching` it may hold the store's gallery and send whom it recognised.
+    `edge_matching` it may hold the store's gallery and send whom it recognised. With a `camera` its depth maps are
+    measured in millimetres, and one of another size is refused.
     """
     device = await devices.change_device(session, device_id=device_id, changes=body.sent())
     return DeviceAnswer.model_validate(device)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, model_validator
 from pydantic_extra_types.timezone_name import TimeZoneName
 
 from facepay.kernel.auth import PresentationCheck
 from facepay.kernel.schemas import Answer, Change, Code, Currency, Line, Request, unsent
 from facepay.stores.devices import PUBLIC_KEY_BYTES, DeviceRole
+
+# Of a lens, over the map's width: from 118 degrees wide to 19.
+FOCAL_SHARE_MIN, FOCAL_SHARE_MAX = 0.3, 3.0
 
 Timezone = Annotated[TimeZoneName, Field(description="IANA name, for opening hours and reports.")]
 TokenDays = Annotated[int, Field(ge=1, le=3650, strict=True, description="Days until the token expires; else never.")]
@@ -67,6 +70,38 @@ EdgeMatching = Annotated[
 ]
 
 
+PixelsCount = Annotated[int, Field(ge=16, le=8192, strict=True)]
+FocalLength = Annotated[float, Field(gt=0, le=8192 * FOCAL_SHARE_MAX, allow_inf_nan=False)]
+Centre = Annotated[float, Field(ge=0, le=8192, allow_inf_nan=False)]
+
+
+class Camera(Request):
+    """A 3D camera's intrinsics, in pixels of a depth map of this width and height, as its maker's SDK tells them."""
+
+    fx: Annotated[FocalLength, Field(examples=[612.4])]
+    fy: Annotated[FocalLength, Field(examples=[612.1])]
+    cx: Annotated[Centre, Field(examples=[321.7])]
+    cy: Annotated[Centre, Field(examples=[238.9])]
+    width: Annotated[PixelsCount, Field(examples=[640])]
+    height: Annotated[PixelsCount, Field(examples=[480])]
+    depth_unit_mm: Annotated[
+        float, Field(ge=0.01, le=10, allow_inf_nan=False, description="What one step of the map's values is.")
+    ] = 1.0
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if not (self.cx < self.width and self.cy < self.height):
+            raise ValueError("the principal point (cx, cy) lies outside of the map")
+        if not FOCAL_SHARE_MIN <= self.fx / self.width <= FOCAL_SHARE_MAX:
+            raise ValueError(
+                f"fx is in pixels: from {FOCAL_SHARE_MIN} to {FOCAL_SHARE_MAX} times the width "
+                f"({self.width}), as lenses from 118 to 19 degrees wide have it"
+            )
+        if not 0.8 <= self.fx / self.fy <= 1.25:
+            raise ValueError("fx and fy are nearly alike, since pixels are nearly square")
+        return self
+
+
 class NewStore(Request):
     name: Annotated[Line, Field(examples=["Xixi Road"])]
     code: Annotated[Code, Field(description="Short and unique, for people and CSV files.", examples=["XIXI"])]
@@ -116,6 +151,7 @@ class DeviceChange(Change):
     public_key: PublicKey | None = Field(default_factory=unsent)
     exchange_key: ExchangeKey | None = Field(default_factory=unsent)
     edge_matching: EdgeMatching = Field(default_factory=unsent)
+    camera: Camera | None = Field(default_factory=unsent)
 
 
 class TokenRequest(Request):
@@ -137,6 +173,7 @@ class DeviceAnswer(Answer):
     public_key: ShownKey | None
     exchange_key: ShownExchangeKey | None
     edge_matching: EdgeMatching
+    camera: Annotated[Camera | None, Field(description="The intrinsics of its 3D camera.")]
 
 
 class DeviceWithToken(DeviceAnswer):

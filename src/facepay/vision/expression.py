@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facepay.vision.evidence import Floats
+from facepay.vision.evidence import FaceEvidence, Floats
+
+SMILE_THRESHOLD = 0.5
+"""The operating point of `smile_strength`: from here on a face is said to smile."""
 
 # Points of 2d106det, left and right as the image shows them: corners, upper lid, lower lid.
 _LEFT_EYE = ([35, 39], [41, 40, 42], [36, 33, 37])
@@ -14,6 +17,9 @@ _RIGHT_EYE = ([89, 93], [95, 94, 96], [90, 87, 91])
 _MOUTH_CORNERS = [52, 61]
 _INNER_LIPS = ([66, 62, 70], [54, 60, 57])  # upper, lower
 _OUTER_LIPS = [71, 53]  # the middle of the upper and of the lower lip's edge
+
+
+_MEAN_REST, _HALF_WAY, _STEEPNESS = 0.90, 0.20, 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +34,17 @@ class Expression:
     right_eye_open: float
     mouth_open: float
     smile: float
+
+
+def smile_strength(face: FaceEvidence, neutral: FaceEvidence | None = None) -> float | None:
+    """How much a face smiles, from 0 (at rest) to 1 (laughing); None where its points weren't asked for.
+
+    `neutral` is the same person at rest: then it is measured against that face, not against everybody's.
+    """
+    smile, rest = face.quality.smile, _MEAN_REST if neutral is None else neutral.quality.smile
+    if smile is None or rest is None:
+        return None
+    return float(1 / (1 + np.exp(-_STEEPNESS * (smile - rest - _HALF_WAY))))
 
 
 def measure_expression(points: Floats) -> Expression:
