@@ -70,13 +70,15 @@ class Recogniser:
         """The one that decides now."""
         return self.calibrations.current
 
-    async def see(self, capture: Capture, *, device: Principal, use: Use, inside: Inside | None = None) -> Sighting:
+    async def see(
+        self, capture: Capture, *, device: Principal, use: Use, inside: Inside | None = None, points: bool = False
+    ) -> Sighting:
         """Who is nearest, under the policy of `use`, or of paying inside where they are one of those `inside`.
 
-        Raises vision's problems with the frames, Overloaded, and those of `read_signed_face`.
+        With `points` each face also gets its 106 landmarks, where the pack has them. Raises vision's problems with the frames, Overloaded, and those of `read_signed_face`.
         """
         signed = self._signed(capture, device)
-        seen = self._analyse(capture, device) if signed is None else _known([signed.evidence])
+        seen = self._analyse(capture, device, points) if signed is None else _known([signed.evidence])
         evidences, few = await gather(seen, self.catch_up(use, digits=capture.phone_suffix, inside=inside))
         if signed and signed.comparison:
             sighting = await self._judge_comparison(signed.evidence, signed.comparison, device, use, few)
@@ -131,13 +133,13 @@ class Recogniser:
 
         return await gather(*(member_of(face) for face in others))
 
-    async def _analyse(self, capture: Capture, device: Principal) -> list[FrameEvidence]:
+    async def _analyse(self, capture: Capture, device: Principal, points: bool) -> list[FrameEvidence]:
         required = device.presentation_checks
         evidences = await self.inference.analyse_burst(
             capture.frames,
             embed=RIVALS_MAX,
             area_share_min=RIVAL_AREA_SHARE_MIN,
-            points=PresentationCheck.CHALLENGE in required,
+            points=points or PresentationCheck.CHALLENGE in required,
             with_fingerprint=PresentationCheck.REPLAY in required,
         )
         if capture.depth is not None and PresentationCheck.DEPTH in required:
