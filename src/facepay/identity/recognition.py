@@ -75,7 +75,8 @@ class Recogniser:
     ) -> Sighting:
         """Who is nearest, under the policy of `use`, or of paying inside where they are one of those `inside`.
 
-        With `points` each face also gets its 106 landmarks, where the pack has them. Raises vision's problems with the frames, Overloaded, and those of `read_signed_face`.
+        With `points` each face also gets its 106 landmarks, where the pack has them. Raises vision's problems with the
+        frames, Overloaded, and those of `read_signed_face`.
         """
         signed = self._signed(capture, device)
         seen = self._analyse(capture, device, points) if signed is None else _known([signed.evidence])
