@@ -1,0 +1,49 @@
+"""Pages for a browser: files of the package, under a policy by which they load, run and talk to nothing but ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastapi import APIRouter, Response
+
+from facepay.kernel.errors import NotFound
+
+INDEX = "index.html"
+MEDIA_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
+)
+
+
+def page_router(path: str, folder: Path, *, camera: bool = False) -> APIRouter:
+    """The folder's `index.html` at `path`, and its other files below: read once, without inline scripts and styles.
+
+    `camera` lets the page ask for the camera. Whoever adds one names `path` and `path/{name}` in PUBLIC_PATHS, since
+    nothing in a page is secret: what it shows, it asks of the API.
+    """
+    files = {file.name: file.read_bytes() for file in folder.iterdir() if file.suffix in MEDIA_TYPES}
+    headers = {
+        "Content-Security-Policy": POLICY,
+        "Permissions-Policy": f"camera={'(self)' if camera else '()'}, microphone=(), geolocation=()",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "no-store",
+    }
+    index = files.pop(INDEX)
+    router = APIRouter(include_in_schema=False)
+
+    @router.get(path)
+    async def page() -> Response:
+        return Response(index, media_type=MEDIA_TYPES[".html"], headers=headers)
+
+    @router.get(path + "/{name}")
+    async def file_of_page(name: str) -> Response:
+        if name not in files:
+            raise NotFound("There is no such file.")
+        return Response(files[name], media_type=MEDIA_TYPES[Path(name).suffix], headers=headers)
+
+    return router
