@@ -18,6 +18,7 @@ from facepay.identity import (
     watches,
 )
 from facepay.kernel import idempotency
+from facepay.kitchen import numbers, tickets
 from facepay.lanes import passages
 from facepay.lanes import policies as lane_policies
 from facepay.members import biometric_uses, consents, freezes, members
@@ -68,6 +69,7 @@ __all__ = [
     "members",
     "mock_books",
     "notices",
+    "numbers",
     "offline_passes",
     "offline_policies",
     "offline_posts",
@@ -88,6 +90,7 @@ __all__ = [
     "stock",
     "stores",
     "templates",
+    "tickets",
     "top_up_refunds",
     "top_ups",
     "versions",

@@ -33,6 +33,8 @@ class Product(Identified, Base):
     tax_rate_basis_points: Mapped[int]
     currency: Mapped[str] = mapped_column(String(3))
     active: Mapped[bool] = mapped_column(default=True)
+    # A dish: who buys it waits for it, with a pick-up number.
+    prepared: Mapped[bool] = mapped_column(default=False, server_default="false")
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
@@ -83,7 +85,7 @@ async def get_product_by_sku(session: AsyncSession, sku: str) -> Product:
 
 
 async def change_product(session: AsyncSession, *, product_id: UUID, changes: dict[str, Any], now: datetime) -> Product:
-    """Set gtin, name, category, price, tax rate or active. Raises ProductNotFound and GtinTaken."""
+    """Set gtin, name, category, price, tax rate, prepared or active. Raises ProductNotFound and GtinTaken."""
     product = await get_product(session, product_id, lock=True)
     for field, value in changes.items():
         setattr(product, field, value)

@@ -34,6 +34,16 @@ def _whole(cell: str) -> int:
     return int(cell)
 
 
+def _yes_or_no(cell: str | None) -> bool:
+    """An empty cell is a no."""
+    match (cell or "no").lower():
+        case "yes" | "true" | "1":
+            return True
+        case "no" | "false" | "0":
+            return False
+    raise PydanticCustomError("yes_or_no", "yes or no is needed")
+
+
 def _one_line(cell: str | None) -> str | None:
     """Spreadsheets break long names into lines."""
     return cell and re.sub(r"\s+", " ", cell)
@@ -48,6 +58,7 @@ Price = Annotated[int, Field(ge=0, le=AMOUNT_MAX, description="Minor units, tax 
 TaxRate = Annotated[int, Field(ge=0, le=10_000, description="Hundredths of a per cent: 1300 is 13 %.", examples=[1300])]
 Quantity = Annotated[int, Field(ge=0, le=QUANTITY_MAX, description="Pieces.", examples=[20])]
 Strict = Field(strict=True)
+PREPARED = Field(description="A dish, made to order: its order gets a pick-up number.")
 
 
 class NewProduct(Request):
@@ -61,6 +72,7 @@ class NewProduct(Request):
         Currency | None, Field(description="ISO 4217; `FACEPAY_CURRENCY` where none is given.", examples=["CNY"])
     ] = None
     active: Annotated[bool, Strict, Field(description="Whether it is for sale.")] = True
+    prepared: Annotated[bool, Strict, PREPARED] = False
 
 
 class ProductChange(Change):
@@ -72,6 +84,7 @@ class ProductChange(Change):
     price: Price = Field(default_factory=unsent, strict=True)
     tax_rate_basis_points: TaxRate = Field(default_factory=unsent, strict=True)
     active: bool = Field(default_factory=unsent, strict=True)
+    prepared: bool = Field(default_factory=unsent, strict=True)
 
 
 class ProductAnswer(Answer):
@@ -84,6 +97,7 @@ class ProductAnswer(Answer):
     tax_rate_basis_points: int
     currency: str
     active: bool
+    prepared: bool
     created_at: datetime
     updated_at: datetime
 
@@ -110,6 +124,7 @@ class ProductLine(Request):
     category: Annotated[Line | None, BeforeValidator(_one_line)] = None
     price: Annotated[Price, BeforeValidator(_whole)]
     tax_rate_basis_points: Annotated[TaxRate, BeforeValidator(_whole)]
+    prepared: Annotated[bool, BeforeValidator(_yes_or_no)] = False
     store_code: Code | None = None
     stock: Annotated[Quantity, BeforeValidator(_whole)] | None = None
 

@@ -135,6 +135,7 @@ async def charge_more(
         settings=settings,
         advance_max=advance_max,
         in_hand=True,
+        served=True,
         supplement=Supplement(first.supplements_id or first.id, charged_by=actor, reason=reason),
     )
     if isinstance(outcome, Sold):

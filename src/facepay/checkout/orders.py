@@ -52,6 +52,8 @@ class Order(Identified, Base):
     supplements_id: Mapped[UUID | None] = mapped_column(ForeignKey("shop_order.id"))
     charged_by: Mapped[str | None] = mapped_column(String(80))
     reason: Mapped[str | None] = mapped_column(String(200))
+    # Under which its dishes are called out.
+    pickup_number: Mapped[str | None] = mapped_column(String(8))
     transfer_id: Mapped[UUID | None]
     points_transfer_id: Mapped[UUID | None]
     created_at: Mapped[datetime]
@@ -138,6 +140,7 @@ def place(
     member_id: UUID,
     now: datetime,
     supplement: Supplement | None = None,
+    pickup_number: str | None = None,
 ) -> Order:
     """An order for a priced basket, to be paid in the same transaction."""
     return Order(
@@ -159,6 +162,7 @@ def place(
         supplements_id=supplement.supplements_id if supplement else None,
         charged_by=supplement.charged_by if supplement else None,
         reason=supplement.reason if supplement else None,
+        pickup_number=pickup_number,
         lines=[_line(position, line) for position, line in enumerate(basket.lines, start=1)],
         discounts=[
             OrderDiscount(

@@ -20,6 +20,7 @@ class PricedLine:
     unit_price: int
     tax_rate_basis_points: int
     category: str | None = None
+    prepared: bool = False
     discount: int = 0
 
     @property
@@ -88,6 +89,7 @@ def _line(product: Product, quantity: int) -> PricedLine:
         unit_price=product.price,
         tax_rate_basis_points=product.tax_rate_basis_points,
         category=product.category,
+        prepared=product.prepared,
     )
 
 

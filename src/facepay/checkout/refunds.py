@@ -25,6 +25,7 @@ from facepay.checkout.sold_tags import SoldTag, release_tags
 from facepay.kernel.database import Base, Identified
 from facepay.kernel.errors import Conflict
 from facepay.kernel.ids import new_id
+from facepay.kitchen.tickets import take_back
 from facepay.rewards.discounts import portion
 from facepay.wallet.debts import collect
 
@@ -128,6 +129,9 @@ async def undo(
     for line in order.lines:
         line.returned += back.get(line.product_id, 0)
     await return_stock(session, store_id=order.store_id, quantities=back)
+    if order.pickup_number:
+        dishes = None if undoing.kind == "cancellation" else back
+        await take_back(session, order_id=order.id, quantities=dishes, by=actor, now=now)
     amount, tax = undoing.amount, _tax_within(order, undoing.amount, undoing.tax)
     tender = tender_of_refund(order.tender, refunded_before=order.refunded, amount=amount)
     refund = Refund(

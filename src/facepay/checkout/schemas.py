@@ -95,6 +95,7 @@ class OrderAnswer(Answer):
     refunded: int
     supplements_id: Annotated[UUID | None, Field(description="The order that this one was charged after.")]
     reason: Annotated[str | None, Field(description="Why it was charged after another.")]
+    pickup_number: Annotated[str | None, Field(description="Under which its dishes are called out.")]
     transfer_id: UUID | None
     cancelled_at: datetime | None
     created_at: datetime

@@ -17,6 +17,8 @@ from facepay.checkout.limits import Declined, NeedsStepUp, judge
 from facepay.checkout.orders import Order, Supplement, place
 from facepay.checkout.pricing import PricedBasket
 from facepay.kernel.ids import new_id
+from facepay.kitchen.numbers import draw_number
+from facepay.kitchen.tickets import Dish, open_ticket
 from facepay.members.members import Member
 from facepay.notices.notices import NoticeKind, notify_member
 from facepay.settings import Settings
@@ -116,13 +118,14 @@ async def sell(
     in_hand: bool = False,
     supplement: Supplement | None = None,
     order_id: UUID | None = None,
+    served: bool = False,
 ) -> Sold | NotSold:
     """Stock, order and payment together, or none of them, in the transaction that the offer was made in.
 
     `hold_id` is a hold of the member's wallet for this sale: the payment captures it, and what isn't needed of it is
     free again. What the wallet is short of becomes the member's debt, up to `advance_max` (None: any amount). Goods
     `in_hand` are sold even where the count says that there are none. `order_id` is the order's, where it was given out
-    before.
+    before. The kitchen hears of dishes, unless they were `served` before the sale is told here.
     """
     basket = offered.basket
     goods = {line.product_id: line.quantity for line in basket.lines}
@@ -131,6 +134,8 @@ async def sell(
         short = await take_in_hand(session, store_id=store_id, quantities=goods)
     elif sold_out := await take_stock(session, store_id=store_id, quantities=goods):
         return NotSold("sold_out", skus=tuple(line.sku for line in basket.lines if line.product_id in sold_out))
+    dishes = [] if served else [Dish(e.product_id, e.name, e.quantity) for e in basket.lines if e.prepared]
+    number = await draw_number(session, store_id=store_id, now=now) if dishes else None
     order = place(
         order_id=order_id or new_id(),
         basket=basket,
@@ -141,6 +146,7 @@ async def sell(
         member_id=member.id,
         now=now,
         supplement=supplement,
+        pickup_number=number.text if number else None,
     )
     paid = await tenders.pay(
         session,
@@ -157,6 +163,8 @@ async def sell(
         taken = {product_id: quantity - short.get(product_id, 0) for product_id, quantity in goods.items()}
         await return_stock(session, store_id=store_id, quantities=taken)
         return NotSold(paid.code, coupon=paid.coupon)
+    if number:
+        await open_ticket(session, store_id=store_id, order_id=order.id, number=number, dishes=dishes, now=now)
     await _report(session, order, short, now)
     available = paid.available
     if available is None:

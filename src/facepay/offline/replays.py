@@ -137,6 +137,7 @@ async def charge(
         settings=settings,
         advance_max=None,
         in_hand=True,
+        served=True,
     )
     if isinstance(sold, NotSold):
         return sold.code

@@ -159,6 +159,7 @@ async def charge_afterwards(
         settings=settings,
         advance_max=None,
         in_hand=True,
+        served=True,
     )
     if not isinstance(outcome, Sold):
         return None

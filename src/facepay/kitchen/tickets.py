@@ -1,0 +1,163 @@
+"""Tickets: what the kitchen is to prepare of an order, how far it is, and what is taken back of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from facepay.kernel.database import Base, Identified
+from facepay.kernel.errors import NotFound
+from facepay.kernel.hub import notify
+from facepay.kernel.ids import new_id
+from facepay.kitchen.numbers import PickupNumber
+
+
+class TicketState(StrEnum):
+    RECEIVED = "received"
+    PREPARING = "preparing"
+    READY = "ready"
+    COLLECTED = "collected"
+    CANCELLED = "cancelled"
+    LAPSED = "lapsed"
+
+
+OPEN = "ended_at is null"
+
+
+class Ticket(Identified, Base):
+    """One for each order that has dishes. It names nobody: the order does."""
+
+    __tablename__ = "kitchen_ticket"
+    __table_args__ = (
+        CheckConstraint(
+            "state in ('received', 'preparing', 'ready', 'collected', 'cancelled', 'lapsed')", name="state_known"
+        ),
+        CheckConstraint("(state in ('received', 'preparing', 'ready')) = (ended_at is null)", name="open_until_ended"),
+        CheckConstraint("state not in ('preparing', 'ready', 'collected') or started_at is not null", name="started"),
+        CheckConstraint("state not in ('ready', 'collected') or ready_at is not null", name="ready"),
+        CheckConstraint("num_nulls(started_at, started_by) <> 1", name="started_by_somebody"),
+        CheckConstraint("num_nulls(ready_at, ready_by) <> 1", name="ready_by_somebody"),
+        CheckConstraint("num_nulls(ended_at, ended_by) <> 1", name="ended_by_somebody"),
+        UniqueConstraint("store_id", "business_day", "number"),
+        Index("ix_kitchen_ticket_open", "store_id", "id", postgresql_where=text(OPEN)),
+        Index("ix_kitchen_ticket_store_id_id", "store_id", "id"),
+        Index("ix_kitchen_ticket_store_id_ready_at", "store_id", "ready_at"),
+    )
+
+    store_id: Mapped[UUID] = mapped_column(ForeignKey("store.id"))
+    order_id: Mapped[UUID] = mapped_column(ForeignKey("shop_order.id"), unique=True)
+    business_day: Mapped[date]
+    number: Mapped[str] = mapped_column(String(8))
+    state: Mapped[TicketState] = mapped_column(String(16))
+    received_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    started_by: Mapped[str | None] = mapped_column(String(80))
+    ready_at: Mapped[datetime | None]
+    ready_by: Mapped[str | None] = mapped_column(String(80))
+    ended_at: Mapped[datetime | None]
+    ended_by: Mapped[str | None] = mapped_column(String(80))
+    late_since: Mapped[datetime | None]  # when staff were told that it waits too long
+    dishes: Mapped[list[TicketDish]] = relationship(order_by="TicketDish.position", lazy="selectin")
+
+    @property
+    def is_open(self) -> bool:
+        return self.ended_at is None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether everything was taken back."""
+        return all(dish.taken_back == dish.quantity for dish in self.dishes)
+
+
+class TicketDish(Base):
+    __tablename__ = "ticket_dish"
+    __table_args__ = (CheckConstraint("taken_back between 0 and quantity", name="taken_back_within_quantity"),)
+
+    ticket_id: Mapped[UUID] = mapped_column(ForeignKey("kitchen_ticket.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    product_id: Mapped[UUID] = mapped_column(ForeignKey("product.id"))
+    name: Mapped[str] = mapped_column(String(200))
+    quantity: Mapped[int]
+    taken_back: Mapped[int] = mapped_column(default=0, server_default="0")  # of the quantity
+
+
+class TicketNotFound(NotFound):
+    """This store has no ticket with this id."""
+
+    code = "ticket_not_found"
+    title = "No such ticket"
+
+
+@dataclass(frozen=True, slots=True)
+class Dish:
+    product_id: UUID
+    name: str
+    quantity: int
+
+
+async def open_ticket(
+    session: AsyncSession,
+    *,
+    store_id: UUID,
+    order_id: UUID,
+    number: PickupNumber,
+    dishes: Sequence[Dish],
+    now: datetime,
+) -> Ticket:
+    """Tell the kitchen of an order that was paid in this transaction, under the number that was drawn for it."""
+    ticket = Ticket(
+        id=new_id(),
+        store_id=store_id,
+        order_id=order_id,
+        business_day=number.business_day,
+        number=number.text,
+        state=TicketState.RECEIVED,
+        received_at=now,
+        dishes=[
+            TicketDish(
+                position=position, product_id=dish.product_id, name=dish.name, quantity=dish.quantity, taken_back=0
+            )
+            for position, dish in enumerate(dishes, start=1)
+        ],
+    )
+    session.add(ticket)
+    await notify(session, topic_of(store_id))
+    return ticket
+
+
+async def take_back(
+    session: AsyncSession, *, order_id: UUID, quantities: Mapping[UUID, int] | None, by: str, now: datetime
+) -> None:
+    """Of an order's dishes, by product, or all of them. A ticket with nothing left on it is cancelled, cooked or not,
+    unless it was handed out already.
+    """
+    ticket = await session.scalar(select(Ticket).where(Ticket.order_id == order_id).with_for_update(of=Ticket))
+    if ticket is None:
+        return
+    for dish in ticket.dishes:
+        left = dish.quantity - dish.taken_back
+        dish.taken_back += left if quantities is None else min(left, quantities.get(dish.product_id, 0))
+    if ticket.is_open and ticket.is_empty:
+        ticket.state, ticket.ended_at, ticket.ended_by = TicketState.CANCELLED, now, by
+    await session.flush()
+    await notify(session, topic_of(ticket.store_id))
+
+
+async def hold_ticket(session: AsyncSession, *, store_id: UUID, ticket_id: UUID) -> Ticket:
+    """Locked. Raises TicketNotFound."""
+    ticket = await session.get(Ticket, ticket_id, with_for_update={"of": Ticket})
+    if ticket is None or ticket.store_id != store_id:
+        raise TicketNotFound("This store has no ticket with this id.")
+    return ticket
+
+
+def topic_of(store_id: UUID) -> str:
+    """What wakes a store's boards and kitchen screens."""
+    return f"kitchen:{store_id}"
