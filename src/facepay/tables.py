@@ -36,6 +36,8 @@ from facepay.stores import devices, stores
 from facepay.templates import templates
 from facepay.wallet import debts, top_up_refunds, top_ups
 from facepay.wallet.providers import mock_books
+from facepay.webhooks import deliveries, endpoints
+from facepay.webhooks import events as webhook_events
 
 __all__ = [
     "accounts",
@@ -47,12 +49,14 @@ __all__ = [
     "consents",
     "coupons",
     "debts",
+    "deliveries",
     "device_events",
     "devices",
     "disputes",
     "doors",
     "edge",
     "edge_matches",
+    "endpoints",
     "events",
     "evidence",
     "freezes",
@@ -96,4 +100,5 @@ __all__ = [
     "versions",
     "visits",
     "watches",
+    "webhook_events",
 ]

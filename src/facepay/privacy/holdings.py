@@ -197,6 +197,9 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "stock": NOTHING,
         "store": NOTHING,
         "tier": NOTHING,
+        "webhook_delivery": Holding(Fate.NOTHING_HELD, "how it went to tell an event"),
+        "webhook_endpoint": NOTHING,
+        "webhook_event": Holding(Fate.NOTHING_HELD, "ids and amounts of the shop's own, and no member's id"),
     }
 )
 

@@ -1,0 +1,118 @@
+"""What can be told, and telling it: an event is a row, written by the transaction that makes it true."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from pydantic import BaseModel
+from pydantic_core import to_json
+from sqlalchemy import ForeignKey, Identity, Index, String, Text, text
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from facepay.kernel.database import Base, Identified
+from facepay.kernel.hub import CHANNEL
+from facepay.kernel.ids import new_id
+
+TOPIC = "webhooks"  # wakes the couriers
+EVERY_TYPE = "*"
+BODY_BYTES_MAX = 20_000  # what Standard Webhooks advises
+P = TypeVar("P", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class EventType(Generic[P]):
+    """A kind of event. The room that tells it declares it beside its rules, and app.py puts it in the catalogue.
+
+    `name` is dotted and in the past tense, `words` one sentence for integrators. The payload holds ids, states and
+    amounts: nothing of a person, not even a member's id.
+    """
+
+    name: str
+    words: str
+    payload: type[P]
+
+
+class Catalogue:
+    """Every type that there is, by name. Raises ValueError where two have one name."""
+
+    def __init__(self, *types: EventType[Any]) -> None:
+        self.types: Mapping[str, EventType[Any]] = MappingProxyType({each.name: each for each in types})
+        if len(self.types) != len(types):
+            raise ValueError("two event types have the same name")
+
+    def unknown(self, names: Iterable[str]) -> list[str]:
+        return sorted(set(names) - self.types.keys() - {EVERY_TYPE})
+
+
+class WebhookEvent(Identified, Base):
+    """`number` gives the order; `body` is, to the byte, what is signed and sent."""
+
+    __tablename__ = "webhook_event"
+    __table_args__ = (Index("ix_webhook_event_subject_id_id", "subject_id", "id"),)
+
+    number: Mapped[int] = mapped_column(Identity(always=True), unique=True)
+    type: Mapped[str] = mapped_column(String(100))
+    subject_id: Mapped[UUID]
+    device_id: Mapped[UUID | None] = mapped_column(ForeignKey("device.id"))
+    body: Mapped[str] = mapped_column(Text)
+    occurred_at: Mapped[datetime] = mapped_column(index=True)
+
+
+# One statement, for it runs in other rooms' transactions: the event, a delivery for whoever listens now, and their
+# waking. An event that nobody listens to is kept as well, for endpoints that are added later.
+_EMIT = text("""
+with event as (
+    insert into webhook_event (id, type, subject_id, device_id, body, occurred_at)
+    values (:id, :type, :subject_id, :device_id, :body, :now)
+    returning id, number, subject_id
+), delivery as (
+    insert into webhook_delivery (endpoint_id, event_id, number, subject_id, state, attempts, due_at)
+    select endpoint.id, event.id, event.number, event.subject_id, 'waiting', 0, :now
+    from event, webhook_endpoint as endpoint
+    where endpoint.deleted_at is null
+      and endpoint.types && array[:every_type, :type]::varchar[]
+      and (endpoint.device_id is null or endpoint.device_id = :device_id)
+    returning endpoint_id
+)
+select pg_notify(:channel, :topic) where exists (select from delivery)
+""")
+
+
+async def emit(
+    session: AsyncSession,
+    *,
+    type: EventType[P],
+    subject_id: UUID,
+    data: P,
+    now: datetime,
+    device_id: UUID | None = None,
+) -> None:
+    """Tell everybody who listens, once this transaction is committed; nobody, if it never is.
+
+    Events of one `subject_id` arrive in the order of their calls, provided that whoever calls holds the subject's
+    row. With a `device_id` only that device's endpoints and the chain's hear it. Raises ValueError where the body
+    has more than 20 kB.
+    """
+    body = to_json({"type": type.name, "timestamp": now, "data": data})
+    if len(body) > BODY_BYTES_MAX:
+        raise ValueError(f"an event of the type {type.name} has {len(body)} bytes")
+    await session.execute(
+        _EMIT,
+        {
+            "id": new_id(),
+            "type": type.name,
+            "subject_id": subject_id,
+            "device_id": device_id,
+            "body": body.decode(),
+            "now": now,
+            "every_type": EVERY_TYPE,
+            "channel": CHANNEL,
+            "topic": TOPIC,
+        },
+    )
