@@ -22,6 +22,7 @@ from facepay.identity.step_up import forget_expired
 from facepay.kernel.clock import Clock
 from facepay.kernel.database import Database
 from facepay.kernel.idempotency import Idempotency
+from facepay.kitchen.upkeep import alert_of_late, lapse_tickets
 from facepay.lanes.passages import close_overdue, forget_tags
 from facepay.offline.passes import forget_offline_passes
 from facepay.presentation.challenges import forget_challenges
@@ -72,6 +73,8 @@ def tasks_of(
         Task("alert_of_missing_events", 5, lambda: alert_of_missing(database, now=clock())),
         Task("expire_points_and_gifts", 60, lambda: expire_due(database, now=clock())),
         Task("fold_accounts", 60, lambda: fold_hot_accounts(database)),
+        Task("alert_of_late_tickets", 60, lambda: alert_of_late(database, settings=settings, now=clock())),
+        Task("lapse_tickets", 600, lambda: lapse_tickets(database, now=clock())),
         Task("settle_late_changes", 5, lambda: settle_late_changes(database, settings=settings, now=clock())),
         Task("charge_left_visits", 60, lambda: charge_left_visits(database, settings=settings, now=clock())),
         Task("forget_sightings", 600, lambda: forget_sightings(database, now=clock())),

@@ -84,6 +84,9 @@ class Settings(BaseSettings):
     shelf_confidence_min: Share = 0.8
     unpaid_visit_minutes: int = Field(default=10, ge=1, le=24 * 60)
 
+    # The kitchen
+    kitchen_late_minutes: int = Field(default=20, ge=1, le=24 * 60)
+
     # Money
     currency: str = Field(default="CNY", pattern="^[A-Z]{3}$")
     time_zone: TimeZoneName = TimeZoneName("Asia/Shanghai")

@@ -43,7 +43,8 @@ SCOPES = {
     "webhooks:write": "Say where events are sent; send them again.",
     "alerts:read": "See what somebody should look at.",
     "alerts:write": "Acknowledge and resolve alerts.",
-    "orders:read": "See checkouts and orders.",
+    "orders:read": "See checkouts, orders and their tickets in the kitchen.",
+    "kitchen:write": "Move tickets through the kitchen.",
     "reviews:read": "See disputes and decisions worth a look.",
     "reviews:write": "Dispute decisions.",
     "reviews:resolve": "Find decisions right or wrong, and so refund orders and mark members; lift watches.",
@@ -80,6 +81,11 @@ PUBLIC_PATHS = frozenset(
         "/docs/oauth2-redirect",
         "/static-offline-docs",
         "/openapi.json",
+        # Pages, which show what their token may see.
+        "/board",
+        "/board/{name}",
+        "/kitchen",
+        "/kitchen/{name}",
     }
 )
 

@@ -69,16 +69,18 @@ class Hub:
         self._subscriptions: defaultdict[str, set[Subscription]] = defaultdict(set)
 
     @asynccontextmanager
-    async def subscribe(self, topic: str) -> AsyncIterator[Subscription]:
+    async def subscribe(self, *topics: str) -> AsyncIterator[Subscription]:
         """Subscribe first and read then: what is committed in between wakes you."""
         subscription = Subscription()
-        self._subscriptions[topic].add(subscription)
+        for topic in topics:
+            self._subscriptions[topic].add(subscription)
         try:
             yield subscription
         finally:
-            self._subscriptions[topic].discard(subscription)
-            if not self._subscriptions[topic]:
-                del self._subscriptions[topic]
+            for topic in topics:
+                self._subscriptions[topic].discard(subscription)
+                if not self._subscriptions[topic]:
+                    del self._subscriptions[topic]
 
     async def run(self, database: Database) -> None:
         """Listen until cancelled. Whoever waits is woken after each new connection: they may have missed something."""

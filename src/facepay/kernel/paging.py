@@ -47,11 +47,16 @@ async def page(
     by: InstrumentedAttribute[UUID],
     paging: PageQuery,
     show: Callable[[Any], T],
+    oldest_first: bool = False,
 ) -> Page[T]:
-    """The rows of `query` from the newest on, after the cursor; `by` is its UUIDv7, unique and in time order."""
+    """The rows of `query` after the cursor, from the newest on unless it is said otherwise.
+
+    `by` is its UUIDv7, unique and in time order.
+    """
     if paging.cursor is not None:
-        query = query.where(by < paging.cursor)
-    rows: list[Any] = list(await session.scalars(query.order_by(by.desc()).limit(paging.limit + 1)))
+        query = query.where(by > paging.cursor if oldest_first else by < paging.cursor)
+    order = by.asc() if oldest_first else by.desc()
+    rows: list[Any] = list(await session.scalars(query.order_by(order).limit(paging.limit + 1)))
     shown = rows[: paging.limit]
     more = len(rows) > paging.limit
     return Page(items=[show(row) for row in shown], next_cursor=getattr(shown[-1], by.key) if more else None)

@@ -24,6 +24,7 @@ class NoticeKind(StrEnum):
     DEBT_INCURRED = "debt_incurred"
     DEBT_SETTLED = "debt_settled"
     BASKET_CORRECTED = "basket_corrected"
+    DISHES_READY = "dishes_ready"
 
 
 class Notice(Identified, Base):

@@ -42,7 +42,7 @@ class DeviceRole(StrEnum):
 SCOPES_OF = {
     DeviceRole.GATE: frozenset({"gate:decide", "device:heartbeat", "offline:act", "device:commands"}),
     DeviceRole.KIOSK: frozenset(
-        {"kiosk:checkout", "campaign:play", "device:heartbeat", "offline:act", "device:commands"}
+        {"kiosk:checkout", "campaign:play", "board:read", "device:heartbeat", "offline:act", "device:commands"}
     ),
     DeviceRole.LANE: frozenset({"lane:checkout", "device:heartbeat", "offline:act", "device:commands"}),
     DeviceRole.SHELF: frozenset({"shelf:report", "attention:report", "device:heartbeat", "device:commands"}),

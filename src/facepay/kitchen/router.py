@@ -1,0 +1,139 @@
+"""Kitchen screens and boards over HTTP: devices of the store, which see what and never who."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request, Security
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from sqlalchemy import and_, or_, select
+
+from facepay.kernel.auth import InsufficientScope, Principal, WrongStore, current_device, still_current
+from facepay.kernel.clock import Clock, Now, get_clock
+from facepay.kernel.database import Db, Session
+from facepay.kernel.dependencies import made
+from facepay.kernel.errors import Unauthenticated
+from facepay.kernel.hub import HubOf
+from facepay.kernel.paging import Page, Paging, page
+from facepay.kernel.problems import problems
+from facepay.kitchen.board import BoardWatch
+from facepay.kitchen.moves import TicketElsewhere, advance, recall
+from facepay.kitchen.schemas import BoardAnswer, Recall, Step, TicketAnswer
+from facepay.kitchen.tickets import Ticket, TicketNotFound, TicketState
+
+router = APIRouter(prefix="/v1/stores/{store_id}", tags=["kitchen"])
+BOARD = "board:read"
+Kitchen = Annotated[Principal, Security(current_device, scopes=["kitchen:work"])]
+Screen = Annotated[Principal, Security(current_device, scopes=[BOARD])]
+REFUSALS = (Unauthenticated, InsufficientScope, WrongStore)
+# Whoever cooks has to hear that they may stop.
+STOPPED_SHOWN_FOR = timedelta(minutes=5)
+
+
+def _stands_in(device: Principal, store_id: UUID) -> None:
+    if device.store != store_id:
+        raise WrongStore("This token belongs to a device of another store.")
+
+
+@dataclass(frozen=True, slots=True)
+class AtKitchen:
+    """A kitchen screen at work. Raises WrongStore at another store's."""
+
+    store_id: UUID
+    device: Kitchen
+    session: Session
+    now: Now
+
+    def __post_init__(self) -> None:
+        _stands_in(self.device, self.store_id)
+
+
+AtKitchenOf = Annotated[AtKitchen, Depends(made(AtKitchen))]
+
+
+@router.get("/kitchen/tickets", summary="List what is to be prepared", responses=problems(*REFUSALS))
+async def list_tickets(at: AtKitchenOf, paging: Paging) -> Page[TicketAnswer]:
+    """The oldest first. One that was cancelled while somebody cooked it stays for five minutes, to be seen."""
+    stopped = and_(
+        Ticket.state == TicketState.CANCELLED,
+        Ticket.started_at.is_not(None),
+        Ticket.ended_at > at.now - STOPPED_SHOWN_FOR,
+    )
+    query = select(Ticket).where(Ticket.store_id == at.store_id, or_(Ticket.ended_at.is_(None), stopped))
+    show = TicketAnswer.model_validate
+    return await page(at.session, query, by=Ticket.id, paging=paging, show=show, oldest_first=True)
+
+
+@router.post(
+    "/kitchen/tickets/{ticket_id}/recall",
+    summary="Take a step back that was pressed by mistake",
+    responses=problems(*REFUSALS, TicketNotFound, TicketElsewhere),
+)
+async def recall_ticket(ticket_id: UUID, body: Recall, at: AtKitchenOf) -> TicketAnswer:
+    """Pressed twice, it goes back once."""
+    ticket = await recall(at.session, store_id=at.store_id, ticket_id=ticket_id, seen=body.state)
+    return TicketAnswer.model_validate(ticket)
+
+
+@router.post(
+    "/kitchen/tickets/{ticket_id}/{step}",
+    summary="Say that a ticket is begun, ready or collected",
+    responses=problems(*REFUSALS, TicketNotFound, TicketElsewhere),
+)
+async def move_ticket(ticket_id: UUID, step: Step, at: AtKitchenOf) -> TicketAnswer:
+    """One step at a time, and each once: repeating it, on whichever screen, changes nothing.
+
+    Whoever ordered is told when it is ready.
+    """
+    ticket = await advance(
+        at.session, store_id=at.store_id, ticket_id=ticket_id, to=step.leads_to, by=f"device:{at.device.id}", now=at.now
+    )
+    return TicketAnswer.model_validate(ticket)
+
+
+@dataclass(frozen=True, slots=True)
+class BoardConnection:
+    """A screen that shows the board. Raises WrongStore at another store's."""
+
+    store_id: UUID
+    device: Screen
+    request: Request
+    database: Db
+    hub: HubOf
+    clock: Annotated[Clock, Depends(get_clock)]
+
+    def __post_init__(self) -> None:
+        _stands_in(self.device, self.store_id)
+
+    @property
+    def watch(self) -> BoardWatch:
+        return BoardWatch(self.database, self.hub, self.clock, self.store_id, self.device.id, self._authenticate)
+
+    async def _authenticate(self) -> Principal:
+        return await still_current(self.request, BOARD)
+
+
+BoardConnectionOf = Annotated[BoardConnection, Depends(made(BoardConnection))]
+
+
+@router.get("/board", summary="See which orders are ready", responses=problems(*REFUSALS))
+async def see_board(connection: BoardConnectionOf) -> BoardAnswer:
+    return BoardAnswer.model_validate(await connection.watch.see())
+
+
+@router.get(
+    "/board/events",
+    summary="Follow which orders are ready",
+    response_class=EventSourceResponse,
+    responses=problems(*REFUSALS),
+)
+async def follow_board(connection: BoardConnectionOf) -> AsyncIterator[ServerSentEvent]:
+    """Server-sent events named `board`: the whole of it at first, at each change, and every ten seconds in any case,
+    so that a screen knows when it is no longer told. The stream ends when the device is revoked or its token rotated.
+    """
+    async for board in connection.watch.follow():
+        yield ServerSentEvent(event="board", data=BoardAnswer.model_validate(board))

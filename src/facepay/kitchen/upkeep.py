@@ -1,0 +1,79 @@
+"""What the kitchen forgot: tickets that wait too long, and those that nobody came for on their day."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from facepay.alerts.alerts import Severity, raise_alert
+from facepay.kernel.database import Database
+from facepay.kernel.hub import notify
+from facepay.kitchen.numbers import business_day
+from facepay.kitchen.tickets import Ticket, TicketState, topic_of
+from facepay.settings import Settings
+from facepay.stores.stores import Store
+
+AT_ONCE_MAX = 500
+# Whoever ordered before midnight may well eat after it.
+LAPSES_AFTER = timedelta(hours=2)
+
+
+async def alert_of_late(database: Database, *, settings: Settings, now: datetime) -> int:
+    """Tell staff, once, of each ticket that isn't ready in time; answers of how many."""
+    late = (
+        select(Ticket)
+        .where(
+            Ticket.ended_at.is_(None),
+            Ticket.ready_at.is_(None),
+            Ticket.late_since.is_(None),
+            Ticket.received_at <= now - timedelta(minutes=settings.kitchen_late_minutes),
+        )
+        .order_by(Ticket.id)
+        .limit(AT_ONCE_MAX)
+        .with_for_update(of=Ticket, skip_locked=True)
+    )
+    async with database.begin() as session:
+        tickets = (await session.scalars(late)).all()
+        for ticket in tickets:
+            ticket.late_since = now
+            await raise_alert(
+                session,
+                store_id=ticket.store_id,
+                kind="ticket_late",
+                severity=Severity.WARNING,
+                subject=str(ticket.id),
+                now=now,
+                number=ticket.number,
+                state=ticket.state,
+            )
+    return len(tickets)
+
+
+async def lapse_tickets(database: Database, *, now: datetime) -> int:
+    """Close what is left of days that are over; answers how many. What was paid and never ready is worth a call."""
+    left = (
+        select(Ticket, Store.timezone)
+        .join(Store, Store.id == Ticket.store_id)
+        .where(Ticket.ended_at.is_(None), Ticket.received_at <= now - LAPSES_AFTER)
+        .order_by(Ticket.business_day, Ticket.id)
+        .limit(AT_ONCE_MAX)
+        .with_for_update(of=Ticket, skip_locked=True)
+    )
+    async with database.begin() as session:
+        rows = (await session.execute(left)).all()
+        lapsed = [ticket for ticket, zone in rows if ticket.business_day < business_day(now, time_zone=zone)]
+        for ticket in lapsed:
+            await raise_alert(
+                session,
+                store_id=ticket.store_id,
+                kind="ticket_lapsed",
+                severity=Severity.INFO if ticket.state == TicketState.READY else Severity.WARNING,
+                subject=str(ticket.id),
+                now=now,
+                number=ticket.number,
+                state=ticket.state,
+            )
+            ticket.state, ticket.ended_at, ticket.ended_by = TicketState.LAPSED, now, "system:kitchen"
+        await notify(session, *{topic_of(ticket.store_id) for ticket in lapsed})
+    return len(lapsed)
