@@ -49,6 +49,8 @@ from facepay.kernel.hub import Hub, closing_on_signals
 from facepay.kernel.idempotency import Idempotency
 from facepay.kernel.metrics import Metrics
 from facepay.kernel.passwords import PasswordHasher
+from facepay.kitchen import router as kitchen
+from facepay.kitchen import staff_router as kitchen_desk
 from facepay.lanes import kiosk_router as held_passages
 from facepay.lanes import purchase_router as purchases
 from facepay.lanes import router as lanes
@@ -140,6 +142,8 @@ def create_app(settings: Settings | None = None, *, engine: Engine | None = None
         checkout,
         checkouts,
         adjustments,
+        kitchen,
+        kitchen_desk,
         lanes,
         held_passages,
         passages,
