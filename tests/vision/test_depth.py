@@ -8,15 +8,12 @@ import numpy as np
 import pytest
 
 from facepay.vision.alignment import TEMPLATE
+from facepay.vision.depth_maps import DepthMap, DepthMismatch, DepthUnreadable, decode_depth
 from facepay.vision.evidence import FaceEvidence, FaceQuality, FrameEvidence
 from facepay.vision.frames import FrameLimits
 from facepay.vision.heads import HEAD, Surface, View, depth_map, sheet, turned_landmarks
 from facepay.vision.liveness.depth import (
-    DepthMap,
-    DepthMismatch,
-    DepthUnreadable,
     ReliefPolicy,
-    decode_depth,
     fault_of,
     measure_relief,
     with_relief,

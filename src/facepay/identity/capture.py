@@ -26,8 +26,8 @@ from facepay.kernel.uploads import (
     read_files,
     read_raw,
 )
+from facepay.vision.depth_maps import DepthMismatch, DepthUnreadable
 from facepay.vision.frames import CorruptImage, EmptyFrame, FrameTooLarge, UnsupportedImageType
-from facepay.vision.liveness.depth import DepthMismatch, DepthUnreadable
 
 FRAMES_MAX = 10
 BYTES_MAX = 32 * 1024 * 1024

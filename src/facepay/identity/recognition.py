@@ -145,7 +145,9 @@ class Recogniser:
         )
         if capture.depth is not None and PresentationCheck.DEPTH in required:
             limits = self.inference.engine.limits
-            evidences[0] = await asyncio.to_thread(with_relief, evidences[0], capture.depth, limits=limits)
+            evidences[0] = await asyncio.to_thread(
+                with_relief, evidences[0], capture.depth, limits=limits, camera=device.camera
+            )
         return evidences
 
     async def catch_up(

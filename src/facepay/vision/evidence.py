@@ -54,6 +54,20 @@ class FaceRelief:
     focal_share: float
 
 
+@dataclass(frozen=True, slots=True)
+class FaceSurface:
+    """The same in millimetres, by a camera whose intrinsics are known; see `facepay.vision.liveness.surface`.
+
+    `nose_protrusion_mm` is how far the nose's tip stands out of the straightest line through it along the surface.
+    """
+
+    measured_share: float
+    distance_mm: float
+    eye_distance_mm: float
+    plane_residual_mm: float
+    nose_protrusion_mm: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameFingerprint:
     """By what a copy of this frame is known again; see `facepay.vision.liveness.replay`.
@@ -84,7 +98,7 @@ class FaceEvidence:
     embedding: Floats | None = None
     points: Floats | None = None
     live_score: float | None = None
-    relief: FaceRelief | None = None
+    relief: FaceRelief | FaceSurface | None = None
 
     @property
     def area(self) -> float:

@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from facepay.vision.alignment import TEMPLATE, similarity
+from facepay.vision.depth_maps import EYE_DISTANCE_MM, DepthMap
 from facepay.vision.evidence import Floats
 from facepay.vision.frames import Image
-from facepay.vision.liveness.depth import EYE_DISTANCE_MM, DepthMap
 
 Doubles = npt.NDArray[np.float64]
 
