@@ -62,6 +62,10 @@ from facepay.members import top_up_router as top_ups
 from facepay.members import wallet_router as wallet
 from facepay.offline import device_router as offline
 from facepay.offline import staff_router as offline_desk
+from facepay.online import payer_router as payers
+from facepay.online import shop_router as payment_intents
+from facepay.online import store_router as online_payments
+from facepay.online.secrets import authenticate as authenticate_payer
 from facepay.presentation import router as challenges
 from facepay.privacy import router as privacy
 from facepay.privacy.receipts import Signer
@@ -152,6 +156,9 @@ def create_app(settings: Settings | None = None, *, engine: Engine | None = None
         limits,
         offline,
         offline_desk,
+        payment_intents,
+        payers,
+        online_payments,
         reviews,
         watches,
         rewards,
@@ -182,7 +189,11 @@ def _furnish(app: FastAPI, settings: Settings, clock: Clock) -> None:
     state.database = Database(settings.database_url, pool_size=settings.database_pool_size)
     state.hub = Hub()
     state.motion_watchers, state.known_planograms = MotionWatchers(), Known()
-    state.authenticators = {"staff": authenticate_staff, "device": authenticate_device}
+    state.authenticators = {
+        "staff": authenticate_staff,
+        "device": authenticate_device,
+        "payer": authenticate_payer,
+    }
     state.idempotency = Idempotency(
         state.database,
         state.master_key.derive_each("idempotency"),

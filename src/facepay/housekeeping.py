@@ -25,6 +25,7 @@ from facepay.kernel.idempotency import Idempotency
 from facepay.kitchen.upkeep import alert_of_late, lapse_tickets
 from facepay.lanes.passages import close_overdue, forget_tags
 from facepay.offline.passes import forget_offline_passes
+from facepay.online.intents import settle_due
 from facepay.presentation.challenges import forget_challenges
 from facepay.presentation.replays import forget_frames
 from facepay.privacy.receipts import Signer
@@ -70,6 +71,7 @@ def tasks_of(
         Task("seal_transfers", 5, lambda: seal_all(database)),
         Task("judge_commands", 5, lambda: judge_commands(database, now=clock())),
         Task("close_passages", 5, lambda: close_overdue(database, now=clock())),
+        Task("settle_payment_intents", 5, lambda: settle_due(database, now=clock())),
         Task("alert_of_missing_events", 5, lambda: alert_of_missing(database, now=clock())),
         Task("expire_points_and_gifts", 60, lambda: expire_due(database, now=clock())),
         Task("fold_accounts", 60, lambda: fold_hot_accounts(database)),

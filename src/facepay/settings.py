@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from fastapi import Depends, Request
-from pydantic import Field, SecretStr
+from pydantic import Field, HttpUrl, SecretStr
 from pydantic_extra_types.timezone_name import TimeZoneName
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -38,6 +38,7 @@ class Settings(BaseSettings):
     # The server
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
+    public_url: HttpUrl | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
 
@@ -52,6 +53,7 @@ class Settings(BaseSettings):
     pay_inside_fpir_target: Rate = 1e-3
     pay_chain_fpir_target: Rate = 1e-4
     door_fpir_target: Rate = 1e-5
+    verify_fmr_target: float = Field(default=1e-5, gt=0, le=1e-5)
     keep_enrolment_photos: bool = False
     template_learning: Literal["off", "entries", "entries_and_purchases"] = "off"
     match_margin_min: float = Field(default=0.08, ge=0, le=1)
@@ -113,6 +115,11 @@ class Settings(BaseSettings):
     face_idle_days_max: int = Field(default=1095, ge=1, le=3650)
     biometric_uses_kept_days: int = Field(default=365, ge=1, le=3650)
     evidence_days: int = Field(default=0, ge=0, le=365)
+
+    @property
+    def public_base(self) -> str:
+        """Where people's browsers reach us, without a slash at its end."""
+        return str(self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
 
 
 async def get_settings(request: Request) -> Settings:

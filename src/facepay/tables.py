@@ -26,6 +26,7 @@ from facepay.notices import notices
 from facepay.offline import passes as offline_passes
 from facepay.offline import policies as offline_policies
 from facepay.offline import posts as offline_posts
+from facepay.online import attempts, intents
 from facepay.presentation import challenges, replays
 from facepay.privacy import receipts
 from facepay.review import disputes, evidence, marks
@@ -42,6 +43,7 @@ from facepay.webhooks import events as webhook_events
 __all__ = [
     "accounts",
     "alerts",
+    "attempts",
     "baskets",
     "biometric_uses",
     "challenges",
@@ -64,6 +66,7 @@ __all__ = [
     "gates",
     "groups",
     "idempotency",
+    "intents",
     "kiosk",
     "lane_policies",
     "limits",

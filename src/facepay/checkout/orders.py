@@ -37,6 +37,8 @@ class Order(Identified, Base):
     currency: Mapped[str] = mapped_column(String(3))
     total: Mapped[int]
     tax: Mapped[int]
+    # What was bought, of an order without lines: paid in a shop on the web, which keeps its own.
+    description: Mapped[str | None] = mapped_column(String(200))
     # What of the total was paid with gift balance and with points; the rest came from the wallet.
     gift: Mapped[int] = mapped_column(default=0, server_default="0")
     points_value: Mapped[int] = mapped_column(default=0, server_default="0")
@@ -100,10 +102,10 @@ class OrderLine(Base):
 
 
 class OrderDiscount(Base):
-    """What was taken off the whole order, and why: a tier or a coupon, by the name it had then."""
+    """What was taken off the whole order, and why: a tier, a coupon or a smile, by the name it had then."""
 
     __tablename__ = "order_discount"
-    __table_args__ = (CheckConstraint("reason in ('tier', 'coupon') and amount > 0", name="takes_off"),)
+    __table_args__ = (CheckConstraint("reason in ('tier', 'coupon', 'smile') and amount > 0", name="takes_off"),)
 
     order_id: Mapped[UUID] = mapped_column(ForeignKey("shop_order.id"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)

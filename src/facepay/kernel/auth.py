@@ -68,6 +68,7 @@ DEVICE_SCOPES = {
     "gallery:read": "Hold the store's gallery and recognise by it.",
     "offline:act": "Hold a policy for being without network, and tell afterwards what was done by it.",
 }
+PAYER_SCOPES = {"payment:confirm": "Look at one payment that a shop on the web asks for, and pay it or not."}
 PUBLIC_PATHS = frozenset(
     {
         "/livez",
@@ -101,9 +102,11 @@ class PresentationCheck(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Whoever holds the token: a member of staff, or a device of one store."""
+    """Whoever holds the token: a member of staff, a device of one store, or whoever was sent to pay (`id` is then the
+    payment intent's).
+    """
 
-    kind: Literal["staff", "device"]
+    kind: Literal["staff", "device", "payer"]
     id: UUID
     name: str
     role: str
@@ -142,6 +145,7 @@ _staff_scheme = OAuth2PasswordBearer(tokenUrl="/v1/auth/token", scopes=SCOPES, a
 _device_scheme = HTTPBearer(
     auto_error=False, scheme_name="device", description="A device's token, shown once when it was registered."
 )
+_payer_scheme = HTTPBearer(auto_error=False, scheme_name="payer", description="A payment intent's `client_secret`.")
 
 
 async def _authenticate(request: Request, kind: str, token: str | None, required: SecurityScopes) -> Principal:
@@ -174,6 +178,15 @@ async def current_device(
     return await _authenticate(request, "device", credentials.credentials if credentials else None, required)
 
 
+async def current_payer(
+    request: Request,
+    required: SecurityScopes,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_payer_scheme)],
+) -> Principal:
+    """For `Security(current_payer, scopes=[…])`."""
+    return await _authenticate(request, "payer", credentials.credentials if credentials else None, required)
+
+
 async def still_current(request: Request, *scopes: str) -> Principal:
     """The device that a connection was opened for, for as long as it may stay. Raises what `current_device` does."""
     return await current_device(request, SecurityScopes(list(scopes)), await _device_scheme(request))
@@ -187,7 +200,7 @@ def acts_as(device: Principal, device_id: UUID) -> None:
 
 def _scopes_of(dependant: Dependant) -> Iterable[str]:
     for child in dependant.dependencies:
-        if child.call in (current_staff, current_device):
+        if child.call in (current_staff, current_device, current_payer):
             yield from child.own_oauth_scopes or ()
         yield from _scopes_of(child)
 

@@ -18,6 +18,7 @@ class Use(StrEnum):
 
     ENROLLED = "enrolled"
     RECOGNISED = "recognised"  # at a gate, a kiosk or a lane: `actor` says which
+    VERIFIED = "verified"  # compared with the face of whoever was to pay, and was theirs
     STEPPED_UP = "stepped_up"  # a second factor proved what the face had left unsure
     ADAPTED = "adapted"  # a template learnt from a sure match
     REBUILT = "rebuilt"  # templates made anew from the enrolment photo, for another model pack

@@ -1,4 +1,7 @@
-"""Challenges: what a person is asked to do before the camera, bound to one device, for seconds, and spent once."""
+"""Challenges: what a person is asked to do before the camera, bound to one device, for seconds, and spent once.
+
+One that is about something (a payment) is bound to that as well.
+"""
 
 from __future__ import annotations
 
@@ -28,22 +31,35 @@ class Challenge(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     device_id: Mapped[UUID] = mapped_column(ForeignKey("device.id"))
+    subject_id: Mapped[UUID | None]
     steps: Mapped[list[str]] = mapped_column(ARRAY(String(16)))
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime] = mapped_column(index=True)
     spent_at: Mapped[datetime | None]
 
 
-async def issue(
-    session: AsyncSession, *, device_id: UUID, expressions: bool, now: datetime, lasts: timedelta
-) -> Challenge:
-    """A new challenge of two or three steps; of three where the models see no expressions, which leaves few actions."""
+def draw_steps(*, expressions: bool) -> tuple[Action, ...]:
+    """Two or three; three where the models see no expressions, which leaves few actions."""
     actions = (*POSES, *EXPRESSIONS) if expressions else POSES
     steps = secrets.choice(range(STEPS_MIN, STEPS_MAX + 1)) if expressions else STEPS_MAX
+    return draw(actions, steps=steps, choose=secrets.choice)
+
+
+async def issue(
+    session: AsyncSession,
+    *,
+    device_id: UUID,
+    steps: Sequence[Action],
+    now: datetime,
+    lasts: timedelta,
+    subject_id: UUID | None = None,
+) -> Challenge:
+    """A new challenge of these steps."""
     challenge = Challenge(
         id=uuid4(),
         device_id=device_id,
-        steps=list(draw(actions, steps=steps, choose=secrets.choice)),
+        subject_id=subject_id,
+        steps=list(steps),
         created_at=now,
         expires_at=now + lasts,
     )
@@ -53,26 +69,24 @@ async def issue(
 
 
 async def spend(
-    session: AsyncSession, *, challenge_id: UUID, device_id: UUID, now: datetime
+    session: AsyncSession, *, challenge_id: UUID, device_id: UUID, now: datetime, subject_id: UUID | None = None
 ) -> Sequence[Action] | ClaimFault:
     """The steps of a challenge, which no burst can answer again, or why there are none."""
+    this_one = (
+        (Challenge.id == challenge_id)
+        & (Challenge.device_id == device_id)
+        & Challenge.subject_id.is_not_distinct_from(subject_id)
+    )
     spent = await session.execute(
         update(Challenge)
-        .where(
-            Challenge.id == challenge_id,
-            Challenge.device_id == device_id,
-            Challenge.spent_at.is_(None),
-            Challenge.expires_at > now,
-        )
+        .where(this_one, Challenge.spent_at.is_(None), Challenge.expires_at > now)
         .values(spent_at=now)
         .returning(Challenge.steps)
     )
     steps = spent.scalar_one_or_none()
     if steps is not None:
         return [Action(step) for step in steps]
-    known = await session.scalar(
-        select(Challenge).where(Challenge.id == challenge_id, Challenge.device_id == device_id)
-    )
+    known = await session.scalar(select(Challenge).where(this_one))
     if known is None:
         return "challenge_unknown"
     return "challenge_spent" if known.spent_at is not None else "challenge_expired"

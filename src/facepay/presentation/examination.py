@@ -51,19 +51,21 @@ async def examine(
     now: datetime,
     settings: Settings,
     calibration: Calibration,
+    subject_id: UUID | None = None,
 ) -> PresentationAttack | None:
     """The first check that this device requires and that these frames (one, or a burst in order) don't pass.
 
     The nearest face of each frame counts. `points` must have been asked for where a challenge is required, and
     `with_relief` have been applied to at least one frame where depth is. The challenge is spent and the frames are
-    remembered in the caller's transaction, which has to be committed after a refusal too.
+    remembered in the caller's transaction, which has to be committed after a refusal too. `subject_id` is what the
+    challenge has to be about.
     """
     required = device.presentation_checks
     attacks: list[PresentationAttack | None] = []
     if PresentationCheck.REPLAY in required:
         attacks.append(await _replay(session, device, evidences, now, settings))
     if PresentationCheck.CHALLENGE in required:
-        attacks.append(await _challenge(session, device, evidences, challenge_id, now, calibration))
+        attacks.append(await _challenge(session, device, evidences, challenge_id, subject_id, now, calibration))
     if PresentationCheck.DEPTH in required:
         attacks.append(_depth(evidences))
     if PresentationCheck.PASSIVE in required:
@@ -100,12 +102,13 @@ async def _challenge(
     device: Principal,
     evidences: Sequence[FrameEvidence],
     challenge_id: UUID | None,
+    subject_id: UUID | None,
     now: datetime,
     calibration: Calibration,
 ) -> PresentationAttack | None:
     if challenge_id is None:
         return _attack(PresentationCheck.CHALLENGE, "challenge_required")
-    steps = await spend(session, challenge_id=challenge_id, device_id=device.id, now=now)
+    steps = await spend(session, challenge_id=challenge_id, device_id=device.id, subject_id=subject_id, now=now)
     if isinstance(steps, str):
         return _attack(PresentationCheck.CHALLENGE, steps)
     failure = verify(

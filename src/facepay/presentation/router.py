@@ -7,40 +7,20 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Security
-from pydantic import Field
 
 from facepay.kernel.auth import InsufficientScope, Principal, WrongStore, acts_as, current_device
 from facepay.kernel.clock import Now
 from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.problems import problems
-from facepay.kernel.schemas import Answer
-from facepay.presentation.challenges import Challenge, issue
+from facepay.presentation.challenges import draw_steps, issue
+from facepay.presentation.schemas import ChallengeAnswer
 from facepay.settings import SettingsOf
-from facepay.vision.liveness.challenge import WORDS, Action
 
 router = APIRouter(prefix="/v1")
 Gate = Annotated[Principal, Security(current_device, scopes=["gate:decide"])]
 Kiosk = Annotated[Principal, Security(current_device, scopes=["kiosk:checkout"])]
 REFUSALS = problems(Unauthenticated, InsufficientScope, WrongStore)
-
-
-class ChallengeStep(Answer):
-    """Left and right are the person's own. Frames must not be mirrored, whatever the screen shows them."""
-
-    action: Action
-    words: Annotated[str, Field(description="What to show or say.", examples=["Turn your head to your left."])]
-
-
-class ChallengeAnswer(Answer):
-    id: Annotated[UUID, Field(description="A nonce: send it back as `challenge_id` beside the frames, once.")]
-    steps: list[ChallengeStep]
-    expires_at: datetime
-
-    @classmethod
-    def of(cls, challenge: Challenge) -> ChallengeAnswer:
-        steps = [ChallengeStep(action=Action(step), words=WORDS[Action(step)]) for step in challenge.steps]
-        return cls(id=challenge.id, steps=steps, expires_at=challenge.expires_at)
 
 
 @router.post(
@@ -79,4 +59,5 @@ async def challenge_at_kiosk(
 async def _issue(request: Request, session: Session, device: Principal, seconds: int, now: datetime) -> ChallengeAnswer:
     expressions = request.app.state.inference.engine.has_points
     lasts = timedelta(seconds=seconds)
-    return ChallengeAnswer.of(await issue(session, device_id=device.id, expressions=expressions, now=now, lasts=lasts))
+    steps = draw_steps(expressions=expressions)
+    return ChallengeAnswer.of(await issue(session, device_id=device.id, steps=steps, now=now, lasts=lasts))

@@ -18,6 +18,7 @@ from facepay.kernel.ids import new_id
 from facepay.members.biometric_uses import Use, record_use
 from facepay.members.consents import Consent
 from facepay.members.members import get_member, strip_personal_data
+from facepay.online.intents import cancel_open
 from facepay.privacy.holdings import Fate, held_rows, holding_of
 from facepay.privacy.receipts import ErasureReceipt, Reason, Signer
 from facepay.privacy.wallets import close_wallets
@@ -73,6 +74,7 @@ async def erase_member(
     if await is_unsettled(session, member_id=member_id):
         raise BasketUnsettled("What this member took from shelves isn't settled yet.")
     await hold_pairs(session, member_id=member_id)
+    await cancel_open(session, member_id=member_id, now=now)
     receipt_id = new_id()
     given_up = await close_wallets(
         session, member_id=member_id, receipt_id=receipt_id, forfeit=forfeit, actor=actor, now=now

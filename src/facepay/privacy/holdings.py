@@ -118,6 +118,15 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
             hidden=("payer_id", "visit_ids"),
         ),
         "passage_tag": Holding(Fate.NOTHING_HELD, "tags that a lane read, for a day; the passage says whose"),
+        "payment_attempt": Holding(
+            Fate.ERASED, "how they proved that it was them who paid", through=("intent_id", "payment_intent")
+        ),
+        "payment_intent": Holding(
+            Fate.UNLINKED,
+            "a shop on the web asked somebody for a payment; the order says who paid",
+            by=MEMBER,
+            cleared=("member_id", "description", "return_url", "metadata"),
+        ),
         "offline_post": Holding(
             Fate.UNLINKED,
             "what a device did without network, for somebody",

@@ -1,0 +1,53 @@
+"""One to one: is whoever shows their face this member? Nobody else is compared, so nobody else can be recognised."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, select
+
+from facepay.calibration.calibration import Calibration
+from facepay.identity.lookalikes import has_lookalikes
+from facepay.identity.policy import Match, NoMatch, Uncertain, decide, policy_for
+from facepay.identity.sighting import Unusable, subject_of
+from facepay.identity.watches import is_watched
+from facepay.members.consents import Consent, in_force
+from facepay.settings import Settings
+from facepay.templates.keeper import GalleryKeeper
+from facepay.templates.templates import Template
+from facepay.vision.evidence import FrameEvidence
+
+Verification = Match | Uncertain | NoMatch | Unusable
+
+
+def verify_member(
+    evidences: Sequence[FrameEvidence],
+    *,
+    member_id: UUID,
+    keeper: GalleryKeeper,
+    calibration: Calibration,
+    settings: Settings,
+) -> Verification:
+    """Whether the nearest face of these frames, all of one person, is this member's: only a Match says so.
+
+    One stranger in 1 / `verify_fmr_target` passes, however many templates the member has. The gallery has to be up to
+    date, and consent be asked for again in the transaction that acts on it. No model runs.
+    """
+    subject = subject_of(evidences, calibration)
+    if isinstance(subject, Unusable):
+        return subject
+    compared = keeper.gallery.search(subject.embedding, among=(member_id,), top=1)
+    verdict = subject.settle(decide(compared, policy_for("verify", settings), calibration))
+    assert isinstance(verdict, Verification), "there is nobody to mix them up with"
+    return verdict
+
+
+def face_alone_suffices(member_id: UUID, *, pack: str, now: datetime) -> ColumnElement[bool]:
+    """As a column of another query: consent in force, templates of the pack that sees now, and neither on a watch nor
+    too much like somebody else.
+    """
+    consent = select(Consent.id).where(Consent.member_id == member_id, in_force(now)).exists()
+    template = select(Template.id).where(Template.member_id == member_id, Template.pack == pack).exists()
+    return consent & template & ~is_watched(member_id) & ~has_lookalikes(member_id)

@@ -1,0 +1,142 @@
+"""The payment itself: limits, order and money in the transaction that ends the intent, or none of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from facepay.alerts.alerts import Severity, raise_alert
+from facepay.checkout.limits import Declined, NeedsStepUp, judge
+from facepay.checkout.orders import Order
+from facepay.kernel.ids import new_id
+from facepay.members.members import Member
+from facepay.online.attempts import PaymentAttempt
+from facepay.online.intents import PaymentIntent, cancel, release
+from facepay.online.telling import PAYMENT_FAILED, REQUIRES_ACTION, SUCCEEDED, tell
+from facepay.settings import Settings
+from facepay.wallet.payments import pay
+
+# What a payer is told of a refusal, by its code; those of the presentation checks bring their own words.
+MESSAGES: Mapping[str, str] = MappingProxyType(
+    {
+        "member_blocked": "This account can't pay at present.",
+        "wallet_frozen": "This wallet is frozen: ask the shop's staff.",
+        "insufficient_funds": "The wallet holds too little: top it up and try again.",
+        "payment_limit": "The amount is above what may be paid at once.",
+        "daily_limit": "The amount is above what may still be paid today.",
+        "store_daily_limit": "The amount is above what may still be paid in this shop today.",
+        "too_many_payments": "There were too many payments lately: try again in ten minutes.",
+        "face_not_verified": "This isn't the face of whoever is to pay.",
+        "face_not_available": "The face can't be used for this account any more: use the PIN.",
+        "wrong_pin": "The PIN is wrong.",
+        "pin_locked": "Too many wrong PINs: none is taken for a while.",
+    }
+)
+
+
+async def settle(
+    session: AsyncSession,
+    *,
+    intent: PaymentIntent,
+    member: Member,
+    attempt: PaymentAttempt,
+    now: datetime,
+    settings: Settings,
+) -> None:
+    """Pay, where what was proven is enough for the amount; or wait for what is missing; or say why not.
+
+    The caller holds the member's row alone, then the intent's.
+    """
+    release(intent)
+    intent.error_code = intent.error_message = None
+    verdict = await judge(
+        session, member=member, store_id=intent.store_id, amount=intent.amount, now=now, settings=settings
+    )
+    if not member.is_active:
+        await refuse(session, intent=intent, attempt=attempt, code="member_blocked", now=now)
+    elif isinstance(verdict, Declined):
+        await refuse(session, intent=intent, attempt=attempt, code=verdict.code, now=now)
+    elif isinstance(verdict, NeedsStepUp) and not all(intent.has_proof(way, now) for way in ("face", "pin")):
+        attempt.code = verdict.code
+        session.add(attempt)
+        await tell(session, intent, REQUIRES_ACTION, now=now)
+    else:
+        await _pay(session, intent, member, attempt, now)
+
+
+async def _pay(
+    session: AsyncSession, intent: PaymentIntent, member: Member, attempt: PaymentAttempt, now: datetime
+) -> None:
+    order = Order(
+        id=new_id(),
+        store_id=intent.store_id,
+        device_id=intent.device_id,
+        member_id=member.id,
+        currency=intent.currency,
+        total=intent.amount,
+        tax=intent.tax,
+        description=intent.description,
+        gift=0,
+        points_value=0,
+        points=0,
+        points_earned=0,
+        advance=0,
+        refunded=0,
+        tax_refunded=0,
+        created_at=now,
+    )
+    paid = await pay(
+        session,
+        order_id=order.id,
+        member_id=member.id,
+        store_id=intent.store_id,
+        total=intent.amount,
+        tax=intent.tax,
+        currency=intent.currency,
+        actor=f"device:{intent.device_id}",
+        now=now,
+    )
+    if not paid.ok:
+        await refuse(session, intent=intent, attempt=attempt, code=paid.code, now=now)
+        return
+    order.transfer_id, attempt.code = paid.transfer_id, "succeeded"
+    session.add_all((order, attempt))
+    await session.flush()
+    intent.status, intent.order_id, intent.ended_at = "succeeded", order.id, now
+    await tell(session, intent, SUCCEEDED, now=now)
+
+
+async def refuse(
+    session: AsyncSession,
+    *,
+    intent: PaymentIntent,
+    attempt: PaymentAttempt,
+    code: str,
+    now: datetime,
+    message: str | None = None,
+    counts: bool = False,
+) -> None:
+    """Not so, and the payer may try again; the third time that a refusal `counts`, the intent is canceled."""
+    release(intent)
+    intent.error_code, intent.error_message = code, message or MESSAGES.get(code, "The payment was refused.")
+    attempt.code = code
+    session.add(attempt)
+    if counts:
+        intent.failures += 1
+        intent.challenge_steps = None
+    await tell(session, intent, PAYMENT_FAILED, now=now)
+    if intent.attempts_left == 0:
+        await cancel(session, intent=intent, reason="failed_verification", now=now)
+        await raise_alert(
+            session,
+            store_id=intent.store_id,
+            device_id=intent.device_id,
+            kind="payment_verification_failed",
+            severity=Severity.WARNING,
+            subject=str(intent.id),
+            now=now,
+            code=code,
+        )
