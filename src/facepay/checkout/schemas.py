@@ -93,6 +93,7 @@ class OrderAnswer(Answer):
     points_earned: int
     advance: Annotated[int, Field(description="What of the money the wallet was short of: a debt since.")]
     refunded: int
+    description: Annotated[str | None, Field(description="What was bought in a shop on the web, which has the lines.")]
     supplements_id: Annotated[UUID | None, Field(description="The order that this one was charged after.")]
     reason: Annotated[str | None, Field(description="Why it was charged after another.")]
     pickup_number: Annotated[str | None, Field(description="Under which its dishes are called out.")]
