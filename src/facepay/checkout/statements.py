@@ -90,6 +90,7 @@ async def monthly_statement(
     found = await period(session, member_wallet(member.id, currency).id, since=since, until=until)
     stores = await _store_names(session, {each.store_id for each in found.movements if each.store_id})
     finer = await _finer_causes(session, found.movements)
+    described = await _descriptions(session, found.movements)
     debt = await balance_at(session, member_debt(member.id, currency).id, until)
     return MonthlyStatement(
         member_name=member.display_name,
@@ -104,7 +105,8 @@ async def monthly_statement(
         lines=tuple(
             Line(
                 each.created_at.astimezone(zone),
-                _words(each, finer.get(each.cause_id, each.cause) if each.store_id else each.cause, stores),
+                _words(each, finer.get(each.cause_id, each.cause) if each.store_id else each.cause, stores)
+                + described.get(each.cause_id, ""),
                 each.cause_id,
                 each.amount,
                 each.posted_after,
@@ -130,6 +132,13 @@ async def _finer_causes(session: AsyncSession, movements: Sequence[Movement]) ->
     supplements = select(Order.id, literal("supplement")).where(Order.id.in_(ids), Order.supplements_id.is_not(None))
     undone = select(Refund.id, Refund.kind).where(Refund.id.in_(ids))
     return dict((await session.execute(supplements.union_all(undone))).all())
+
+
+async def _descriptions(session: AsyncSession, movements: Sequence[Movement]) -> dict[UUID, str]:
+    """What was bought in shops on the web, to go on with."""
+    ids = {each.cause_id for each in movements if each.store_id}
+    described = select(Order.id, Order.description).where(Order.id.in_(ids), Order.description.is_not(None))
+    return {order_id: f": {description}" for order_id, description in await session.execute(described)}
 
 
 def _words(movement: Movement, cause: str, stores: Mapping[UUID, str]) -> str:
