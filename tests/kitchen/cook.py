@@ -1,0 +1,82 @@
+"""A kitchen to test with: dishes on sale, and a screen at which somebody cooks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+
+from facepay.kernel.database import Database
+from facepay.settings import Settings
+from tests.checkout.counter import Counter
+from tests.shop import Shop
+
+NOODLES, SOUP = "NOODLES", "SOUP"
+
+
+@dataclass
+class Kitchen:
+    shop: Shop
+    counter: Counter
+    screen: dict[str, str]
+    screen_id: str
+
+    @classmethod
+    async def open(cls, app: FastAPI, shop: Shop) -> Kitchen:
+        for sku in (NOODLES, SOUP):
+            body = {"sku": sku, "name": sku.title(), "price": 2800, "tax_rate_basis_points": 600, "prepared": True}
+            await shop.do("POST", "/v1/products", json=body)
+        screen_id, screen = await shop.add_device("kitchen")
+        return cls(shop, Counter.of(app, shop), screen, screen_id)
+
+    @property
+    def path(self) -> str:
+        return f"/v1/stores/{self.shop.store_id}"
+
+    @property
+    def database(self) -> Database:
+        return self.counter.database
+
+    @property
+    def settings(self) -> Settings:
+        return self.counter.settings
+
+    async def member(self, balance: int = 100_000) -> str:
+        return await self.shop.add_member_without_face(balance=balance)
+
+    async def order(self, basket: dict[str, int] | None = None, *, member: str | None = None, **means: Any) -> Any:
+        """Sold to a member of its own, unless one is given."""
+        sold = await self.counter.sold(member or await self.member(), basket or {NOODLES: 1}, **means)
+        return sold.order
+
+    async def see(self, path: str) -> Any:
+        """As the kitchen's screen; it must be allowed."""
+        response = await self.shop.client.get(f"{self.path}{path}", headers=self.screen)
+        assert response.is_success, response.text
+        return response.json()
+
+    async def tickets(self) -> list[Any]:
+        """On the screen, the oldest first."""
+        items: list[Any] = (await self.see("/kitchen/tickets"))["items"]
+        return items
+
+    async def ticket(self, number: str) -> Any:
+        return next(ticket for ticket in await self.tickets() if ticket["number"] == number)
+
+    async def press(self, ticket_id: str, step: str, **body: str) -> httpx.Response:
+        path = f"{self.path}/kitchen/tickets/{ticket_id}/{step}"
+        return await self.shop.client.post(path, json=body or None, headers=self.screen)
+
+    async def bring_to(self, ticket_id: str, state: str) -> None:
+        """From received on."""
+        for step, leads_to in (("start", "preparing"), ("ready", "ready"), ("collect", "collected")):
+            assert (await self.press(ticket_id, step)).json()["state"] == leads_to
+            if leads_to == state:
+                return
+
+    async def recorded(self, state: str) -> list[Any]:
+        """What staff see of the tickets in this state."""
+        items: list[Any] = (await self.shop.do("GET", f"{self.path}/tickets", params={"state": state}))["items"]
+        return items

@@ -1,0 +1,72 @@
+"""Pick-up numbers: short, one for each order with dishes, and never two alike in a day."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from fastapi import FastAPI
+
+from facepay.checkout.selling import NotSold, Sold
+from tests.checkout.test_round_trips import recorded
+from tests.kitchen.cook import NOODLES, SOUP, Kitchen
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_an_order_with_dishes_shows_its_number_wherever_it_is_shown(kitchen: Kitchen) -> None:
+    shop, member = kitchen.shop, await kitchen.member()
+    shown = await shop.issue_pass(member)
+    answer = (await shop.pass_at_kiosk(shown["pass"], {NOODLES: 2, "TEA-001": 1})).json()
+    number = answer["order"]["pickup_number"]
+    assert number[0] in "ABCDEFG"
+    assert number[1:] == "1"
+    assert (await kitchen.counter.order(answer["order"]["id"]))["pickup_number"] == number
+    ticket = await kitchen.ticket(number)
+    assert ticket["dishes"] == [{"name": "Noodles", "quantity": 2, "taken_back": 0}]
+    assert (await kitchen.order({SOUP: 1})).pickup_number == f"{number[0]}2"
+    assert (await kitchen.order({"TEA-001": 1})).pickup_number is None
+
+
+async def test_twenty_sales_at_once_get_twenty_numbers_and_those_that_fail_get_none(kitchen: Kitchen) -> None:
+    poor = [await kitchen.member(balance=100) for _ in range(3)]
+    rich = [await kitchen.member() for _ in range(20)]
+    outcomes = await asyncio.gather(*(kitchen.counter.sell(each, {NOODLES: 1}) for each in [*poor, *rich]))
+    assert [each.code for each in outcomes if isinstance(each, NotSold)] == ["insufficient_funds"] * 3
+    numbers = [each.order.pickup_number for each in outcomes if isinstance(each, Sold)]
+    assert len(set(numbers)) == 20
+    assert sorted(each["number"] for each in await kitchen.tickets()) == sorted(map(str, numbers))
+
+
+async def test_what_was_handed_out_before_the_sale_was_told_is_not_cooked_again(kitchen: Kitchen) -> None:
+    order = await kitchen.order({"TEA-001": 1})
+    charged = await kitchen.counter.charge_more(order.id, {NOODLES: 1})
+    assert isinstance(charged, Sold)
+    assert charged.order.pickup_number is None
+    assert await kitchen.tickets() == []
+
+
+async def test_each_day_counts_anew_from_midnight_as_the_stores_clocks_go(kitchen: Kitchen) -> None:
+    await kitchen.shop.do("PATCH", kitchen.path, json={"timezone": "Asia/Shanghai"})
+    before = datetime(2026, 3, 2, 15, 59, 59, tzinfo=UTC)  # a Monday there, for one more second
+    numbers = [(await kitchen.order(now=before + timedelta(seconds=each))).pickup_number for each in (0, 0, 1, 2)]
+    assert numbers == ["A1", "A2", "B1", "B2"]
+
+
+async def test_a_day_that_the_clocks_return_to_goes_on_counting(kitchen: Kitchen) -> None:
+    await kitchen.shop.do("PATCH", kitchen.path, json={"timezone": "Asia/Beirut"})
+    midnight = datetime(2026, 10, 24, 21, 0, tzinfo=UTC)  # of a Saturday, when it is 23 o'clock once more
+    hours = [midnight + timedelta(hours=each, minutes=-1) for each in (0, 1, 2)]
+    assert [(await kitchen.order(now=each)).pickup_number for each in hours] == ["F1", "F2", "G1"]
+
+
+async def test_a_basket_without_dishes_asks_the_database_no_more_often(kitchen: Kitchen, app: FastAPI) -> None:
+    member = await kitchen.member()
+    await kitchen.order({"TEA-001": 1}, member=member)
+    with recorded(app.state.database) as sent:
+        await kitchen.order({"TEA-001": 1}, member=member)
+    assert not [each for each in sent if "pickup" in each.replace("pickup_number", "") or "kitchen" in each]
+    with recorded(app.state.database) as with_dish:
+        await kitchen.order(member=member)
+    assert len(with_dish) - len(sent) <= 5, "\n".join(with_dish)
