@@ -62,6 +62,7 @@ from facepay.members import top_up_router as top_ups
 from facepay.members import wallet_router as wallet
 from facepay.offline import device_router as offline
 from facepay.offline import staff_router as offline_desk
+from facepay.online import page_router as pay_page
 from facepay.online import payer_router as payers
 from facepay.online import shop_router as payment_intents
 from facepay.online import store_router as online_payments
@@ -158,6 +159,7 @@ def create_app(settings: Settings | None = None, *, engine: Engine | None = None
         offline_desk,
         payment_intents,
         payers,
+        pay_page,
         online_payments,
         reviews,
         watches,

@@ -78,6 +78,9 @@ PUBLIC_PATHS = frozenset(
         "/v1/providers/mock/webhooks",
         # Public keys, for whoever checks what was signed with the others.
         "/v1/offline-keys",
+        # Pages: what they show, they ask of the API.
+        "/pay",
+        "/pay/{name}",
         "/docs",
         "/docs/oauth2-redirect",
         "/static-offline-docs",

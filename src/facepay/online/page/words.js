@@ -8,19 +8,15 @@ const TAGS = { en: "en", zh: "zh-Hans", ko: "ko" };
 export const LANGUAGES = { en: "English", zh: "中文", ko: "한국어" };
 const KEPT_AS = "facepay.language";
 
-let language = sessionStorage.getItem(KEPT_AS) ?? preferred();
-
-function preferred() {
-  const wished = navigator.languages.map((tag) => tag.slice(0, 2));
-  return wished.find((tag) => tag in WORDS) ?? "en";
-}
+const wished = navigator.languages.map((each) => each.slice(0, 2));
+let language = sessionStorage.getItem(KEPT_AS) ?? wished.find((each) => each in WORDS) ?? "en";
 
 export const current = () => language;
 export const tag = () => TAGS[language];
 
-export function choose(wished) {
-  language = wished;
-  sessionStorage.setItem(KEPT_AS, wished);
+export function choose(chosen) {
+  language = chosen;
+  sessionStorage.setItem(KEPT_AS, chosen);
 }
 
 export const has = (key) => key in en;
@@ -32,10 +28,15 @@ export function say(key, facts) {
   return words.replace(/{(\w+)}/g, (_, name) => facts[name] ?? "");
 }
 
+// ISO 4217: the currencies whose minor unit is not a hundredth. Browsers go by custom, which is another matter.
+const WHOLE = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split(" ");
+const THOUSANDTHS = "BHD IQD JOD KWD LYD OMR TND".split(" ");
+
 /** Minor units as money: 5900 CNY is ¥59.00, 5900 KRW is ₩5,900. */
 export function money(amount, currency) {
-  const format = new Intl.NumberFormat(tag(), { style: "currency", currency });
-  return format.format(amount / 10 ** format.resolvedOptions().maximumFractionDigits);
+  const digits = WHOLE.includes(currency) ? 0 : THOUSANDTHS.includes(currency) ? 3 : 2;
+  const exact = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+  return new Intl.NumberFormat(tag(), { style: "currency", currency, ...exact }).format(amount / 10 ** digits);
 }
 
 export function clock(seconds) {

@@ -1,0 +1,86 @@
+// What is shown: one screen at a time, in the reader's language.
+import { LANGUAGES, choose, current, has, money, say, tag } from "./words.js";
+
+const sections = [...document.querySelectorAll("section[data-screen]")];
+const main = document.querySelector("main");
+let payment = null;
+let left = "";
+
+export const find = (selector) => document.querySelector(selector);
+export const shown = () => main.dataset.screen;
+
+/** Show a screen, its heading in these words and what to do about it below; `options` are the buttons it offers. */
+export function show(name, { words, options } = {}) {
+  const changed = name !== shown();
+  main.dataset.screen = name;
+  main.removeAttribute("aria-busy");
+  const [section] = sections.filter((each) => {
+    each.hidden = each.dataset.screen !== name;
+    return !each.hidden;
+  });
+  if (words) {
+    section.querySelector("h1").dataset.words = words;
+    const more = section.querySelector("h1 + p[data-words]");
+    if (more) more.dataset.words = `${words}_more`;
+  }
+  if (options) {
+    section.querySelectorAll("[data-do]").forEach((each) => (each.hidden = !options.includes(each.dataset.do)));
+    const first = section.querySelector(".actions > :not([hidden])");
+    section.querySelectorAll("button:not(.small)").forEach((each) => {
+      each.className = each === first ? "primary" : "second";
+    });
+  }
+  fill();
+  if (changed) section.querySelector("h1").focus({ preventScroll: true });
+}
+
+/** The payment that is spoken of. */
+export function speakOf(intent) {
+  payment = intent;
+  main.dataset.known = "";
+  fill();
+}
+
+export function tellTime(text, isShort) {
+  left = text;
+  const until = find(".until");
+  until.classList.toggle("short", isShort);
+  write(until.lastElementChild, say("until", { left }));
+}
+
+export function fill() {
+  const facts = { left };
+  if (payment) {
+    Object.assign(facts, {
+      shop: payment.shop,
+      description: payment.description ?? "",
+      amount: money(payment.amount, payment.currency),
+      attempts: payment.attempts_left,
+    });
+  }
+  document.documentElement.lang = tag();
+  write(document.querySelector("title"), say("title", facts));
+  document.querySelectorAll("[data-words]").forEach((each) => write(each, say(each.dataset.words, facts)));
+  document.querySelectorAll("[data-fact]").forEach((each) => write(each, facts[each.dataset.fact] ?? ""));
+  document.querySelectorAll(".mark").forEach((each) => write(each, [...(facts.shop ?? "")][0] ?? ""));
+}
+
+/** A code of the API as a key of our words, or else a general one. */
+export const keyOf = (code) => (has(`${code}_more`) ? code : "refused");
+
+// Only what changes is written, or a screen reader would say all of it again.
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+const language = find(".language");
+for (const [code, name] of Object.entries(LANGUAGES)) {
+  const option = new Option(name, code);
+  option.lang = code;
+  language.add(option);
+}
+language.value = current();
+language.addEventListener("change", () => {
+  choose(language.value);
+  fill();
+});
