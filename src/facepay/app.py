@@ -50,6 +50,7 @@ from facepay.kernel.idempotency import Idempotency
 from facepay.kernel.metrics import Metrics
 from facepay.kernel.passwords import PasswordHasher
 from facepay.kitchen import router as kitchen
+from facepay.kitchen import screens
 from facepay.kitchen import staff_router as kitchen_desk
 from facepay.lanes import kiosk_router as held_passages
 from facepay.lanes import purchase_router as purchases
@@ -149,6 +150,7 @@ def create_app(settings: Settings | None = None, *, engine: Engine | None = None
         adjustments,
         kitchen,
         kitchen_desk,
+        screens,
         lanes,
         held_passages,
         passages,

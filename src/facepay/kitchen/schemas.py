@@ -29,6 +29,7 @@ class TicketAnswer(Answer):
     received_at: datetime
     started_at: datetime | None
     ready_at: datetime | None
+    late_since: Annotated[datetime | None, Field(description="When staff were told that it waits too long.")]
     ended_at: Annotated[datetime | None, Field(description="Since when it is collected, cancelled or lapsed.")]
 
 
@@ -40,7 +41,6 @@ class TicketRecord(TicketAnswer):
     started_by: str | None
     ready_by: str | None
     ended_by: str | None
-    late_since: Annotated[datetime | None, Field(description="When staff were told that it waits too long.")]
 
 
 class Step(StrEnum):
