@@ -16,6 +16,7 @@ from starlette.datastructures import State
 
 from facepay import health
 from facepay.alerts import router as alerts
+from facepay.alerts.of_endpoints import alert_of_stopped
 from facepay.bootstrap import master_key, payment_provider
 from facepay.calibration.versions import CalibrationKeeper
 from facepay.catalog import router as catalog
@@ -70,6 +71,7 @@ from facepay.online import store_router as online_payments
 from facepay.online.secrets import authenticate as authenticate_payer
 from facepay.presentation import router as challenges
 from facepay.privacy import router as privacy
+from facepay.online.telling import EVENT_TYPES as ONLINE_EVENT_TYPES
 from facepay.privacy.receipts import Signer
 from facepay.review import router as reviews
 from facepay.review import watch_router as watches
@@ -96,6 +98,12 @@ from facepay.wallet.providers.mock import deliver_to
 from facepay.wallet.resume import keep_resuming
 
 log = structlog.get_logger()
+from facepay.webhooks import router as webhooks
+from facepay.webhooks.courier import AT_ONCE_MAX, Courier
+from facepay.webhooks.destinations import Destinations
+from facepay.webhooks.documentation import document
+from facepay.webhooks.events import PING, Catalogue
+from facepay.webhooks.sending import Sender
 DESCRIPTION = """
 The backend of shops where a face is the ticket and the wallet.
 
@@ -177,9 +185,11 @@ def create_app(settings: Settings | None = None, *, engine: Engine | None = None
     ):
         app.include_router(room.router)
     problems.install(app)
+        webhooks,
     app.add_middleware(RequestGuard, metrics=app.state.metrics)
     if unguarded := auth.routes_without_scope(app):
         raise RuntimeError(f"routes without a scope: {unguarded}")
+    document(app.state.event_types, app.webhooks)
     return app
 
 
@@ -210,14 +220,28 @@ def _furnish(app: FastAPI, settings: Settings, clock: Clock) -> None:
 
 
 def _lifespan(settings: Settings, engine: Engine | None) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    state.event_types, state.courier = Catalogue(PING, *ONLINE_EVENT_TYPES), _courier(state)
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
+def _courier(state: State) -> Courier:
+    destinations = Destinations.from_text(state.settings.webhook_private_hosts or "")
+    return Courier(
+        state.database,
+        Sender(destinations, connections_max=AT_ONCE_MAX),
+        key=state.master_key,
+        clock=state.clock,
+        metrics=state.metrics,
+        when_stopped=alert_of_stopped,
+    )
+
+
             stack.push_async_callback(app.state.database.close)
             await _open_recognition(app.state, settings, engine, stack)
             await _add_first_owner(app.state, settings)
             stack.enter_context(closing_on_signals(app.state.hub))
             for work in _background(app):
+            stack.push_async_callback(app.state.courier.close)
                 stack.push_async_callback(_end, asyncio.create_task(work))
             log.info("ready", pack=app.state.gallery_keeper.pack, templates=app.state.gallery.size)
             yield
@@ -237,6 +261,7 @@ def _background(app: FastAPI) -> tuple[Coroutine[Any, Any, None], ...]:
     )
 
 
+        state.courier.run(state.hub),
 def _tasks(state: State) -> tuple[Task, ...]:
     signer = Signer(state.master_key)
     return tasks_of(state.database, state.idempotency, state.clock, settings=state.settings, signer=signer)

@@ -9,10 +9,12 @@ from pydantic import BaseModel
 from sqlalchemy.exc import SQLAlchemyError
 
 from facepay.kernel.auth import Principal, current_device
+from facepay.kernel.clock import Now
 from facepay.kernel.database import Database, Db
 from facepay.kernel.metrics import MetricsOf
 from facepay.migrate import newest_revision
 from facepay.privacy.retention import enrolled_people
+from facepay.webhooks.deliveries import oldest_waiting_seconds
 
 router = APIRouter(tags=["operations"])
 
@@ -65,10 +67,12 @@ async def metrics(
     monitor: Annotated[Principal, Security(current_device, scopes=["metrics:read"])],
     metrics: MetricsOf,
     database: Db,
+    now: Now,
 ) -> Response:
     """For a device of the role `monitor`, so that Prometheus authenticates with its token."""
     metrics.queue_depth.set(request.app.state.inference.depth)
     metrics.gallery_size.set(request.app.state.gallery.size)
     async with database.read() as session:
         metrics.enrolled_people.set(await enrolled_people(session))
+        metrics.webhook_oldest_seconds.set(await oldest_waiting_seconds(session, now=now))
     return Response(metrics.exposition(), media_type="text/plain; version=0.0.4")

@@ -108,6 +108,10 @@ class Settings(BaseSettings):
     provider_seed: int | None = None
 
     # Consent and retention
+    # Webhooks
+    webhook_private_hosts: str | None = Field(default=None, max_length=10_000)
+    webhook_events_days: int = Field(default=30, ge=1, le=365)
+
     consent_policy_version: str = Field(default="2026-01", max_length=40)
     consent_lasts_days: int | None = Field(default=None, ge=1, le=3650)
     consent_warning_days: int = Field(default=30, ge=0, le=365)

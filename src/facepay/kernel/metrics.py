@@ -33,6 +33,14 @@ class Metrics:
         self.decisions = Counter(
             "facepay_decisions_total", "Decisions by use and code.", ["use", "code"], registry=self.registry
         )
+        self.webhook_deliveries = Counter(
+            "facepay_webhook_deliveries_total", "Attempts to deliver by outcome.", ["outcome"], registry=self.registry
+        )
+        self.webhook_oldest_seconds = Gauge(
+            "facepay_webhook_oldest_waiting_seconds",
+            "Age of the oldest event that an active endpoint hasn't heard of.",
+            registry=self.registry,
+        )
         self.queue_depth = Gauge(
             "facepay_inference_queue_depth", "Frames waiting for a worker.", registry=self.registry
         )

@@ -14,6 +14,7 @@ from datetime import datetime
 from facepay.kernel.errors import Problem
 
 TOLERANCE_SECONDS = 300
+SECRET_PREFIX = "whsec_"  # noqa: S105 (so that leaked secrets are found by scanners)
 _SECONDS = re.compile(r"[0-9]{1,12}")
 
 
@@ -25,13 +26,16 @@ class BadSignature(Problem):
     title = "Bad signature"
 
 
-def sign(secret: bytes, *, message_id: str, body: bytes, now: datetime) -> dict[str, str]:
-    """The headers that go with the body; each attempt to deliver a message is signed anew."""
+def sign(*secrets: bytes, message_id: str, body: bytes, now: datetime) -> dict[str, str]:
+    """The headers that go with the body; each attempt to deliver a message is signed anew.
+
+    A sender that changes its secret signs with both for a while.
+    """
     timestamp = str(int(now.timestamp()))
     return {
         "webhook-id": message_id,
         "webhook-timestamp": timestamp,
-        "webhook-signature": _signature(secret, message_id, timestamp, body),
+        "webhook-signature": " ".join(_signature(secret, message_id, timestamp, body) for secret in secrets),
     }
 
 
@@ -40,11 +44,15 @@ def verify(secret: bytes, *, headers: Mapping[str, str], body: bytes, now: datet
     message_id, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
     if not _SECONDS.fullmatch(timestamp) or abs(now.timestamp() - int(timestamp)) > TOLERANCE_SECONDS:
         raise BadSignature("The webhook has no timestamp, or one too far from now.", seconds_max=TOLERANCE_SECONDS)
-    # A sender that changes its secret signs with both for a while, so any one may match.
     expected = _signature(secret, message_id, timestamp, body).encode()
     signatures = headers.get("webhook-signature", "").split(" ")
     if not any(hmac.compare_digest(expected, signature.encode()) for signature in signatures):
         raise BadSignature("None of the webhook's signatures is ours.")
+
+
+def show_secret(secret: bytes) -> str:
+    """As whoever verifies is given it."""
+    return SECRET_PREFIX + base64.b64encode(secret).decode()
 
 
 def _signature(secret: bytes, message_id: str, timestamp: str, body: bytes) -> str:

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.kernel.database import Base, Identified
+from facepay.kernel.errors import NotFound, Problem
 from facepay.kernel.hub import CHANNEL
 from facepay.kernel.ids import new_id
 
@@ -38,6 +39,28 @@ class EventType(Generic[P]):
     payload: type[P]
 
 
+class UnknownEventType(Problem):
+    """No room tells events of this type."""
+
+    status = 422
+    code = "unknown_event_type"
+    title = "Unknown event type"
+
+
+class EventNotFound(NotFound):
+    """There is no event with this id, or none any more."""
+
+    code = "webhook_event_not_found"
+    title = "No such event"
+
+
+class Ping(BaseModel):
+    endpoint_id: UUID
+
+
+PING = EventType("webhook_endpoint.pinged", "Staff asked for it, to see whether an endpoint hears.", Ping)
+
+
 class Catalogue:
     """Every type that there is, by name. Raises ValueError where two have one name."""
 
@@ -46,8 +69,10 @@ class Catalogue:
         if len(self.types) != len(types):
             raise ValueError("two event types have the same name")
 
-    def unknown(self, names: Iterable[str]) -> list[str]:
-        return sorted(set(names) - self.types.keys() - {EVERY_TYPE})
+    def check(self, names: Iterable[str]) -> None:
+        """Raises UnknownEventType."""
+        if unknown := sorted(set(names) - self.types.keys() - {EVERY_TYPE}):
+            raise UnknownEventType("There are no events of this type.", unknown=unknown)
 
 
 class WebhookEvent(Identified, Base):
@@ -64,19 +89,27 @@ class WebhookEvent(Identified, Base):
     occurred_at: Mapped[datetime] = mapped_column(index=True)
 
 
+def body_of(type: EventType[P], data: P, *, now: datetime) -> str:
+    """The JSON that is signed and sent. Raises ValueError where it's too long."""
+    body = to_json({"type": type.name, "timestamp": now, "data": data})
+    if len(body) > BODY_BYTES_MAX:
+        raise ValueError(f"an event of the type {type.name} has {len(body)} bytes")
+    return body.decode()
+
+
 # One statement, for it runs in other rooms' transactions: the event, a delivery for whoever listens now, and their
 # waking. An event that nobody listens to is kept as well, for endpoints that are added later.
 _EMIT = text("""
 with event as (
     insert into webhook_event (id, type, subject_id, device_id, body, occurred_at)
     values (:id, :type, :subject_id, :device_id, :body, :now)
-    returning id, number, subject_id
+    returning id, number, type, subject_id
 ), delivery as (
-    insert into webhook_delivery (endpoint_id, event_id, number, subject_id, state, attempts, due_at)
-    select endpoint.id, event.id, event.number, event.subject_id, 'waiting', 0, :now
+    insert into webhook_delivery (endpoint_id, event_id, number, type, subject_id, state, attempts, due_at)
+    select endpoint.id, event.id, event.number, event.type, event.subject_id, 'waiting', 0, :now
     from event, webhook_endpoint as endpoint
     where endpoint.deleted_at is null
-      and endpoint.types && array[:every_type, :type]::varchar[]
+      and endpoint.types && array['*', :type]::varchar[]
       and (endpoint.device_id is null or endpoint.device_id = :device_id)
     returning endpoint_id
 )
@@ -99,9 +132,6 @@ async def emit(
     row. With a `device_id` only that device's endpoints and the chain's hear it. Raises ValueError where the body
     has more than 20 kB.
     """
-    body = to_json({"type": type.name, "timestamp": now, "data": data})
-    if len(body) > BODY_BYTES_MAX:
-        raise ValueError(f"an event of the type {type.name} has {len(body)} bytes")
     await session.execute(
         _EMIT,
         {
@@ -109,10 +139,17 @@ async def emit(
             "type": type.name,
             "subject_id": subject_id,
             "device_id": device_id,
-            "body": body.decode(),
+            "body": body_of(type, data, now=now),
             "now": now,
-            "every_type": EVERY_TYPE,
             "channel": CHANNEL,
             "topic": TOPIC,
         },
     )
+
+
+async def get_event(session: AsyncSession, event_id: UUID) -> WebhookEvent:
+    """Raises EventNotFound."""
+    event = await session.get(WebhookEvent, event_id)
+    if event is None:
+        raise EventNotFound("There is no event with this id.")
+    return event

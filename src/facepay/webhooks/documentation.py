@@ -1,0 +1,46 @@
+"""The types of events in the API's own documentation, among its webhooks."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel, create_model
+
+from facepay.webhooks.events import Catalogue, EventType
+
+SIGNED = "Signed as Standard Webhooks asks; any answer from 200 to 299 says that it was heard."
+
+
+def document(catalogue: Catalogue, webhooks: APIRouter) -> None:
+    """Describe each type; `webhooks` is an app's router of that name."""
+    for each in catalogue.types.values():
+        description = (
+            f"{each.words} Signed as Standard Webhooks asks; any answer from 200 to 299 says that it was heard."
+        )
+        webhooks.add_api_route(
+            each.name,
+            _heard(_message(each)),
+            methods=["POST"],
+            status_code=204,
+            summary=each.name,
+            description=description,
+            tags=["webhooks"],
+        )
+
+
+def _message(of: EventType[Any]) -> type[BaseModel]:
+    name = "".join(part.capitalize() for part in of.name.replace(".", "_").split("_"))
+    fields: dict[str, Any] = {"type": Literal[of.name], "timestamp": datetime, "data": of.payload}
+    message: type[BaseModel] = create_model(name, **fields)
+    return message
+
+
+def _heard(message: type[BaseModel]) -> Any:
+    """What the receiver would be, were it ours."""
+
+    async def heard(body: BaseModel) -> None: ...
+
+    heard.__annotations__["body"] = message
+    return heard
