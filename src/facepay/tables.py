@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from facepay.alerts import alerts
 from facepay.calibration import versions
+from facepay.campaigns import campaigns, playing
 from facepay.catalog import products, stock
 from facepay.channel import commands, doors, sequences
 from facepay.channel import events as device_events
@@ -46,6 +47,7 @@ __all__ = [
     "attempts",
     "baskets",
     "biometric_uses",
+    "campaigns",
     "challenges",
     "commands",
     "consents",
@@ -84,6 +86,7 @@ __all__ = [
     "passages",
     "passes",
     "planogram",
+    "playing",
     "products",
     "readings",
     "receipts",

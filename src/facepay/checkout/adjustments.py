@@ -122,7 +122,9 @@ async def charge_more(
     basket = price_basket(quantities, await find_products(session, skus=list(quantities)), currency=first.currency)
     if isinstance(basket, Unpriceable):
         return NotSold(basket.code, skus=basket.skus)
-    offered = await offer(session, member_id=member.id, basket=basket, wish=Wish(), now=now, settings=settings)
+    offered = await offer(
+        session, member_id=member.id, store_id=first.store_id, basket=basket, wish=Wish(), now=now, settings=settings
+    )
     if isinstance(offered, Refused):
         return NotSold(offered.code, coupon=offered.coupon)
     outcome = await sell(

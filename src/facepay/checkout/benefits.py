@@ -1,7 +1,12 @@
-"""What a member's basket costs them: tier and coupons taken off, points and gift balance laid beside the wallet."""
+"""What a member's basket costs them: tier and coupons taken off, points and gift balance laid beside the wallet.
+
+Coupons whose codes were said come first, and where one of them doesn't hold, the basket isn't sold. A member's own are
+taken off by themselves, as far as they make it cheaper, and no basket fails for them: the rest is kept for later.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -10,9 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.checkout.orders import spent_since
 from facepay.checkout.pricing import PricedBasket, Tender, discounted, split_tender
-from facepay.rewards.coupons import Coupon, CouponRefused, pick_coupons
 from facepay.rewards.discounts import share_out
 from facepay.rewards.lots import ValueLot, in_account, live_lots, member_gift, member_points, worth
+from facepay.rewards.picking import CouponRefused, Picked, pick_coupons, rules_and_own
 from facepay.rewards.rules import SPEND_COUNTS_FOR, Rules, Tier, read_rules, tier_discount
 from facepay.settings import Settings
 
@@ -43,10 +48,24 @@ class Refused:
 
 
 async def offer(
-    session: AsyncSession, *, member_id: UUID, basket: PricedBasket, wish: Wish, now: datetime, settings: Settings
+    session: AsyncSession,
+    *,
+    member_id: UUID,
+    store_id: UUID,
+    basket: PricedBasket,
+    wish: Wish,
+    now: datetime,
+    settings: Settings,
 ) -> Offer | Refused:
     """Holds until the transaction ends, provided that the caller has locked the member's row."""
-    rules = await read_rules(session)
+    rules, own = await rules_and_own(
+        session,
+        member_id=member_id,
+        store_id=store_id,
+        basket_total=basket.total,
+        currency=basket.currency,
+        now=now,
+    )
     tier = await member_tier(session, rules, member_id=member_id, currency=basket.currency, now=now)
     coupons = await pick_coupons(
         session,
@@ -58,10 +77,11 @@ async def offer(
     )
     if isinstance(coupons, CouponRefused):
         return Refused(coupons.code, coupons.coupon)
-    basket = _take_off(basket, tier, coupons)
-    if idle := next((discount.label for discount, amount in basket.discounts if amount == 0), None):
+    reduced = take_off(basket, tier, coupons)
+    if idle := next((discount.label for discount, amount in reduced.discounts if amount == 0), None):
         return Refused("coupon_not_applicable", idle)
-    return await _laid_out(session, member_id, basket, rules, tier, wish.redeem_points, now=now, settings=settings)
+    reduced = with_own(basket, tier, coupons, own)
+    return await _laid_out(session, member_id, reduced, rules, tier, wish.redeem_points, now=now, settings=settings)
 
 
 async def offer_as_shown(
@@ -108,10 +128,24 @@ async def member_tier(
     return rules.tier_at(await spent_since(session, member_id=member_id, currency=currency, since=since))
 
 
-def _take_off(basket: PricedBasket, tier: Tier | None, coupons: list[Coupon]) -> PricedBasket:
+def take_off(basket: PricedBasket, tier: Tier | None, picked: Sequence[Picked]) -> PricedBasket:
     """The tier first, unless a coupon doesn't stack with it: then the coupons alone."""
-    if tier is not None and all(coupon.stacks_with_tier for coupon in coupons):
+    if tier is not None and all(each.coupon.stacks_with_tier for each in picked):
         reduced = discounted(basket, [tier_discount(tier)])
         if reduced.total < basket.total:
             basket = reduced
-    return discounted(basket, [coupon.discount() for coupon in coupons])
+    return discounted(basket, [each.discount for each in picked])
+
+
+def with_own(basket: PricedBasket, tier: Tier | None, picked: Sequence[Picked], own: Sequence[Picked]) -> PricedBasket:
+    """And one after another of the member's own coupons, where it stacks with those before it and makes the basket
+    cheaper than it is without.
+    """
+    taken, best = list(picked), take_off(basket, tier, picked)
+    for each in own:
+        if taken and not all(one.coupon.stacks_with_coupons for one in (*taken, each)):
+            continue
+        tried = take_off(basket, tier, [*taken, each])
+        if tried.total < best.total and all(amount for _, amount in tried.discounts):
+            taken, best = [*taken, each], tried
+    return best

@@ -6,7 +6,8 @@ and the points are earned, or nothing of that.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -26,8 +27,8 @@ ATTEMPTS_MAX = 3
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What moves for an order, and the means besides the wallet: a hold of it, and how much may be lent at most
-    (None: any amount).
+    """What moves for an order, and the means besides the wallet: a hold of it, how much may be lent at most (None: any
+    amount), and other parts of the batch.
     """
 
     order: Order
@@ -37,12 +38,13 @@ class Charge:
     advance_max: int | None
     actor: str
     now: datetime
+    besides: Mapping[str, Part] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Charged:
-    """`refused` says why nothing was posted. The ids are of the transfers; `available` is the wallet's balance then,
-    where it paid a part.
+    """`refused` says why nothing was posted. The ids are of the transfers, those of the other parts by their names;
+    `available` is the wallet's balance then, where it paid a part.
     """
 
     refused: Outcome | None = None
@@ -51,6 +53,7 @@ class Charged:
     advance_id: UUID | None = None
     advance: int = 0
     available: int | None = None
+    besides: Mapping[str, UUID] = field(default_factory=dict)
 
 
 async def charge(session: AsyncSession, asked: Charge) -> Charged:
@@ -66,7 +69,10 @@ async def charge(session: AsyncSession, asked: Charge) -> Charged:
         if refused is None:
             made = {name: posting.id for name, posting in batch.items()}
             available = outcomes["payment"].available if asked.order.wallet else None
-            return Charged(None, made.get("payment"), made.get("points"), made.get("advance"), advance, available)
+            besides = {name: made[name] for name in asked.besides}
+            return Charged(
+                None, made.get("payment"), made.get("points"), made.get("advance"), advance, available, besides
+            )
         if hold is not None and refused.code in HOLD_IS_OVER:
             hold = None
         elif refused.code == "insufficient_funds" and not advance:
@@ -97,7 +103,7 @@ def _parts(asked: Charge, hold: Hold | None, advance: int) -> dict[str, Part]:
     if advance:
         debt, wallet = member_debt(order.member_id, order.currency), member_wallet(order.member_id, order.currency)
         parts["advance"] = Part("transfer", [(debt, -advance), (wallet, advance)], cause=Cause("advance", order.id))
-    return parts | {"payment": payment, "points": Part("transfer", asked.earning)}
+    return parts | {"payment": payment, "points": Part("transfer", asked.earning), **asked.besides}
 
 
 async def _lendable(session: AsyncSession, asked: Charge, hold: Hold | None) -> int:

@@ -18,7 +18,6 @@ from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.problems import problems
 from facepay.kernel.schemas import Answer
 from facepay.members.members import MemberNotFound, get_member
-from facepay.rewards.coupons import coupons_for
 from facepay.rewards.lots import (
     ValueLot,
     in_account,
@@ -28,6 +27,7 @@ from facepay.rewards.lots import (
     points_owed,
     worth,
 )
+from facepay.rewards.picking import coupons_for
 from facepay.rewards.rules import SPEND_COUNTS_FOR, read_rules
 from facepay.rewards.schemas import TierAnswer
 from facepay.settings import SettingsOf
@@ -54,7 +54,11 @@ class Value(Answer):
 
 
 class UsableCoupon(Answer):
+    """One with a code for everybody, or the member's own, which needs none: it is taken off by itself."""
+
     code: str
+    label: Annotated[str | None, Field(description="Of one that was won: the campaign's name.")]
+    is_own: bool
     basis_points: int | None
     amount: int | None
     min_basket: int

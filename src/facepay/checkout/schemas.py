@@ -13,6 +13,7 @@ from facepay.checkout.kiosk import CheckoutDecision
 from facepay.identity.schemas import DecisionAnswer, PassShown
 from facepay.identity.sighting import Sighting
 from facepay.kernel.schemas import AMOUNT_MAX, Amount, Answer, Code, Line, Request
+from facepay.rewards.discounts import Reason
 from facepay.rewards.schemas import CouponCode
 
 LINES_MAX = 100
@@ -68,8 +69,8 @@ class OrderLineAnswer(Answer):
 
 
 class DiscountAnswer(Answer):
-    reason: Literal["tier", "coupon"]
-    label: Annotated[str, Field(description="The tier's name, or the coupon's code.")]
+    reason: Reason
+    label: Annotated[str, Field(description="The tier's name, the coupon's code, or the campaign's name.")]
     amount: int
 
 

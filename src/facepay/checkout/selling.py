@@ -91,7 +91,9 @@ async def quote(
     """
     if not member.is_active:
         return NotSold("member_blocked")
-    offered = await offer(session, member_id=member.id, basket=basket, wish=wish, now=now, settings=settings)
+    offered = await offer(
+        session, member_id=member.id, store_id=store_id, basket=basket, wish=wish, now=now, settings=settings
+    )
     if isinstance(offered, Refused):
         return NotSold(offered.code, coupon=offered.coupon)
     verdict = await judge(

@@ -1,25 +1,24 @@
 """Money, gift balance, points and coupon budgets of one order: paid, and given back, in one call of the ledger.
 
 A store is paid an order's total whatever it was paid with: for points the house pays, out of promotions. What a
-coupon gave moves from its budget to its cost. Points are earned by a transfer of their own, linked to the payment.
+coupon gave moves from its budget to its cost (see `coupon_costs`). Points are earned by a transfer of their own, linked
+to the payment.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.checkout.batches import Moves, Part, linked, post_linked, refusal
 from facepay.checkout.benefits import Offer
 from facepay.checkout.charges import Charge, charge
+from facepay.checkout.coupon_costs import costs_of, exhausted, note_uses, used_in
 from facepay.checkout.orders import Order
 from facepay.checkout.pricing import Tender, tender_of_refund
-from facepay.rewards.coupons import CouponUse, coupon_budget, coupon_cost
 from facepay.rewards.discounts import portion
 from facepay.rewards.lots import (
     POINT,
@@ -37,7 +36,6 @@ from facepay.rewards.lots import (
 from facepay.wallet.accounts import (
     POINTS_POOL,
     PROMOTIONS,
-    balances,
     house,
     member_wallet,
     store_sales,
@@ -94,15 +92,15 @@ async def pay(
     advance_max: int | None = 0,
 ) -> Paid:
     """Charge a placed order as it was offered, and record it. A refusal has posted and recorded nothing."""
-    coupons = {d.coupon_id: amount for d, amount in offer.basket.discounts if d.coupon_id is not None}
+    costs = costs_of(offer.basket)
     owed = 0
     if order.points_earned:
         owed = min(order.points_earned, await points_owed(session, member_id=order.member_id))
-    sale = _sale(order, order.tender, order.tax, coupons)
+    sale = _sale(order, order.tender, order.tax) + costs.moves
     earning = _earning(order.member_id, order.points_earned - owed, owed)
-    charged = await charge(session, Charge(order, sale, earning, hold_id, advance_max, actor, now))
+    charged = await charge(session, Charge(order, sale, earning, hold_id, advance_max, actor, now, costs.captures))
     if charged.refused:
-        return await _why(session, charged.refused, offer, order.currency)
+        return await _why(session, charged.refused, offer)
     order.transfer_id, order.points_transfer_id = charged.payment_id, charged.points_id
     order.advance, order.advance_transfer_id = charged.advance, charged.advance_id
     session.add(order)
@@ -119,10 +117,7 @@ async def pay(
             cause=cause,
             now=now,
         )
-    session.add_all(
-        CouponUse(coupon_id=coupon_id, order_id=order.id, member_id=order.member_id, amount=amount, used_at=now)
-        for coupon_id, amount in coupons.items()
-    )
+    note_uses(session, order, offer.basket, captured=charged.besides, now=now)
     return Paid("ok", available=charged.available)
 
 
@@ -142,24 +137,22 @@ async def give_back(
     The last part frees the order's coupons: of an order that cost nothing they are all there is to give back.
     """
     amount, cause = tender.total, Cause("refund", refund_id)
-    used = await session.scalars(
-        select(CouponUse).where(CouponUse.order_id == order.id, CouponUse.returned_at.is_(None))
-    )
-    uses = used.all()
-    coupons = {use.coupon_id: _share(order, use.amount, amount, is_last) for use in uses}
+    used = await used_in(session, order=order)
+    coupons = used.given_back({use.coupon_id: _share(order, use.amount, amount, is_last) for use in used.uses})
     await _return_value(session, order, tender, cause, now)
     taken = await _take_points(session, order, _share(order, order.points_earned, amount, is_last), cause, now)
-    sale = _reversed(_sale(order, tender, tax, coupons))
+    sale = _reversed(_sale(order, tender, tax)) + coupons.moves
     earning = _reversed(_earning(order.member_id, taken.taken, taken.owed))
     parts = {
         "payment": Part("refund", sale, order.transfer_id),
         "points": Part("refund", earning, order.points_transfer_id),
+        **coupons.captures,
     }
     batch = linked(f"refund:{refund_id}", cause, actor, now, parts)
     accounts = [account for account, _ in sale + earning]
     refused = refusal(await post_linked(session, batch, accounts, now))
     if is_last:
-        for use in uses:
+        for use in used.uses:
             use.returned_at = now
     return GivenBack(refused, batch["payment"].id if "payment" in batch else None, taken)
 
@@ -171,7 +164,7 @@ def _share(order: Order, value: int, amount: int, is_last: bool) -> int:
     return value if is_last else 0
 
 
-def _sale(order: Order, tender: Tender, tax: int, coupons: Mapping[UUID, int]) -> Moves:
+def _sale(order: Order, tender: Tender, tax: int) -> Moves:
     member_id, store_id, unit = order.member_id, order.store_id, order.currency
     moves = [
         (member_wallet(member_id, unit), -tender.wallet),
@@ -182,8 +175,6 @@ def _sale(order: Order, tender: Tender, tax: int, coupons: Mapping[UUID, int]) -
         (member_points(member_id), -tender.points),
         (house(POINTS_POOL, POINT), tender.points),
     ]
-    for coupon_id, amount in coupons.items():
-        moves += [(coupon_budget(coupon_id, unit), -amount), (coupon_cost(coupon_id, unit), amount)]
     return [(account, amount) for account, amount in moves if amount]
 
 
@@ -200,18 +191,10 @@ def _reversed(moves: Moves) -> Moves:
     return [(account, -amount) for account, amount in moves]
 
 
-async def _why(session: AsyncSession, refused: Outcome, offer: Offer, currency: str) -> Paid:
+async def _why(session: AsyncSession, refused: Outcome, offer: Offer) -> Paid:
     """Whose funds were too small. The refused posting still holds its accounts, so that this is what it saw."""
-    if refused.code == "insufficient_funds":
-        given = [
-            (coupon_budget(discount.coupon_id, currency).id, discount.label, amount)
-            for discount, amount in offer.basket.discounts
-            if discount.coupon_id is not None
-        ]
-        left = await balances(session, [budget_id for budget_id, _, _ in given])
-        for budget_id, label, amount in given:
-            if left[budget_id].available < amount:
-                return Paid("coupon_exhausted", coupon=label)
+    if refused.code == "insufficient_funds" and (label := await exhausted(session, offer.basket)):
+        return Paid("coupon_exhausted", coupon=label)
     return Paid(refused.code)
 
 

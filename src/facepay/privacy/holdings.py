@@ -110,6 +110,12 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
             by=MEMBER,
             cleared=("member_id", *MEASURED),
         ),
+        "smile_play": Holding(
+            Fate.UNLINKED,
+            "what a smile won, for somebody: the coupon is in the books",
+            by=MEMBER,
+            cleared=("member_id", "strength", "neutral", *MEASURED),
+        ),
         "passage": Holding(
             Fate.UNLINKED,
             "what a lane decided, for somebody",
@@ -146,6 +152,8 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "sold_tag": Holding(Fate.KEPT, BOOKS, through=OF_ORDER),
         "kitchen_ticket": Holding(Fate.KEPT, "what was handed out for an order", through=OF_ORDER),
         "ticket_dish": Holding(Fate.KEPT, "what was handed out for an order", through=("ticket_id", "kitchen_ticket")),
+        # Those that are a member's own: unlinked, they would be anybody's.
+        "coupon": Holding(Fate.KEPT, BOOKS, by=MEMBER),
         "coupon_use": Holding(Fate.KEPT, BOOKS, by=MEMBER),
         "top_up": Holding(Fate.KEPT, BOOKS, by=MEMBER),
         "top_up_refund": Holding(Fate.KEPT, BOOKS, by=MEMBER),
@@ -174,8 +182,8 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "alembic_version": NOTHING,
         "alert": Holding(Fate.NOTHING_HELD, "what to look at in a store: a tag, a slot, a device; never who"),
         "calibration": Holding(Fate.NOTHING_HELD, "a curve through the scores of hundreds of people and more"),
+        "campaign": NOTHING,
         "code_guesses": NOTHING,
-        "coupon": NOTHING,
         "device": NOTHING,
         "device_channel": NOTHING,
         "device_command": Holding(Fate.NOTHING_HELD, "what staff told a device to do, show or say; it names nobody"),

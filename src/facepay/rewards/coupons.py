@@ -1,19 +1,21 @@
 """Coupons: what each takes off, for whom, when, and how much all of its uses together may cost.
 
 The budget is an account that can't go below zero, so however many kiosks take from it at once, its last cent is
-given once. What was given stands in an account of the campaign's own, under promotions.
+given once. What was given stands in an account of the coupon's own, under promotions.
+
+A coupon may be one member's own: it is taken off by itself wherever they pay, and its code serves nobody. One that was
+won in a campaign has no budget account: what it may cost is on hold in the campaign's (`rewards.reserves`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, func, select
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Uuid, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -21,9 +23,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 from facepay.kernel.database import Base, Identified
 from facepay.kernel.errors import Conflict, NotFound, Problem
 from facepay.kernel.ids import new_id
-from facepay.rewards.discounts import Discount
-from facepay.wallet.accounts import PROMOTIONS, Account, AccountKind, balances, house, open_account
-from facepay.wallet.ledger import Cause, Entry, Posting, post
+from facepay.members.members import get_member
+from facepay.rewards.budgets import fund, open_budget
+from facepay.rewards.discounts import Discount, Reserve
+from facepay.wallet.accounts import PROMOTIONS, Account, AccountKind, balances
+from facepay.wallet.ledger import Cause
 
 BUDGET = AccountKind("coupon_budget", "credit", hot=False, floor=0)
 
@@ -35,6 +39,10 @@ class Coupon(Identified, Base):
         CheckConstraint("basis_points between 1 and 10000 and amount is null or amount > 0", name="takes_off"),
         CheckConstraint("ends_at > starts_at", name="period"),
         CheckConstraint("budget >= 0 and per_member_max > 0 and min_basket >= 0", name="bounds"),
+        CheckConstraint("num_nulls(campaign_id, hold_id) in (0, 2)", name="won_is_on_hold"),
+        CheckConstraint("campaign_id is null or member_id is not null", name="won_by_a_member"),
+        Index("ix_coupon_member_id", "member_id", "ends_at", postgresql_where=text("member_id is not null")),
+        Index("ix_coupon_campaign_id", "campaign_id", "id", postgresql_where=text("campaign_id is not null")),
     )
 
     code: Mapped[str] = mapped_column(String(64), unique=True)
@@ -52,25 +60,43 @@ class Coupon(Identified, Base):
     stacks_with_coupons: Mapped[bool]
     active: Mapped[bool]
     created_at: Mapped[datetime]
+    # The stores where it is good: all, where it names none.
+    store_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid()), default=list, server_default="{}")
+    label: Mapped[str | None] = mapped_column(String(200))  # what receipts call it, where that isn't its code
+    member_id: Mapped[UUID | None] = mapped_column(ForeignKey("member.id"))  # whose own it is
+    campaign_id: Mapped[UUID | None] = mapped_column(ForeignKey("campaign.id"))
+    hold_id: Mapped[UUID | None]  # of the campaign's budget
 
     @property
     def budget_account(self) -> Account:
         return coupon_budget(self.id, self.currency)
 
-    def discount(self) -> Discount:
+    @property
+    def is_own(self) -> bool:
+        return self.member_id is not None
+
+    @property
+    def reserve(self) -> Reserve | None:
+        return Reserve(self.campaign_id, self.hold_id) if self.campaign_id and self.hold_id else None
+
+    def discount(self, *, amount_max: int | None = None) -> Discount:
         return Discount(
-            "coupon",
-            self.code,
+            "coupon" if self.campaign_id is None else "smile",
+            self.label or self.code,
             basis_points=self.basis_points or 0,
             amount=self.amount or 0,
+            amount_max=amount_max,
             skus=frozenset(self.skus),
             categories=frozenset(self.categories),
             coupon_id=self.id,
+            reserve=self.reserve,
         )
 
 
 class CouponUse(Base):
-    """An order's use of a coupon; once the whole order was refunded, it counts no longer."""
+    """An order's use of a coupon; once the whole order was refunded, it counts no longer. Of one that was won it still
+    does: its part of the campaign's budget has gone back there.
+    """
 
     __tablename__ = "coupon_use"
     __table_args__ = (Index("ix_coupon_use_member_id", "member_id", "coupon_id"),)
@@ -81,6 +107,7 @@ class CouponUse(Base):
     amount: Mapped[int]
     used_at: Mapped[datetime]
     returned_at: Mapped[datetime | None]
+    transfer_id: Mapped[UUID | None]  # that captured the hold of one that was won
 
 
 class CouponNotFound(NotFound):
@@ -112,12 +139,11 @@ class BudgetGiven(Conflict):
     title = "Budget given already"
 
 
-@dataclass(frozen=True, slots=True)
-class CouponRefused:
-    """Why a basket isn't sold: the code of the rule, and of the coupon."""
+class CouponWon(Conflict):
+    """A coupon that was won stays as it is."""
 
-    code: str
-    coupon: str
+    code = "coupon_won"
+    title = "Won already"
 
 
 def coupon_budget(coupon_id: UUID, currency: str) -> Account:
@@ -131,9 +157,11 @@ def coupon_cost(coupon_id: UUID, currency: str) -> Account:
 
 
 async def add_coupon(session: AsyncSession, *, actor: str, now: datetime, **values: Any) -> Coupon:
-    """Raises CouponCodeTaken and CouponPeriod."""
+    """Raises CouponCodeTaken, CouponPeriod and MemberNotFound."""
     coupon = Coupon(id=new_id(), created_at=now, **values)
     _check_period(coupon)
+    if coupon.member_id is not None:
+        await get_member(session, coupon.member_id)
     try:
         async with session.begin_nested():
             session.add(coupon)
@@ -142,12 +170,8 @@ async def add_coupon(session: AsyncSession, *, actor: str, now: datetime, **valu
         if "uq_coupon_code" in str(error.orig):
             raise CouponCodeTaken("Another coupon has this code.") from error
         raise
-    for account in (
-        house(PROMOTIONS, coupon.currency),
-        coupon.budget_account,
-        coupon_cost(coupon.id, coupon.currency),
-    ):
-        await open_account(session, account, now=now)
+    cost = coupon_cost(coupon.id, coupon.currency)
+    await open_budget(session, budget=coupon.budget_account, cost=cost, now=now)
     await _fund(session, coupon, coupon.budget, actor, now)
     return coupon
 
@@ -155,8 +179,10 @@ async def add_coupon(session: AsyncSession, *, actor: str, now: datetime, **valu
 async def change_coupon(
     session: AsyncSession, *, coupon_id: UUID, changes: dict[str, Any], actor: str, now: datetime
 ) -> Coupon:
-    """Set active, ends_at, per_member_max or budget. Raises CouponNotFound, CouponPeriod and BudgetGiven."""
+    """Set active, ends_at, per_member_max or budget. Raises CouponNotFound, CouponWon, CouponPeriod and BudgetGiven."""
     coupon = await get_coupon(session, coupon_id, lock=True)
+    if coupon.campaign_id is not None:
+        raise CouponWon("What a member has won stays as it is.", campaign_id=str(coupon.campaign_id))
     more = changes.get("budget", coupon.budget) - coupon.budget
     for field, value in changes.items():
         setattr(coupon, field, value)
@@ -181,79 +207,13 @@ def _check_period(coupon: Coupon) -> None:
 
 
 async def budgets_left(session: AsyncSession, coupons: Sequence[Coupon]) -> list[int]:
-    """What each may still give."""
+    """What each may still give. Of one that was won that is all that it was to cost, until it is used."""
     found = await balances(session, [coupon.budget_account.id for coupon in coupons])
-    return [found[coupon.budget_account.id].available for coupon in coupons]
+    return [coupon.budget if coupon.campaign_id else found[coupon.budget_account.id].available for coupon in coupons]
 
 
 async def _fund(session: AsyncSession, coupon: Coupon, amount: int, actor: str, now: datetime) -> None:
-    if amount == 0:
-        return
-    unit = coupon.currency
-    entries = (
-        Entry(coupon.budget_account.id, amount, unit),
-        Entry(house(PROMOTIONS, unit).id, -amount, unit),
-    )
-    posting = Posting(f"coupon:{coupon.id}:{new_id()}", "transfer", Cause("coupon", coupon.id), actor, now, entries)
-    (outcome,) = await post(session, [posting])
-    if outcome.code == "insufficient_funds":
+    cause = Cause("coupon", coupon.id)
+    if not await fund(session, budget=coupon.budget_account, amount=amount, cause=cause, actor=actor, now=now):
         (left,) = await budgets_left(session, [coupon])
         raise BudgetGiven("The coupon has given more than that.", left=left)
-    assert outcome.ok, outcome.code
-
-
-async def pick_coupons(
-    session: AsyncSession,
-    *,
-    codes: Sequence[str],
-    member_id: UUID,
-    basket_total: int,
-    currency: str,
-    now: datetime,
-) -> list[Coupon] | CouponRefused:
-    """The coupons of these codes, in their order, where the member may use them all for such a basket now."""
-    if not codes:
-        return []
-    found = {coupon.code: coupon for coupon in await session.scalars(select(Coupon).where(Coupon.code.in_(codes)))}
-    used = await uses_of(session, member_id=member_id, coupon_ids=[coupon.id for coupon in found.values()])
-    for code in codes:
-        coupon = found.get(code)
-        if coupon is None or not coupon.active or coupon.currency != currency:
-            return CouponRefused("coupon_invalid", code)
-        for refused, why in (
-            (now < coupon.starts_at, "coupon_not_yet"),
-            (now >= coupon.ends_at, "coupon_expired"),
-            (used.get(coupon.id, 0) >= coupon.per_member_max, "coupon_used"),
-            (basket_total < coupon.min_basket, "coupon_min_basket"),
-            (len(codes) > 1 and not coupon.stacks_with_coupons, "coupon_not_stackable"),
-        ):
-            if refused:
-                return CouponRefused(why, code)
-    return [found[code] for code in codes]
-
-
-async def uses_of(session: AsyncSession, *, member_id: UUID, coupon_ids: Sequence[UUID]) -> dict[UUID, int]:
-    """How often the member has used each. Holds for whoever has locked the member's row."""
-    rows = await session.execute(
-        select(CouponUse.coupon_id, func.count().label("uses"))
-        .where(CouponUse.member_id == member_id, CouponUse.coupon_id.in_(coupon_ids), CouponUse.returned_at.is_(None))
-        .group_by(CouponUse.coupon_id)
-    )
-    return {row.coupon_id: row.uses for row in rows}
-
-
-async def coupons_for(session: AsyncSession, *, member_id: UUID, now: datetime, limit: int = 50) -> list[Coupon]:
-    """Those that the member can still use, the first to end first."""
-    used = (
-        select(func.count())
-        .where(CouponUse.coupon_id == Coupon.id, CouponUse.member_id == member_id, CouponUse.returned_at.is_(None))
-        .scalar_subquery()
-    )
-    usable = await session.scalars(
-        select(Coupon)
-        .where(Coupon.active, Coupon.starts_at <= now, Coupon.ends_at > now, used < Coupon.per_member_max)
-        .order_by(Coupon.ends_at, Coupon.id)
-        .limit(limit)
-    )
-    found = usable.all()
-    return [coupon for coupon, left in zip(found, await budgets_left(session, found), strict=True) if left]

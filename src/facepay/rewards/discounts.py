@@ -8,26 +8,40 @@ from typing import Literal
 from uuid import UUID
 
 BASIS_POINTS = 10_000
+Reason = Literal["tier", "coupon", "smile"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reserve:
+    """What pays for a discount that was won: a part of its campaign's budget, on hold since."""
+
+    campaign_id: UUID
+    hold_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
 class Discount:
-    """Either basis points or an amount, off the lines that it covers: all of them, where it names none."""
+    """Either basis points or an amount, off the lines that it covers (all of them, where it names none), and no more
+    than `amount_max`.
+    """
 
-    reason: Literal["tier", "coupon"]
+    reason: Reason
     label: str
     basis_points: int = 0
     amount: int = 0
+    amount_max: int | None = None
     skus: frozenset[str] = frozenset()
     categories: frozenset[str] = frozenset()
     coupon_id: UUID | None = None
+    reserve: Reserve | None = None
 
     def covers(self, sku: str, category: str | None) -> bool:
         return not (self.skus or self.categories) or sku in self.skus or category in self.categories
 
     def of(self, base: int) -> int:
         """What it takes off that much: never more than it, rounded half up."""
-        return min(base, self.amount + (base * self.basis_points + BASIS_POINTS // 2) // BASIS_POINTS)
+        off = min(base, self.amount + (base * self.basis_points + BASIS_POINTS // 2) // BASIS_POINTS)
+        return off if self.amount_max is None else min(off, self.amount_max)
 
 
 def share_out(total: int, weights: Sequence[int]) -> list[int]:

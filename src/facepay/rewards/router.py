@@ -25,7 +25,7 @@ from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
 from facepay.members.members import MemberNotFound
 from facepay.rewards import coupons, gifts, rules
-from facepay.rewards.coupons import BudgetGiven, Coupon, CouponCodeTaken, CouponNotFound, CouponPeriod
+from facepay.rewards.coupons import BudgetGiven, Coupon, CouponCodeTaken, CouponNotFound, CouponPeriod, CouponWon
 from facepay.rewards.gifts import GiftExpired
 from facepay.rewards.rules import EarningRule, Rules, Tier
 from facepay.rewards.schemas import (
@@ -64,7 +64,7 @@ async def set_rules(body: RuleBook, session: Session, _: Writer) -> RuleBookAnsw
     "/coupons",
     status_code=201,
     summary="Add a coupon",
-    responses=problems(*REFUSALS, CouponCodeTaken, CouponPeriod),
+    responses=problems(*REFUSALS, CouponCodeTaken, CouponPeriod, MemberNotFound),
 )
 async def add_coupon(
     body: NewCoupon, response: Response, session: Session, writer: Writer, settings: SettingsOf, now: Now
@@ -78,8 +78,9 @@ async def add_coupon(
 
 @router.get("/coupons", summary="List coupons", responses=problems(*REFUSALS))
 async def list_coupons(session: Session, _: Reader, paging: Paging) -> Page[CouponAnswer]:
-    """Newest first."""
-    found = await page(session, select(Coupon), by=Coupon.id, paging=paging, show=lambda coupon: coupon)
+    """Newest first; what members have won stands with its campaign."""
+    query = select(Coupon).where(Coupon.campaign_id.is_(None))
+    found = await page(session, query, by=Coupon.id, paging=paging, show=lambda coupon: coupon)
     lefts = await coupons.budgets_left(session, found.items)
     items = [CouponAnswer.of(coupon, left) for coupon, left in zip(found.items, lefts, strict=True)]
     return Page(items=items, next_cursor=found.next_cursor)
@@ -93,7 +94,7 @@ async def see_coupon(coupon_id: UUID, session: Session, _: Reader) -> CouponAnsw
 @router.patch(
     "/coupons/{coupon_id}",
     summary="Change a coupon",
-    responses=problems(*REFUSALS, CouponNotFound, CouponPeriod, BudgetGiven),
+    responses=problems(*REFUSALS, CouponNotFound, CouponWon, CouponPeriod, BudgetGiven),
 )
 async def change_coupon(
     coupon_id: UUID, body: CouponChange, session: Session, writer: Writer, now: Now

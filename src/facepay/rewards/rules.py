@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import CheckConstraint, String, UniqueConstraint, delete, false, select, text
+from sqlalchemy import CheckConstraint, String, UniqueConstraint, delete, false, join, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -62,10 +62,17 @@ def tier_discount(tier: Tier) -> Discount:
     return Discount("tier", tier.name, basis_points=tier.discount_basis_points)
 
 
+# As they stand at one moment.
+RULES = join(Tier, EarningRule, false(), full=True)
+_RULES = select(Tier, EarningRule).select_from(RULES).order_by(Tier.min_spend.desc())
+
+
 async def read_rules(session: AsyncSession) -> Rules:
-    """As they stand at one moment."""
-    both = select(Tier, EarningRule).join(EarningRule, false(), full=True).order_by(Tier.min_spend.desc())
-    rows = (await session.execute(both)).all()
+    return rules_of([(tier, rule) for tier, rule in await session.execute(_RULES)])
+
+
+def rules_of(rows: Sequence[tuple[Tier | None, EarningRule | None]]) -> Rules:
+    """Of rows of RULES, the highest tier first."""
     tiers = tuple(tier for tier, _ in rows if tier is not None)
     return Rules(tiers, {rule.category: rule.points_per_100 for _, rule in rows if rule is not None})
 

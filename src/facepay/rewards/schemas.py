@@ -97,6 +97,10 @@ class NewCoupon(Request):
     ] = True
     stacks_with_coupons: Annotated[bool, Field(strict=True)] = False
     active: Annotated[bool, Field(strict=True)] = True
+    member_id: Annotated[
+        UUID | None,
+        Field(description="Whose own it is: taken off by itself wherever they pay. null: whoever says its code."),
+    ] = None
 
     @model_validator(mode="after")
     def one_way(self) -> Self:
@@ -131,6 +135,7 @@ class CouponAnswer(Answer):
     stacks_with_tier: bool
     stacks_with_coupons: bool
     active: bool
+    member_id: UUID | None
     created_at: datetime
 
     @classmethod

@@ -146,7 +146,9 @@ async def charge_afterwards(
     basket = price_basket(quantities, products, currency=store.currency)
     if not isinstance(basket, PricedBasket) or await current_freeze(session, member_id=payer.id) is not None:
         return None
-    offered = await offer(session, member_id=payer.id, basket=basket, wish=Wish(), now=now, settings=settings)
+    offered = await offer(
+        session, member_id=payer.id, store_id=store.id, basket=basket, wish=Wish(), now=now, settings=settings
+    )
     if not isinstance(offered, Offer):
         return None
     outcome = await sell(

@@ -105,7 +105,7 @@ def verify(
         return ChallengeFailure("challenge_frames_missing", len(faces), 0)
     if len(found) < len(faces):
         return ChallengeFailure("challenge_face_lost", faces.index(None), 0)
-    swapped = _swap(found, same_person_cosine_min)
+    swapped = find_swap(found, same_person_cosine_min)
     if swapped is not None:
         return swapped
     neutral = found[0]
@@ -125,13 +125,13 @@ def verify(
 def shown_by(face: FaceEvidence, neutral: FaceEvidence, *, policy: ChallengePolicy) -> Action | None:
     """The one action that a face shows, against the face at rest; None at rest."""
     now, rest = face.quality, neutral.quality
-    nose, mouth = _heights(face) / _heights(neutral)
+    _, mouth = _heights(face) / _heights(neutral)
     yaw, pitch = now.yaw_degrees - rest.yaw_degrees, now.pitch_degrees - rest.pitch_degrees
     if abs(yaw) >= policy.yaw_degrees_min:
         return Action.TURN_LEFT if yaw > 0 else Action.TURN_RIGHT
     if -pitch >= policy.pitch_degrees_min and mouth >= policy.height_share_min:
         return Action.LOOK_UP
-    if abs(nose - 1) > policy.still_share_max:
+    if not is_still(face, neutral, policy=policy):
         return None
     if _risen(now.mouth_open, rest.mouth_open) >= policy.mouth_open_min:
         return Action.OPEN_MOUTH
@@ -140,6 +140,13 @@ def shown_by(face: FaceEvidence, neutral: FaceEvidence, *, policy: ChallengePoli
     if _risen(now.smile, rest.smile) >= policy.smile_min:
         return Action.SMILE
     return None
+
+
+def is_still(face: FaceEvidence, neutral: FaceEvidence, *, policy: ChallengePolicy) -> bool:
+    """Whether the head is held as it was at rest: else its mouth may look different for how it is turned or tilted."""
+    nose, _ = _heights(face) / _heights(neutral)
+    yaw = face.quality.yaw_degrees - neutral.quality.yaw_degrees
+    return bool(abs(yaw) < policy.yaw_degrees_min and abs(nose - 1) <= policy.still_share_max)
 
 
 def _heights(face: FaceEvidence) -> Floats:
@@ -157,7 +164,7 @@ def _closed(value: float | None, rest: float | None, *, share_max: float) -> boo
     return value is not None and rest is not None and value <= share_max * rest
 
 
-def _swap(faces: Sequence[FaceEvidence], cosine_min: float) -> ChallengeFailure | None:
+def find_swap(faces: Sequence[FaceEvidence], cosine_min: float) -> ChallengeFailure | None:
     """The first frame whose face is not the one of the first and of the frame before."""
     embeddings = [face.embedding for face in faces]
     for number, (before, after) in enumerate(pairwise(embeddings), start=1):
