@@ -273,6 +273,8 @@ class LiveShop:
         kinds = {
             "/gates/": "gate",
             "/kiosks/": "kiosk",
+            "/devices/{device_id}/smiles": "kiosk",
+            "/devices/{device_id}/campaigns": "kiosk",
             "/lanes/{lane_id}/passages": "lane",
             "/heartbeats": "gate",
             "/metrics": "monitor",

@@ -19,6 +19,8 @@ from facepay.alerts import router as alerts
 from facepay.alerts.of_endpoints import alert_of_stopped
 from facepay.bootstrap import master_key, payment_provider
 from facepay.calibration.versions import CalibrationKeeper
+from facepay.campaigns import play_router as smiles
+from facepay.campaigns import router as campaigns
 from facepay.catalog import router as catalog
 from facepay.channel import event_router as device_events
 from facepay.channel import router as device_commands
@@ -174,6 +176,8 @@ def create_app(settings: Settings | None = None, *, engine: Engine | None = None
         reviews,
         watches,
         rewards,
+        campaigns,
+        smiles,
         member_rewards,
         statements,
         wallet,
