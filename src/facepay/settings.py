@@ -61,6 +61,7 @@ class Settings(BaseSettings):
     # Presentation attacks
     liveness_model: Path | None = None
     live_score_min: Share = 0.8
+    expression_model: Path | None = None
     challenge_seconds: int = Field(default=20, ge=5, le=120)
     replay_days: int = Field(default=7, ge=1, le=90)
 
@@ -86,6 +87,11 @@ class Settings(BaseSettings):
     shelf_confidence_min: Share = 0.8
     unpaid_visit_minutes: int = Field(default=10, ge=1, le=24 * 60)
 
+    # Taste
+    profiling_policy_version: str = Field(default="2026-01", max_length=40)
+    taste_half_life_days: int = Field(default=30, ge=1, le=365)
+    taste_group_min: int = Field(default=5, ge=2, le=1_000)
+
     # The kitchen
     kitchen_late_minutes: int = Field(default=20, ge=1, le=24 * 60)
 
@@ -107,11 +113,11 @@ class Settings(BaseSettings):
     provider_shuffle: bool = False
     provider_seed: int | None = None
 
-    # Consent and retention
     # Webhooks
     webhook_private_hosts: str | None = Field(default=None, max_length=10_000)
     webhook_events_days: int = Field(default=30, ge=1, le=365)
 
+    # Consent and retention
     consent_policy_version: str = Field(default="2026-01", max_length=40)
     consent_lasts_days: int | None = Field(default=None, ge=1, le=3650)
     consent_warning_days: int = Field(default=30, ge=0, le=365)
