@@ -62,6 +62,10 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         # Who they are
         "member": Holding(Fate.STRIPPED, "the ledger points at it", by=("id",), hidden=("pin_hash",), by_hand=True),
         "consent": Holding(Fate.KEPT, "shows that the face was used with consent (GDPR art. 7(1))", by=MEMBER),
+        "profiling_consent": Holding(Fate.KEPT, "shows that their taste was kept with consent", by=MEMBER),
+        "preference": Holding(
+            Fate.ERASED, "what they like, by how their face was turned and smiled", by=MEMBER, with_face=True
+        ),
         # Their face
         "template": Holding(Fate.ERASED, "the face", by=MEMBER, with_face=True, by_hand=True),
         "template_key": Holding(
@@ -181,6 +185,10 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         # The shop's own
         "alembic_version": NOTHING,
         "alert": Holding(Fate.NOTHING_HELD, "what to look at in a store: a tag, a slot, a device; never who"),
+        "attention_count": Holding(Fate.NOTHING_HELD, "how people looked at a product on a day, and not who"),
+        "attention_places": Holding(
+            Fate.NOTHING_HELD, "where in a picture people stand now, for a minute, and not who"
+        ),
         "calibration": Holding(Fate.NOTHING_HELD, "a curve through the scores of hundreds of people and more"),
         "campaign": NOTHING,
         "code_guesses": NOTHING,
@@ -214,6 +222,7 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "stock": NOTHING,
         "store": NOTHING,
         "tier": NOTHING,
+        "viewed_product": NOTHING,
         "webhook_delivery": Holding(Fate.NOTHING_HELD, "how it went to tell an event"),
         "webhook_endpoint": NOTHING,
         "webhook_event": Holding(Fate.NOTHING_HELD, "ids and amounts of the shop's own, and no member's id"),

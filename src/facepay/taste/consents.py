@@ -1,0 +1,90 @@
+"""Consent to profiling: that what a member looks at may be kept as theirs. Apart from the one to face recognition."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, String, delete, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from facepay.kernel.database import Base, Identified
+from facepay.members.consents import PolicyOutdated
+from facepay.settings import Settings
+from facepay.taste.preferences import Preference
+
+
+class ProfilingConsent(Identified, Base):
+    """`evidence_since` is from when on looks count: later than `accepted_at` where the member had all deleted since."""
+
+    __tablename__ = "profiling_consent"
+    __table_args__ = (
+        Index("uq_profiling_consent_standing", "member_id", unique=True, postgresql_where=text("withdrawn_at is null")),
+    )
+
+    member_id: Mapped[UUID] = mapped_column(ForeignKey("member.id"), index=True)
+    policy_version: Mapped[str] = mapped_column(String(40))
+    accepted_at: Mapped[datetime]
+    evidence_since: Mapped[datetime]
+    withdrawn_at: Mapped[datetime | None]
+
+
+async def agree(
+    session: AsyncSession, *, member_id: UUID, policy_version: str, settings: Settings, now: datetime
+) -> ProfilingConsent:
+    """To the policy in force; repeating it changes nothing. The caller holds the member's row.
+
+    Raises PolicyOutdated.
+    """
+    current = settings.profiling_policy_version
+    if policy_version != current:
+        raise PolicyOutdated("Consent has to be to the policy in force.", current_version=current)
+    standing = await standing_agreement(session, member_id=member_id)
+    if standing is not None and standing.policy_version == policy_version:
+        return standing
+    since = now
+    if standing is not None:  # what was inferred under the one before stays
+        since, standing.withdrawn_at = standing.evidence_since, now
+        await session.flush()
+    consent = ProfilingConsent(
+        member_id=member_id, policy_version=policy_version, accepted_at=now, evidence_since=since
+    )
+    session.add(consent)
+    await session.flush()
+    return consent
+
+
+async def withdraw_agreement(session: AsyncSession, *, member_id: UUID, now: datetime) -> int:
+    """End it, and delete all that was inferred and wished for; answers how many rows. The caller holds the member's
+    row, so that no look comes after.
+    """
+    standing = await standing_agreement(session, member_id=member_id)
+    if standing is not None:
+        standing.withdrawn_at = now
+        await session.flush()
+    gone = await session.scalars(
+        delete(Preference).where(Preference.member_id == member_id).returning(Preference.id),
+        execution_options={"synchronize_session": False},
+    )
+    return len(gone.all())
+
+
+async def standing_agreement(session: AsyncSession, *, member_id: UUID) -> ProfilingConsent | None:
+    query = select(ProfilingConsent).where(
+        ProfilingConsent.member_id == member_id, ProfilingConsent.withdrawn_at.is_(None)
+    )
+    return (await session.scalars(query)).one_or_none()
+
+
+async def who_agreed(session: AsyncSession, *, member_ids: Collection[UUID], before: datetime) -> set[UUID]:
+    """Those of these members who had agreed by then, and still do."""
+    found = await session.scalars(
+        select(ProfilingConsent.member_id).where(
+            ProfilingConsent.member_id.in_(member_ids),
+            ProfilingConsent.withdrawn_at.is_(None),
+            ProfilingConsent.evidence_since <= before,
+        )
+    )
+    return set(found)
