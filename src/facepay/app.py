@@ -71,9 +71,9 @@ from facepay.online import payer_router as payers
 from facepay.online import shop_router as payment_intents
 from facepay.online import store_router as online_payments
 from facepay.online.secrets import authenticate as authenticate_payer
+from facepay.online.telling import EVENT_TYPES as ONLINE_EVENT_TYPES
 from facepay.presentation import router as challenges
 from facepay.privacy import router as privacy
-from facepay.online.telling import EVENT_TYPES as ONLINE_EVENT_TYPES
 from facepay.privacy.receipts import Signer
 from facepay.review import router as reviews
 from facepay.review import watch_router as watches
@@ -88,6 +88,9 @@ from facepay.staff.accounts import ensure_first_owner
 from facepay.staff.tokens import authenticate as authenticate_staff
 from facepay.stores import router as stores
 from facepay.stores.devices import authenticate as authenticate_device
+from facepay.taste import device_router as looks
+from facepay.taste import member_router as taste
+from facepay.taste import report_router as attention
 from facepay.templates.gallery import MemoryGallery
 from facepay.templates.keeper import GalleryKeeper
 from facepay.templates.protection import Protection
@@ -98,14 +101,14 @@ from facepay.vision.pool import InferencePool
 from facepay.wallet import webhook_router as providers
 from facepay.wallet.providers.mock import deliver_to
 from facepay.wallet.resume import keep_resuming
-
-log = structlog.get_logger()
 from facepay.webhooks import router as webhooks
 from facepay.webhooks.courier import AT_ONCE_MAX, Courier
 from facepay.webhooks.destinations import Destinations
 from facepay.webhooks.documentation import document
 from facepay.webhooks.events import PING, Catalogue
 from facepay.webhooks.sending import Sender
+
+log = structlog.get_logger()
 DESCRIPTION = """
 The backend of shops where a face is the ticket and the wallet.
 
@@ -139,6 +142,8 @@ def create_app(settings: Settings | None = None, *, engine: Engine | None = None
         planograms,
         shelves,
         baskets,
+        looks,
+        attention,
         gates,
         turns,
         galleries,
@@ -179,21 +184,22 @@ def create_app(settings: Settings | None = None, *, engine: Engine | None = None
         campaigns,
         smiles,
         member_rewards,
+        taste,
         statements,
         wallet,
         top_ups,
         debts,
         notices,
         providers,
+        webhooks,
         health,
     ):
         app.include_router(room.router)
+    document(app.state.event_types, app.webhooks)
     problems.install(app)
-        webhooks,
     app.add_middleware(RequestGuard, metrics=app.state.metrics)
     if unguarded := auth.routes_without_scope(app):
         raise RuntimeError(f"routes without a scope: {unguarded}")
-    document(app.state.event_types, app.webhooks)
     return app
 
 
@@ -220,14 +226,10 @@ def _furnish(app: FastAPI, settings: Settings, clock: Clock) -> None:
         retention=timedelta(hours=settings.idempotency_retention_hours),
     )
     state.provider = payment_provider(settings, state.database, key=state.master_key, clock=clock)
+    state.event_types, state.courier = Catalogue(PING, *ONLINE_EVENT_TYPES), _courier(state)
     state.inference = None
 
 
-def _lifespan(settings: Settings, engine: Engine | None) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
-    state.event_types, state.courier = Catalogue(PING, *ONLINE_EVENT_TYPES), _courier(state)
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
 def _courier(state: State) -> Courier:
     destinations = Destinations.from_text(state.settings.webhook_private_hosts or "")
     return Courier(
@@ -240,12 +242,16 @@ def _courier(state: State) -> Courier:
     )
 
 
+def _lifespan(settings: Settings, engine: Engine | None) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
             stack.push_async_callback(app.state.database.close)
+            stack.push_async_callback(app.state.courier.close)
             await _open_recognition(app.state, settings, engine, stack)
             await _add_first_owner(app.state, settings)
             stack.enter_context(closing_on_signals(app.state.hub))
             for work in _background(app):
-            stack.push_async_callback(app.state.courier.close)
                 stack.push_async_callback(_end, asyncio.create_task(work))
             log.info("ready", pack=app.state.gallery_keeper.pack, templates=app.state.gallery.size)
             yield
@@ -261,11 +267,11 @@ def _background(app: FastAPI) -> tuple[Coroutine[Any, Any, None], ...]:
         state.gallery_keeper.listen(state.database, state.hub),
         state.provider.run(deliver_to(app, providers.MOCK_WEBHOOKS_PATH)),
         keep_resuming(state.database, state.provider, state.clock),
+        state.courier.run(state.hub),
         keep_house(state.database, _tasks(state)),
     )
 
 
-        state.courier.run(state.hub),
 def _tasks(state: State) -> tuple[Task, ...]:
     signer = Signer(state.master_key)
     return tasks_of(state.database, state.idempotency, state.clock, settings=state.settings, signer=signer)
@@ -275,7 +281,11 @@ async def _open_recognition(state: State, settings: Settings, engine: Engine | N
     limits = FrameLimits(bytes_max=settings.frame_bytes_max, megapixels_max=settings.frame_megapixels_max)
     if engine is None:
         engine = await asyncio.to_thread(
-            load_engine, settings.model_pack, liveness_model=settings.liveness_model, limits=limits
+            load_engine,
+            settings.model_pack,
+            liveness_model=settings.liveness_model,
+            expression_model=settings.expression_model,
+            limits=limits,
         )
     state.inference = InferencePool(engine, workers=settings.inference_workers, queue_max=settings.inference_queue_max)
     stack.callback(state.inference.close)

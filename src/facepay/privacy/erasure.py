@@ -23,6 +23,7 @@ from facepay.privacy.holdings import Fate, held_rows, holding_of
 from facepay.privacy.receipts import ErasureReceipt, Reason, Signer
 from facepay.privacy.wallets import close_wallets
 from facepay.shelves.baskets import is_unsettled
+from facepay.taste.consents import withdraw_agreement
 from facepay.templates.templates import Template, TemplateKey
 
 # The answers stay: without one, a retry would act again. They name the member by id wherever they name them at all, but
@@ -123,7 +124,9 @@ async def _erase_rows(session: AsyncSession, member_id: UUID, tables: Iterator[T
 
 
 async def _remove_face(session: AsyncSession, member_id: UUID, now: datetime) -> Counter[str]:
-    """Consent, templates and their key: from the commit on, no replica's gallery knows them."""
+    """Consent, templates and their key: from the commit on, no replica's gallery knows them. Taste came of the face, so
+    the consent to it ends too.
+    """
     counts = select(
         select(func.count()).where(Template.member_id == member_id).scalar_subquery(),
         select(func.count())
@@ -133,4 +136,5 @@ async def _remove_face(session: AsyncSession, member_id: UUID, now: datetime) ->
     )
     templates, keys, consents = (await session.execute(counts)).one()
     await withdraw(session, member_id=member_id, now=now)
-    return +Counter(template=templates, template_key=keys, consent=consents)
+    agreed = await withdraw_agreement(session, member_id=member_id, now=now)
+    return +Counter(template=templates, template_key=keys, consent=consents, profiling_consent=int(agreed))

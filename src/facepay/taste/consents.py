@@ -56,19 +56,16 @@ async def agree(
     return consent
 
 
-async def withdraw_agreement(session: AsyncSession, *, member_id: UUID, now: datetime) -> int:
-    """End it, and delete all that was inferred and wished for; answers how many rows. The caller holds the member's
-    row, so that no look comes after.
+async def withdraw_agreement(session: AsyncSession, *, member_id: UUID, now: datetime) -> bool:
+    """End it, where there is one, and delete all that was inferred and wished for. The caller holds the member's row,
+    so that no look comes after.
     """
     standing = await standing_agreement(session, member_id=member_id)
     if standing is not None:
         standing.withdrawn_at = now
         await session.flush()
-    gone = await session.scalars(
-        delete(Preference).where(Preference.member_id == member_id).returning(Preference.id),
-        execution_options={"synchronize_session": False},
-    )
-    return len(gone.all())
+    await session.execute(delete(Preference).where(Preference.member_id == member_id))
+    return standing is not None
 
 
 async def standing_agreement(session: AsyncSession, *, member_id: UUID) -> ProfilingConsent | None:
