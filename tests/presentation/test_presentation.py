@@ -39,10 +39,10 @@ FACES: dict[Action, dict[str, float]] = {
 
 
 class Visitor:
-    """Somebody before the camera: the stranger's portrait on a mean head."""
+    """Somebody before the camera: a portrait on a mean head, the stranger's unless told otherwise."""
 
-    def __init__(self, engine: Engine) -> None:
-        decoded = decode_frame(stranger(), limits=FrameLimits())
+    def __init__(self, engine: Engine, photo: bytes | None = None) -> None:
+        decoded = decode_frame(photo or stranger(), limits=FrameLimits())
         self.portrait: Image = cv2.resize(decoded, None, fx=1.5, fy=1.5, interpolation=cv2.INTER_CUBIC).astype(np.uint8)
         self.landmarks: Floats = engine.analyse(self.still()).faces[0].landmarks
         self._done: dict[Action, bytes] = {}

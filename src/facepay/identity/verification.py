@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, select
 
 from facepay.calibration.calibration import Calibration
 from facepay.identity.lookalikes import has_lookalikes
-from facepay.identity.policy import Match, NoMatch, Uncertain, decide, policy_for
+from facepay.identity.policy import Ambiguous, Match, NoMatch, Uncertain, decide, policy_for
 from facepay.identity.sighting import Unusable, subject_of
 from facepay.identity.watches import is_watched
 from facepay.members.consents import Consent, in_force
@@ -32,15 +32,16 @@ def verify_member(
 ) -> Verification:
     """Whether the nearest face of these frames, all of one person, is this member's: only a Match says so.
 
-    One stranger in 1 / `verify_fmr_target` passes, however many templates the member has. The gallery has to be up to
-    date, and consent be asked for again in the transaction that acts on it. No model runs.
+    At most `verify_fmr_target` of strangers pass, however many templates the member has. A face that isn't theirs is
+    none however poor the frames are, or guessing with poor ones would never end. The gallery has to be up to date, and
+    consent be asked for again in the transaction that acts on it. No model runs.
     """
     subject = subject_of(evidences, calibration)
     if isinstance(subject, Unusable):
         return subject
     compared = keeper.gallery.search(subject.embedding, among=(member_id,), top=1)
-    verdict = subject.settle(decide(compared, policy_for("verify", settings), calibration))
-    assert isinstance(verdict, Verification), "there is nobody to mix them up with"
+    verdict = decide(compared, policy_for("verify", settings), calibration)
+    assert not isinstance(verdict, Ambiguous), "there is nobody to mix them up with"
     return verdict
 
 

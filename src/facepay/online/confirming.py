@@ -94,7 +94,7 @@ class Confirmer:
         intent = await hold_intent(session, intent_id=intent_id, now=now)
         await self._require_way(session, "face", intent, now)
         if intent.challenge_steps is None:
-            intent.challenge_steps = list(_draw(self.recogniser.inference.engine.has_points))
+            intent.challenge_steps = list(draw_for_payer(expressions=self.recogniser.inference.engine.has_points))
         return await issue(
             session,
             device_id=intent.device_id,
@@ -175,11 +175,14 @@ class Confirmer:
             await refuse(
                 session, intent=intent, attempt=attempt, code=attack.code, message=attack.hint, counts=counts, now=now
             )
-        elif isinstance(verification, Unusable):
-            words = verification.advice[0].message if verification.advice else "No face could be seen."
-            await refuse(session, intent=intent, attempt=attempt, code=verification.code, message=words, now=now)
         elif standing is None or standing.is_watched or standing.has_lookalikes:
             await refuse(session, intent=intent, attempt=attempt, code="face_not_available", now=now)
+        elif isinstance(verification, Unusable):
+            words = verification.advice[0].message if verification.advice else None
+            counts = verification.code == "faces_disagree"
+            await refuse(
+                session, intent=intent, attempt=attempt, code=verification.code, message=words, counts=counts, now=now
+            )
         elif not isinstance(verification, Match):
             await refuse(session, intent=intent, attempt=attempt, code="face_not_verified", counts=True, now=now)
         else:
@@ -238,7 +241,7 @@ class Confirmer:
 ConfirmerOf = Annotated[Confirmer, Depends(made(Confirmer))]
 
 
-def _draw(expressions: bool) -> Sequence[Action]:
+def draw_for_payer(*, expressions: bool) -> Sequence[Action]:
     """Where the models see no smile, turns only."""
     if not expressions:
         return draw_steps(expressions=False)

@@ -29,6 +29,8 @@ MESSAGES: Mapping[str, str] = MappingProxyType(
         "daily_limit": "The amount is above what may still be paid today.",
         "store_daily_limit": "The amount is above what may still be paid in this shop today.",
         "too_many_payments": "There were too many payments lately: try again in ten minutes.",
+        "no_face": "No face could be seen.",
+        "faces_disagree": "The frames show different people.",
         "face_not_verified": "This isn't the face of whoever is to pay.",
         "face_not_available": "The face can't be used for this account any more: use the PIN.",
         "wrong_pin": "The PIN is wrong.",
@@ -56,9 +58,9 @@ async def settle(
         session, member=member, store_id=intent.store_id, amount=intent.amount, now=now, settings=settings
     )
     if not member.is_active:
-        await refuse(session, intent=intent, attempt=attempt, code="member_blocked", now=now)
+        await _decline(session, intent, attempt, "member_blocked", now)
     elif isinstance(verdict, Declined):
-        await refuse(session, intent=intent, attempt=attempt, code=verdict.code, now=now)
+        await _decline(session, intent, attempt, verdict.code, now)
     elif isinstance(verdict, NeedsStepUp) and not all(intent.has_proof(way, now) for way in ("face", "pin")):
         attempt.code = verdict.code
         session.add(attempt)
@@ -100,13 +102,21 @@ async def _pay(
         now=now,
     )
     if not paid.ok:
-        await refuse(session, intent=intent, attempt=attempt, code=paid.code, now=now)
+        await _decline(session, intent, attempt, paid.code, now)
         return
     order.transfer_id, attempt.code = paid.transfer_id, "succeeded"
     session.add_all((order, attempt))
     await session.flush()
     intent.status, intent.order_id, intent.ended_at = "succeeded", order.id, now
     await tell(session, intent, SUCCEEDED, now=now)
+
+
+async def _decline(
+    session: AsyncSession, intent: PaymentIntent, attempt: PaymentAttempt, code: str, now: datetime
+) -> None:
+    """It's the member, and they can't pay: what was proven is used up, and proven anew when they try again."""
+    intent.face_proven_at = intent.pin_proven_at = None
+    await refuse(session, intent=intent, attempt=attempt, code=code, now=now)
 
 
 async def refuse(

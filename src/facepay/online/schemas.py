@@ -16,27 +16,31 @@ from facepay.online.intents import FAILURES_MAX, CancellationReason, PaymentInte
 from facepay.online.ways import Way, Ways
 
 EXPIRES_IN_MIN, EXPIRES_IN_MAX = 60, 24 * 3600
+RETURN_URL_MAX = 1900
 LOCAL = ("localhost", "127.0.0.1", "[::1]")
 
 
-def _safe_to_return_to(url: HttpUrl) -> str:
-    """Raises ValueError."""
+def _safe_to_return_to(text: str) -> str:
+    """As browsers read it. Raises ValueError."""
+    url = HttpUrl(text)
     if url.username or url.password:
         raise ValueError("a return_url holds no credentials")
     if url.scheme != "https" and url.host not in LOCAL:
         raise ValueError("a return_url is https, but on localhost")
-    if len(text := str(url)) > 1900:  # in the end, two parameters are added to it
-        raise ValueError("a return_url has at most 1900 characters")
-    return text
+    if len(str(url)) > RETURN_URL_MAX:
+        raise ValueError(f"a return_url has at most {RETURN_URL_MAX} characters")
+    return str(url)
 
 
 ReturnUrl = Annotated[
-    HttpUrl,
+    str,
+    StringConstraints(max_length=RETURN_URL_MAX),
     AfterValidator(_safe_to_return_to),
     Field(
         description="Where the payer's browser goes in the end, with `payment_intent` and `payment_intent_status` added"
         " to its query: `https`, or `http` on localhost.",
         examples=["https://shop.example.com/orders/1042"],
+        json_schema_extra={"format": "uri"},
     ),
 ]
 MetadataKey = Annotated[str, StringConstraints(min_length=1, max_length=40), AfterValidator(printable)]

@@ -16,6 +16,7 @@ from sqlalchemy import (
     and_,
     cast,
     delete,
+    false,
     func,
     or_,
     select,
@@ -76,7 +77,10 @@ async def first_seen_before(
             SeenFrame.forget_at > now,
             or_(
                 SeenFrame.digest.in_(digests),
-                and_(SeenFrame.bands.overlap(bands), or_(*(_looks_like(each) for each in fingerprints if each.look))),
+                and_(
+                    SeenFrame.bands.overlap(bands),
+                    or_(false(), *(_looks_like(each) for each in fingerprints if each.look)),
+                ),
             ),
         )
     )

@@ -1,0 +1,225 @@
+"""Paying by face on the web: whoever is to pay, alive, before their own camera, and nobody else."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+import cv2
+import pytest
+from sqlalchemy import select
+
+from facepay.identity.lookalikes import Lookalike, pair_of
+from facepay.kernel.clock import utc_now
+from facepay.kernel.database import Database
+from facepay.kernel.ids import new_id
+from facepay.members.biometric_uses import BiometricUse
+from facepay.online.confirming import draw_for_payer
+from facepay.vision.frames import FrameLimits, decode_frame
+from facepay.vision.liveness.challenge import Action
+from tests.answers import verdict
+from tests.conftest import Clock
+from tests.online.web import PIN, Person, WebShop, came_to
+from tests.photos import camera_frame, people
+from tests.presentation.test_presentation import jpeg
+
+pytestmark = pytest.mark.anyio
+
+
+def beside(frame: bytes, other: bytes) -> bytes:
+    """The same frame with somebody else far behind."""
+    image = decode_frame(frame, limits=FrameLimits()).copy()
+    small = cv2.resize(decode_frame(other, limits=FrameLimits()), (image.shape[1] // 4, image.shape[0] // 4))
+    image[: small.shape[0], : small.shape[1]] = small
+    return jpeg(image)
+
+
+async def test_a_member_pays_by_smiling(web: WebShop, person: Person, database: Database) -> None:
+    member = await web.with_payer(person)
+    page = await web.ask()
+    shown = await page.see()
+    assert (shown["ways"], shown["ways_needed"], shown["attempts_left"]) == (["face"], 1, 3)
+    assert came_to(await page.smile(person)) == ("succeeded", None)
+    assert await web.shop.balance(member) == 50_000 - 12_900
+    of_staff = await web.shop.do("GET", f"/v1/stores/{web.shop.store_id}/payment-intents/{page.id}")
+    (attempt,) = of_staff["attempts"]
+    assert (attempt["way"], attempt["code"]) == ("face", "succeeded")
+    assert attempt["similarity"] > attempt["threshold"] > 0.3
+    assert attempt["basis"].startswith("verify:1e-05 ")
+    async with database.read() as session:
+        used = (await session.scalars(select(BiometricUse).where(BiometricUse.use == "verified"))).one()
+    assert (str(used.member_id), str(used.reference_id)) == (member, page.id)
+
+
+async def test_a_page_is_told_nothing_of_the_member(web: WebShop, person: Person) -> None:
+    member = await web.with_payer(person, pin=PIN)
+    page = await web.ask(metadata={"customer": "Person 0"})
+    shown = await page.see()
+    assert shown["shop"] == "Xixi Road"
+    assert not {"member_id", "metadata", "client_secret", "order_id"} & shown.keys()
+    assert shown["return_url"] is None
+    for answer in (await page.call("GET", "intent"), await page.smile(person)):
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert member not in answer.text
+        assert "Person 0" not in answer.text
+
+
+async def test_a_link_that_was_used_shows_what_came_of_it_and_pays_no_more(web: WebShop, person: Person) -> None:
+    member = await web.with_payer(person)
+    page = await web.ask()
+    challenge_id, steps = await page.challenge()
+    frames = person.burst(*steps, moment=0)
+    assert came_to(await page.send(frames, challenge_id)) == ("succeeded", None)
+    assert verdict(await page.send(frames, challenge_id)) == (409, "payment_intent_unexpected_state")
+    assert verdict(await page.call("POST", "challenges")) == (409, "payment_intent_unexpected_state")
+    assert (await page.see())["status"] == "succeeded"
+    assert await web.shop.balance(member) == 50_000 - 12_900
+
+
+async def test_another_members_face_is_not_the_payers_and_is_not_recognised(
+    web: WebShop, person: Person, somebody_else: Person, database: Database
+) -> None:
+    other = await web.with_payer(somebody_else, number=1)
+    member = await web.with_payer(person)
+    page = await web.ask()
+    for left in (2, 1):
+        answer = await page.smile(somebody_else)
+        assert came_to(answer) == ("requires_action", "face_not_verified")
+        assert answer.json()["attempts_left"] == left
+    assert came_to(await page.smile(somebody_else)) == ("canceled", "face_not_verified")
+    assert (await web.see(page.id))["cancellation_reason"] == "failed_verification"
+    assert verdict(await page.call("POST", "challenges")) == (409, "payment_intent_unexpected_state")
+    assert [await web.shop.balance(each) for each in (member, other)] == [50_000, 50_000]
+    async with database.read() as session:
+        uses = (await session.scalars(select(BiometricUse.use))).all()
+    assert set(uses) == {"enrolled"}
+
+
+async def test_the_nearest_face_pays_whoever_stands_behind(web: WebShop, person: Person, somebody_else: Person) -> None:
+    """Others in the picture are neither recognised nor in the way."""
+    await web.with_payer(person)
+    page = await web.ask()
+    challenge_id, steps = await page.challenge()
+    burst = [beside(frame, people()[1]) for frame in person.burst(*steps, moment=1)]
+    assert came_to(await page.send(burst, challenge_id)) == ("succeeded", None)
+
+
+async def test_a_still_photo_of_a_smile_pays_nothing(web: WebShop, person: Person) -> None:
+    member = await web.with_payer(person)
+    page = await web.ask()
+    challenge_id, _ = await page.challenge()
+    still = [person.frame(Action.SMILE, moment) for moment in range(4)]
+    assert came_to(await page.send(still, challenge_id)) == ("requires_action", "challenge_incomplete")
+    assert (await page.see())["attempts_left"] == 2
+    assert await web.shop.balance(member) == 50_000
+
+
+async def test_a_face_that_is_swapped_midway_pays_nothing(web: WebShop, person: Person, somebody_else: Person) -> None:
+    await web.with_payer(person)
+    page = await web.ask()
+    challenge_id, steps = await page.challenge()
+    frames = [person.frame(None, 0), *somebody_else.burst(*steps, moment=0)[1:]]
+    assert came_to(await page.send(frames, challenge_id)) == ("requires_action", "challenge_face_swapped")
+
+
+async def test_frames_that_were_sent_before_pay_nothing(web: WebShop, person: Person, clock: Clock) -> None:
+    await web.with_payer(person)
+    first, second = await web.ask(), await web.ask(expires_in=600)
+    challenge_id, steps = await first.challenge()
+    film = person.burst(*steps, moment=0)
+    assert came_to(await first.send(film, challenge_id)) == ("succeeded", None)
+    challenge_id, _ = await second.challenge()
+    assert came_to(await second.send(film, challenge_id)) == ("requires_action", "frame_seen_before")
+    clock.ahead = timedelta(seconds=15)
+    challenge_id, _ = await second.challenge()
+    saved_again = [person.frame(action, 99) for action in (None, *steps)]
+    assert came_to(await second.send(saved_again, challenge_id)) == ("requires_action", "frame_seen_before")
+    assert (await second.see())["attempts_left"] == 1
+
+
+async def test_a_challenge_is_answered_once_in_time_and_for_its_own_payment(
+    web: WebShop, person: Person, somebody_else: Person, clock: Clock
+) -> None:
+    await web.with_payer(person)
+    one, other = await web.ask(), await web.ask()
+    theirs, steps = await other.challenge()
+    burst = somebody_else.burst(*steps, moment=0)
+    assert came_to(await one.send(burst, theirs)) == ("requires_action", "challenge_unknown")
+    late, steps = await one.challenge()
+    clock.ahead = timedelta(seconds=21)
+    assert came_to(await one.send(person.burst(*steps, moment=1), late)) == ("requires_action", "challenge_expired")
+    assert (await one.see())["attempts_left"] == 3
+    spent, steps = await one.challenge()
+    still = [person.frame(None, 2)] * 3
+    assert came_to(await one.send(still, spent)) == ("requires_action", "challenge_incomplete")
+    assert came_to(await one.send(person.burst(*steps, moment=3), spent)) == ("requires_action", "challenge_spent")
+
+
+async def test_what_is_asked_stays_the_same_until_it_was_tried(web: WebShop, person: Person) -> None:
+    """Or else whoever has a film of the member would ask on until it fits."""
+    await web.with_payer(person)
+    page = await web.ask()
+    asked = [tuple((await page.challenge())[1]) for _ in range(6)]
+    assert len(set(asked)) == 1
+    drawn = {tuple(draw_for_payer(expressions=True)) for _ in range(100)}
+    smile, left, right = Action.SMILE, Action.TURN_LEFT, Action.TURN_RIGHT
+    assert drawn == {(smile, left), (left, smile), (smile, right), (right, smile)}
+
+
+async def test_without_consent_only_the_pin_is_left(web: WebShop, person: Person) -> None:
+    member = await web.with_payer(person, pin=PIN)
+    page = await web.ask()
+    challenge_id, steps = await page.challenge()
+    assert (await page.see())["ways"] == ["face", "pin"]
+    await web.shop.do("DELETE", f"/v1/members/{member}/face")
+    assert (await page.see())["ways"] == ["pin"]
+    assert verdict(await page.send(person.burst(*steps, moment=0), challenge_id)) == (409, "payment_way_not_open")
+    assert came_to(await page.type(PIN)) == ("succeeded", None)
+
+
+async def test_a_face_that_is_too_much_like_another_is_no_proof(
+    web: WebShop, person: Person, database: Database
+) -> None:
+    member = await web.with_payer(person, pin=PIN)
+    one, two = pair_of(UUID(member), UUID(await web.shop.add_member(1, enrol=False)))
+    async with database.begin() as session:
+        session.add(Lookalike(member_a=one, member_b=two, reason="measured", similarity=0.5, marked_at=utc_now()))
+    assert (await (await web.ask()).see())["ways"] == ["pin"]
+
+
+@pytest.mark.parametrize(
+    ("files", "data", "code"),
+    [
+        (2, {"challenge_id": str(new_id())}, (400, "frame_missing")),
+        (11, {"challenge_id": str(new_id())}, (422, "too_many_frames")),
+        (3, {}, (422, "invalid_request")),
+        (3, {"challenge_id": "x"}, (422, "invalid_request")),
+    ],
+)
+async def test_a_burst_that_cannot_be_read_is_no_attempt(
+    web: WebShop, person: Person, files: int, data: dict[str, str], code: tuple[int, str]
+) -> None:
+    await web.with_payer(person)
+    page = await web.ask()
+    sent = [("frame", ("frame.jpg", person.frame(None, number), "image/jpeg")) for number in range(files)]
+    assert verdict(await page.call("POST", "confirmations", files=sent, data=data)) == code
+    assert (await page.see())["attempts_left"] == 3
+
+
+async def test_a_picture_that_is_none_gives_the_payment_back_to_its_payer(web: WebShop, person: Person) -> None:
+    await web.with_payer(person)
+    page = await web.ask()
+    challenge_id, _ = await page.challenge()
+    assert verdict(await page.send([b"\xff\xd8\xff\xe0 broken"] * 3, challenge_id)) == (422, "corrupt_image")
+    shown = await page.see()
+    assert (shown["status"], shown["attempts_left"]) == ("requires_action", 3)
+    assert came_to(await page.smile(person)) == ("succeeded", None)
+
+
+async def test_frames_without_a_face_are_no_attempt(web: WebShop, person: Person) -> None:
+    await web.with_payer(person)
+    page = await web.ask()
+    challenge_id, _ = await page.challenge()
+    answer = await page.send([camera_frame([])] * 3, challenge_id)
+    assert came_to(answer) == ("requires_action", "challenge_face_lost")
+    assert answer.json()["attempts_left"] == 3
