@@ -2,13 +2,19 @@ import { Store, credentials, make } from "./live.js";
 
 const FRESH_MS = 15_000;
 const LOST_SHOWN_AFTER_MS = 4000; // a connection that is cut and back at once troubles nobody
-const SHOWN_MAX = { ready: 20, preparing: 30 };
+// In heights of a line and widths of a character, in em; and the sizes, as shares of the list's height.
+const SHAPES = {
+  ready: { line: 1.55, character: 0.72, beside: 0.55, largest: 0.3, smallest: 0.085 },
+  preparing: { line: 1.17, character: 0.7, beside: 0.45, largest: 0.15, smallest: 0.075 },
+};
+const COLUMNS_MAX = 6;
 const WORDS = {
   lost: (since) => `更新中断 · Not up to date · 갱신 중단${since ? ` · ${since}` : ""}`,
   refused: () => "This screen's token no longer counts · 屏幕已停用 · 사용 중지된 화면",
 };
 const find = (selector) => document.querySelector(selector);
 const time = (at) => at.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+let shown = { ready: [], preparing: [] };
 let toldAt = null;
 let losing = null;
 
@@ -18,33 +24,47 @@ function show(board) {
   const first = toldAt === null;
   toldAt = new Date();
   document.body.dataset.state = "live";
-  showNumbers("ready", board.ready, { flash: !first });
-  showNumbers("preparing", board.preparing, {});
+  const fresh = first ? [] : board.ready.filter((number) => !shown.ready.includes(number));
+  shown = board;
+  layOut();
+  for (const item of find(".ready .numbers").children) if (fresh.includes(item.textContent)) freshen(item);
   const minutes = Math.max(1, Math.round(board.wait_seconds / 60));
   find(".wait").hidden = board.wait_seconds === null;
   find(".wait b").textContent = `${minutes} min`;
 }
 
-function showNumbers(name, numbers, { flash }) {
-  const list = find(`.${name} .numbers`);
-  const known = new Map([...list.children].map((item) => [item.textContent, item]));
-  const shown = numbers.slice(0, SHOWN_MAX[name]);
-  for (const [number, item] of known) if (!shown.includes(number)) item.remove();
-  shown.forEach((number, place) => {
-    const item = known.get(number) ?? make("li", "", number);
-    if (list.children[place] !== item) list.insertBefore(item, list.children[place] ?? null);
-    if (flash && !known.has(number)) freshen(item);
-  });
-  list.dataset.density = density(name, shown.length);
-  const more = find(`.${name} .more`);
-  more.hidden = numbers.length === shown.length;
-  more.textContent = `+ ${numbers.length - shown.length}`;
+function layOut() {
+  for (const name of Object.keys(SHAPES)) {
+    const list = find(`.${name} .numbers`);
+    const { count, columns, size } = fit(list, shown[name], SHAPES[name]);
+    list.style.setProperty("--columns", columns);
+    list.style.setProperty("--size", `${size}px`);
+    fill(list, shown[name].slice(0, count));
+    find(`.${name} .more`).textContent = count < shown[name].length ? `+${shown[name].length - count}` : "";
+  }
 }
 
-function density(name, count) {
-  if (name === "preparing") return count > 10 ? "many" : "few";
-  if (count > 12) return "many";
-  return count > 6 ? "some" : "few";
+/** As many of the numbers as can be read from afar, and the columns in which they are largest. */
+function fit(list, numbers, shape) {
+  const { clientWidth: width, clientHeight: height } = list;
+  const cell = Math.max(3, ...numbers.map((number) => number.length)) * shape.character + shape.beside;
+  for (let count = numbers.length; ; count -= 1) {
+    const sizes = Array.from({ length: COLUMNS_MAX }, (_, index) => {
+      const rows = Math.max(1, Math.ceil(count / (index + 1)));
+      return Math.min(width / (index + 1) / cell, height / rows / shape.line, height * shape.largest);
+    });
+    const size = Math.max(...sizes);
+    if (size >= height * shape.smallest || count <= 1) return { count, columns: sizes.indexOf(size) + 1, size };
+  }
+}
+
+function fill(list, numbers) {
+  const known = new Map([...list.children].map((item) => [item.textContent, item]));
+  for (const [number, item] of known) if (!numbers.includes(number)) item.remove();
+  numbers.forEach((number, place) => {
+    const item = known.get(number) ?? make("li", "", number);
+    if (list.children[place] !== item) list.insertBefore(item, list.children[place] ?? null);
+  });
 }
 
 function freshen(item) {
@@ -70,6 +90,7 @@ const given = credentials();
 if (given) {
   tick();
   setInterval(tick, 1000);
+  new ResizeObserver(layOut).observe(find("main"));
   new Store(given).follow({ told: show, lost: lose });
 } else {
   document.body.dataset.state = "setup";
