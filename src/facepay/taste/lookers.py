@@ -38,7 +38,7 @@ class Burst:
 @dataclass(frozen=True, slots=True)
 class Look:
     """What somebody gave a product in a burst: `smile_ms` is how much of the attention was with a smile, `smile`
-    its mean strength over all of it.
+    its mean strength over all of it. They smiled if they did for half of it.
     """
 
     attention_ms: int
@@ -47,7 +47,7 @@ class Look:
 
     @property
     def smiled(self) -> bool:
-        return self.smile >= SMILE_THRESHOLD
+        return 2 * self.smile_ms >= self.attention_ms
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,16 +91,22 @@ def _looks(track: Track, view: Sequence[Viewed], interval_ms: int) -> dict[UUID,
     for _, face in track.views:
         index = looked_at(face, directions)
         if index is not None:
-            smiles.setdefault(view[index].product_id, []).append(smile_strength(face) or 0.0)
+            smiles.setdefault(view[index].product_id, []).append(_smile(face))
     return {
         product_id: Look(
             attention_ms=len(strengths) * interval_ms,
-            smile_ms=sum(strength >= SMILE_THRESHOLD for strength in strengths) * interval_ms,
+            smile_ms=sum(strength > 0 for strength in strengths) * interval_ms,
             smile=fmean(strengths),
         )
         for product_id, strengths in smiles.items()
         if len(strengths) >= FRAMES_MIN
     }
+
+
+def _smile(face: FaceEvidence) -> float:
+    """Its strength; 0 of a face that isn't said to smile, so that nobody's mouth at rest speaks for a product."""
+    strength = smile_strength(face) or 0.0
+    return strength if strength >= SMILE_THRESHOLD else 0.0
 
 
 def _box(view: tuple[int, FaceEvidence], evidences: Sequence[FrameEvidence]) -> Box:
