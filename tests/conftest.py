@@ -276,6 +276,9 @@ class LiveShop:
             "/devices/{device_id}/smiles": "kiosk",
             "/devices/{device_id}/campaigns": "kiosk",
             "/lanes/{lane_id}/passages": "lane",
+            "/stores/{store_id}/payment-intents": "staff",
+            "/payment-intents": "webshop",
+            "/payer/": "payer",
             "/heartbeats": "gate",
             "/metrics": "monitor",
         }
@@ -290,7 +293,24 @@ def live_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveShop]:
         headers = {"Authorization": f"Bearer {staff}"}
         store = client.post("/v1/stores", json={"name": "Live", "code": "LIVE"}, headers=headers).json()["id"]
         tokens = {"staff": staff}
-        for role in ("gate", "kiosk", "lane", "monitor"):
+        for role in ("gate", "kiosk", "lane", "webshop", "monitor"):
             body = {"role": role, "name": role}
             tokens[role] = client.post(f"/v1/stores/{store}/devices", json=body, headers=headers).json()["token"]
+        tokens["payer"] = secret_of_a_payment(client, headers, tokens["webshop"])
         yield LiveShop(address, tokens)
+
+
+def secret_of_a_payment(client: httpx.Client, staff: dict[str, str], webshop: str) -> str:
+    """Of one that waits for its payer for a day."""
+    member = client.post("/v1/members", json={"display_name": "Wei"}, headers=staff).json()["id"]
+    body = {
+        "amount": 100,
+        "currency": "CNY",
+        "member_id": member,
+        "description": "Tea",
+        "return_url": "https://shop.example.com",
+        "expires_in": 86_400,
+        "confirm": True,
+    }
+    headers = {"Authorization": f"Bearer {webshop}", "Idempotency-Key": "payment"}
+    return str(client.post("/v1/payment-intents", json=body, headers=headers).json()["client_secret"])
