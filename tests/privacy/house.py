@@ -30,6 +30,7 @@ from facepay.simulate.device import OfflineDevice
 from facepay.simulate.journal import Journal
 from facepay.staff.accounts import StaffAccount
 from facepay.templates.templates import DecisionFrame, EnrolmentPhoto
+from tests.online.web import WebShop, came_to
 from tests.photos import people
 from tests.rewards.till import EARNING, add_coupon, give, refund, set_rules
 from tests.shelves.shelf import Shelf
@@ -72,11 +73,21 @@ async def add_regular(shop: Shop, database: Database, *, teas: int = 0) -> Regul
         assert (await shop.at_kiosk(0, {"TEA-001": 1})).json()["code"] == "paid"
     assert (await shop.at_kiosk(0, {"UMB-003": 1})).json()["decision"] == "step_up"
     await shop.issue_pass(member)
+    await _pay_on_the_web(shop, member)
     await _stand_in_a_lane(shop)
     await _go_offline(shop, member)
     await _take_from_a_shelf(shop, database, UUID(member))
     await _plant(shop, database, UUID(member))
     return Regular(member, paid)
+
+
+async def _pay_on_the_web(shop: Shop, member: str) -> None:
+    """In a shop that calls its customers by their names."""
+    web = await WebShop.open(shop)
+    notes = {"return_url": f"https://shop.example.com/?for={PHONE[1:]}", "metadata": {"customer": NAME}}
+    page = await web.ask(member_id=member, amount=500, **notes)
+    assert came_to(await page.type("739150")) == ("succeeded", None)
+    await web.ask(member_id=member, amount=500, description=NAME)  # and is never paid
 
 
 async def _stand_in_a_lane(shop: Shop) -> None:

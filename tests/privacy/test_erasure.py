@@ -78,7 +78,8 @@ async def test_an_erased_member_is_in_no_table_that_may_not_name_them(
     regular = await add_regular(shop, database)
     before = rows(owner_database_url)
     visits = [json.loads(line)["id"] for line in before["visit"]]
-    named = naming(before, regular.id).union(*(naming(before, visit) for visit in visits))
+    payments = [json.loads(line)["id"] for line in before["payment_intent"]]
+    named = naming(before, regular.id).union(*(naming(before, each) for each in visits + payments))
     assert ERASING - {"template", "template_key"} <= named, (
         f"tests/privacy/house.py: the regular has left no row in {sorted(ERASING - named)}, so nothing shows that it"
         " is erased there"

@@ -27,12 +27,14 @@ from facepay.taste.consents import withdraw_agreement
 from facepay.templates.templates import Template, TemplateKey
 
 # The answers stay: without one, a retry would act again. They name the member by id wherever they name them at all, but
-# for what came of a dispute, which has words about them.
+# for what came of a dispute, which has words about them, and payments on the web, which have a shop's.
 _UNNAME_ANSWERS = text(
     """
     update idempotency_record set answer = replace(
         (case when answer #>> '{member,id}' = :member_id then jsonb_set(answer, '{member,display_name}', '""')
               when answer ->> 'dispute_id' is not null then answer || '{"reason": "", "note": ""}'
+              when answer ->> 'object' = 'payment_intent'
+                  then answer || '{"description": null, "return_url": null, "metadata": {}}'
               else answer end)::text, :member_id, '00000000-0000-0000-0000-000000000000')::jsonb
      where answer::text like '%' || :member_id || '%'
         or answer ->> 'dispute_id' in (select id::text from dispute where member_id = cast(:member_id as uuid))
