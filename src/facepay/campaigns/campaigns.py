@@ -215,8 +215,7 @@ def _check_period(campaign: Campaign) -> None:
 
 
 async def _check_stores(session: AsyncSession, store_ids: Collection[UUID], currency: str) -> None:
-    rows = await session.execute(select(Store.id, Store.currency).where(Store.id.in_(store_ids)))
-    found = dict(rows.tuples().all())
+    found = {store.id: store.currency for store in await session.scalars(select(Store).where(Store.id.in_(store_ids)))}
     if unknown := sorted(map(str, set(store_ids) - found.keys())):
         raise StoreNotFound("There is no store with this id.", stores=unknown)
     if others := sorted(str(store_id) for store_id, each in found.items() if each != currency):

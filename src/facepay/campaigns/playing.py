@@ -123,7 +123,7 @@ async def finish_step_up(
 async def _act(session: AsyncSession, played: SmilePlay, verdict: Verdict, now: datetime) -> PlayDecision:
     match verdict:
         case Recognised(member):
-            return await _reward(session, played, member, now)
+            return await reward(session, played, member, now)
         case Asked(code, step_up, answers_left):
             decision = await _settle(session, played, "step_up", code)
             return replace(decision, step_up=step_up, answers_left=answers_left)
@@ -132,8 +132,8 @@ async def _act(session: AsyncSession, played: SmilePlay, verdict: Verdict, now: 
             return replace(decision, advice=advice, answers_left=answers_left)
 
 
-async def _reward(session: AsyncSession, played: SmilePlay, member: Member, now: datetime) -> PlayDecision:
-    """What the smile of this member, whose row is locked, reaches in a campaign that they may still win in."""
+async def reward(session: AsyncSession, played: SmilePlay, member: Member, now: datetime) -> PlayDecision:
+    """What the smile of this member, whose row is locked, reaches in the first campaign that they may still win in."""
     assert played.strength is not None, "who did not smile was told so"
     if not member.is_active:
         return await _settle(session, played, "declined", "member_blocked", member)

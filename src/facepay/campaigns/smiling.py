@@ -1,9 +1,10 @@
 """Did a smile come over this face, in this burst? Pure: faces in, strength or the fault out.
 
 The first frame shows the face at rest, and later ones are measured against it, so a picture of somebody who smiles has
-no rest to begin from. One person is there throughout, and where the smile comes, head and light stay as they were from
-one frame to the next: pictures that take each other's place seldom lie so exactly. A print that is only moved, turned
-or bent has nothing that changes in its mouth against its face while it is held still.
+no rest to begin from. One person is there throughout, and until the smile has come nothing jumps from one frame to the
+next: pictures that take each other's place seldom lie so exactly. And the mouth has to change against the rest of the
+face: points of a flat print that is moved, turned or tilted are an affine map of what they were, and once they are laid
+over the first frame by eyes, brows and nose, its mouth lies where it lay, which tilting alone makes look like a smile.
 
 None of that tells a person from a screen that plays one: for that a device has its presentation checks.
 """
@@ -11,7 +12,7 @@ None of that tells a person from a screen that plays one: for that a device has 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Literal
 
@@ -22,6 +23,8 @@ from facepay.vision.expression import SMILE_THRESHOLD, smile_strength
 from facepay.vision.liveness.challenge import ChallengePolicy, find_swap, is_still
 
 FRAMES_MIN = 3
+# Of the 106 points those of eyes, brows and nose: a smile hardly moves them.
+_STEADY = np.r_[33:52, 72:106]
 Fault = Literal["face_lost", "face_swapped", "not_neutral", "head_moved", "no_smile"]
 
 HINTS: dict[Fault, str] = {
@@ -35,18 +38,21 @@ HINTS: dict[Fault, str] = {
 
 @dataclass(frozen=True, slots=True)
 class SmilePolicy:
-    """How near to rest a burst begins, and how much may change from one frame to the next where it smiles."""
+    """How near to rest a burst begins, how far the mouth must move against the face, and how much may change from one
+    frame to the next.
+    """
 
     neutral_max: float = SMILE_THRESHOLD
+    rise_min: float = 0.2  # of the strength, with the face laid over its rest
     jump_degrees_max: float = 15.0
     jump_share_max: float = 0.6  # of the distance between the eyes
     jump_scale_max: float = 1.2
-    jump_cosine_min: float = 0.6
+    jump_cosine_min: float = 0.65
 
 
 @dataclass(frozen=True, slots=True)
 class Smile:
-    """`strength`, 0 to 1, is the most that the burst shows, `neutral` what its first frame does."""
+    """`strength`, 0 to 1, is the most that the burst shows against its first frame, `neutral` what that one shows."""
 
     strength: float
     neutral: float
@@ -85,7 +91,8 @@ def judge_smile(
     stills = {n: face for n, face in enumerate(found) if n and is_still(face, rest, policy=still)}
     if not stills:
         return SmileFault("head_moved", 1)
-    strengths = {n: _strength(face, rest) for n, face in stills.items()}
+    at_rest = _strength(rest, rest)
+    strengths = {n: _strength(face, rest) if _rises(face, rest, policy) else at_rest for n, face in stills.items()}
     peak = max(strengths, key=lambda n: strengths[n])
     for n, (before, after) in enumerate(pairwise(found[: peak + 1]), start=1):
         if _jumps(before, after, policy):
@@ -97,6 +104,23 @@ def _strength(face: FaceEvidence, rest: FaceEvidence | None = None) -> float:
     strength = smile_strength(face, rest)
     assert strength is not None, "its points were asked for"
     return strength
+
+
+def _rises(face: FaceEvidence, rest: FaceEvidence, policy: SmilePolicy) -> bool:
+    """Whether the mouth smiles more than at rest with the face laid over it, by the points alone."""
+    assert face.points is not None, "its points were asked for"
+    assert rest.points is not None
+    plane = np.column_stack([face.points, np.ones(len(face.points))])
+    onto_rest = np.linalg.lstsq(plane[_STEADY], rest.points[_STEADY], rcond=None)[0]
+    pose = {"yaw_degrees": rest.quality.yaw_degrees, "pitch_degrees": rest.quality.pitch_degrees}
+    laid = replace(
+        face,
+        points=(plane @ onto_rest).astype(np.float32),
+        quality=replace(face.quality, **pose),
+        happiness=None,
+    )
+    by_points = replace(rest, happiness=None)
+    return _strength(laid, by_points) - _strength(by_points, by_points) >= policy.rise_min
 
 
 def _jumps(before: FaceEvidence, after: FaceEvidence, policy: SmilePolicy) -> bool:
