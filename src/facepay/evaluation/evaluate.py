@@ -99,7 +99,9 @@ class Bench:
     @classmethod
     def of(cls, plan: Plan, pack: str, *, threads: int, progress: Progress) -> Bench:
         settings = next(iter(plan.settings.values()))
-        engine = load_engine(pack, liveness_model=settings.liveness_model, threads=1)
+        engine = load_engine(
+            pack, liveness_model=settings.liveness_model, expression_model=settings.expression_model, threads=1
+        )
         observer = Observer(engine, subject=plan.subject, workers=threads)
         paths = [photo.path for photo in plan.photos]
         seen = observer.observe(paths, progress=partial(progress, f"{pack}: photos"))

@@ -13,6 +13,7 @@ import numpy as np
 
 from facepay.vision.alignment import align
 from facepay.vision.detection import Detector, open_network
+from facepay.vision.emotions import ExpressionModel, load_expression_model
 from facepay.vision.evidence import FaceEvidence, Floats, FrameEvidence
 from facepay.vision.frames import FrameLimits, Image, decode_frame
 from facepay.vision.landmarks import Landmarker
@@ -66,7 +67,8 @@ class Engine(Protocol):
         """Find all faces of a frame, and embed the `embed` nearest. Keeps a core busy for some 20 ms.
 
         No face is embedded whose box has less than `area_share_min` of the nearest one's area. `points` asks for
-        the 106 points of each embedded face too, `with_fingerprint` for what the frame's copies are known by.
+        the 106 points of each embedded face too, and for its happiness where a model is set, `with_fingerprint` for
+        what the frame's copies are known by.
 
         Raises the Problems of `decode_frame`. A frame without a face is evidence with no faces.
         """
@@ -84,6 +86,7 @@ class InsightFaceEngine:
         landmarker: Landmarker | None,
         *,
         passive: PassiveModel | None = None,
+        expression: ExpressionModel | None = None,
         limits: FrameLimits,
     ) -> None:
         self.pack = pack.label
@@ -95,6 +98,7 @@ class InsightFaceEngine:
         self.has_points = landmarker is not None
         self.passive = passive
         self.has_passive_model = passive is not None
+        self.expression = expression
         self.limits = limits
 
     def analyse(
@@ -126,7 +130,8 @@ class InsightFaceEngine:
                 contour = self.landmarker.find(image, box) if points and self.landmarker else None
                 quality = measure(landmarks, score, crops[index], norm * self._norm_scale, contour)
                 live = self.passive.live_score(image, box, landmarks) if self.passive else None
-                faces.append(FaceEvidence(box, landmarks, quality, embedding / np.float32(norm), contour, live))
+                happy = self.expression.happiness(image, box, crops[index]) if points and self.expression else None
+                faces.append(FaceEvidence(box, landmarks, quality, embedding / np.float32(norm), contour, live, happy))
             else:
                 faces.append(FaceEvidence(box, landmarks, measure(landmarks, score)))
         nearest = faces[0].landmarks if faces else None
@@ -164,14 +169,17 @@ def load_engine(
     pack: str | Path = DEFAULT_PACK,
     *,
     liveness_model: Path | None = None,
+    expression_model: Path | None = None,
     limits: FrameLimits | None = None,
     threads: int | None = None,
     progress: Callable[[str], None] = lambda step: None,
 ) -> InsightFaceEngine:
     """Load a model pack and run it once. `threads` are ONNX Runtime's for each model (default: all cores).
-    `liveness_model` is a passive model of one of the forms in `liveness.passive`.
+    `liveness_model` is a passive model of one of the forms in `liveness.passive`, `expression_model` one of those in
+    `emotions`, which then says how much a face smiles.
 
-    `progress` is told each step in a few words. Raises `packs.PackError` and `PassiveModelError`.
+    `progress` is told each step in a few words. Raises `packs.PackError`, `PassiveModelError` and
+    `ExpressionModelError`.
     """
     progress("checking the model pack")
     models = find_pack(pack)
@@ -190,8 +198,15 @@ def load_engine(
     )
     landmarker = Landmarker(open_session(models.landmarks.path, threads=threads)) if models.landmarks else None
     passive = load_passive_model(liveness_model, threads=threads) if liveness_model else None
+    expression = load_expression_model(expression_model, threads=threads) if expression_model else None
     engine = InsightFaceEngine(
-        models, detector, recogniser, landmarker, passive=passive, limits=limits or FrameLimits()
+        models,
+        detector,
+        recogniser,
+        landmarker,
+        passive=passive,
+        expression=expression,
+        limits=limits or FrameLimits(),
     )
     progress("warming up")
     for height, width in WARM_UP_SIZES:

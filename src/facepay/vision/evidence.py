@@ -88,8 +88,9 @@ class FaceEvidence:
     `box` is (4,) as left, top, right, bottom and `landmarks` (5, 2) as left eye, right eye, nose, left and
     right mouth corner as the image shows them, both float32 in pixels of the upright frame. `embedding` is
     (dim,) float32 of norm 1, or None where none was asked for. So are `points`, (106, 2) in pixels as 2d106det
-    orders them, where the pack has that model. `live_score` is a passive model's probability that this is no
-    picture of a face, where one is set, and `relief` what a depth map showed, where one came with the frame.
+    orders them, where the pack has that model, and `happiness`, an expression model's probability where one is set.
+    `live_score` is a passive model's probability that this is no picture of a face, where one is set, and `relief`
+    what a depth map showed, where one came with the frame.
     """
 
     box: Floats
@@ -98,6 +99,7 @@ class FaceEvidence:
     embedding: Floats | None = None
     points: Floats | None = None
     live_score: float | None = None
+    happiness: float | None = None
     relief: FaceRelief | FaceSurface | None = None
 
     @property

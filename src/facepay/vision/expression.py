@@ -1,4 +1,4 @@
-"""Eyes, mouth and smile by the 106 points of 2d106det, free of the head's size and roll."""
+"""Eyes, mouth and smile by the 106 points of 2d106det, free of the head's size and roll; and how much it smiles."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from facepay.vision.evidence import FaceEvidence, Floats
+from facepay.vision.smiles import shipped_model
 
 SMILE_THRESHOLD = 0.5
-"""The operating point of `smile_strength`: from here on a face is said to smile."""
+"""From this `smile_strength` on a face is said to smile: where both errors were alike when the model was fitted."""
 
 # Points of 2d106det, left and right as the image shows them: corners, upper lid, lower lid.
 _LEFT_EYE = ([35, 39], [41, 40, 42], [36, 33, 37])
@@ -17,9 +18,6 @@ _RIGHT_EYE = ([89, 93], [95, 94, 96], [90, 87, 91])
 _MOUTH_CORNERS = [52, 61]
 _INNER_LIPS = ([66, 62, 70], [54, 60, 57])  # upper, lower
 _OUTER_LIPS = [71, 53]  # the middle of the upper and of the lower lip's edge
-
-
-_MEAN_REST, _HALF_WAY, _STEEPNESS = 0.90, 0.20, 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +37,13 @@ class Expression:
 def smile_strength(face: FaceEvidence, neutral: FaceEvidence | None = None) -> float | None:
     """How much a face smiles, from 0 (at rest) to 1 (laughing); None where its points weren't asked for.
 
-    `neutral` is the same person at rest: then it is measured against that face, not against everybody's.
+    `neutral` is the same person at rest: then it is measured against that face, not against everybody's. Where a model
+    of the shop's own told how likely each of them is happy, that counts, and the share of it that wasn't there at rest.
     """
-    smile, rest = face.quality.smile, _MEAN_REST if neutral is None else neutral.quality.smile
-    if smile is None or rest is None:
-        return None
-    return float(1 / (1 + np.exp(-_STEEPNESS * (smile - rest - _HALF_WAY))))
+    if face.happiness is None:
+        return shipped_model().strength(face, neutral)
+    rest = 0.0 if neutral is None or neutral.happiness is None else neutral.happiness
+    return max(0.0, (face.happiness - rest) / max(1.0 - rest, 1e-6))
 
 
 def measure_expression(points: Floats) -> Expression:
