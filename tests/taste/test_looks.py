@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import cv2
@@ -308,7 +309,7 @@ async def test_a_view_is_of_known_products_and_of_cameras_that_look_at_people(sh
 async def test_what_makes_no_sense_is_refused(shop: Shop, clock: Clock) -> None:
     screen, frame = await Screen.put_up(shop, clock), standing(0)
 
-    async def code(*frames: bytes, **how: str) -> str:
+    async def code(*frames: bytes, **how: Any) -> str:
         return str((await screen.post(*frames, **how)).json()["code"])
 
     assert await code(frame) == "frame_missing"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -66,7 +66,7 @@ _REPORT = text(
           from basket_change
          where store_id = :store and quantity > 0 and standing in ('sure', 'confirmed')
            and event_at >= cast(:first as timestamp) at time zone :zone
-           and event_at < cast(:after as timestamp) at time zone :zone
+           and event_at < (cast(:last as timestamp) + interval '1 day') at time zone :zone
          group by 1, 2
     ), bought as (
         select line.product_id, (placed.created_at at time zone :zone)::date as day,
@@ -74,7 +74,7 @@ _REPORT = text(
           from shop_order placed join order_line line on line.order_id = placed.id
          where placed.store_id = :store and placed.cancelled_at is null
            and placed.created_at >= cast(:first as timestamp) at time zone :zone
-           and placed.created_at < cast(:after as timestamp) at time zone :zone
+           and placed.created_at < (cast(:last as timestamp) + interval '1 day') at time zone :zone
          group by 1, 2
     )
     select product.sku, product.name, product.category, min(cell.since) as since, max(cell.day) as until,
@@ -104,7 +104,6 @@ async def attention_in(
         "zone": store.timezone,
         "first": first,
         "last": last,
-        "after": last + timedelta(days=1),
         "least": group_min,
     }
     rows = await session.execute(_REPORT, values)
