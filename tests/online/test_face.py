@@ -14,7 +14,7 @@ from facepay.kernel.clock import utc_now
 from facepay.kernel.database import Database
 from facepay.kernel.ids import new_id
 from facepay.members.biometric_uses import BiometricUse
-from facepay.online.confirming import draw_for_payer
+from facepay.online.by_face import draw_for_payer
 from facepay.vision.frames import FrameLimits, decode_frame
 from facepay.vision.liveness.challenge import Action
 from tests.answers import verdict

@@ -18,7 +18,8 @@ from facepay.kernel.errors import Overloaded, Unauthenticated
 from facepay.kernel.problems import problems
 from facepay.online import intents
 from facepay.online.burst import UNREADABLE, burst_body, read_burst
-from facepay.online.confirming import ConfirmerOf
+from facepay.online.by_face import ByFaceOf
+from facepay.online.by_pin import ByPinOf
 from facepay.online.intents import PaymentIntent, PaymentIntentUnexpectedState, hold_intent, see_intent
 from facepay.online.schemas import PayerIntentAnswer, PinConfirmation
 from facepay.online.ways import WayNotOpen, ways_of
@@ -58,13 +59,13 @@ async def see(session: Session, payer: Payer, shown: ShownOf, now: Now) -> Payer
     summary="Ask what to do before the camera",
     responses=problems(*REFUSALS, PaymentIntentUnexpectedState, WayNotOpen),
 )
-async def challenge(session: Session, payer: Payer, confirmer: ConfirmerOf) -> ChallengeAnswer:
+async def challenge(session: Session, payer: Payer, by_face: ByFaceOf) -> ChallengeAnswer:
     """A turn to one side and a smile, in one order or the other. A new challenge asks for the same until an attempt at
     it has failed.
 
     Take the first frame while the face is straight and at rest, then at least one for each step, in order.
     """
-    return ChallengeAnswer.of(await confirmer.ask(session, intent_id=payer.id))
+    return ChallengeAnswer.of(await by_face.ask(session, intent_id=payer.id))
 
 
 @router.post(
@@ -74,7 +75,7 @@ async def challenge(session: Session, payer: Payer, confirmer: ConfirmerOf) -> C
     openapi_extra=burst_body(),
 )
 async def confirm_by_face(
-    request: Request, payer: Payer, confirmer: ConfirmerOf, database: Db, shown: ShownOf
+    request: Request, payer: Payer, by_face: ByFaceOf, database: Db, shown: ShownOf
 ) -> PayerIntentAnswer:
     """The frames are compared with the one member who is to pay, and with nobody else, and are then forgotten.
 
@@ -83,7 +84,7 @@ async def confirm_by_face(
     is sent.
     """
     burst = await read_burst(request)
-    return await _shown_after(database, shown, await confirmer.by_face(intent_id=payer.id, burst=burst))
+    return await _shown_after(database, shown, await by_face.confirm(intent_id=payer.id, burst=burst))
 
 
 @router.post(
@@ -92,10 +93,10 @@ async def confirm_by_face(
     responses=problems(*REFUSALS, PaymentIntentUnexpectedState, WayNotOpen),
 )
 async def confirm_by_pin(
-    body: PinConfirmation, payer: Payer, confirmer: ConfirmerOf, database: Db, shown: ShownOf
+    body: PinConfirmation, payer: Payer, by_pin: ByPinOf, database: Db, shown: ShownOf
 ) -> PayerIntentAnswer:
     """The same with the member's PIN. Five wrong ones in a row, wherever, lock it for 15 minutes."""
-    return await _shown_after(database, shown, await confirmer.by_pin(intent_id=payer.id, pin=body.pin))
+    return await _shown_after(database, shown, await by_pin.confirm(intent_id=payer.id, pin=body.pin))
 
 
 @router.post(

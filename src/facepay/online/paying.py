@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 
@@ -37,6 +38,19 @@ MESSAGES: Mapping[str, str] = MappingProxyType(
         "pin_locked": "Too many wrong PINs: none is taken for a while.",
     }
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why an attempt came to nothing. Only what may have been somebody else's attempt `counts` against the payer."""
+
+    code: str
+    message: str | None = None
+    counts: bool = False
+
+    @property
+    def words(self) -> str:
+        return self.message or MESSAGES.get(self.code, "The payment was refused.")
 
 
 async def settle(
@@ -116,25 +130,18 @@ async def _decline(
 ) -> None:
     """It's the member, and they can't pay: what was proven is used up, and proven anew when they try again."""
     intent.face_proven_at = intent.pin_proven_at = None
-    await refuse(session, intent=intent, attempt=attempt, code=code, now=now)
+    await refuse(session, intent=intent, attempt=attempt, refusal=Refusal(code), now=now)
 
 
 async def refuse(
-    session: AsyncSession,
-    *,
-    intent: PaymentIntent,
-    attempt: PaymentAttempt,
-    code: str,
-    now: datetime,
-    message: str | None = None,
-    counts: bool = False,
+    session: AsyncSession, *, intent: PaymentIntent, attempt: PaymentAttempt, refusal: Refusal, now: datetime
 ) -> None:
     """Not so, and the payer may try again; the third time that a refusal `counts`, the intent is canceled."""
     release(intent)
-    intent.error_code, intent.error_message = code, message or MESSAGES.get(code, "The payment was refused.")
-    attempt.code = code
+    intent.error_code, intent.error_message = refusal.code, refusal.words
+    attempt.code = refusal.code
     session.add(attempt)
-    if counts:
+    if refusal.counts:
         intent.failures += 1
         intent.challenge_steps = None
     await tell(session, intent, PAYMENT_FAILED, now=now)
@@ -148,5 +155,5 @@ async def refuse(
             severity=Severity.WARNING,
             subject=str(intent.id),
             now=now,
-            code=code,
+            code=refusal.code,
         )

@@ -14,7 +14,7 @@ from facepay.identity.verification import face_alone_suffices
 from facepay.kernel.errors import Conflict
 from facepay.members.members import Member
 from facepay.members.pins import is_locked
-from facepay.online.intents import PaymentIntent
+from facepay.online.intents import PaymentIntent, require_state
 from facepay.settings import Settings
 
 Way = Literal["face", "pin"]
@@ -57,7 +57,8 @@ async def ways_of(
 async def require_way(
     session: AsyncSession, way: Way, *, intent: PaymentIntent, pack: str, now: datetime, settings: Settings
 ) -> None:
-    """Raises WayNotOpen."""
+    """Raises PaymentIntentUnexpectedState and WayNotOpen."""
+    require_state(intent, "pay")
     ways = await ways_of(session, intent=intent, pack=pack, now=now, settings=settings)
     if way not in ways.open:
         raise WayNotOpen("This payment can't be proven so at present.", ways=list(ways.open))

@@ -1,4 +1,4 @@
-"""A payer proves who they are, by face or by PIN, and so pays.
+"""A payer shows their face, and so pays.
 
 Frames are looked at outside of any transaction. Until then the intent is `processing`, which one short transaction
 says, for 30 seconds at most: no second burst is looked at meanwhile, and a process that dies leaves nothing stuck.
@@ -16,13 +16,12 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.identity.policy import Match
 from facepay.identity.recognition import RecogniserOf
 from facepay.identity.sighting import Unusable
-from facepay.identity.standing import standing_member
+from facepay.identity.standing import Standing, standing_member
 from facepay.identity.verification import Verification, verify_member
 from facepay.kernel.auth import PresentationCheck, Principal
 from facepay.kernel.clock import Clock, get_clock
@@ -30,18 +29,15 @@ from facepay.kernel.database import Db
 from facepay.kernel.dependencies import made
 from facepay.kernel.ids import new_id
 from facepay.kernel.metrics import MetricsOf
-from facepay.kernel.passwords import HasherOf
 from facepay.members.biometric_uses import Use, record_use
-from facepay.members.members import Member, MemberNotFound
-from facepay.members.pins import count_wrong_answer, is_locked
 from facepay.online.attempts import PaymentAttempt
 from facepay.online.burst import Burst
-from facepay.online.intents import PaymentIntent, hold_intent, release, require_state
-from facepay.online.paying import refuse, settle
+from facepay.online.intents import PaymentIntent, hold_intent, release, see_intent
+from facepay.online.paying import Refusal, refuse, settle
 from facepay.online.telling import PROCESSING, tell
-from facepay.online.ways import Way, require_way
+from facepay.online.ways import require_way
 from facepay.presentation.challenges import Challenge, draw_steps, issue
-from facepay.presentation.examination import examine
+from facepay.presentation.examination import PresentationAttack, examine
 from facepay.settings import Settings, SettingsOf
 from facepay.vision.evidence import FrameEvidence
 from facepay.vision.liveness.challenge import Action
@@ -70,18 +66,19 @@ class Examination:
     id: UUID
     intent_id: UUID
     member_id: UUID
+    device_id: UUID
+    store_id: UUID
     began_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Confirmer:
-    """What a payer's answer is judged with."""
+class ByFace:
+    """Challenges for a payer, and what their frames come to."""
 
     database: Db
     recogniser: RecogniserOf
     settings: SettingsOf
     clock: Annotated[Clock, Depends(get_clock)]
-    hasher: HasherOf
     metrics: MetricsOf
 
     async def ask(self, session: AsyncSession, *, intent_id: UUID) -> Challenge:
@@ -91,8 +88,7 @@ class Confirmer:
         on until it fits. Raises PaymentIntentUnexpectedState and WayNotOpen.
         """
         now = self.clock()
-        intent = await hold_intent(session, intent_id=intent_id, now=now)
-        await self._require_way(session, "face", intent, now)
+        intent = await self._hold(session, intent_id, now)
         if intent.challenge_steps is None:
             intent.challenge_steps = list(draw_for_payer(expressions=self.recogniser.inference.engine.has_points))
         return await issue(
@@ -104,7 +100,7 @@ class Confirmer:
             subject_id=intent.id,
         )
 
-    async def by_face(self, *, intent_id: UUID, burst: Burst) -> PaymentIntent:
+    async def confirm(self, *, intent_id: UUID, burst: Burst) -> PaymentIntent:
         """The intent as it is then. Raises PaymentIntentUnexpectedState, WayNotOpen, Overloaded, and vision's problems
         with the frames.
         """
@@ -127,13 +123,18 @@ class Confirmer:
     async def _begin(self, intent_id: UUID) -> Examination:
         now = self.clock()
         async with self.database.begin() as session:
-            intent = await hold_intent(session, intent_id=intent_id, now=now)
-            await self._require_way(session, "face", intent, now)
-            examination = Examination(new_id(), intent.id, intent.payer, now)
+            intent = await self._hold(session, intent_id, now)
+            examination = Examination(new_id(), intent.id, intent.payer, intent.device_id, intent.store_id, now)
             intent.status = "processing"
             intent.examination_id, intent.examined_until = examination.id, now + LOOKED_AT_FOR
             await tell(session, intent, PROCESSING, now=now)
         return examination
+
+    async def _hold(self, session: AsyncSession, intent_id: UUID, now: datetime) -> PaymentIntent:
+        intent = await hold_intent(session, intent_id=intent_id, now=now)
+        pack = self.recogniser.keeper.pack
+        await require_way(session, "face", intent=intent, pack=pack, now=now, settings=self.settings)
+        return intent
 
     async def _look(self, burst: Burst) -> list[FrameEvidence]:
         analysed = self.recogniser.inference.analyse_burst(burst.frames, points=True, with_fingerprint=True)
@@ -155,90 +156,37 @@ class Confirmer:
         verification: Verification,
     ) -> PaymentIntent:
         now = self.clock()
-        standing = await standing_member(session, member_id=examination.member_id, now=now, alone=True)
-        intent = await hold_intent(session, intent_id=examination.intent_id, now=now)
-        if intent.examination_id != examination.id:
-            return intent  # canceled or expired meanwhile, or this took too long: what was seen is forgotten
+        seen = await see_intent(session, intent_id=examination.intent_id, now=now)
+        if seen.examination_id != examination.id:
+            return seen  # canceled or expired meanwhile, or this took too long: what was seen is forgotten
+        # Before the member is locked, as at a gate: whoever shows the same frames there waits for this.
         attack = await examine(
             session,
-            device=_camera(intent, self.settings),
+            device=_camera(examination, self.settings),
             evidences=evidences,
             challenge_id=burst.challenge_id,
-            subject_id=intent.id,
+            subject_id=examination.intent_id,
             now=examination.began_at,
             settings=self.settings,
             calibration=self.recogniser.calibration,
         )
-        attempt = _attempt(intent, "face", now, verification, pack=evidences[0].pack)
-        if attack is not None:
-            counts = attack.code not in UNCOUNTED
-            await refuse(
-                session, intent=intent, attempt=attempt, code=attack.code, message=attack.hint, counts=counts, now=now
-            )
-        elif standing is None or standing.is_watched or standing.has_lookalikes:
-            await refuse(session, intent=intent, attempt=attempt, code="face_not_available", now=now)
-        elif isinstance(verification, Unusable):
-            words = verification.advice[0].message if verification.advice else None
-            counts = verification.code == "faces_disagree"
-            await refuse(
-                session, intent=intent, attempt=attempt, code=verification.code, message=words, counts=counts, now=now
-            )
-        elif not isinstance(verification, Match):
-            await refuse(session, intent=intent, attempt=attempt, code="face_not_verified", counts=True, now=now)
+        standing = await standing_member(session, member_id=examination.member_id, now=now, alone=True)
+        intent = await hold_intent(session, intent_id=examination.intent_id, now=now)
+        if intent.examination_id != examination.id:
+            return intent
+        attempt = _attempt(intent, verification, pack=evidences[0].pack, now=now)
+        proof = _prove(attack, standing, verification)
+        if isinstance(proof, Refusal):
+            await refuse(session, intent=intent, attempt=attempt, refusal=proof, now=now)
         else:
             intent.face_proven_at = now
             _note(session, intent, verification, now)
-            await settle(
-                session, intent=intent, member=standing.member, attempt=attempt, now=now, settings=self.settings
-            )
+            await settle(session, intent=intent, member=proof.member, attempt=attempt, now=now, settings=self.settings)
         self.metrics.decisions.labels("online", attempt.code).inc()
         return intent
 
-    async def by_pin(self, *, intent_id: UUID, pin: str) -> PaymentIntent:
-        """The intent as it is then. The slow hash is compared before anything is locked, and counts for nothing where
-        answers are locked by then. Raises PaymentIntentUnexpectedState and WayNotOpen.
-        """
-        async with self.database.begin() as session:
-            now = self.clock()
-            intent = await hold_intent(session, intent_id=intent_id, now=now)
-            await self._require_way(session, "pin", intent, now)
-            pin_hash = await session.scalar(select(Member.pin_hash).where(Member.id == intent.payer))
-            member_id = intent.payer
-        is_right = pin_hash is not None and await self.hasher.verify(pin_hash, pin)
-        async with self.database.begin() as session:
-            return await self._judge_pin(session, intent_id, member_id, pin_hash, is_right)
 
-    async def _judge_pin(
-        self, session: AsyncSession, intent_id: UUID, member_id: UUID, pin_hash: str | None, is_right: bool
-    ) -> PaymentIntent:
-        now = self.clock()
-        member = await session.get(Member, member_id, with_for_update={"key_share": True}, populate_existing=True)
-        if member is None:
-            raise MemberNotFound("There is no member with this id.")
-        intent = await hold_intent(session, intent_id=intent_id, now=now)
-        if intent.ended_at is not None:
-            return intent
-        require_state(intent, "pay")
-        attempt = _attempt(intent, "pin", now)
-        if is_locked(member, now=now):
-            await refuse(session, intent=intent, attempt=attempt, code="pin_locked", now=now)
-        elif not is_right or member.pin_hash != pin_hash:
-            count_wrong_answer(member, now=now)
-            code = "pin_locked" if is_locked(member, now=now) else "wrong_pin"
-            await refuse(session, intent=intent, attempt=attempt, code=code, counts=True, now=now)
-        else:
-            member.pin_failures, intent.pin_proven_at = 0, now
-            await settle(session, intent=intent, member=member, attempt=attempt, now=now, settings=self.settings)
-        self.metrics.decisions.labels("online", attempt.code).inc()
-        return intent
-
-    async def _require_way(self, session: AsyncSession, way: Way, intent: PaymentIntent, now: datetime) -> None:
-        require_state(intent, "pay")
-        pack = self.recogniser.keeper.pack
-        await require_way(session, way, intent=intent, pack=pack, now=now, settings=self.settings)
-
-
-ConfirmerOf = Annotated[Confirmer, Depends(made(Confirmer))]
+ByFaceOf = Annotated[ByFace, Depends(made(ByFace))]
 
 
 def draw_for_payer(*, expressions: bool) -> Sequence[Action]:
@@ -249,33 +197,41 @@ def draw_for_payer(*, expressions: bool) -> Sequence[Action]:
     return secrets.choice(((turn, Action.SMILE), (Action.SMILE, turn)))
 
 
-def _camera(intent: PaymentIntent, settings: Settings) -> Principal:
+def _prove(
+    attack: PresentationAttack | None, standing: Standing | None, verification: Verification
+) -> Standing | Refusal:
+    """Whoever is to pay stood there, and may be known by their face; or why that can't be said."""
+    if attack is not None:
+        return Refusal(attack.code, attack.hint, counts=attack.code not in UNCOUNTED)
+    if standing is None or standing.is_watched or standing.has_lookalikes:
+        return Refusal("face_not_available")
+    if isinstance(verification, Unusable):
+        words = verification.advice[0].message if verification.advice else None
+        return Refusal(verification.code, words, counts=verification.code == "faces_disagree")
+    return standing if isinstance(verification, Match) else Refusal("face_not_verified", counts=True)
+
+
+def _camera(examination: Examination, settings: Settings) -> Principal:
     """The web shop as a device with a camera, which is the payer's own, and trusted the less for it."""
     checks = {PresentationCheck.REPLAY, PresentationCheck.CHALLENGE}
     if settings.liveness_model is not None:
         checks.add(PresentationCheck.PASSIVE)
     return Principal(
         "device",
-        intent.device_id,
+        examination.device_id,
         "a payer's camera",
         "webshop",
         frozenset(),
-        intent.store_id,
+        examination.store_id,
         presentation_checks=frozenset(checks),
     )
 
 
-def _attempt(
-    intent: PaymentIntent,
-    way: Way,
-    now: datetime,
-    verification: Verification | None = None,
-    pack: str | None = None,
-) -> PaymentAttempt:
+def _attempt(intent: PaymentIntent, verification: Verification, *, pack: str, now: datetime) -> PaymentAttempt:
     compared = None if isinstance(verification, Unusable) else verification
     return PaymentAttempt(
         intent_id=intent.id,
-        way=way,
+        way="face",
         similarity=compared.similarity if compared else None,
         threshold=compared.threshold if compared else None,
         basis=compared.basis if compared else None,
@@ -284,13 +240,13 @@ def _attempt(
     )
 
 
-def _note(session: AsyncSession, intent: PaymentIntent, match: Match, now: datetime) -> None:
+def _note(session: AsyncSession, intent: PaymentIntent, verification: Verification, now: datetime) -> None:
     record_use(
         session,
-        member_id=match.member_id,
+        member_id=intent.payer,
         use=Use.VERIFIED,
         actor=f"device:{intent.device_id}",
         reference_id=intent.id,
-        similarity=match.similarity,
+        similarity=verification.similarity if isinstance(verification, Match) else None,
         now=now,
     )
