@@ -10,8 +10,8 @@ from uuid import uuid4
 import httpx
 import numpy as np
 
-from facepay.checkout.audit import CHECKS
 from facepay.kernel.database import Database
+from facepay.online.audit import CHECKS
 from facepay.vision.engine import Engine
 from facepay.vision.frames import FrameLimits, decode_frame
 from facepay.vision.liveness.challenge import Action

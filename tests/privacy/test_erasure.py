@@ -14,12 +14,12 @@ from fastapi import FastAPI
 from sqlalchemy import PrimaryKeyConstraint, UniqueConstraint, delete, func, select, update
 
 import facepay.tables  # noqa: F401
-from facepay.checkout.audit import CHECKS
 from facepay.identity.lookalikes import Lookalike, hold_pairs
 from facepay.kernel.clock import utc_now
 from facepay.kernel.database import Base, Database
 from facepay.kernel.secrets import MasterKey
 from facepay.members.members import get_member
+from facepay.online.audit import CHECKS
 from facepay.privacy.holdings import HOLDINGS, Fate, UndeclaredTable
 from facepay.privacy.receipts import Signer, is_genuine
 from facepay.review.disputes import Dispute

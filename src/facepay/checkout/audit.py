@@ -140,7 +140,9 @@ select (select count(*) from page) as rows, (select max(id::text) from page) as 
 """
 
 
-def _check(name: str, page: str, start: int | str) -> tuple[str, Check]:
+def paged_check(name: str, page: str, start: int | str) -> tuple[str, Check]:
+    """A query that is given where its page starts (`after`), and answers rows, last, row and problem."""
+
     async def walk(connection: AsyncConnection) -> tuple[int, Finding | None]:
         rows, after = 0, start
         while True:
@@ -156,10 +158,10 @@ def _check(name: str, page: str, start: int | str) -> tuple[str, Check]:
 
 
 CHECKS = (
-    _check("orders", _ORDERS, FIRST),
-    _check("order refunds", _REFUNDS, FIRST),
-    _check("sales", _SALES, 0),
-    _check("debts", _DEBTS, FIRST),
-    _check("points and gifts", BALANCES, FIRST),
-    _check("lots", LOTS, FIRST),
+    paged_check("orders", _ORDERS, FIRST),
+    paged_check("order refunds", _REFUNDS, FIRST),
+    paged_check("sales", _SALES, 0),
+    paged_check("debts", _DEBTS, FIRST),
+    paged_check("points and gifts", BALANCES, FIRST),
+    paged_check("lots", LOTS, FIRST),
 )

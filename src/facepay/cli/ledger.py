@@ -25,13 +25,13 @@ def verify_command(
         str | None, typer.Option(metavar="NUMBER:HASH", help="An earlier run's head, which the chain must still hold.")
     ] = None,
 ) -> None:
-    """Prove the books: sums, balances, holds, refunds, the chain, orders and debts. Exits 1 where one is wrong.
+    """Prove the books: sums, holds, refunds, the chain, orders, debts, payments on the web. Exits 1 where one is wrong.
 
     No payment waits for it. Keep the head that it prints somewhere else: only that shows a chain that was cut short.
     """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from facepay.checkout.audit import CHECKS
+    from facepay.online.audit import CHECKS
     from facepay.wallet.verify import verify
 
     expected = _head(head) if head else None

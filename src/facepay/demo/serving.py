@@ -24,11 +24,11 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from facepay.app import create_app
 from facepay.bootstrap import with_database
-from facepay.checkout.audit import CHECKS
 from facepay.demo.stage import OWNER, SceneWentWrong
 from facepay.housekeeping import Task, keep_house_once
 from facepay.kernel.clock import utc_now
 from facepay.kernel.database import Database
+from facepay.online.audit import CHECKS
 from facepay.settings import Settings
 from facepay.shelves.settling import charge_left_visits, settle_late_changes
 from facepay.vision.engine import Engine, load_engine
