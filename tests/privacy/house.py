@@ -22,6 +22,8 @@ from facepay.identity.watches import Watch
 from facepay.kernel.clock import utc_now
 from facepay.kernel.database import Database
 from facepay.kernel.ids import new_id
+from facepay.kitchen.numbers import draw_number
+from facepay.kitchen.tickets import Dish, open_ticket
 from facepay.notices.notices import NoticeKind, notify_member
 from facepay.review.disputes import Dispute
 from facepay.review.evidence import EvidenceAccess
@@ -151,6 +153,9 @@ async def _plant(shop: Shop, database: Database, member_id: UUID) -> None:
         line = (await session.scalars(select(OrderLine))).first()
         assert line is not None
         await claim_tags(session, pieces={TAG: Piece(line.product_id, line.order_id)}, now=utc_now())
+        number = await draw_number(session, store_id=UUID(shop.store_id), now=utc_now())
+        cooked = {"store_id": UUID(shop.store_id), "order_id": line.order_id, "number": number, "now": utc_now()}
+        await open_ticket(session, dishes=[Dish(line.product_id, line.name, 1)], **cooked)
 
 
 async def _plant_dispute(session: AsyncSession, shop: Shop, member_id: UUID) -> None:
