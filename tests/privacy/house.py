@@ -37,6 +37,7 @@ from tests.photos import people
 from tests.rewards.till import EARNING, add_coupon, give, refund, set_rules
 from tests.shelves.shelf import Shelf
 from tests.shop import Shop
+from tests.taste.screen import AGREED, Screen
 
 NAME = "Zhuge Kongming"
 PHONE = "+8613812345678"
@@ -58,6 +59,7 @@ async def add_regular(shop: Shop, database: Database, *, teas: int = 0) -> Regul
     await add_coupon(shop)
     member = await shop.add_member(0, balance=10_000, phone=PHONE, pin="739150")
     await shop.do("PATCH", f"/v1/members/{member}", json={"display_name": NAME})
+    await shop.do("PUT", f"/v1/members/{member}/profiling-consent", json=AGREED)
     await give(shop, member, 300)
     await shop.do("PUT", f"/v1/members/{member}/limits", json={"payment_max": 9000})
     wallet = f"/v1/members/{member}/wallet"
@@ -76,6 +78,7 @@ async def add_regular(shop: Shop, database: Database, *, teas: int = 0) -> Regul
     assert (await shop.at_kiosk(0, {"UMB-003": 1})).json()["decision"] == "step_up"
     await shop.issue_pass(member)
     await _pay_on_the_web(shop, member)
+    await _look_at_a_screen(shop)
     await _stand_in_a_lane(shop)
     await _go_offline(shop, member)
     await _take_from_a_shelf(shop, database, UUID(member))
@@ -90,6 +93,11 @@ async def _pay_on_the_web(shop: Shop, member: str) -> None:
     page = await web.ask(member_id=member, amount=500, **notes)
     assert came_to(await page.type("739150")) == ("succeeded", None)
     await web.ask(member_id=member, amount=500, description=NAME)  # and is never paid
+
+
+async def _look_at_a_screen(shop: Shop) -> None:
+    screen = await Screen.put_up(shop, utc_now)
+    assert (await screen.see(people()[0], at=utc_now(), interval_ms="50"))["skus"] == ["TEA-001"]
 
 
 async def _stand_in_a_lane(shop: Shop) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
@@ -27,14 +27,14 @@ def standing(*numbers: int) -> bytes:
 @dataclass
 class Screen:
     shop: Shop
-    clock: Clock
+    clock: Callable[[], datetime]
     id: str
     headers: dict[str, str]
     numbers: Any = field(default_factory=lambda: count(1))
 
     @classmethod
     async def put_up(
-        cls, shop: Shop, clock: Clock, *, role: str = "display", view: Sequence[Any] = (AHEAD, LEFT)
+        cls, shop: Shop, clock: Callable[[], datetime], *, role: str = "display", view: Sequence[Any] = (AHEAD, LEFT)
     ) -> Screen:
         device_id, headers = await shop.add_device(role)
         if view:
