@@ -161,9 +161,13 @@ async def _plant(shop: Shop, database: Database, member_id: UUID) -> None:
         line = (await session.scalars(select(OrderLine))).first()
         assert line is not None
         await claim_tags(session, pieces={TAG: Piece(line.product_id, line.order_id)}, now=utc_now())
-        number = await draw_number(session, store_id=UUID(shop.store_id), now=utc_now())
-        cooked = {"store_id": UUID(shop.store_id), "order_id": line.order_id, "number": number, "now": utc_now()}
-        await open_ticket(session, dishes=[Dish(line.product_id, line.name, 1)], **cooked)
+        await _plant_ticket(session, UUID(shop.store_id), line)
+
+
+async def _plant_ticket(session: AsyncSession, store_id: UUID, line: OrderLine) -> None:
+    now = utc_now()
+    number, dish = await draw_number(session, store_id=store_id, now=now), Dish(line.product_id, line.name, 1)
+    await open_ticket(session, store_id=store_id, order_id=line.order_id, number=number, dishes=[dish], now=now)
 
 
 async def _plant_dispute(session: AsyncSession, shop: Shop, member_id: UUID) -> None:
