@@ -29,8 +29,10 @@ def serve(
     require_licence(settings)
     with with_database(settings) as ready:
         assert ready.database_url
-        # Worker processes read it from here.
+        # Worker processes read them from here: also where they are reached, which payers are sent to.
         os.environ["FACEPAY_DATABASE_URL"] = ready.database_url
+        os.environ["FACEPAY_HOST"] = host or settings.host
+        os.environ["FACEPAY_PORT"] = str(settings.port if port is None else port)
         if sys.stdout.isatty():
             console.print(f"Loading models; then at http://{host or settings.host}:{port or settings.port}/docs")
         uvicorn.run(
