@@ -5,7 +5,7 @@ const LOST_SHOWN_AFTER_MS = 4000; // a connection that is cut and back at once t
 // In heights of a line and widths of a character, in em; and the sizes, as shares of the list's height.
 const SHAPES = {
   ready: { line: 1.55, character: 0.72, beside: 0.55, largest: 0.3, smallest: 0.085 },
-  preparing: { line: 1.17, character: 0.7, beside: 0.45, largest: 0.15, smallest: 0.075 },
+  preparing: { line: 1.17, character: 0.7, beside: 0.45, largest: 0.22, smallest: 0.075 },
 };
 const COLUMNS_MAX = 6;
 const WORDS = {
