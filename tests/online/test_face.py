@@ -7,18 +7,18 @@ from uuid import UUID
 
 import cv2
 import pytest
-from sqlalchemy import select
+from fastapi import FastAPI
+from sqlalchemy import delete, insert, select
 
 from facepay.identity.lookalikes import Lookalike, pair_of
 from facepay.kernel.clock import utc_now
 from facepay.kernel.database import Database
-from facepay.kernel.ids import new_id
 from facepay.members.biometric_uses import BiometricUse
 from facepay.online.by_face import draw_for_payer
 from facepay.vision.frames import FrameLimits, decode_frame
 from facepay.vision.liveness.challenge import Action
 from tests.answers import verdict
-from tests.conftest import Clock
+from tests.conftest import Clock, OpenShop
 from tests.online.web import PIN, Person, WebShop, came_to
 from tests.photos import camera_frame, people
 from tests.presentation.test_presentation import jpeg
@@ -166,10 +166,20 @@ async def test_what_is_asked_stays_the_same_until_it_was_tried(web: WebShop, per
     assert drawn == {(smile, left), (left, smile), (smile, right), (right, smile)}
 
 
-async def test_without_consent_only_the_pin_is_left(web: WebShop, person: Person) -> None:
+async def test_without_consent_or_with_a_lookalike_only_the_pin_is_left(
+    web: WebShop, person: Person, database: Database
+) -> None:
     member = await web.with_payer(person, pin=PIN)
     page = await web.ask()
     challenge_id, steps = await page.challenge()
+    assert (await page.see())["ways"] == ["face", "pin"]
+    one, two = pair_of(UUID(member), UUID(await web.shop.add_member(1, enrol=False)))
+    alike = {"member_a": one, "member_b": two, "reason": "measured", "similarity": 0.5, "marked_at": utc_now()}
+    async with database.begin() as session:
+        await session.execute(insert(Lookalike).values(alike))
+    assert (await page.see())["ways"] == ["pin"]
+    async with database.begin() as session:
+        await session.execute(delete(Lookalike))
     assert (await page.see())["ways"] == ["face", "pin"]
     await web.shop.do("DELETE", f"/v1/members/{member}/face")
     assert (await page.see())["ways"] == ["pin"]
@@ -177,49 +187,39 @@ async def test_without_consent_only_the_pin_is_left(web: WebShop, person: Person
     assert came_to(await page.type(PIN)) == ("succeeded", None)
 
 
-async def test_a_face_that_is_too_much_like_another_is_no_proof(
-    web: WebShop, person: Person, database: Database
-) -> None:
-    member = await web.with_payer(person, pin=PIN)
-    one, two = pair_of(UUID(member), UUID(await web.shop.add_member(1, enrol=False)))
-    async with database.begin() as session:
-        session.add(Lookalike(member_a=one, member_b=two, reason="measured", similarity=0.5, marked_at=utc_now()))
-    assert (await (await web.ask()).see())["ways"] == ["pin"]
-
-
-@pytest.mark.parametrize(
-    ("files", "data", "code"),
-    [
-        (2, {"challenge_id": str(new_id())}, (400, "frame_missing")),
-        (11, {"challenge_id": str(new_id())}, (422, "too_many_frames")),
-        (3, {}, (422, "invalid_request")),
-        (3, {"challenge_id": "x"}, (422, "invalid_request")),
-    ],
-)
-async def test_a_burst_that_cannot_be_read_is_no_attempt(
-    web: WebShop, person: Person, files: int, data: dict[str, str], code: tuple[int, str]
-) -> None:
-    await web.with_payer(person)
-    page = await web.ask()
-    sent = [("frame", ("frame.jpg", person.frame(None, number), "image/jpeg")) for number in range(files)]
-    assert verdict(await page.call("POST", "confirmations", files=sent, data=data)) == code
-    assert (await page.see())["attempts_left"] == 3
-
-
-async def test_a_picture_that_is_none_gives_the_payment_back_to_its_payer(web: WebShop, person: Person) -> None:
+async def test_what_cannot_be_read_or_shows_nobody_is_no_attempt(web: WebShop, person: Person) -> None:
     await web.with_payer(person)
     page = await web.ask()
     challenge_id, _ = await page.challenge()
+    for files, data, code in [
+        (2, {"challenge_id": challenge_id}, (400, "frame_missing")),
+        (11, {"challenge_id": challenge_id}, (422, "too_many_frames")),
+        (3, {}, (422, "invalid_request")),
+        (3, {"challenge_id": "x"}, (422, "invalid_request")),
+    ]:
+        sent = [("frame", ("frame.jpg", person.frame(None, number), "image/jpeg")) for number in range(files)]
+        assert verdict(await page.call("POST", "confirmations", files=sent, data=data)) == code
     assert verdict(await page.send([b"\xff\xd8\xff\xe0 broken"] * 3, challenge_id)) == (422, "corrupt_image")
-    shown = await page.see()
-    assert (shown["status"], shown["attempts_left"]) == ("requires_action", 3)
+    assert (await page.see())["status"] == "requires_action"
+    nobody = await page.send([camera_frame([])] * 3, challenge_id)
+    assert came_to(nobody) == ("requires_action", "challenge_face_lost")
+    assert nobody.json()["attempts_left"] == 3
     assert came_to(await page.smile(person)) == ("succeeded", None)
 
 
-async def test_frames_without_a_face_are_no_attempt(web: WebShop, person: Person) -> None:
+async def test_where_a_passive_model_is_set_no_face_pays_unmeasured(open_shop: OpenShop, person: Person) -> None:
+    web = await WebShop.open(await open_shop(liveness_model="elsewhere.onnx"))
     await web.with_payer(person)
     page = await web.ask()
-    challenge_id, _ = await page.challenge()
-    answer = await page.send([camera_frame([])] * 3, challenge_id)
-    assert came_to(answer) == ("requires_action", "challenge_face_lost")
-    assert answer.json()["attempts_left"] == 3
+    assert came_to(await page.smile(person)) == ("requires_action", "liveness_unmeasured")
+
+
+async def test_a_busy_server_gives_the_payment_back_to_its_payer(web: WebShop, app: FastAPI, person: Person) -> None:
+    await web.with_payer(person)
+    page, inference = await web.ask(), app.state.inference
+    room, inference.queue_max = inference.queue_max, -inference.workers
+    assert verdict(await page.smile(person)) == (503, "overloaded")
+    shown = await page.see()
+    assert (shown["status"], shown["attempts_left"], shown["last_payment_error"]) == ("requires_action", 3, None)
+    inference.queue_max = room
+    assert came_to(await page.smile(person)) == ("succeeded", None)
