@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from facepay.checkout.orders import Order
+from facepay.checkout.orders import Order, OrderDiscount
 from facepay.checkout.refunds import Refund
 from facepay.kernel.errors import NotFound
+from facepay.kernel.money import in_major_units
 from facepay.members.members import Member
 from facepay.stores.stores import Store
 from facepay.wallet.accounts import member_debt, member_wallet
@@ -135,10 +136,20 @@ async def _finer_causes(session: AsyncSession, movements: Sequence[Movement]) ->
 
 
 async def _descriptions(session: AsyncSession, movements: Sequence[Movement]) -> dict[UUID, str]:
-    """What was bought in shops on the web, to go on with."""
+    """What was bought in shops on the web, and what a smile was worth elsewhere, to go on with."""
     ids = {each.cause_id for each in movements if each.store_id}
     described = select(Order.id, Order.description).where(Order.id.in_(ids), Order.description.is_not(None))
-    return {order_id: f": {description}" for order_id, description in await session.execute(described)}
+    more = {order_id: f": {description}" for order_id, description in await session.execute(described)}
+    smiled = (
+        select(OrderDiscount, Order.currency)
+        .join(Order, Order.id == OrderDiscount.order_id)
+        .where(OrderDiscount.order_id.in_(ids), OrderDiscount.reason == "smile")
+        .order_by(OrderDiscount.position)
+    )
+    for discount, currency in await session.execute(smiled):
+        worth = f" ({discount.label}: {in_major_units(discount.amount, currency)} off)"
+        more[discount.order_id] = more.get(discount.order_id, "") + worth
+    return more
 
 
 def _words(movement: Movement, cause: str, stores: Mapping[UUID, str]) -> str:

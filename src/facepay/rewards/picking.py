@@ -7,7 +7,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, DateTime, String, Uuid, any_, bindparam, false, func, join, or_, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    DateTime,
+    String,
+    Uuid,
+    any_,
+    bindparam,
+    cast,
+    false,
+    func,
+    join,
+    or_,
+    select,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -108,8 +122,8 @@ async def coupons_for(session: AsyncSession, *, member_id: UUID, now: datetime, 
 
 
 def _counted(what: ColumnElement[int]) -> ColumnElement[int]:
-    """Of the uses that count of the coupon of the statement around it."""
-    return select(what).where(CouponUse.coupon_id == Coupon.id, counts()).scalar_subquery()
+    """Of the uses that count of the coupon of the statement around it. A sum of bigints would be a numeric."""
+    return cast(select(what).where(CouponUse.coupon_id == Coupon.id, counts()).scalar_subquery(), BigInteger)
 
 
 # Composed once, and with the rules, which every basket asks for: no checkout waits once more for them.
