@@ -66,7 +66,7 @@ async def test_a_report_says_how_many_looked_smiled_took_and_bought(open_shop: O
     assert (await report(shop, tomorrow, tomorrow)).json()["products"] == []
     html = await report(shop, today, today, format="html")
     assert html.headers["content-type"].startswith("text/html")
-    assert "2 looked for 3.0 s each, 1 smiled; taken 1 times, in 1 orders" in html.text
+    assert "Looks: 2, of 3.0 s each. Smiles: 1. Taken: 1. Orders: 1." in html.text
 
 
 async def test_periods_have_bounds_and_reports_a_scope(shop: Shop) -> None:
@@ -90,5 +90,5 @@ def test_the_page_draws_all_products_on_one_scale_and_escapes_names() -> None:
     assert "&lt;b&gt;Tea" in page
     assert "Shop &amp; Co" in page
     assert [page.count(f"width:{width}%") for width in ("100.0", "25.0", "50.0", "0.0")] == [1, 2, 1, 2]
-    assert "2.0 s each" in page
+    assert "of 2.0 s each" in page
     assert "enough people" in page_of("Shop", [], first=day, last=day, group_min=5)

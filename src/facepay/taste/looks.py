@@ -101,7 +101,7 @@ class Lookout:
             _record_uses(session, agreed, device, now)
             if counted:
                 await self._keep(session, device, scene, moment, lookers, agreed, places)
-            shown = await self._suggest(session, agreed, device, now)
+        shown = await self._suggest(agreed, device, now)
         skus = {viewed.product_id: viewed.sku for viewed in scene.view}
         looked_at = {product_id for looker in lookers for product_id in looker.looks}
         return Seen(counted, len(lookers), tuple(sorted(skus[each] for each in looked_at)), tuple(shown))
@@ -154,19 +154,19 @@ class Lookout:
         after = where_they_are(places, lookers, before, ended_at=moment.ended_at)
         await keep_places(session, device_id=device.id, places=after)
 
-    async def _suggest(
-        self, session: AsyncSession, agreed: Mapping[int, Match], device: Principal, now: datetime
-    ) -> Sequence[Recommendation]:
+    async def _suggest(self, agreed: Mapping[int, Match], device: Principal, now: datetime) -> Sequence[Recommendation]:
+        """On a display, to the nearest of them; nobody's row is held meanwhile."""
         if device.role != DeviceRole.DISPLAY or not agreed:
             return ()
-        return await recommend(
-            session,
-            member_id=agreed[min(agreed)].member_id,
-            store_id=device.store,
-            limit=SHOWN_MAX,
-            settings=self.settings,
-            now=now,
-        )
+        async with self.database.read() as session:
+            return await recommend(
+                session,
+                member_id=agreed[min(agreed)].member_id,
+                store_id=device.store,
+                limit=SHOWN_MAX,
+                settings=self.settings,
+                now=now,
+            )
 
 
 async def _scene(session: AsyncSession, device_id: UUID) -> _Scene:

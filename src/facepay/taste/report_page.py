@@ -36,7 +36,7 @@ _PRODUCT = """<section>
 <div class="bar looks" style="width:{looks_width}%"></div>
 <div class="bar smiles" style="width:{smiles_width}%"></div>
 <div class="bar orders" style="width:{orders_width}%"></div>
-<p>{looks} looked for {seconds} s each, {smiles} smiled; taken {takes} times, in {orders} orders</p>
+<p>Looks: {looks}, of {seconds} s each. Smiles: {smiles}. Taken: {takes}. Orders: {orders}.</p>
 </section>"""
 _STYLE = """
 :root { --ink: #16202b; --soft: #5d6b7a; --line: #d9dfe6; --looks: #9fb6cd; --smiles: #e0a526; --orders: #0b6b43; }
@@ -55,7 +55,7 @@ h1 { font-size: 28px; line-height: 1.2; font-weight: 650; overflow-wrap: anywher
 section { padding: 14px 0; border-bottom: 1px solid var(--line); break-inside: avoid; }
 h2 { font-size: 15px; font-weight: 600; padding-bottom: 6px; overflow-wrap: anywhere; }
 h2 span { font-weight: 400; font-size: 13px; }
-.bar { height: 10px; margin-bottom: 2px; border-radius: 0 3px 3px 0; min-width: 1px; }
+.bar { height: 10px; margin-bottom: 2px; border-radius: 0 3px 3px 0; }
 .looks { background: var(--looks); } .smiles { background: var(--smiles); } .orders { background: var(--orders); }
 section p { padding-top: 4px; font-size: 13px; font-variant-numeric: tabular-nums; }
 .none { padding: 32px 0; text-align: center; color: var(--soft); }
