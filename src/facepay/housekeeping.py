@@ -33,6 +33,9 @@ from facepay.privacy.retention import forget_uses, retain, warn_of_filing
 from facepay.rewards.expiry import expire_due
 from facepay.settings import Settings
 from facepay.shelves.settling import charge_left_visits, forget_sightings, settle_late_changes
+from facepay.taste.counts import close_days
+from facepay.taste.places import forget_places
+from facepay.taste.preferences import forget_faded
 from facepay.templates.evidence import forget_evidence
 from facepay.templates.photos import forget_photos
 from facepay.wallet.payments import expire_due_holds
@@ -66,6 +69,7 @@ def tasks_of(
         await warn_of_filing(database, settings=settings)
 
     evidence_lasts = timedelta(days=settings.evidence_days)
+    half_life = timedelta(days=settings.taste_half_life_days)
     return (
         Task("expire_holds", 5, expire_holds),
         Task("seal_transfers", 5, lambda: seal_all(database)),
@@ -80,6 +84,9 @@ def tasks_of(
         Task("settle_late_changes", 5, lambda: settle_late_changes(database, settings=settings, now=clock())),
         Task("charge_left_visits", 60, lambda: charge_left_visits(database, settings=settings, now=clock())),
         Task("forget_sightings", 600, lambda: forget_sightings(database, now=clock())),
+        Task("close_attention", 600, lambda: close_days(database, group_min=settings.taste_group_min, now=clock())),
+        Task("forget_places", 60, lambda: forget_places(database, now=clock())),
+        Task("forget_faded_taste", 3600, lambda: forget_faded(database, half_life=half_life, now=clock())),
         Task("forget_idempotency_keys", 600, idempotency.forget_old),
         Task("forget_challenges", 600, lambda: forget_challenges(database, now=clock())),
         Task("forget_frames", 600, lambda: forget_frames(database, now=clock())),

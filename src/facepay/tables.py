@@ -35,6 +35,9 @@ from facepay.rewards import coupons, lots, rules
 from facepay.shelves import baskets, events, planogram, readings, restock
 from facepay.staff import accounts
 from facepay.stores import devices, stores
+from facepay.taste import consents as profiling
+from facepay.taste import counts as attention_counts
+from facepay.taste import places, preferences, views
 from facepay.templates import templates
 from facepay.wallet import debts, top_up_refunds, top_ups
 from facepay.wallet.providers import mock_books
@@ -45,6 +48,7 @@ __all__ = [
     "accounts",
     "alerts",
     "attempts",
+    "attention_counts",
     "baskets",
     "biometric_uses",
     "campaigns",
@@ -85,9 +89,12 @@ __all__ = [
     "orders",
     "passages",
     "passes",
+    "places",
     "planogram",
     "playing",
+    "preferences",
     "products",
+    "profiling",
     "readings",
     "receipts",
     "refunds",
@@ -104,6 +111,7 @@ __all__ = [
     "top_up_refunds",
     "top_ups",
     "versions",
+    "views",
     "visits",
     "watches",
     "webhook_events",
