@@ -239,6 +239,21 @@ async def test_what_was_paid_is_given_back_in_parts_and_never_more(
     assert (await told(database, page))[-2:] == ["refund.created", "refund.created"]
 
 
+async def test_staff_correct_what_was_paid_as_any_other_order(web: WebShop, payer: str) -> None:
+    page = await web.ask()
+    await page.type(PIN)
+    order = f"/v1/orders/{(await web.see(page.id))['order_id']}"
+    more = {"lines": [{"sku": "TEA-001", "quantity": 1}], "reason": "left out"}
+    await web.shop.do("PUT", f"/v1/stores/{web.shop.store_id}/stock/TEA-001", json={"quantity": 9})
+    await web.shop.do("POST", f"{order}/supplements", json=more, headers={"Idempotency-Key": f"more-{page.id}"})
+    once = {"Idempotency-Key": f"cancel-{page.id}"}
+    await web.shop.do("POST", f"{order}/cancellation", json={"reason": "fraud"}, headers=once)
+    assert (await web.see(page.id))["amount_refunded"] == 12_900
+    assert await web.shop.balance(payer) == 50_000 - 450
+    none_left = await web.do("POST", f"/{page.id}/refunds", json={"reason": "again"})
+    assert verdict(none_left) == (409, "refund_exceeds_order")
+
+
 async def test_refunds_at_once_never_exceed_the_payment(web: WebShop, payer: str) -> None:
     page = await web.ask()
     await page.type(PIN)

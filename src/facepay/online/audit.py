@@ -31,7 +31,7 @@ select (select count(*) from page) as rows, (select max(id::text) from page) as 
 _ORDERS = """
 with page as materialized (
     select o.id, o.total from shop_order o join device d on d.id = o.device_id and d.role = 'webshop'
-     where o.id > cast(:after as uuid) order by o.id limit 1000
+     where o.id > cast(:after as uuid) and o.supplements_id is null order by o.id limit 1000
 ), wrong as (
     select id from page where not exists (select from payment_intent i where i.order_id = page.id) order by id limit 1
 )
