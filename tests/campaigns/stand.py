@@ -23,7 +23,7 @@ from tests.shop import Shop
 CALM = (0, 1, 4)
 # How far the portrait's mouth is drawn, frame by frame.
 REST, FAINT, SMILE, LAUGH = (0.0, 0.0, 0.0), (0.0, 0.1, 0.2), (0.0, 0.3, 0.5), (0.0, 0.5, 1.0)
-CAMPAIGN = {
+CAMPAIGN: dict[str, Any] = {
     "name": "Smile week",
     "ends_at": "2999-01-01T00:00:00Z",
     "budget": 100_000,
@@ -32,7 +32,7 @@ CAMPAIGN = {
         {"strength_min": 0.7, "basis_points": 2000, "amount_max": 1000},
     ],
 }
-ONE_YUAN = {"steps": [{"strength_min": 0.4, "amount": 100}]}
+ONE_YUAN: dict[str, Any] = {"steps": [{"strength_min": 0.4, "amount": 100}]}
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import text
 
+from facepay.checkout.audit import CHECKS
 from facepay.kernel.clock import utc_now
 from facepay.vision.engine import Engine
 from facepay.wallet.payments import expire_due_holds
+from facepay.wallet.verify import verify
 from tests.answers import verdict
 from tests.campaigns.stand import LAUGH, ONE_YUAN, Stand, add_campaign, funds
 from tests.conftest import Clock
@@ -169,6 +172,16 @@ async def test_a_statement_says_what_a_smile_was_worth(shop: Shop, stand: Stand)
     path = f"/v1/members/{member}/wallet/statements/{month}"
     page = await shop.client.get(path, params={"format": "csv"}, headers=shop.staff)
     assert "Purchase at Xixi Road (Smile week: 1.00 off)" in page.text
+
+
+async def test_the_books_tell_when_a_win_is_not_what_was_put_aside(app: FastAPI, shop: Shop, stand: Stand) -> None:
+    await win(stand)
+    await paid(shop, {"TEA-001": 1})
+    for tampered in ("update coupon_use set amount = amount + 1", "update coupon set budget = budget + 1"):
+        async with app.state.database.begin() as session:
+            await session.execute(text(tampered))
+        report = await verify(app.state.database, extra_checks=CHECKS)
+        assert [finding.check for finding in report.findings] == ["wins"], tampered
 
 
 async def test_a_member_s_own_coupon_serves_them_alone_and_needs_no_code(app: FastAPI, shop: Shop) -> None:

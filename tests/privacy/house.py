@@ -13,6 +13,7 @@ from psycopg.rows import dict_row
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from facepay.campaigns.playing import SmilePlay, reward
 from facepay.checkout.orders import OrderLine
 from facepay.checkout.sold_tags import Piece, claim_tags
 from facepay.entrance.gates import GateAttempt
@@ -24,6 +25,7 @@ from facepay.kernel.database import Database
 from facepay.kernel.ids import new_id
 from facepay.kitchen.numbers import draw_number
 from facepay.kitchen.tickets import Dish, open_ticket
+from facepay.members.members import Member
 from facepay.notices.notices import NoticeKind, notify_member
 from facepay.review.disputes import Dispute
 from facepay.review.evidence import EvidenceAccess
@@ -32,6 +34,7 @@ from facepay.simulate.device import OfflineDevice
 from facepay.simulate.journal import Journal
 from facepay.staff.accounts import StaffAccount
 from facepay.templates.templates import DecisionFrame, EnrolmentPhoto
+from tests.campaigns.stand import add_campaign
 from tests.online.web import WebShop, came_to
 from tests.photos import people
 from tests.rewards.till import EARNING, add_coupon, give, refund, set_rules
@@ -83,6 +86,7 @@ async def add_regular(shop: Shop, database: Database, *, teas: int = 0) -> Regul
     await _go_offline(shop, member)
     await _take_from_a_shelf(shop, database, UUID(member))
     await _plant(shop, database, UUID(member))
+    await _smile(shop, database, UUID(member))
     return Regular(member, paid)
 
 
@@ -168,6 +172,24 @@ async def _plant_ticket(session: AsyncSession, store_id: UUID, line: OrderLine) 
     now = utc_now()
     number, dish = await draw_number(session, store_id=store_id, now=now), Dish(line.product_id, line.name, 1)
     await open_ticket(session, store_id=store_id, order_id=line.order_id, number=number, dishes=[dish], now=now)
+
+
+async def _smile(shop: Shop, database: Database, member_id: UUID) -> None:
+    """They win a discount, which they have not used yet."""
+    await add_campaign(shop)
+    now = utc_now()
+    played = SmilePlay(
+        device_id=UUID(shop.kiosk_id),
+        store_id=UUID(shop.store_id),
+        member_id=member_id,
+        strength=0.9,
+        neutral=0.1,
+        created_at=now,
+        decided_at=now,
+    )
+    async with database.begin() as session:
+        member = await session.get_one(Member, member_id, with_for_update={"key_share": True})
+        assert (await reward(session, played, member, now)).coupon is not None
 
 
 async def _plant_dispute(session: AsyncSession, shop: Shop, member_id: UUID) -> None:

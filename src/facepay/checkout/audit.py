@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from facepay.rewards.audit import BALANCES, LOTS
+from facepay.rewards.audit import BALANCES, LOTS, WINS
 from facepay.wallet.proofs import FIRST
 from facepay.wallet.verify import Check, Finding
 
@@ -164,4 +164,5 @@ CHECKS = (
     paged_check("debts", _DEBTS, FIRST),
     paged_check("points and gifts", BALANCES, FIRST),
     paged_check("lots", LOTS, FIRST),
+    paged_check("wins", WINS, FIRST),
 )
