@@ -40,7 +40,7 @@ from facepay.vision.engine import Engine, load_engine
 from tests.server import serving
 from tests.shop import PASSWORD, Shop
 
-pytest_plugins = ["tests.processes"]
+pytest_plugins = ["tests.browser", "tests.processes"]
 gc.set_threshold(20_000)  # the default goes through all that was imported every few tests: a tenth of a second each
 MASTER_KEY = MasterKey.generate_text()
 SHOP_DATABASE = "shop"

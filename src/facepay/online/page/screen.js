@@ -7,12 +7,12 @@ let payment = null;
 let left = "";
 
 export const find = (selector) => document.querySelector(selector);
-export const shown = () => main.dataset.screen;
+export const shown = () => main.dataset.showing;
 
 /** Show a screen, its heading in these words and what to do about it below; `options` are the buttons it offers. */
 export function show(name, { words, options } = {}) {
   const changed = name !== shown();
-  main.dataset.screen = name;
+  main.dataset.showing = name;
   main.removeAttribute("aria-busy");
   const [section] = sections.filter((each) => {
     each.hidden = each.dataset.screen !== name;

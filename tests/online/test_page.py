@@ -1,0 +1,169 @@
+"""Pay by smile in a real browser, whose camera films real faces: from the shop's link back to the shop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from playwright.async_api import Page as BrowserPage
+from playwright.async_api import expect
+
+from facepay.vision.frames import FrameLimits, decode_frame
+from facepay.vision.liveness.challenge import Action
+from tests.browser import Camera, OpenPage
+from tests.conftest import Clock
+from tests.online.web import PIN, Person, WebShop
+from tests.server import on_a_socket
+
+pytestmark = pytest.mark.anyio
+
+PROMPTS = {
+    "rest": "Look straight ahead, relaxed",
+    "turn_left": "Turn your head to your left",
+    "turn_right": "Turn your head to your right",
+    "smile": "Look straight ahead and smile",
+}
+STEP_SECONDS_MAX = 10
+TICK_MS = 600  # less than the page lets a person take to follow a prompt
+
+
+@dataclass
+class Customer:
+    """Whoever sits before the browser."""
+
+    web: WebShop
+    address: str
+    camera: Camera
+    open_page: OpenPage
+
+    async def opens(self, intent: dict[str, Any], **profile: Any) -> BrowserPage:
+        return await self.open_page(f"{self.address}/pay#{intent['client_secret']}", **profile)
+
+    async def is_asked(self, **changes: Any) -> dict[str, Any]:
+        """A confirmed intent, that leads back to a shop on this machine."""
+        back = self.address.replace("127.0.0.1", "localhost")
+        return (await self.web.ask(return_url=f"{back}/livez?order=1042", **changes)).intent
+
+    async def looks_into_camera(self, page: BrowserPage, person: Person, *, still: bool = False) -> None:
+        """Do what the page asks, or hold up a smiling photo, until the camera goes off."""
+        moment = next(self.web.moments)
+        await self.sees(person, Action.SMILE if still else None, moment)
+        await page.get_by_role("button", name="I’m ready").click()
+        section, done = page.locator("[data-screen=camera]"), ""
+        async with asyncio.timeout(STEP_SECONDS_MAX):
+            while await section.is_visible():
+                step = await section.get_attribute("data-step") or ""
+                if step not in ("", done) and not still:
+                    assert await page.get_by_role("heading").inner_text() == PROMPTS[step]
+                    await self.sees(person, None if step == "rest" else Action(step), moment)
+                done = step
+                await page.clock.run_for(TICK_MS)
+
+    async def sees(self, person: Person, action: Action | None, moment: int) -> None:
+        await self.camera.film(decode_frame(person.frame(action, moment), limits=FrameLimits()))
+
+
+@pytest.fixture
+async def customer(app: FastAPI, web: WebShop, camera: Camera, open_page: OpenPage) -> AsyncIterator[Customer]:
+    async with on_a_socket(app) as address:
+        yield Customer(web, address, camera, open_page)
+
+
+def button(page: BrowserPage, name: str) -> Any:
+    return page.get_by_role("button", name=name, exact=True)
+
+
+def heading(page: BrowserPage, text: str) -> Any:
+    return page.get_by_role("heading", name=text)
+
+
+async def test_a_member_pays_by_smile_and_is_back_in_the_shop(customer: Customer, person: Person) -> None:
+    member = await customer.web.with_payer(person)
+    intent = await customer.is_asked()
+    page = await customer.opens(intent)
+    await expect(heading(page, "Xixi Road asks you to pay")).to_be_focused()
+    await expect(page.locator("section .amount:visible")).to_have_text("CN¥129.00")
+    assert "_secret_" not in page.url, "it is out of the address bar, and of what the browser remembers"
+    await page.reload()
+    await button(page, "Pay with your face").click()
+    await customer.looks_into_camera(page, person)
+    await expect(heading(page, "Paid")).to_be_visible()
+    assert await page.evaluate("document.querySelector('video').srcObject") is None
+    assert await page.evaluate("sessionStorage.getItem('facepay.payment')") is None
+    await page.clock.run_for(3000)
+    await page.wait_for_url("**/livez?**")
+    assert page.url.endswith(f"order=1042&payment_intent={intent['id']}&payment_intent_status=succeeded")
+    assert await customer.web.shop.balance(member) == 50_000 - 12_900
+    again = await customer.opens(intent)
+    await expect(heading(again, "Already paid")).to_be_visible()
+    assert await customer.web.shop.balance(member) == 50_000 - 12_900
+
+
+async def test_neither_somebody_else_nor_a_smiling_photo_pays(
+    customer: Customer, person: Person, somebody_else: Person
+) -> None:
+    member = await customer.web.with_payer(person)
+    intent = await customer.is_asked()
+    page = await customer.opens(intent)
+    await button(page, "Pay with your face").click()
+    await customer.looks_into_camera(page, somebody_else)
+    await expect(heading(page, "This isn’t the face of whoever is to pay")).to_be_visible()
+    await expect(page.get_by_text("2 attempts left")).to_be_visible()
+    await button(page, "Try again").click()
+    await customer.looks_into_camera(page, person, still=True)
+    await expect(page.get_by_text("1 attempt left")).to_be_visible()
+    await button(page, "Try again").click()
+    await customer.looks_into_camera(page, somebody_else)
+    await expect(heading(page, "This payment was stopped")).to_be_visible()
+    assert (await customer.web.see(intent["id"]))["cancellation_reason"] == "failed_verification"
+    assert await customer.web.shop.balance(member) == 50_000
+
+
+async def test_who_lets_no_page_use_the_camera_pays_by_pin(customer: Customer, person: Person) -> None:
+    member = await customer.web.with_payer(person, pin=PIN)
+    page = await customer.opens(await customer.is_asked(), camera=False)
+    await button(page, "Pay with your face").click()
+    await expect(heading(page, "The camera isn’t allowed")).to_be_focused()
+    await button(page, "Use PIN instead").click()
+    pin = page.get_by_label("PIN, 4 to 12 digits")
+    await expect(pin).to_be_focused()
+    assert await pin.get_attribute("inputmode") == "numeric"
+    assert await pin.get_attribute("autocomplete") == "off"
+    for typed, complaint in (("12", "A PIN has 4 to 12 digits."), ("918273", "That PIN is wrong.2 attempts left")):
+        await pin.fill(typed)
+        await pin.press("Enter")
+        await expect(page.get_by_role("alert")).to_have_text(complaint)
+        await expect(pin).to_be_focused()
+    await expect(pin).to_have_value("")
+    await pin.fill(PIN)
+    await button(page, "Pay CN¥129.00").click()
+    await expect(heading(page, "Paid")).to_be_visible()
+    assert PIN not in await page.content()
+    assert await page.locator("input").count() == 0
+    assert await customer.web.shop.balance(member) == 50_000 - 12_900
+
+
+async def test_a_payment_that_is_over_or_unknown_says_so(customer: Customer, person: Person, clock: Clock) -> None:
+    member = await customer.web.with_payer(person, pin=PIN)
+    wrong = await customer.opens({"client_secret": "fpi_0"})
+    await expect(heading(wrong, "This link leads to no payment")).to_be_visible()
+    canceled = await customer.opens(await customer.is_asked())
+    await button(canceled, "Cancel payment").click()
+    await button(canceled, "Keep it").click()
+    await button(canceled, "Cancel payment").click()
+    await button(canceled, "Cancel it").click()
+    await expect(heading(canceled, "Payment cancelled")).to_be_visible()
+    await expect(canceled.get_by_role("link", name="Back to Xixi Road")).to_have_attribute(
+        "href", (await canceled.get_by_role("link").get_attribute("href")) or ""
+    )
+    late = await customer.opens(await customer.is_asked(expires_in=60))
+    await expect(late.locator(".until")).to_contain_text("Open for")
+    clock.ahead = timedelta(seconds=61)
+    await late.clock.run_for(61_000)
+    await expect(heading(late, "The time to pay is over")).to_be_visible()
+    assert await customer.web.shop.balance(member) == 50_000
