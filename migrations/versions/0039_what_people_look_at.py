@@ -26,9 +26,7 @@ def upgrade() -> None:
         sa.Column("attention_ms", sa.BigInteger(), nullable=False),
         sa.Column("closed", sa.Boolean(), server_default="false", nullable=False),
         sa.CheckConstraint("attention_ms >= 0 and dwell_ms >= attention_ms", name=op.f("ck_attention_count_times")),
-        sa.CheckConstraint(
-            "others between 0 and looks and smiles between 0 and looks", name=op.f("ck_attention_count_counts")
-        ),
+        sa.CheckConstraint("others between 0 and looks and smiles >= 0", name=op.f("ck_attention_count_counts")),
         sa.CheckConstraint("since <= day", name=op.f("ck_attention_count_days")),
         sa.ForeignKeyConstraint(["product_id"], ["product.id"], name=op.f("fk_attention_count_product_id")),
         sa.ForeignKeyConstraint(["store_id"], ["store.id"], name=op.f("fk_attention_count_store_id")),
@@ -86,7 +84,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["device_id"], ["device.id"], name=op.f("fk_attention_places_device_id")),
         sa.PrimaryKeyConstraint("device_id", name=op.f("pk_attention_places")),
     )
-    op.create_index(op.f("ix_attention_places_updated_at"), "attention_places", ["updated_at"], unique=False)
     op.create_table(
         "viewed_product",
         sa.Column("device_id", sa.Uuid(), nullable=False),
@@ -111,7 +108,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_index(op.f("ix_viewed_product_product_id"), table_name="viewed_product")
     op.drop_table("viewed_product")
-    op.drop_index(op.f("ix_attention_places_updated_at"), table_name="attention_places")
     op.drop_table("attention_places")
     op.drop_index(
         "uq_profiling_consent_standing",

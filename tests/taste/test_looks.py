@@ -18,6 +18,8 @@ from facepay.identity.lookalikes import Lookalike, pair_of
 from facepay.kernel.database import Database
 from facepay.members.biometric_uses import BiometricUse
 from facepay.members.members import get_member
+from facepay.settings import Settings
+from facepay.taste import consents
 from facepay.taste.consents import withdraw_agreement
 from facepay.taste.counts import AttentionCount
 from facepay.taste.places import AttentionPlaces, forget_places
@@ -280,6 +282,23 @@ async def test_a_clock_that_is_wrong_is_set_right_and_what_comes_late_is_not_cou
     assert (await screen.see(standing(0), at=wrong))["counted"] is True
 
 
+async def test_a_stay_over_midnight_is_a_look_of_the_day_on_which_it_began(
+    shop: Shop, database: Database, clock: Clock
+) -> None:
+    screen, now = await Screen.put_up(shop, clock), clock()
+    midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    clock.ahead += midnight - now + timedelta(seconds=20)
+    await screen.see(standing(0), at=midnight - timedelta(seconds=2))
+    await screen.see(standing(5), at=midnight)  # who stands there now, and smiles
+    async with database.begin() as session:
+        cells = (await session.scalars(select(AttentionCount).order_by(AttentionCount.day))).all()
+    assert [(cell.looks, cell.others, cell.smiles, cell.dwell_ms) for cell in cells] == [
+        (1, 1, 0, 2000),
+        (0, 0, 1, 2000),
+    ]
+    assert cells[1].day == midnight.date()
+
+
 async def test_where_people_stand_is_known_for_a_minute(shop: Shop, database: Database, clock: Clock) -> None:
     await (await Screen.put_up(shop, clock)).see(standing(0))
     for ahead, left in ((0, 1), (61, 0)):
@@ -322,6 +341,25 @@ async def test_what_makes_no_sense_is_refused(shop: Shop, clock: Clock) -> None:
     assert await code(frame, frame) == "device_of_other_store"
     screen.headers = shop.kiosk
     assert await code(frame, frame) == "insufficient_scope"
+
+
+async def test_a_newer_policy_keeps_what_was_agreed_to_under_the_one_before(
+    shop: Shop, database: Database, clock: Clock
+) -> None:
+    member = await shop.add_member(0)
+    first = await agree(shop, member, clock)
+    async with database.begin() as session:
+        second = await consents.agree(
+            session,
+            member_id=UUID(member),
+            policy_version="2027-01",
+            settings=Settings(_env_file=None, profiling_policy_version="2027-01"),
+            now=clock(),
+        )
+    assert second.evidence_since.isoformat().startswith(first["evidence_since"][:19])
+    assert second.accepted_at > second.evidence_since
+    found = (await shop.do("GET", f"/v1/members/{member}/profiling-consents"))["items"]
+    assert [each["withdrawn_at"] is None for each in found] == [True, False]
 
 
 async def test_consent_to_profiling_is_to_the_policy_in_force_and_shows_what_was_agreed(

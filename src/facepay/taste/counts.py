@@ -32,7 +32,8 @@ class AttentionCount(Base):
 
     __tablename__ = "attention_count"
     __table_args__ = (
-        CheckConstraint("others between 0 and looks and smiles between 0 and looks", name="counts"),
+        # A stay that goes on after midnight may bring the next day a smile, and no look.
+        CheckConstraint("others between 0 and looks and smiles >= 0", name="counts"),
         CheckConstraint("attention_ms >= 0 and dwell_ms >= attention_ms", name="times"),
         CheckConstraint("since <= day", name="days"),
     )

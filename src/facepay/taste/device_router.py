@@ -21,7 +21,7 @@ from facepay.shelves.planogram_router import UnknownSkus
 from facepay.stores.devices import DeviceNotFound, get_device
 from facepay.taste import views
 from facepay.taste.lookers import FRAMES_MIN, Burst
-from facepay.taste.looks import Lookout
+from facepay.taste.looks import Audience
 from facepay.taste.schemas import LooksAnswer, LooksFields, NewView, Suggestion, ViewAnswer, ViewProduct
 from facepay.taste.views import NoCameraForLooks, ViewNotSet
 
@@ -69,7 +69,11 @@ async def see_view(device_id: UUID, session: Session, _: Reader) -> ViewAnswer:
     openapi_extra=_looks_body(),
 )
 async def report_looks(
-    device_id: UUID, request: Request, device: Reporting, lookout: Annotated[Lookout, Depends(made(Lookout))], now: Now
+    device_id: UUID,
+    request: Request,
+    device: Reporting,
+    audience: Annotated[Audience, Depends(made(Audience))],
+    now: Now,
 ) -> LooksAnswer:
     """2 to 10 frames at an interval; bursts that follow each other at once leave no time out.
 
@@ -78,7 +82,7 @@ async def report_looks(
     is simply sent once more; what is more than an hour late isn't counted at all.
     """
     acts_as(device, device_id)
-    seen = await lookout.look(await _read_burst(request), device=device, now=now)
+    seen = await audience.see(await _read_burst(request), device=device, now=now)
     return LooksAnswer(
         counted=seen.counted,
         lookers=seen.lookers,

@@ -77,14 +77,14 @@ class _Moment:
 
 
 @dataclass(frozen=True, slots=True)
-class Lookout:
-    """The eyes of a shelf or a display that are turned to the people before it."""
+class Audience:
+    """The people before a shelf or a display, as its camera sees them."""
 
     database: Db
     recogniser: RecogniserOf
     settings: SettingsOf
 
-    async def look(self, burst: Burst, *, device: Principal, now: datetime) -> Seen:
+    async def see(self, burst: Burst, *, device: Principal, now: datetime) -> Seen:
         """Raises ViewNotSet, TooManyGaps, vision's problems with the frames, and Overloaded."""
         async with self.database.begin() as session:
             scene = await _scene(session, device.id)

@@ -43,7 +43,7 @@ class AttentionPlaces(Base):
 
     device_id: Mapped[UUID] = mapped_column(ForeignKey("device.id"), primary_key=True)
     places: Mapped[list[object]] = mapped_column(JSONB)
-    updated_at: Mapped[datetime] = mapped_column(index=True)
+    updated_at: Mapped[datetime]
 
 
 async def places_at(session: AsyncSession, *, device_id: UUID, now: datetime) -> tuple[Place, ...]:
