@@ -101,7 +101,7 @@ step = st.one_of(
 async def test_no_report_and_no_difference_of_reports_shows_fewer_than_the_group(shop: Shop, app: FastAPI) -> None:
     seasons: list[list[Any]] = []
 
-    @settings(max_examples=10, phases=[Phase.generate], suppress_health_check=list(HealthCheck), deadline=None)
+    @settings(max_examples=8, phases=[Phase.generate], suppress_health_check=list(HealthCheck), deadline=None)
     @given(st.lists(step, min_size=10, max_size=25))
     def collect(steps: list[Any]) -> None:
         seasons.append(steps)
@@ -150,6 +150,8 @@ async def test_a_day_shows_when_it_has_closed_and_stays_as_it_is(shop: Shop, app
     season.now = MIDDAY
     await season.look(0, "TEA-001")  # too late for that day
     assert await days_shown(season) == [(FIRST, FIRST, 3)]
+    async with season.database.begin() as session:  # and hidden again where more is asked for
+        assert await attention_in(session, store=season.stores[0], first=FIRST, last=FIRST, group_min=4) == []
 
 
 async def test_too_few_are_folded_into_later_days_until_they_are_a_group(shop: Shop, app: FastAPI) -> None:
@@ -163,36 +165,18 @@ async def test_too_few_are_folded_into_later_days_until_they_are_a_group(shop: S
         assert len((await session.scalars(select(AttentionCount))).all()) == 1
 
 
-async def test_members_who_agreed_are_no_group_to_hide_in(shop: Shop, app: FastAPI) -> None:
+async def test_members_who_agreed_other_products_and_other_stores_are_no_group_to_hide_in(
+    shop: Shop, app: FastAPI
+) -> None:
     season = await Season.begin(app.state.database, shop)
     for _ in range(5):
         await season.look(0, "TEA-001", agreed=True)
-    for _ in range(2):
-        await season.look(0, "TEA-001")
-    season.now += timedelta(days=1)
-    await season.keep_house()
-    assert await days_shown(season) == []
-
-
-async def test_stores_and_products_are_groups_of_their_own(shop: Shop, app: FastAPI) -> None:
-    season = await Season.begin(app.state.database, shop)
     for store, sku in ((0, "TEA-001"), (0, "BAO-002"), (1, "TEA-001")):
         for _ in range(2):
             await season.look(store, sku)
     season.now += timedelta(days=1)
     await season.keep_house()
     assert await days_shown(season) == await days_shown(season, 1) == []
-
-
-async def test_a_group_that_was_enough_is_hidden_where_more_is_asked_for(shop: Shop, app: FastAPI) -> None:
-    season = await Season.begin(app.state.database, shop)
-    for _ in range(3):
-        await season.look(0, "TEA-001")
-    season.now += timedelta(days=1)
-    await season.keep_house()
-    async with season.database.begin() as session:
-        rows = await attention_in(session, store=season.stores[0], first=FIRST, last=FIRST, group_min=4)
-    assert rows == []
 
 
 async def test_days_close_while_people_look(shop: Shop, app: FastAPI) -> None:

@@ -79,7 +79,7 @@ async def test_looks_add_up_the_same_in_whatever_order_they_come_and_are_never_n
         examples.append(example)
 
     await asyncio.to_thread(collect)
-    for example in examples[::4]:
+    for example in examples[::8]:
         orders = list(permutations(example))[:: max(1, len(example) // 2)][:5]
         scores = [each.score for each in await learnt(app.state.database, member, orders)]
         assert scores == pytest.approx([expected(example)] * len(orders), rel=1e-9)
@@ -112,10 +112,13 @@ def test_a_score_halves_with_each_half_life_and_never_rises(score: float, days: 
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("days", [-1.0, 0.0, 1.0, 30.0, 1499.0, 1501.0, 100_000.0])
-async def test_postgres_reckons_as_python_does(app: FastAPI, days: float) -> None:
-    at = NOON + timedelta(days=days)
-    async with app.state.database.begin() as session:
+async def test_postgres_reckons_as_python_does(app: FastAPI) -> None:
+    for days in (-1.0, 0.0, 1.0, 30.0, 1499.0, 1501.0, 100_000.0):
+        await reckons_alike(app.state.database, NOON + timedelta(days=days))
+
+
+async def reckons_alike(database: Database, at: datetime) -> None:
+    async with database.begin() as session:
         score = literal(8.0)
         found = await session.scalar(
             select(faded_in_sql(score, since=instant(NOON), at=instant(at), half_life=HALF_LIFE))
