@@ -1,7 +1,8 @@
-"""The other side of the edge protocol (docs/edge.md), for tests and for whoever builds a device: no clock, no network.
+"""The other side of what devices sign (docs/edge.md), for tests and for whoever builds one: no clock, no network.
 
 A device follows `GET /v1/stores/{store_id}/gallery` by `read_delta` and `applied`, compares each face that its engine
-has embedded by `compared`, and posts what `signed_match` makes of it as `signed_face`.
+has embedded by `compared`, and posts what `signed_match` makes of it as `signed_face`. A kiosk with a scale signs what
+that reads by `sign_weighing` (docs/counter.md).
 """
 
 from __future__ import annotations
@@ -13,13 +14,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import jwt
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from facepay.checkout import weighing
+from facepay.checkout.weighing import Scale
 from facepay.identity.edge import AUDIENCE
 from facepay.identity.edge_matches import Comparison
+from facepay.stores.signatures import signed_claims
 from facepay.templates.deltas import DeltaContent, DeltaHeader, open_delta
 from facepay.templates.gallery import Floats, Reference
 from facepay.templates.protection import orthogonal
@@ -110,13 +113,30 @@ def signed_match(
     nonce: str,
 ) -> str:
     """The `signed_face` that names them: a JWS in compact form."""
+    claims = {"pack": pack, "quality": asdict(quality), **comparison.model_dump(mode="json")}
+    return signed_claims(claims, device_id=device_id, key=key, audience=AUDIENCE, at=captured_at, nonce=nonce)
+
+
+def sign_weighing(
+    *,
+    sku: str,
+    unit_price: int,
+    gross_grams: int,
+    tare_grams: int,
+    scale: Scale,
+    device_id: UUID,
+    key: Ed25519PrivateKey,
+    weighed_at: datetime,
+    nonce: str,
+    stable: bool = True,
+) -> str:
+    """The `weighing` of a kiosk's basket line: a JWS in compact form. `unit_price` is what was shown for 100 g."""
     claims = {
-        "aud": AUDIENCE,
-        "iss": str(device_id),
-        "iat": captured_at.timestamp(),
-        "jti": nonce,
-        "pack": pack,
-        "quality": asdict(quality),
-        **comparison.model_dump(mode="json"),
+        "sku": sku,
+        "unit_price": unit_price,
+        "gross_grams": gross_grams,
+        "tare_grams": tare_grams,
+        "stable": stable,
+        "scale": scale.model_dump(),
     }
-    return jwt.encode(claims, key, algorithm="EdDSA")
+    return signed_claims(claims, device_id=device_id, key=key, audience=weighing.AUDIENCE, at=weighed_at, nonce=nonce)

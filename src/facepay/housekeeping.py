@@ -16,7 +16,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from facepay.channel.events import alert_of_missing, forget_events
 from facepay.channel.upkeep import judge_commands
 from facepay.entrance.gate_turns import forget_turns
-from facepay.identity.edge import forget_nonces
 from facepay.identity.passes import forget_passes
 from facepay.identity.step_up import forget_expired
 from facepay.kernel.clock import Clock
@@ -33,6 +32,7 @@ from facepay.privacy.retention import forget_uses, retain, warn_of_filing
 from facepay.rewards.expiry import expire_due
 from facepay.settings import Settings
 from facepay.shelves.settling import charge_left_visits, forget_sightings, settle_late_changes
+from facepay.stores.signatures import forget_nonces
 from facepay.taste.counts import close_days
 from facepay.taste.places import forget_places
 from facepay.taste.preferences import forget_faded
@@ -40,6 +40,7 @@ from facepay.templates.evidence import forget_evidence
 from facepay.templates.photos import forget_photos
 from facepay.wallet.payments import expire_due_holds
 from facepay.wallet.upkeep import fold_hot_accounts, seal_all
+from facepay.webhooks.retention import forget_webhooks
 
 log = structlog.get_logger()
 HOUSEKEEPING_LOCK = 7_016_996_766
@@ -70,6 +71,7 @@ def tasks_of(
 
     evidence_lasts = timedelta(days=settings.evidence_days)
     half_life = timedelta(days=settings.taste_half_life_days)
+    events_last = timedelta(days=settings.webhook_events_days)
     return (
         Task("expire_holds", 5, expire_holds),
         Task("seal_transfers", 5, lambda: seal_all(database)),
@@ -99,6 +101,7 @@ def tasks_of(
         Task("forget_turns", 600, lambda: forget_turns(database, now=clock())),
         Task("forget_step_ups", 600, lambda: forget_expired(database, now=clock())),
         Task("forget_device_events", 3600, lambda: forget_events(database, now=clock())),
+        Task("forget_webhooks", 3600, lambda: forget_webhooks(database, kept=events_last, now=clock())),
         Task("retain_faces", 3600, retain_faces),
         Task("forget_biometric_uses", 3600, lambda: forget_uses(database, settings=settings, now=clock())),
     )

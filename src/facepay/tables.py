@@ -11,7 +11,6 @@ from facepay.channel import events as device_events
 from facepay.checkout import kiosk, limits, orders, refunds, sold_tags
 from facepay.entrance import gate_turns, gates, groups, visits
 from facepay.identity import (
-    edge,
     edge_matches,
     lookalikes,
     passes,
@@ -34,7 +33,7 @@ from facepay.review import disputes, evidence, marks
 from facepay.rewards import coupons, lots, rules
 from facepay.shelves import baskets, events, planogram, readings, restock
 from facepay.staff import accounts
-from facepay.stores import devices, stores
+from facepay.stores import devices, signatures, stores
 from facepay.taste import consents as profiling
 from facepay.taste import counts as attention_counts
 from facepay.taste import places, preferences, views
@@ -62,7 +61,6 @@ __all__ = [
     "devices",
     "disputes",
     "doors",
-    "edge",
     "edge_matches",
     "endpoints",
     "events",
@@ -102,6 +100,7 @@ __all__ = [
     "restock",
     "rules",
     "sequences",
+    "signatures",
     "sold_tags",
     "step_up",
     "stock",

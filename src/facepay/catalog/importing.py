@@ -24,7 +24,7 @@ from facepay.kernel.ids import new_id
 from facepay.stores.stores import Store
 
 REQUIRED = ("sku", "name", "price", "tax_rate_basis_points")
-OPTIONAL = ("gtin", "category", "prepared", "store_code", "stock")
+OPTIONAL = ("gtin", "category", "prepared", "sold_by", "store_code", "stock")
 OF_STORE = {"store_code", "stock"}
 LINES_MAX = 20_000
 BAD_SHOWN_MAX = 200
@@ -163,6 +163,7 @@ async def import_products(
     lines = len(sheet.good) + len({bad.line for bad in sheet.bad})
     store_ids = await _reject_unknown_stores(session, sheet)
     await _reject_taken_gtins(session, sheet)
+    await _reject_other_measures(session, sheet)
     bad, bad_lines = sorted(sheet.bad, key=lambda bad: bad.line)[:BAD_SHOWN_MAX], len({bad.line for bad in sheet.bad})
     if bad and not (skip_bad or dry_run):
         shown = [each.stored() for each in bad]
@@ -212,6 +213,20 @@ async def _reject_taken_gtins(session: AsyncSession, sheet: Sheet) -> None:
             sheet.reject(number, "gtin", "gtin_taken", "Another product has this GTIN.")
 
 
+async def _reject_other_measures(session: AsyncSession, sheet: Sheet) -> None:
+    """A product's stock and its open baskets are counted in what it is sold by."""
+    if "sold_by" not in sheet.columns:
+        return
+    skus = {line.sku for line in sheet.good.values()}
+    rows = await session.execute(select(Product.sku, Product.sold_by).where(Product.sku.in_(skus)))
+    known = dict(rows.all())
+    for number, line in list(sheet.good.items()):
+        if known.get(line.sku, line.sold_by) != line.sold_by:
+            sheet.reject(
+                number, "sold_by", "sold_by_fixed", f"This product is sold by {known[line.sku]}, and stays so."
+            )
+
+
 async def _upsert(
     session: AsyncSession, products: dict[str, dict[str, Any]], currency: str, now: datetime
 ) -> dict[str, UUID]:
@@ -219,7 +234,7 @@ async def _upsert(
     if not products:
         return {}
     row = insert(Product)
-    changed = [name for name in next(iter(products.values())) if name != "sku"]
+    changed = [name for name in next(iter(products.values())) if name not in {"sku", "sold_by"}]
     try:
         rows = await session.execute(
             row.on_conflict_do_update(

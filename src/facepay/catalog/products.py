@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ColumnElement, String, func, or_, select, true
@@ -16,12 +16,18 @@ from facepay.kernel.database import Base, Identified
 from facepay.kernel.errors import Conflict, NotFound
 from facepay.kernel.schemas import AMOUNT_MAX
 
+SoldBy = Literal["piece", "weight"]
+
 
 class Product(Identified, Base):
+    """What is sold by weight is counted in grams wherever there is a quantity, and its price is that of 100 g."""
+
     __tablename__ = "product"
     __table_args__ = (
         CheckConstraint(f"price between 0 and {AMOUNT_MAX}", name="price_in_bounds"),
         CheckConstraint("tax_rate_basis_points between 0 and 10000", name="tax_rate_in_bounds"),
+        CheckConstraint("sold_by in ('piece', 'weight')", name="sold_by_known"),
+        CheckConstraint("tare_grams is null or (sold_by = 'weight' and tare_grams > 0)", name="tare_of_weighed_goods"),
     )
 
     sku: Mapped[str] = mapped_column(String(64), unique=True)
@@ -31,6 +37,9 @@ class Product(Identified, Base):
     category: Mapped[str | None] = mapped_column(String(200))
     price: Mapped[int]  # tax included
     tax_rate_basis_points: Mapped[int]
+    sold_by: Mapped[SoldBy] = mapped_column(String(8), default="piece", server_default="piece")  # stock counts in it
+    # What its usual container weighs: a scale takes off as much at least, or the container would be paid for as goods.
+    tare_grams: Mapped[int | None]
     currency: Mapped[str] = mapped_column(String(3))
     active: Mapped[bool] = mapped_column(default=True)
     # A dish: who buys it waits for it, with a pick-up number.
@@ -44,6 +53,20 @@ class ProductNotFound(NotFound):
 
     code = "product_not_found"
     title = "No such product"
+
+
+class NotSoldByWeight(Conflict):
+    """What is sold by piece has no tare."""
+
+    code = "not_sold_by_weight"
+    title = "Not sold by weight"
+
+
+class NotSoldByPiece(Conflict):
+    """What is sold by weight can't be counted in pieces: not by a shelf, and not by a tag."""
+
+    code = "not_sold_by_piece"
+    title = "Not sold by piece"
 
 
 class SkuTaken(Conflict):
@@ -84,9 +107,22 @@ async def get_product_by_sku(session: AsyncSession, sku: str) -> Product:
     return product
 
 
+async def get_piece_by_sku(session: AsyncSession, sku: str) -> Product:
+    """One that is sold by piece, on sale or not. Raises ProductNotFound and NotSoldByPiece."""
+    product = await get_product_by_sku(session, sku)
+    if product.sold_by != "piece":
+        raise NotSoldByPiece("This product is sold by weight.", skus=[sku])
+    return product
+
+
 async def change_product(session: AsyncSession, *, product_id: UUID, changes: dict[str, Any], now: datetime) -> Product:
-    """Set gtin, name, category, price, tax rate, prepared or active. Raises ProductNotFound and GtinTaken."""
+    """Set gtin, name, category, price, tax rate, tare, prepared or active.
+
+    Raises ProductNotFound, NotSoldByWeight and GtinTaken.
+    """
     product = await get_product(session, product_id, lock=True)
+    if changes.get("tare_grams") is not None and product.sold_by != "weight":
+        raise NotSoldByWeight("What is sold by piece has no tare.", sku=product.sku)
     for field, value in changes.items():
         setattr(product, field, value)
     product.updated_at = now

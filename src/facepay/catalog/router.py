@@ -13,7 +13,7 @@ from starlette.datastructures import UploadFile
 from facepay.catalog import importing, products
 from facepay.catalog import stock as stocks
 from facepay.catalog.importing import BadLines, UnreadableCsv, read_sheet
-from facepay.catalog.products import GtinTaken, Product, ProductNotFound, SkuTaken
+from facepay.catalog.products import GtinTaken, NotSoldByWeight, Product, ProductNotFound, SkuTaken
 from facepay.catalog.schemas import (
     ImportReport,
     NewProduct,
@@ -97,8 +97,9 @@ async def import_products(
     """UTF-8, as the body or as the file `file` of a form; up to 20,000 lines and 10 MiB.
 
     The first line names the columns, in any order: `sku`, `name`, `price`, `tax_rate_basis_points` and, where
-    wanted, `gtin`, `category`, `store_code`, `stock`. A known sku is changed, a new one is added; to set the stock of
-    several stores, repeat the line for each `store_code`. An empty cell clears, but leaves the stock as it is.
+    wanted, `gtin`, `category`, `sold_by` (`piece` or `weight`: of a new product), `prepared` (`yes` or `no`),
+    `store_code`, `stock`. A known sku is changed, a new one is added; to set the stock of several stores, repeat the
+    line for each `store_code`. An empty cell clears, but leaves the stock as it is.
     Each fault is reported with its line; with one, nothing is imported unless `skip_bad` is set.
     """
     sheet = await to_thread.run_sync(read_sheet, await read_csv(request))
@@ -113,7 +114,9 @@ async def see_product(product_id: UUID, session: Session, _: Reader) -> ProductA
 
 
 @router.patch(
-    "/products/{product_id}", summary="Change a product", responses=problems(*REFUSALS, ProductNotFound, GtinTaken)
+    "/products/{product_id}",
+    summary="Change a product",
+    responses=problems(*REFUSALS, ProductNotFound, NotSoldByWeight, GtinTaken),
 )
 async def change_product(product_id: UUID, body: ProductChange, session: Session, _: Writer, now: Now) -> ProductAnswer:
     """Only the fields that are sent change. Orders keep the price they were paid at."""

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Self
 from uuid import UUID
 
 from biip import ParseError
 from biip.gtin import Gtin
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from facepay.catalog.products import SoldBy
 from facepay.kernel.schemas import AMOUNT_MAX, Answer, Change, Code, Currency, Line, Request, unsent
 
 QUANTITY_MAX = 10**9
+GRAMS_MAX = 1_000_000
 
 
 def _gtin_14(text: str) -> str:
@@ -44,6 +46,10 @@ def _yes_or_no(cell: str | None) -> bool:
     raise PydanticCustomError("yes_or_no", "yes or no is needed")
 
 
+def _piece_unless_said(cell: str | None) -> str:
+    return (cell or "piece").lower()
+
+
 def _one_line(cell: str | None) -> str | None:
     """Spreadsheets break long names into lines."""
     return cell and re.sub(r"\s+", " ", cell)
@@ -54,9 +60,15 @@ GtinCode = Annotated[
     Field(pattern=r"^[0-9]{8,14}$", description="GTIN-8, 12, 13 or 14; kept as 14.", examples=["6901234567892"]),
     AfterValidator(_gtin_14),
 ]
-Price = Annotated[int, Field(ge=0, le=AMOUNT_MAX, description="Minor units, tax included.", examples=[450])]
+PRICE = "Minor units, tax included; of 100 g where it is sold by weight."
+Price = Annotated[int, Field(ge=0, le=AMOUNT_MAX, description=PRICE, examples=[450])]
 TaxRate = Annotated[int, Field(ge=0, le=10_000, description="Hundredths of a per cent: 1300 is 13 %.", examples=[1300])]
-Quantity = Annotated[int, Field(ge=0, le=QUANTITY_MAX, description="Pieces.", examples=[20])]
+Quantity = Annotated[
+    int, Field(ge=0, le=QUANTITY_MAX, description="Pieces, or grams of what is sold by weight.", examples=[20])
+]
+Tare = Annotated[
+    int, Field(ge=1, le=GRAMS_MAX, description="Its usual container, in grams: what a scale takes off at least.")
+]
 Strict = Field(strict=True)
 PREPARED = Field(description="A dish, made to order: its order gets a pick-up number.")
 
@@ -71,18 +83,27 @@ class NewProduct(Request):
     currency: Annotated[
         Currency | None, Field(description="ISO 4217; `FACEPAY_CURRENCY` where none is given.", examples=["CNY"])
     ] = None
+    sold_by: Annotated[SoldBy, Field(description="It stays: stock is counted in pieces, or in grams.")] = "piece"
+    tare_grams: Annotated[Tare | None, Strict] = None
     active: Annotated[bool, Strict, Field(description="Whether it is for sale.")] = True
     prepared: Annotated[bool, Strict, PREPARED] = False
 
+    @model_validator(mode="after")
+    def _tares_what_is_weighed(self) -> Self:
+        if self.tare_grams is not None and self.sold_by != "weight":
+            raise PydanticCustomError("tare_of_pieces", "what is sold by piece has no tare")
+        return self
+
 
 class ProductChange(Change):
-    """Sku and currency stay: receipts and stock lists name them."""
+    """Sku, currency and by what it is sold stay: receipts and stock lists name them."""
 
     gtin: GtinCode | None = Field(default_factory=unsent)
     name: Line = Field(default_factory=unsent, examples=["Jasmine tea, 500 ml"])
     category: Line | None = Field(default_factory=unsent, examples=["Drinks"])
     price: Price = Field(default_factory=unsent, strict=True)
     tax_rate_basis_points: TaxRate = Field(default_factory=unsent, strict=True)
+    tare_grams: Tare | None = Field(default_factory=unsent, strict=True)
     active: bool = Field(default_factory=unsent, strict=True)
     prepared: bool = Field(default_factory=unsent, strict=True)
 
@@ -96,6 +117,8 @@ class ProductAnswer(Answer):
     price: int
     tax_rate_basis_points: int
     currency: str
+    sold_by: SoldBy
+    tare_grams: int | None
     active: bool
     prepared: bool
     created_at: datetime
@@ -125,6 +148,7 @@ class ProductLine(Request):
     price: Annotated[Price, BeforeValidator(_whole)]
     tax_rate_basis_points: Annotated[TaxRate, BeforeValidator(_whole)]
     prepared: Annotated[bool, BeforeValidator(_yes_or_no)] = False
+    sold_by: Annotated[SoldBy, BeforeValidator(_piece_unless_said)] = "piece"
     store_code: Code | None = None
     stock: Annotated[Quantity, BeforeValidator(_whole)] | None = None
 

@@ -1,4 +1,7 @@
-"""Stock: how many pieces a store has. A product without a row isn't counted there, and never sold out."""
+"""Stock: how many pieces a store has, or grams of what is sold by weight.
+
+A product without a row isn't counted there, and never sold out.
+"""
 
 from __future__ import annotations
 

@@ -109,9 +109,9 @@ async def charge_more(
 ) -> Sold | NotSold:
     """Charge goods, by sku, that an order left out: an order of its own, at today's prices, that supplements it.
 
-    The member has the goods already, so the limits on what a face may spend don't count, and what the wallet is short
-    of becomes a debt, up to `advance_max` (None: any amount). Only a frozen wallet isn't charged. Raises OrderNotFound,
-    OrderCancelled and MemberNotFound.
+    Staff vouch for the net grams of goods by weight. The member has the goods already, so the limits on what a face may
+    spend don't count, and what the wallet is short of becomes a debt, up to `advance_max` (None: any amount). Only a
+    frozen wallet isn't charged. Raises OrderNotFound, OrderCancelled and MemberNotFound.
     """
     first = await hold_order(session, order_id)
     if first.cancelled_at is not None:
@@ -119,7 +119,8 @@ async def charge_more(
     member = await get_member(session, first.member_id)
     if await current_freeze(session, member_id=member.id) is not None:
         return NotSold("wallet_frozen")
-    basket = price_basket(quantities, await find_products(session, skus=list(quantities)), currency=first.currency)
+    products = await find_products(session, skus=list(quantities))
+    basket = price_basket(quantities, products, currency=first.currency, vouched=True)
     if isinstance(basket, Unpriceable):
         return NotSold(basket.code, skus=basket.skus)
     offered = await offer(

@@ -19,6 +19,7 @@ from facepay.checkout.limits import Declined, NeedsStepUp
 from facepay.checkout.orders import Order
 from facepay.checkout.pricing import PricedBasket, Unpriceable, price_basket
 from facepay.checkout.selling import NotSold, Sold, buy
+from facepay.checkout.weighing import NOTHING_WEIGHED, Weighing, Weighings, first_fault
 from facepay.entrance.visits import current_visit
 from facepay.identity.decisions import answer, ask, identify
 from facepay.identity.passes import ShownPass
@@ -39,6 +40,7 @@ from facepay.kernel.ids import new_id
 from facepay.kernel.passwords import PasswordHasher
 from facepay.members.members import Member
 from facepay.settings import Settings
+from facepay.stores.signatures import spend_nonces, unspend_nonces
 from facepay.stores.stores import Store
 
 
@@ -57,11 +59,15 @@ class Checkout(DeviceDecision, Base):
     kiosk_id: Mapped[UUID] = mapped_column(ForeignKey("device.id"), index=True)
     store_id: Mapped[UUID] = mapped_column(ForeignKey("store.id"))
     basket: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    weighings: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict, server_default="{}")
     coupons: Mapped[list[str]] = mapped_column(JSONB, server_default="[]")
     redeem_points: Mapped[int] = mapped_column(server_default="0")
     total: Mapped[int | None]
     currency: Mapped[str] = mapped_column(String(3))
     order_id: Mapped[UUID | None] = mapped_column(ForeignKey("shop_order.id"))
+
+    def read_weighings(self) -> dict[str, tuple[Weighing, ...]]:
+        return {sku: tuple(map(Weighing.model_validate, of_sku)) for sku, of_sku in self.weighings.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +90,20 @@ async def check_out(
     shown: Shown,
     now: datetime,
     settings: Settings,
+    weighings: Weighings = NOTHING_WEIGHED,
     wish: Wish = Wish(),
 ) -> CheckoutDecision:
-    """Charge the recognised payer for the basket, ask where it is unsure who pays, refuse everything else."""
+    """Charge the recognised payer for the basket, ask where it is unsure who pays, refuse everything else.
+
+    What is in `weighings` is in `quantities` by its net weight.
+    """
     currency, products = await _currency_and_products(session, store_id=kiosk.store, skus=list(quantities))
     checkout = Checkout(
         id=new_id(),
         kiosk_id=kiosk.id,
         store_id=kiosk.store,
         basket=dict(quantities),
+        weighings={sku: [each.model_dump() for each in of_sku] for sku, of_sku in weighings.items()},
         coupons=list(wish.coupons),
         redeem_points=wish.redeem_points,
         currency=currency,
@@ -100,7 +111,9 @@ async def check_out(
         created_at=now,
         decided_at=now,
     )
-    basket = price_basket(quantities, products, currency=currency)
+    basket = price_basket(quantities, products, currency=currency, weighings=weighings)
+    if isinstance(basket, PricedBasket) and (fault := first_fault(weighings, products, now=now)):
+        basket = Unpriceable(fault.code, (fault.sku,))
     if isinstance(basket, Unpriceable):
         return replace(await _settle(session, checkout, "declined", basket.code), skus=basket.skus)
     checkout.total = basket.total
@@ -132,7 +145,8 @@ async def finish_step_up(
     if not isinstance(verdict, Recognised):
         return await _turn_away(session, checkout, verdict)
     products = await find_products(session, skus=list(checkout.basket))
-    basket = price_basket(checkout.basket, products, currency=checkout.currency)
+    weighings = checkout.read_weighings()
+    basket = price_basket(checkout.basket, products, currency=checkout.currency, weighings=weighings)
     if isinstance(basket, Unpriceable):
         return replace(await _settle(session, checkout, "declined", basket.code), skus=basket.skus)
     if basket.total != checkout.total:
@@ -160,9 +174,16 @@ async def _charge(
     now: datetime,
     settings: Settings,
 ) -> CheckoutDecision:
-    """Charge whoever was recognised, and ask for a second factor where a limit wants one."""
+    """Charge whoever was recognised, and ask for a second factor where a limit wants one.
+
+    Weighings are spent by the sale: without one, they are good for the next checkout, or for this one's answer.
+    """
     member = payer.member
     checkout.member_id = member.id
+    nonces = {each.nonce: line.sku for line in basket.lines for each in line.weighings}
+    if reused := await spend_nonces(session, device_id=kiosk.id, nonces=nonces, now=now):
+        decision = await _settle(session, checkout, "declined", "weighing_reused", member)
+        return replace(decision, skus=tuple(sorted({nonces[nonce] for nonce in reused})))
     outcome = await buy(
         session,
         member=member,
@@ -174,6 +195,8 @@ async def _charge(
         settings=settings,
         proven=payer.proven,
     )
+    if not isinstance(outcome, Sold):
+        await unspend_nonces(session, device_id=kiosk.id, nonces=nonces)
     match outcome:
         case NeedsStepUp():
             asked = await ask(session, checkout, kiosk, outcome.code, (member.id,), now=now, settings=settings)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, func, select, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from facepay.catalog.products import SoldBy
 from facepay.checkout.pricing import PricedBasket, PricedLine, Tender
 from facepay.kernel.database import Base, Identified
 from facepay.kernel.errors import NotFound
@@ -85,14 +88,24 @@ class Order(Identified, Base):
 
 class OrderLine(Base):
     __tablename__ = "order_line"
-    __table_args__ = (CheckConstraint("returned between 0 and quantity", name="returned_within_quantity"),)
+    """`quantity` is pieces, or net grams of what is sold by weight: then `unit_price` is that of 100 g. What its scale
+    showed is in `weighings`, none where staff vouched for the grams.
+    """
+
+    __table_args__ = (
+        CheckConstraint("returned between 0 and quantity", name="returned_within_quantity"),
+        CheckConstraint("sold_by in ('piece', 'weight')", name="sold_by_known"),
+        CheckConstraint("sold_by = 'weight' or weighings = '[]'", name="pieces_are_not_weighed"),
+    )
 
     order_id: Mapped[UUID] = mapped_column(ForeignKey("shop_order.id"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)
     product_id: Mapped[UUID] = mapped_column(ForeignKey("product.id"))
     sku: Mapped[str] = mapped_column(String(64))
     name: Mapped[str] = mapped_column(String(200))
+    sold_by: Mapped[SoldBy] = mapped_column(String(8), default="piece", server_default="piece")
     quantity: Mapped[int]
+    weighings: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, default=list, server_default="[]")
     unit_price: Mapped[int]
     tax_rate_basis_points: Mapped[int]
     discount: Mapped[int] = mapped_column(default=0, server_default="0")
@@ -185,7 +198,9 @@ def _line(position: int, line: PricedLine) -> OrderLine:
         product_id=line.product_id,
         sku=line.sku,
         name=line.name,
+        sold_by=line.sold_by,
         quantity=line.quantity,
+        weighings=[weighing.on_receipt(line.unit_price) for weighing in line.weighings],
         unit_price=line.unit_price,
         tax_rate_basis_points=line.tax_rate_basis_points,
         discount=line.discount,

@@ -6,13 +6,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from facepay.catalog.products import Product
+from facepay.catalog.products import Product, SoldBy
+from facepay.checkout.weighing import NOTHING_WEIGHED, Weighing, Weighings, price_of
 from facepay.kernel.schemas import AMOUNT_MAX
 from facepay.rewards.discounts import BASIS_POINTS, Discount, portion, share_out
 
 
 @dataclass(frozen=True, slots=True)
 class PricedLine:
+    """`quantity` is pieces, or net grams of what is sold by weight: then `unit_price` is that of 100 g, and each
+    weighing is priced by itself, as its scale showed it.
+    """
+
     product_id: UUID
     sku: str
     name: str
@@ -21,12 +26,17 @@ class PricedLine:
     tax_rate_basis_points: int
     category: str | None = None
     prepared: bool = False
+    sold_by: SoldBy = "piece"
+    weighings: tuple[Weighing, ...] = ()
     discount: int = 0
 
     @property
     def total(self) -> int:
         """What is paid for it."""
-        return self.unit_price * self.quantity - self.discount
+        if self.sold_by == "piece":
+            return self.unit_price * self.quantity - self.discount
+        weighed = [weighing.net_grams for weighing in self.weighings] or [self.quantity]
+        return sum(price_of(grams, self.unit_price) for grams in weighed) - self.discount
 
     @property
     def tax(self) -> int:
@@ -59,18 +69,31 @@ class Unpriceable:
 
 
 def price_basket(
-    quantities: Mapping[str, int], products: Mapping[str, Product], *, currency: str
+    quantities: Mapping[str, int],
+    products: Mapping[str, Product],
+    *,
+    currency: str,
+    weighings: Weighings = NOTHING_WEIGHED,
+    vouched: bool = False,
 ) -> PricedBasket | Unpriceable:
-    """Price a basket of sku -> quantity from the products of the same skus."""
+    """Price a basket of sku -> quantity from the products of the same skus.
+
+    Goods by weight come with their weighings, and their quantity is the sum of these; only where staff vouch for it is
+    it taken as it is.
+    """
     if unknown := _skus(sku for sku in quantities if sku not in products):
         return Unpriceable("unknown_sku", unknown)
     if gone := _skus(sku for sku in quantities if not products[sku].active):
         return Unpriceable("not_for_sale", gone)
     if foreign := _skus(sku for sku in quantities if products[sku].currency != currency):
         return Unpriceable("currency_mismatch", foreign)
-    basket = PricedBasket(
-        lines=tuple(_line(products[sku], quantity) for sku, quantity in quantities.items()), currency=currency
-    )
+    weighed = _skus(sku for sku in quantities if products[sku].sold_by == "weight")
+    if not vouched and (unweighed := _skus(sku for sku in weighed if sku not in weighings)):
+        return Unpriceable("sold_by_weight", unweighed)
+    if pieces := _skus(weighings.keys() - set(weighed)):
+        return Unpriceable("sold_by_piece", pieces)
+    lines = (_line(products[sku], quantity, weighings.get(sku, ())) for sku, quantity in quantities.items())
+    basket = PricedBasket(lines=tuple(lines), currency=currency)
     if basket.total > AMOUNT_MAX:
         return Unpriceable("amount_too_large", _skus(quantities))
     return basket
@@ -80,7 +103,7 @@ def _skus(skus: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(skus))
 
 
-def _line(product: Product, quantity: int) -> PricedLine:
+def _line(product: Product, quantity: int, weighings: tuple[Weighing, ...]) -> PricedLine:
     return PricedLine(
         product_id=product.id,
         sku=product.sku,
@@ -90,6 +113,8 @@ def _line(product: Product, quantity: int) -> PricedLine:
         tax_rate_basis_points=product.tax_rate_basis_points,
         category=product.category,
         prepared=product.prepared,
+        sold_by=product.sold_by,
+        weighings=weighings,
     )
 
 

@@ -14,6 +14,7 @@ from facepay.checkout import kiosk as kiosks
 from facepay.checkout.orders import Order, OrderNotFound, get_order
 from facepay.checkout.refunds import RefundExceedsOrder, RefundRefused, refund_order
 from facepay.checkout.schemas import Basket, CheckoutAnswer, OrderAnswer, PassCheckout, RefundAnswer, RefundRequest
+from facepay.checkout.weighing import WeighingInvalid
 from facepay.entrance.visits import members_inside
 from facepay.identity.capture import FILES_MAX, capture_body, read_capture_form
 from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf
@@ -36,6 +37,7 @@ from facepay.kernel.problems import problems
 from facepay.kernel.secrets import get_master_key
 from facepay.kernel.uploads import open_form, read_json_field
 from facepay.settings import SettingsOf
+from facepay.stores.signatures import SignatureInvalid
 
 router = APIRouter(prefix="/v1")
 Kiosk = Annotated[Principal, Security(current_device, scopes=["kiosk:checkout"])]
@@ -44,6 +46,7 @@ Refunder = Annotated[Principal, Security(current_staff, scopes=["wallet:write"])
 BASKETS = [
     '{"lines":[{"sku":"TEA-001","quantity":2}]}',
     '{"lines":[{"sku":"TEA-001","quantity":2}],"coupons":["WELCOME10"],"redeem_points":200}',
+    '{"lines":[{"sku":"TOMATO","weighing":"eyJhbGciOiJFZERTQSJ9..."}]}',
 ]
 BASKET_PART = {"type": "string", "examples": BASKETS}
 
@@ -53,7 +56,7 @@ BASKET_PART = {"type": "string", "examples": BASKETS}
     tags=["kiosks"],
     summary="Pay for a basket with a face",
     response_model=CheckoutAnswer,
-    responses=problems(IdempotencyKeyMissing, *CAPTURE_PROBLEMS),
+    responses=problems(IdempotencyKeyMissing, *CAPTURE_PROBLEMS, WeighingInvalid),
     openapi_extra=capture_body(raw=False, basket=BASKET_PART),
 )
 async def check_out(
@@ -77,12 +80,14 @@ async def check_out(
     async with open_form(desk.request, files_max=FILES_MAX) as form:
         basket = read_json_field(form, "basket", Basket)
         capture = await read_capture_form(form)
+    goods = basket.goods(kiosk)
 
     async def act(session: AsyncSession, sighting: Sighting) -> CheckoutAnswer:
         decision = await kiosks.check_out(
             session,
             kiosk=kiosk,
-            quantities=basket.quantities(),
+            quantities=goods.quantities,
+            weighings=goods.weighings,
             wish=basket.wish(),
             shown=sighting,
             now=now,
@@ -108,7 +113,7 @@ async def check_out(
     tags=["kiosks"],
     summary="Pay for a basket with a one-time pass",
     response_model=CheckoutAnswer,
-    responses=problems(IdempotencyKeyMissing, *CALL_PROBLEMS),
+    responses=problems(IdempotencyKeyMissing, *CALL_PROBLEMS, SignatureInvalid, WeighingInvalid),
 )
 async def check_out_by_pass(
     kiosk_id: UUID,
@@ -125,12 +130,14 @@ async def check_out_by_pass(
     """
     acts_as(kiosk, kiosk_id)
     shown = read_pass(body.pass_text, key=get_master_key(desk.request))
+    goods = body.basket.goods(kiosk)
 
     async def act(session: AsyncSession) -> CheckoutAnswer:
         decision = await kiosks.check_out(
             session,
             kiosk=kiosk,
-            quantities=body.basket.quantities(),
+            quantities=goods.quantities,
+            weighings=goods.weighings,
             wish=body.basket.wish(),
             shown=shown,
             now=now,

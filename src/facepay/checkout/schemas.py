@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
+from facepay.catalog.products import SoldBy
+from facepay.catalog.schemas import GRAMS_MAX
 from facepay.checkout.benefits import Wish
 from facepay.checkout.kiosk import CheckoutDecision
+from facepay.checkout.weighing import Weighings, read_weighings
 from facepay.identity.schemas import DecisionAnswer, PassShown
 from facepay.identity.sighting import Sighting
+from facepay.kernel.auth import Principal
 from facepay.kernel.schemas import AMOUNT_MAX, Amount, Answer, Code, Line, Request
 from facepay.rewards.discounts import Reason
 from facepay.rewards.schemas import CouponCode
@@ -27,10 +34,22 @@ class BasketLine(Request):
     quantity: Annotated[int, Field(ge=1, le=999, strict=True)]
 
 
+class WeighedLine(Request):
+    sku: Code
+    weighing: Annotated[str, Field(max_length=2000, description="What the kiosk's scale read, signed: a compact JWS.")]
+
+
+class GoodsLine(Request):
+    sku: Code
+    quantity: Annotated[
+        int, Field(ge=1, le=GRAMS_MAX, strict=True, description="Pieces, or net grams of what is sold by weight.")
+    ]
+
+
 class Goods(Request):
     """Lines of the same sku are added up."""
 
-    lines: Annotated[list[BasketLine], Field(min_length=1, max_length=LINES_MAX)]
+    lines: Annotated[list[GoodsLine], Field(min_length=1, max_length=LINES_MAX)]
 
     def quantities(self) -> dict[str, int]:
         total: dict[str, int] = {}
@@ -39,11 +58,46 @@ class Goods(Request):
         return total
 
 
-class Basket(Goods):
-    """What is bought. Lines of the same sku are added up."""
+@dataclass(frozen=True, slots=True)
+class BasketGoods:
+    """Quantities by sku, in pieces or net grams, and what the latter were weighed by."""
 
+    quantities: dict[str, int]
+    weighings: Weighings
+
+
+class Basket(Request):
+    """What is bought, by pieces or by weight. Lines of the same sku are added up."""
+
+    lines: Annotated[list[BasketLine | WeighedLine], Field(min_length=1, max_length=LINES_MAX)]
     coupons: list[CouponCode] = Field(default=[], max_length=COUPONS_MAX)
     redeem_points: Annotated[int, Field(ge=0, le=AMOUNT_MAX, strict=True)] = 0
+
+    @model_validator(mode="after")
+    def _weighs_all_of_a_sku(self) -> Self:
+        if self._pieces().keys() & self._weighed().keys():
+            raise PydanticCustomError("weighed_in_part", "a sku is weighed in all of its lines, or in none")
+        return self
+
+    def goods(self, device: Principal) -> BasketGoods:
+        """Raises SignatureInvalid and WeighingInvalid."""
+        weighings = read_weighings(self._weighed(), device=device)
+        grams = {sku: sum(each.net_grams for each in of_sku) for sku, of_sku in weighings.items()}
+        return BasketGoods(quantities=self._pieces() | grams, weighings=weighings)
+
+    def _pieces(self) -> dict[str, int]:
+        pieces = Counter[str]()
+        for line in self.lines:
+            if isinstance(line, BasketLine):
+                pieces[line.sku] += line.quantity
+        return dict(pieces)
+
+    def _weighed(self) -> dict[str, list[str]]:
+        texts: dict[str, list[str]] = {}
+        for line in self.lines:
+            if isinstance(line, WeighedLine):
+                texts.setdefault(line.sku, []).append(line.weighing)
+        return texts
 
     def wish(self) -> Wish:
         """A coupon that is named twice counts once."""
@@ -56,16 +110,27 @@ class PassCheckout(PassShown):
     basket: Basket
 
 
+class WeighingAnswer(Answer):
+    gross_grams: int
+    tare_grams: int
+    net_grams: int
+    amount: Annotated[int, Field(description="At the line's price per 100 g, rounded half up.")]
+    scale: Annotated[str, Field(description="Its serial number.")]
+    weighed_at: datetime
+
+
 class OrderLineAnswer(Answer):
     sku: str
     name: str
-    quantity: int
-    unit_price: int
+    sold_by: SoldBy
+    quantity: Annotated[int, Field(description="Pieces, or net grams of what is sold by weight.")]
+    unit_price: Annotated[int, Field(description="Of a piece, or of 100 g.")]
+    weighings: Annotated[list[WeighingAnswer], Field(description="None where staff vouched for the grams.")]
     tax_rate_basis_points: int
     discount: int
     total: int
     tax: int
-    returned: Annotated[int, Field(description="How many of them came back.")]
+    returned: Annotated[int, Field(description="How much of the quantity came back.")]
 
 
 class DiscountAnswer(Answer):

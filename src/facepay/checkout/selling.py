@@ -136,7 +136,7 @@ async def sell(
         short = await take_in_hand(session, store_id=store_id, quantities=goods)
     elif sold_out := await take_stock(session, store_id=store_id, quantities=goods):
         return NotSold("sold_out", skus=tuple(line.sku for line in basket.lines if line.product_id in sold_out))
-    dishes = [] if served else [Dish(e.product_id, e.name, e.quantity) for e in basket.lines if e.prepared]
+    dishes = [] if served else [Dish(e.product_id, e.name, e.quantity, e.sold_by) for e in basket.lines if e.prepared]
     number = await draw_number(session, store_id=store_id, now=now) if dishes else None
     order = place(
         order_id=order_id or new_id(),

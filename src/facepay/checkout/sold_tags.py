@@ -59,7 +59,7 @@ class SoldTag(Identified, Base):
 
 @dataclass(frozen=True, slots=True)
 class TaggedGoods:
-    """What tags are, by EPC; `unknown` are those whose GTIN no product has."""
+    """What tags are, by EPC; `unknown` are those whose GTIN no product that is sold by piece has."""
 
     products: dict[str, Product]
     unknown: frozenset[str]
@@ -82,9 +82,10 @@ class Piece:
 
 
 async def goods_of(session: AsyncSession, *, sgtins: Mapping[str, Sgtin]) -> TaggedGoods:
-    """The products of tags, by EPC, on sale or not."""
+    """The products of tags, by EPC, on sale or not. A tag can't tell what goods by weight weigh: it is unknown."""
     known = await products_of(session, gtins={sgtin.gtin for sgtin in sgtins.values()})
-    products = {epc: known[sgtin.gtin] for epc, sgtin in sgtins.items() if sgtin.gtin in known}
+    pieces = {gtin: product for gtin, product in known.items() if product.sold_by == "piece"}
+    products = {epc: pieces[sgtin.gtin] for epc, sgtin in sgtins.items() if sgtin.gtin in pieces}
     return TaggedGoods(products, frozenset(sgtins.keys() - products.keys()))
 
 

@@ -1,11 +1,7 @@
 """A device with an engine of its own sends what it saw of a face instead of a frame, signed with its key.
 
-It comes as a JSON Web Signature (RFC 7515, compact, EdDSA on Ed25519 as RFC 8037 has it) over these claims:
+It comes as stores/signatures.py has it, for "facepay-signed-face", with `iat` when the frame was taken, and with:
 
-    aud         "facepay-signed-face"
-    iss         the device's id
-    iat         when the frame was taken, in seconds since 1970 with a fraction
-    jti         a nonce, 16 to 64 characters, never used again
     pack        the model pack, as enrolled faces name it: "buffalo_sc@9cc6e4a7"
     embedding   float32, little endian, in base64; of norm 1
     quality     what `FaceQuality` names, as `facepay.vision.quality` measures it
@@ -21,23 +17,17 @@ import binascii
 from base64 import b64decode
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-import jwt
 import numpy as np
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from jwt.types import Options
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints, ValidationError
-from sqlalchemy import ForeignKey, String, delete
-from sqlalchemy.dialects.postgresql import insert
+from pydantic import AfterValidator, BaseModel, StringConstraints, ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.identity.edge_matches import Comparison, EdgeMatchingNotAllowed, is_stale
 from facepay.kernel.auth import Principal
-from facepay.kernel.database import Base, Database
-from facepay.kernel.errors import Conflict, Forbidden, Problem
+from facepay.kernel.errors import Conflict, Problem
+from facepay.stores.signatures import Instant, Nonce, SignatureInvalid, spend_nonces, verified_claims
 from facepay.vision.evidence import FaceEvidence, FaceQuality, Floats, FrameEvidence
 from facepay.vision.quality import RECOGNITION
 
@@ -45,19 +35,10 @@ AUDIENCE = "facepay-signed-face"
 FRESH = timedelta(seconds=30)
 NORM_TOLERANCE = 1e-3
 MEASURE_MAX = 1e6
-# Time is checked by the clock that is passed in.
-CHECKS: Options = {"require": ["iss", "iat", "jti"], "verify_iat": False, "verify_exp": False, "verify_nbf": False}
 
 MEASURED = frozenset(
     limit.removesuffix("_min").removesuffix("_max") for limit, value in asdict(RECOGNITION).items() if value is not None
 )
-
-
-class SignatureInvalid(Forbidden):
-    """The device has no key registered, or this was not signed with it for this device."""
-
-    code = "signature_invalid"
-    title = "Signature invalid"
 
 
 class SignedFaceInvalid(Problem):
@@ -78,16 +59,6 @@ class PackMismatch(Conflict):
 EDGE_PROBLEMS = (SignatureInvalid, SignedFaceInvalid, PackMismatch, EdgeMatchingNotAllowed)
 
 
-class SpentNonce(Base):
-    """A signed face that was decided on: it counts once."""
-
-    __tablename__ = "spent_nonce"
-
-    device_id: Mapped[UUID] = mapped_column(ForeignKey("device.id"), primary_key=True)
-    nonce: Mapped[str] = mapped_column(String(64), primary_key=True)
-    spent_at: Mapped[datetime] = mapped_column(index=True)
-
-
 def _whole(quality: FaceQuality) -> FaceQuality:
     """Whatever recognition puts a limit on has to be measured. Raises ValueError."""
     measured = {name: value for name, value in asdict(quality).items() if value is not None}
@@ -99,8 +70,8 @@ def _whole(quality: FaceQuality) -> FaceQuality:
 
 
 class _Claims(BaseModel):
-    iat: Annotated[float, Field(ge=0, le=1e11)]
-    jti: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~+/=-]{16,64}$")]
+    iat: Instant
+    jti: Nonce
     pack: Annotated[str, StringConstraints(max_length=100)]
     embedding: str | None = None
     quality: Annotated[FaceQuality, AfterValidator(_whole)]
@@ -123,7 +94,7 @@ def read_signed_face(text: str, *, device: Principal, pack: str, dimensions: int
 
     Raises SignatureInvalid, SignedFaceInvalid, PackMismatch and EdgeMatchingNotAllowed.
     """
-    sent = _verified(text, device)
+    sent = verified_claims(text, device=device, audience=AUDIENCE)
     try:
         claims = _Claims.model_validate(sent)
         comparison = None if "embedding" in sent else Comparison.model_validate(sent)
@@ -142,16 +113,6 @@ def read_signed_face(text: str, *, device: Principal, pack: str, dimensions: int
     )
     evidence = FrameEvidence(width=0, height=0, faces=(face,), pack=pack, timings_ms={})
     return SignedFace(evidence, datetime.fromtimestamp(claims.iat, UTC), claims.jti, comparison)
-
-
-def _verified(text: str, device: Principal) -> dict[str, Any]:
-    if device.public_key is None:
-        raise SignatureInvalid("No public key is registered for this device.")
-    key = Ed25519PublicKey.from_public_bytes(device.public_key)
-    try:
-        return jwt.decode(text, key, algorithms=["EdDSA"], audience=AUDIENCE, issuer=str(device.id), options=CHECKS)
-    except (jwt.InvalidTokenError, RecursionError):  # RecursionError: a header of thousands of brackets
-        raise SignatureInvalid("This is not signed with the device's key, or not for this use.") from None
 
 
 def _embedding(text: str, dimensions: int) -> Floats:
@@ -173,16 +134,8 @@ async def spend(session: AsyncSession, *, signed: SignedFace, device_id: UUID, n
     """Let it count, once and while it is fresh; else the code of the refusal. Part of the decision's transaction."""
     if abs(now - signed.captured_at) > FRESH:
         return "signed_face_stale"
-    spent = insert(SpentNonce).values(device_id=device_id, nonce=signed.nonce, spent_at=now)
-    taken = await session.scalar(spent.on_conflict_do_nothing().returning(SpentNonce.nonce))
-    if not taken:
+    if await spend_nonces(session, device_id=device_id, nonces=[signed.nonce], now=now):
         return "signed_face_reused"
     if signed.comparison and await is_stale(session, comparison=signed.comparison, device_id=device_id, now=now):
         return "gallery_stale"
     return None
-
-
-async def forget_nonces(database: Database, *, now: datetime) -> None:
-    """Drop those that are too old to be fresh: what they were for is refused as stale."""
-    async with database.begin() as session:
-        await session.execute(delete(SpentNonce).where(SpentNonce.spent_at < now - 2 * FRESH))

@@ -9,14 +9,16 @@ from uuid import UUID
 
 from pydantic import Field
 
+from facepay.catalog.products import SoldBy
 from facepay.kernel.schemas import Answer, Request
 from facepay.kitchen.tickets import TicketState
 
 
 class DishAnswer(Answer):
     name: str
-    quantity: int
-    taken_back: Annotated[int, Field(description="How many of them are no longer wanted.")]
+    sold_by: SoldBy
+    quantity: Annotated[int, Field(description="Pieces, or grams of what is sold by weight.")]
+    taken_back: Annotated[int, Field(description="How much of it is no longer wanted.")]
 
 
 class TicketAnswer(Answer):

@@ -12,6 +12,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstra
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from facepay.catalog.products import SoldBy
 from facepay.kernel.database import Base, Identified
 from facepay.kernel.errors import NotFound
 from facepay.kernel.hub import notify
@@ -78,13 +79,17 @@ class Ticket(Identified, Base):
 
 class TicketDish(Base):
     __tablename__ = "ticket_dish"
-    __table_args__ = (CheckConstraint("taken_back between 0 and quantity", name="taken_back_within_quantity"),)
+    __table_args__ = (
+        CheckConstraint("taken_back between 0 and quantity", name="taken_back_within_quantity"),
+        CheckConstraint("sold_by in ('piece', 'weight')", name="sold_by_known"),
+    )
 
     ticket_id: Mapped[UUID] = mapped_column(ForeignKey("kitchen_ticket.id"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)
     product_id: Mapped[UUID] = mapped_column(ForeignKey("product.id"))
     name: Mapped[str] = mapped_column(String(200))
-    quantity: Mapped[int]
+    sold_by: Mapped[SoldBy] = mapped_column(String(8), default="piece", server_default="piece")
+    quantity: Mapped[int]  # pieces, or grams of what is sold by weight
     taken_back: Mapped[int] = mapped_column(default=0, server_default="0")  # of the quantity
 
 
@@ -100,6 +105,7 @@ class Dish:
     product_id: UUID
     name: str
     quantity: int
+    sold_by: SoldBy = "piece"
 
 
 async def open_ticket(
@@ -122,7 +128,12 @@ async def open_ticket(
         received_at=now,
         dishes=[
             TicketDish(
-                position=position, product_id=dish.product_id, name=dish.name, quantity=dish.quantity, taken_back=0
+                position=position,
+                product_id=dish.product_id,
+                name=dish.name,
+                sold_by=dish.sold_by,
+                quantity=dish.quantity,
+                taken_back=0,
             )
             for position, dish in enumerate(dishes, start=1)
         ],

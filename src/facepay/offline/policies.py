@@ -111,7 +111,8 @@ def tag_of(policy: Policy, *, lasts: timedelta) -> str:
 
 async def _price_list(session: AsyncSession, *, store_id: UUID, currency: str) -> tuple[tuple[ListedProduct, ...], int]:
     """What is for sale, counted here first; and how many products the list has no room for."""
-    for_sale = Product.active & (Product.currency == currency)
+    # Without network no weighing could be told from a second sale by it.
+    for_sale = Product.active & (Product.currency == currency) & (Product.sold_by == "piece")
     rows = await session.scalars(
         select(Product)
         .outerjoin(Stock, (Stock.product_id == Product.id) & (Stock.store_id == store_id))

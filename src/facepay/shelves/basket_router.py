@@ -13,7 +13,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from facepay.catalog.products import ProductNotFound
+from facepay.catalog.products import NotSoldByPiece, ProductNotFound
 from facepay.entrance.visits import Visit
 from facepay.kernel.auth import InsufficientScope, Principal, current_staff
 from facepay.kernel.clock import Now
@@ -42,7 +42,7 @@ Reader = Annotated[Principal, Security(current_staff, scopes=["members:read"])]
 Reviewer = Annotated[Principal, Security(current_staff, scopes=["reviews:read"])]
 Resolver = Annotated[Principal, Security(current_staff, scopes=["reviews:resolve"])]
 REFUSALS = (Unauthenticated, InsufficientScope)
-OF_MONEY = (*REFUSALS, VisitNotFound, ProductNotFound, NotCharged, NothingToReturn)
+OF_MONEY = (*REFUSALS, VisitNotFound, ProductNotFound, NotSoldByPiece, NotCharged, NothingToReturn)
 OF_KEY = (IdempotencyKeyMissing, IdempotencyKeyInUse, IdempotencyKeyReused)
 # Whoever follows a basket comes back then, and shows that they still may.
 STREAM_SECONDS = 300.0

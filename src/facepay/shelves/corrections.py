@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from facepay.catalog.products import Product, get_product_by_sku
+from facepay.catalog.products import Product, get_piece_by_sku
 from facepay.checkout.orders import Order
 from facepay.checkout.refunds import still_out
 from facepay.entrance.visits import Visit
@@ -65,9 +65,10 @@ async def decide(
     settings: Settings,
 ) -> BasketChange:
     """What a doubtful change really was, and whose; 0 pieces are nothing. The basket follows, and the bill where it was
-    paid. Raises ChangeNotFound, AlreadyDecided, VisitNotFound, ProductNotFound, NotCharged and NothingToReturn.
+    paid. Raises ChangeNotFound, AlreadyDecided, VisitNotFound, ProductNotFound, NotSoldByPiece, NotCharged and
+    NothingToReturn.
     """
-    product = await get_product_by_sku(session, sku)
+    product = await get_piece_by_sku(session, sku)
     doubt = await _doubt(session, change_id)
     whose = visit_id or doubt.visit_id
     visits = await hold_visits(session, visit_ids={each for each in (whose, doubt.visit_id) if each is not None})
@@ -94,7 +95,7 @@ async def correct(
     settings: Settings,
 ) -> BasketChange:
     """So many pieces more in a visit's basket, or fewer, that no shelf told of. Raises as `decide`."""
-    product = await get_product_by_sku(session, sku)
+    product = await get_piece_by_sku(session, sku)
     await hold_visits(session, visit_ids=[visit_id])
     return await _add(session, visit_id, product, quantity, staff, now, settings)
 

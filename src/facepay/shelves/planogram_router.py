@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Security
 from pydantic import AwareDatetime
 
-from facepay.catalog.products import find_products
+from facepay.catalog.products import NotSoldByPiece, find_products
 from facepay.kernel.auth import InsufficientScope, Principal, current_staff
 from facepay.kernel.clock import Now
 from facepay.kernel.database import Session
@@ -41,7 +41,9 @@ class PlanogramNotFound(NotFound):
 
 
 @router.put(
-    "/planogram", summary="Set what lies where on a shelf", responses=problems(*REFUSALS, NotAShelf, UnknownSkus)
+    "/planogram",
+    summary="Set what lies where on a shelf",
+    responses=problems(*REFUSALS, NotAShelf, UnknownSkus, NotSoldByPiece),
 )
 async def set_planogram(
     device_id: UUID, body: NewPlanogram, session: Session, staff: Writer, now: Now
@@ -55,6 +57,8 @@ async def set_planogram(
     products = await find_products(session, skus=skus)
     if unknown := sorted(skus - products.keys()):
         raise UnknownSkus("There is no product with one of these skus.", skus=unknown)
+    if weighed := sorted(sku for sku, product in products.items() if product.sold_by == "weight"):
+        raise NotSoldByPiece("A shelf counts pieces.", skus=weighed)
     slots = [slot.as_slot({sku: product.id for sku, product in products.items()}) for slot in body.slots]
     return _shown(
         await planogram.set_planogram(session, device_id=device_id, slots=slots, by=f"staff:{staff.id}", now=now)

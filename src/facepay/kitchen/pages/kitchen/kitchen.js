@@ -118,10 +118,12 @@ function cardOf(ticket) {
   return card;
 }
 
-function dishOf({ name, quantity, taken_back: back }) {
+const amountOf = (quantity, soldBy) => (soldBy === "weight" ? `${quantity} g` : `${quantity} ×`);
+
+function dishOf({ name, sold_by: soldBy, quantity, taken_back: back }) {
   const wanted = quantity - back;
-  const line = make("li", "", make("b", "", `${wanted || quantity} ×`), wanted ? name : make("s", "", name));
-  if (back) line.append(make("small", "", words.taken_back(back)));
+  const line = make("li", "", make("b", "", amountOf(wanted || quantity, soldBy)), wanted ? name : make("s", "", name));
+  if (back) line.append(make("small", "", soldBy === "weight" ? `−${back} g` : words.taken_back(back)));
   return line;
 }
 
@@ -191,7 +193,7 @@ function announce(text) {
   find(".heard").textContent = text;
 }
 
-const named = (ticket) => ticket.dishes.map((dish) => `${dish.quantity} × ${dish.name}`).join(", ");
+const named = (ticket) => ticket.dishes.map((dish) => `${amountOf(dish.quantity, dish.sold_by)} ${dish.name}`).join(", ");
 
 /** How long each order waits; longer than usual in amber, and so long that staff were told of it in red. */
 function age() {
