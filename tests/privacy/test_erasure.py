@@ -99,7 +99,7 @@ async def test_an_erased_member_is_in_no_table_that_may_not_name_them(
     (left,) = (line for line in map(json.loads, after["member"]) if line["id"] == regular.id)
     blank = {field for field, value in left.items() if value in (None, "", 0, False)}
     assert set(left) - blank == {"id", "status", "created_at", "updated_at"}
-    assert set(receipt["erased"]) == ERASING | {"consent"}
+    assert set(receipt["erased"]) == ERASING | {"consent", "profiling_consent"}
     assert regular.id not in json.dumps(receipt)
     assert after["ledger.entries"][: len(before["ledger.entries"])] == before["ledger.entries"]
     await database.close()
