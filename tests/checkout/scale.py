@@ -35,7 +35,7 @@ class Weigher:
         await self.shop.do("PATCH", f"/v1/devices/{kiosk_id}", json={"public_key": public_key})
 
     def sign(self, gross_grams: int, tare_grams: int = 0, **other: Any) -> str:
-        reading = {
+        reading: dict[str, Any] = {
             "sku": "TOMATO",
             "unit_price": 598,
             "scale": SCALE,

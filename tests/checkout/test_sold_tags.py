@@ -131,6 +131,14 @@ async def test_thirty_tags_are_pieces_of_products(till: Till) -> None:
     assert {product.id for product in goods.products.values()} == {till.tea}
 
 
+async def test_a_tag_of_goods_by_weight_is_no_piece_of_them(till: Till) -> None:
+    weighed = {"sku": "PLUMS", "name": "Plums", "price": 398, "tax_rate_basis_points": 900, "sold_by": "weight"}
+    await till.shop.do("POST", "/v1/products", json=weighed | {"gtin": NO_GTIN})
+    async with till.database.read() as session:
+        goods = await goods_of(session, sgtins={tag(1, NO_GTIN): decode_sgtin96(tag(1, NO_GTIN))})
+    assert (goods.quantities, goods.unknown) == ({}, {tag(1, NO_GTIN)})
+
+
 async def test_a_tag_sold_before_is_one_alert_however_often_it_comes(till: Till) -> None:
     for epcs in ([A], [B, A]):
         async with till.database.begin() as session:

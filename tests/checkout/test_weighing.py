@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import jwt
 import pytest
@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from facepay.checkout.audit import CHECKS
 from facepay.checkout.weighing import Scale
+from facepay.offline.policies import _price_list as price_list
 from facepay.wallet.verify import verify
 from tests.answers import verdict
 from tests.checkout.scale import KEY, SCALE, TOMATO, Weigher
@@ -95,10 +96,8 @@ async def test_goods_by_weight_are_not_counted_nor_pieces_weighed(weigher: Weigh
     assert code(counted) == ("sold_by_weight", ["TOMATO"])
     weighed = await weigher.pay(member, weigher.sign(500, sku="TEA-001", unit_price=450), sku="TEA-001")
     assert code(weighed) == ("sold_by_piece", ["TEA-001"])
-    for lines in (
-        [{"sku": "TOMATO", "weighing": weigher.sign(500)}, {"sku": "TOMATO", "quantity": 1}],
-        [{"sku": "TOMATO", "weighing": weigher.sign(500), "quantity": 1}],
-    ):
+    bag: dict[str, Any] = {"sku": "TOMATO", "weighing": weigher.sign(500)}
+    for lines in ([bag, {"sku": "TOMATO", "quantity": 1}], [bag | {"quantity": 1}]):
         assert verdict(await weigher.buy(member, lines)) == (422, "invalid_request")
 
 
@@ -225,6 +224,18 @@ async def test_what_counts_pieces_takes_nothing_that_is_sold_by_weight(weigher: 
     path = f"/v1/devices/{shelf_id}/planogram"
     refused = await shop.client.put(path, json={"slots": slots}, headers=shop.staff)
     assert verdict(refused) == (409, "not_sold_by_piece")
+    more = {"sku": "TOMATO", "quantity": 1, "note": "The camera shows one"}
+    path = f"/v1/visits/{uuid4()}/basket/corrections"
+    headers = shop.staff | {"Idempotency-Key": "more"}
+    assert verdict(await shop.client.post(path, json=more, headers=headers)) == (409, "not_sold_by_piece")
+
+
+async def test_a_kiosk_without_network_has_no_price_for_what_it_would_have_to_weigh(
+    weigher: Weigher, app: FastAPI
+) -> None:
+    async with app.state.database.read() as session:
+        listed, left_out = await price_list(session, store_id=UUID(weigher.shop.store_id), currency="CNY")
+    assert ({"TEA-001", "TOMATO"} & {each.sku for each in listed}, left_out) == ({"TEA-001"}, 0)
 
 
 def test_a_scale_weighs_from_twenty_intervals_up_to_its_capacity() -> None:
