@@ -18,6 +18,7 @@ from facepay.vision.frames import FrameLimits, decode_frame
 from facepay.vision.liveness.challenge import Action
 from tests.browser import DESKTOP, INSECURE_HOST, Camera, OpenPage
 from tests.conftest import Clock
+from tests.online.test_pin import LARGE
 from tests.online.web import PIN, Person, WebShop
 from tests.server import on_a_socket
 
@@ -147,6 +148,32 @@ async def test_who_lets_no_page_use_the_camera_pays_by_pin(customer: Customer, p
     assert PIN not in await page.content()
     assert await page.locator("input").count() == 0
     assert await customer.web.shop.balance(member) == 50_000 - 12_900
+
+
+async def test_a_large_amount_takes_pin_and_face_and_a_lost_connection_costs_nothing(
+    customer: Customer, person: Person
+) -> None:
+    member = await customer.web.with_payer(person, balance=300_000, pin=PIN)
+    page = await customer.opens(await customer.is_asked(amount=LARGE))
+    await expect(page.get_by_text("This amount takes both")).to_be_visible()
+    await button(page, "Pay with your PIN").click()
+    await page.context.set_offline(True)
+    await page.get_by_label("PIN, 4 to 12 digits").fill(PIN)
+    await page.keyboard.press("Enter")
+    await expect(heading(page, "Checking…")).to_be_visible()
+    while not await heading(page, "No connection").is_visible():
+        await page.clock.run_for(1000)
+    await page.context.set_offline(False)
+    await button(page, "Try again").click()
+    await expect(heading(page, "The connection was lost")).to_be_visible()
+    await button(page, "Use PIN instead").click()
+    await page.get_by_label("PIN, 4 to 12 digits").fill(PIN)
+    await page.keyboard.press("Enter")
+    await expect(heading(page, "Now your face")).to_be_visible()
+    await button(page, "Pay with your face").click()
+    await customer.looks_into_camera(page, person)
+    await expect(heading(page, "Paid")).to_be_visible()
+    assert await customer.web.shop.balance(member) == 300_000 - LARGE
 
 
 async def test_a_payment_that_is_over_or_unknown_says_so(customer: Customer, person: Person, clock: Clock) -> None:

@@ -122,11 +122,13 @@ async function lookAgain(then) {
 /** One of two proofs is there. */
 function askForOther() {
   if (intent.ways.includes("pin")) return askForPin("pin_after_face");
+  find("[data-screen=refused] [data-do=face]").dataset.words = "pay_face";
   show("refused", { words: "face_after_pin", options: ["face", "cancel"] });
   find("[data-screen=refused] .left").hidden = true;
 }
 
 function refused(code) {
+  find("[data-screen=refused] [data-do=face]").dataset.words = "again";
   show("refused", { words: keyOf(code), options: [...intent.ways, "cancel"] });
   find("[data-screen=refused] .left").hidden = intent.attempts_left > 2;
 }
