@@ -31,7 +31,7 @@ from facepay.evaluation.smiles import (
     LabelledSmile,
     SmileScores,
     area_under_curve,
-    failures,
+    mistaken,
     read_smiles,
     smile_table,
     summarise_smiles,
@@ -237,7 +237,7 @@ def main() -> None:
         table = replace(smile_table(summary), title=f"Smiles, {kind}", note=f"In {FOLDS} folds of people.")
         console.print(printed(table))
         if kind == "as it is":
-            wrong, whole = failures(scores), summary
+            wrong, whole = mistaken(scores), summary
     console.print(printed(against_rest(seen, fit, labelled)))
     for photo, strength in wrong:
         console.print(f"{photo.person}/{photo.path.name}: {'smiles' if photo.smiles else 'at rest'}, {strength:.2f}")

@@ -45,6 +45,9 @@ def evaluate(
     groups: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="A CSV that says who is in which group.")
     ] = None,
+    smiles: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="A CSV that says who smiles in which photo.")
+    ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", dir_okay=False, help="All figures.")] = None,
     html_file: Annotated[
         Path | None, typer.Option("--html", dir_okay=False, help="One report with figures and failures. Holds faces.")
@@ -58,7 +61,8 @@ def evaluate(
 
     `--same-person` is a CSV of `name,other name` for people with two, `--groups` one with a header `person,…` and
     a column for each label, say `person,sex,age`: errors are then shown by group. A person is named by the
-    folder's path. Nothing is kept but the files asked for; rates are those of ISO/IEC 19795-1 and 30107-3.
+    folder's path. `--smiles` is one of `path,smile`, 1 or 0: how well smiles are told from faces at rest. Nothing is
+    kept but the files asked for; rates are those of ISO/IEC 19795-1 and 30107-3.
     """
     from facepay.calibration.impostors import TooFewPeople
     from facepay.evaluation.figures import FiguresUnavailable, require_figures
@@ -79,6 +83,7 @@ def evaluate(
             degrade=degrade,
             same_person=same_person,
             groups=groups,
+            smiles=smiles,
         )
         findings = _evaluated(plan)
     except (FolderError, FiguresUnavailable, TooFewPeople) as error:
@@ -105,14 +110,22 @@ def _plan(
     degrade: bool,
     same_person: Path | None,
     groups: Path | None,
+    smiles: Path | None,
 ) -> Plan:
     from facepay.evaluation.evaluate import Plan
-    from facepay.evaluation.folders import photos_in, presentations_in, read_groups, read_same_person
+    from facepay.evaluation.folders import FolderError, photos_in, presentations_in, read_groups, read_same_person
+    from facepay.evaluation.smiles import read_smiles
 
-    photos = photos_in(faces, same_person=read_same_person(same_person) if same_person else None)
+    try:
+        photos = photos_in(faces, same_person=read_same_person(same_person) if same_person else None)
+    except FolderError:
+        if smiles is None:
+            raise
+        photos = []  # smiles take one photo of each person
     return Plan(
         photos=photos,
         presentations=presentations_in(faces),
+        smiles=read_smiles(smiles, faces) if smiles else (),
         settings={"as set": Settings()} | {text: _changed(text) for text in settings},
         packs=packs,
         enrol=enrol,
@@ -161,6 +174,7 @@ def _plain(findings: Findings) -> dict[str, object]:
         "presentations": {
             pack: [asdict(summary) for summary in summaries] for pack, summaries in findings.presentations.items()
         },
+        "smiles": {pack: asdict(trial.summary) for pack, trial in findings.smiles.items()},
     }
 
 
@@ -171,7 +185,13 @@ def _write_report(file: Path, findings: Findings, *, folder: Path) -> None:
 
     failures = [failures_of(trial) for trial in findings.trials]
     text = evaluation_page(
-        findings.trials, findings.summaries, findings.tables, failures, folder=str(folder), made=utc_now()
+        findings.trials,
+        findings.summaries,
+        findings.tables,
+        failures,
+        findings.smiles,
+        folder=str(folder),
+        made=utc_now(),
     )
     file.touch(mode=0o600)  # it holds faces
     file.write_text(text, encoding="utf-8")

@@ -14,6 +14,7 @@ from facepay.evaluation.folders import Photo, Presentation
 from facepay.evaluation.folds import run_in_folds
 from facepay.evaluation.observing import Observer, Subject
 from facepay.evaluation.presentations import PresentationSummary, examine_all, presentation_table
+from facepay.evaluation.smiles import LabelledSmile, SmileTrial, score_smiles, smile_table, summarise_smiles
 from facepay.evaluation.summary import Summary, stage_times, summarise
 from facepay.evaluation.tables import Table, tables_of
 from facepay.evaluation.trial import Trial, Variant, product_policies, run
@@ -28,11 +29,15 @@ Progress = Callable[[str, int, int], None]  # what is done, how many, of how man
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What to try on which photos. `settings` are by the name that a report calls them."""
+    """What to try on which photos, of which there may be none where there are `smiles`.
+
+    `settings` are by the name that a report calls them.
+    """
 
     photos: Sequence[Photo]
     settings: Mapping[str, Settings]
     presentations: Sequence[Presentation] = ()
+    smiles: Sequence[LabelledSmile] = ()
     packs: Sequence[str] = ()
     enrol: Sequence[int] = (1,)
     burst: Sequence[int] = (1,)
@@ -65,6 +70,7 @@ class Findings:
     summaries: list[Summary] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
     presentations: dict[str, list[PresentationSummary]] = field(default_factory=dict)
+    smiles: dict[str, SmileTrial] = field(default_factory=dict)
 
 
 def evaluate(plan: Plan, *, threads: int = 1, progress: Progress = lambda *_: None) -> Findings:
@@ -73,7 +79,7 @@ def evaluate(plan: Plan, *, threads: int = 1, progress: Progress = lambda *_: No
     further: list[Table] = []
     for pack in plan.packs:
         bench = Bench.of(plan, pack, threads=threads, progress=progress)
-        for trial in bench.trials(plan):
+        for trial in bench.trials(plan) if plan.photos else ():
             findings.trials.append(trial)
             findings.summaries.append(bench.summary(trial, plan))
         if plan.ablate:
@@ -83,7 +89,11 @@ def evaluate(plan: Plan, *, threads: int = 1, progress: Progress = lambda *_: No
         if plan.presentations:
             findings.presentations[pack] = bench.presentations(plan)
             further.append(presentation_table(findings.presentations[pack]))
-    findings.tables = tables_of(findings.summaries) + [table for table in further if table.rows]
+        if plan.smiles:
+            findings.smiles[pack] = bench.smiles(plan)
+            further.append(smile_table(findings.smiles[pack].summary))
+    identification = tables_of(findings.summaries) if findings.summaries else []
+    findings.tables = identification + [table for table in further if table.rows]
     return findings
 
 
@@ -171,3 +181,8 @@ class Bench:
         seen = self.observer.observe(paths, progress=partial(self.progress, "presentations"))
         minimum = next(iter(plan.settings.values())).live_score_min
         return examine_all(plan.presentations, seen, live_score_min=minimum)
+
+    def smiles(self, plan: Plan) -> SmileTrial:
+        paths = [labelled.path for labelled in plan.smiles]
+        scores = score_smiles(plan.smiles, self.observer.observe(paths, progress=partial(self.progress, "smiles")))
+        return SmileTrial(scores, summarise_smiles(scores))

@@ -80,6 +80,17 @@ def error_trade_off(
     return _png(figure)
 
 
+def receiver_operating(curves: Mapping[str, tuple[Values, Values]], *, title: str = "") -> bytes:
+    """A ROC plot: name -> false and true positive rates."""
+    figure, axes = _figure(title, "false positive rate", "true positive rate")
+    for name, (false_positive, true_positive) in curves.items():
+        axes.step(false_positive, true_positive, where="post", linewidth=1.5, label=name)
+    axes.plot([0, 1], [0, 1], color=INK, linestyle=":", linewidth=0.8)
+    axes.set(xlim=(-0.01, 1), ylim=(0, 1.01))
+    axes.legend(frameon=False, fontsize=8, loc="lower right")
+    return _png(figure)
+
+
 def rates_at(rates: Mapping[str, tuple[Values, Values]], *, across: str, rate: str, title: str = "") -> bytes:
     """Lines of a rate on a logarithmic axis: name -> (x, y)."""
     figure, axes = _figure(title, across, rate)

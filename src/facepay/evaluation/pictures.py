@@ -11,6 +11,7 @@ import numpy as np
 import simplejpeg
 
 from facepay.evaluation.folders import Photo
+from facepay.evaluation.smiles import SmileScores, mistaken
 from facepay.evaluation.trial import Search, Trial, Verdict
 from facepay.identity.policy import Ambiguous, Use
 from facepay.kernel.errors import Problem
@@ -24,9 +25,9 @@ _WORST_FIRST: tuple[Verdict, ...] = ("wrong person", "let in", "refused", "stepp
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Failure:
-    """One search that went wrong, as a strip of JPEG, and what it was."""
+    """What went wrong once, as a strip of JPEG, and what it was."""
 
-    verdict: Verdict
+    verdict: str
     caption: str
     jpeg: bytes
 
@@ -36,6 +37,18 @@ def failures_of(trial: Trial, *, use: Use = "gate") -> list[Failure]:
     wrong = [search for search in trial.searches if _went_wrong(trial, search, use)]
     wrong.sort(key=lambda search: (_WORST_FIRST.index(search.verdicts[use]), -_best(search)))
     return [_failure(trial, search, use) for search in wrong[:FAILURES_MAX]]
+
+
+def smile_failures_of(scores: SmileScores) -> list[Failure]:
+    """The photos taken for the other kind, the surest mistakes first, at most FAILURES_MAX."""
+    return [
+        Failure(
+            "missed" if labelled.smiles else "taken for a smile",
+            f"{labelled.person}/{labelled.path.name}, strength {strength:.2f}",
+            _strip([labelled.path]),
+        )
+        for labelled, strength in mistaken(scores)[:FAILURES_MAX]
+    ]
 
 
 def _went_wrong(trial: Trial, search: Search, use: Use) -> bool:
@@ -63,7 +76,7 @@ def _failure(trial: Trial, search: Search, use: Use) -> Failure:
         shown += _enrolled(trial, name_of[other.member_id])
     if use in search.decisions:
         words.append(f"threshold {search.decisions[use].threshold:.3f}")
-    return Failure(verdict, ", ".join(words), _strip(shown))
+    return Failure(verdict, ", ".join(words), _strip([photo.path for photo in shown]))
 
 
 def _rival(trial: Trial, search: Search, use: Use) -> Candidate | None:
@@ -81,8 +94,8 @@ def _enrolled(trial: Trial, person: str) -> Sequence[Photo]:
     return trial.photos_of.get(person, ())[:1]
 
 
-def _strip(photos: Sequence[Photo]) -> bytes:
-    tiles = [tile for photo in photos for tile in (np.full((SIDE_PX, GAP_PX, 3), 255, np.uint8), _tile(photo.path))]
+def _strip(paths: Sequence[Path]) -> bytes:
+    tiles = [tile for path in paths for tile in (np.full((SIDE_PX, GAP_PX, 3), 255, np.uint8), _tile(path))]
     encoded: bytes = simplejpeg.encode_jpeg(np.ascontiguousarray(np.hstack(tiles[1:])), quality=80, colorspace="BGR")
     return encoded
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from html import escape
 
 import numpy as np
 
-from facepay.evaluation.figures import Curve, error_trade_off, score_histogram
+from facepay.evaluation.figures import Curve, error_trade_off, receiver_operating, score_histogram
 from facepay.evaluation.metrics import Searches, fnir, fpir
-from facepay.evaluation.pictures import Failure
+from facepay.evaluation.pictures import Failure, smile_failures_of
+from facepay.evaluation.smiles import SmileTrial, receiver_operating_curve
 from facepay.evaluation.summary import FPIR_TARGETS, Summary
 from facepay.evaluation.tables import Table
 from facepay.evaluation.trial import Trial
@@ -71,6 +72,10 @@ _WARNING = (
 )
 
 
+SEARCHED = "The photo searched for, then enrolled photos: the right member&#39;s, and the one it was most like."
+LABELLED = "Photos labelled smiling that were found at rest, and photos at rest that were taken for a smile."
+
+
 def figure(png: bytes, caption: str) -> str:
     words = escape(caption)
     return f'<figure><img src="{_data(png, "png")}" alt="{words}"><figcaption>{words}</figcaption></figure>'
@@ -106,17 +111,34 @@ def evaluation_page(
     summaries: Sequence[Summary],
     tables: Sequence[Table],
     failures: Sequence[Sequence[Failure]],
+    smiles: Mapping[str, SmileTrial],
     *,
     folder: str,
     made: datetime,
 ) -> str:
-    """What `facepay evaluate --html` writes; `failures` are each trial's."""
+    """What `facepay evaluate --html` writes; `failures` are each trial's, `smiles` by pack."""
     sections = [section(table) for table in tables]
-    sections.insert(1, f"<section><h2>Scores and errors</h2>{figures(_drawn(trials, summaries))}</section>")
-    for trial, found in zip(trials, failures, strict=True):
-        if found:
-            sections.append(_pictures(trial.variant.name, found))
-    return page("Recognition, evaluated", folder, sections, made=made, holds_faces=any(failures))
+    if trials:
+        sections.insert(1, f"<section><h2>Scores and errors</h2>{figures(_drawn(trials, summaries))}</section>")
+    pictures = [_pictures(trial.variant.name, SEARCHED, found) for trial, found in zip(trials, failures, strict=True)]
+    if smiles:
+        sections.append(f"<section><h2>Smiles told from rests</h2>{figures([_smile_curves(smiles)])}</section>")
+    for pack, trial in smiles.items():
+        pictures.append(_pictures(f"smiles, {pack}", LABELLED, smile_failures_of(trial.scores)))
+    holds_faces = any(pictures)
+    return page(
+        "Recognition, evaluated", folder, [*sections, *filter(None, pictures)], made=made, holds_faces=holds_faces
+    )
+
+
+def _smile_curves(smiles: Mapping[str, SmileTrial]) -> str:
+    curves = {
+        f"{pack} (AUC {trial.summary.auc.value:.4f})": receiver_operating_curve(
+            trial.scores.strength, trial.scores.smiles
+        )
+        for pack, trial in smiles.items()
+    }
+    return figure(receiver_operating(curves), "Receiver operating characteristic of a smile's strength")
 
 
 def _drawn(trials: Sequence[Trial], summaries: Sequence[Summary]) -> list[str]:
@@ -144,16 +166,18 @@ def trade_off(name: str, searches: Searches) -> Curve:
     )
 
 
-def _pictures(variant: str, failures: Sequence[Failure]) -> str:
+def _pictures(what: str, note: str, failures: Sequence[Failure]) -> str:
+    """Nothing where nothing went wrong."""
+    if not failures:
+        return ""
     shown = "\n".join(
         f'<figure><img src="{_data(failure.jpeg, "jpeg")}" alt=""><figcaption><b>{escape(failure.verdict)}</b> '
         f"{escape(failure.caption)}</figcaption></figure>"
         for failure in failures
     )
     return (
-        f"<section><h2>What went wrong: {escape(variant)}</h2>"
-        '<p class="note">The photo searched for, then enrolled photos: the right member&#39;s, and the one it was '
-        "most like. Look before you believe it: collections hold wrong labels.</p>"
+        f"<section><h2>What went wrong: {escape(what)}</h2>"
+        f'<p class="note">{note} Look before you believe it: collections hold wrong labels.</p>'
         f'<div class="failures">{shown}</div></section>'
     )
 

@@ -17,7 +17,6 @@ from facepay.vision.expression import SMILE_THRESHOLD, smile_strength
 
 STEPS = (0.3, SMILE_THRESHOLD, 0.7, 0.8, 0.9)
 YAWS = {"turned by less than 10 degrees": (0.0, 10.0), "by 10 to 20": (10.0, 20.0), "further": (20.0, 90.0)}
-FAILURES_SHOWN_MAX = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +108,14 @@ class SmileSummary:
     accuracy_by_yaw: dict[str, Estimate]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class SmileTrial:
+    """What was measured of one pack's points, and what it comes to."""
+
+    scores: SmileScores
+    summary: SmileSummary
+
+
 def summarise_smiles(scores: SmileScores) -> SmileSummary:
     """With 95 % intervals over people."""
     right = (scores.strength >= SMILE_THRESHOLD) == (scores.smiles == 1)
@@ -181,7 +188,7 @@ def smile_table(summary: SmileSummary) -> Table:
     )
 
 
-def failures(scores: SmileScores) -> list[tuple[LabelledSmile, float]]:
+def mistaken(scores: SmileScores) -> list[tuple[LabelledSmile, float]]:
     """The photos that were taken for the other kind, the surest mistakes first."""
     wrong = (scores.strength >= SMILE_THRESHOLD) != (scores.smiles == 1)
     surest = np.argsort(-np.abs(scores.strength - SMILE_THRESHOLD))
