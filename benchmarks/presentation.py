@@ -34,10 +34,23 @@ from facepay.presentation.examination import SWAP_FMR
 from facepay.vision.engine import Engine, load_engine
 from facepay.vision.evidence import FaceEvidence, FrameEvidence
 from facepay.vision.frames import FrameLimits, Image, decode_frame
-from facepay.vision.heads import HEAD, Surface, View, depth_map, sheet, turned, turned_landmarks, with_expression
+from facepay.vision.heads import (
+    HEAD,
+    SMOOTH_MASK,
+    Surface,
+    View,
+    creased,
+    depth_camera,
+    depth_map,
+    sheet,
+    turned,
+    turned_landmarks,
+    with_expression,
+)
 from facepay.vision.liveness.challenge import EXPRESSIONS, POSES, Action, ChallengePolicy, draw, verify
 from facepay.vision.liveness.depth import ReliefPolicy, fault_of, measure_relief
 from facepay.vision.liveness.replay import is_copy
+from facepay.vision.liveness.surface import measure_surface
 from facepay.vision.samples import people, stranger, variant
 
 EYE_DISTANCE_PX = 60.0
@@ -67,6 +80,15 @@ PRINTS = {
     "print, bent (r 50 mm)": sheet(radius=0.8),
     "print, bent across": sheet(radius=1.1, axis="horizontal"),
 }
+SHEETS = PRINTS | {
+    "print, bent (r 160 mm)": sheet(radius=2.5),
+    "print, bent obliquely": sheet(radius=1.2, axis="oblique"),
+    "print, folded by 20 degrees": creased(20),
+    "print, folded by 35 degrees": creased(35),
+    "print, folded across": creased(35, axis="horizontal"),
+    "mask without relief": SMOOTH_MASK,
+}
+DEPTH_NOISE_MM = 3.0
 DEPTH_VIEWS = (View(), View(yaw=18), View(yaw=-18), View(pitch=-12), View(distance=6))
 
 
@@ -150,18 +172,23 @@ def measure_challenges(everybody: Sequence[Sitter], *, cosine_min: float) -> Cou
     return counts
 
 
-def measure_depth(everybody: Sequence[Sitter]) -> Counts:
+def measure_depth(everybody: Sequence[Sitter], *, in_mm: bool) -> Counts:
+    """By the camera's intrinsics, or without. A print of half the size is held at half the distance."""
     counts = Counts()
-    nearly_flat = sheet(radius=2.5)
-    surfaces = [(None, HEAD), *PRINTS.items(), ("print, bent (r 160 mm)", nearly_flat)]
     for number, sitter in enumerate(track(everybody, "depth")):
         height, width = sitter.image.shape[:2]
         for view in DEPTH_VIEWS:
-            for species, surface in surfaces:
-                landmarks = sitter.rest.landmarks
-                depth = depth_map(landmarks, (width, height), view, surface=surface, noise_mm=3.0, seed=number, step=4)
-                relief = measure_relief(depth, turned_landmarks(landmarks, view, surface=surface))
-                counts.add(species, passed=fault_of(relief, policy=ReliefPolicy()) is None)
+            camera = depth_camera(sitter.rest.landmarks, (width, height), view)
+            for species, surface in ((None, HEAD), *SHEETS.items()):
+                rest = sitter.rest.landmarks
+                depth = depth_map(
+                    rest, (width, height), view, surface=surface, noise_mm=DEPTH_NOISE_MM, seed=number, step=4
+                )
+                landmarks = turned_landmarks(rest, view, surface=surface)
+                seen_as = {species: depth} | ({} if species else {"head of half the size": depth // 2})
+                for name, seen in seen_as.items():
+                    relief = measure_surface(seen, landmarks, camera) if in_mm else measure_relief(seen, landmarks)
+                    counts.add(name, passed=fault_of(relief, policy=ReliefPolicy()) is None)
     return counts
 
 
@@ -228,7 +255,8 @@ def main() -> None:
         console,
         {
             "challenge": measure_challenges(everybody, cosine_min=cosine_min),
-            "depth": measure_depth(everybody),
+            "depth": measure_depth(everybody, in_mm=False),
+            "depth in mm": measure_depth(everybody, in_mm=True),
             "replay": measure_replays(engine, everybody, options.faces),
         },
     )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import cv2
 import numpy as np
@@ -15,12 +17,13 @@ from fastapi import FastAPI
 from sqlalchemy import func, select
 
 from facepay.app import create_app
+from facepay.kernel.cameras import DepthCamera
 from facepay.presentation.challenges import Challenge, forget_challenges
 from facepay.presentation.replays import SeenFrame, forget_frames
 from facepay.vision.engine import Engine, load_engine
 from facepay.vision.evidence import Floats
 from facepay.vision.frames import FrameLimits, Image, decode_frame
-from facepay.vision.heads import HEAD, Surface, View, depth_map, sheet, turned, with_expression
+from facepay.vision.heads import HEAD, Surface, View, creased, depth_camera, depth_map, sheet, turned, with_expression
 from facepay.vision.liveness.challenge import Action, ChallengePolicy, shown_by
 from tests.answers import verdict
 from tests.conftest import Clock, client_of, settings_for
@@ -61,10 +64,15 @@ class Visitor:
             )
         return self._done[action]
 
-    def depth(self, surface: Surface = HEAD) -> bytes:
+    def depth(self, surface: Surface = HEAD, *, nearer: int = 1, size: tuple[int, int] | None = None) -> bytes:
+        """What a 3D camera sees; of everything at so much smaller a size, that much nearer."""
         height, width = self.portrait.shape[:2]
-        depth = depth_map(self.landmarks, (width, height), View(), surface=surface)
-        return bytes(cv2.imencode(".png", depth)[1])
+        depth = depth_map(self.landmarks, (width, height), View(), surface=surface) // np.uint16(nearer)
+        return bytes(cv2.imencode(".png", depth if size is None else cv2.resize(depth, size))[1])
+
+    def camera(self) -> DepthCamera:
+        height, width = self.portrait.shape[:2]
+        return depth_camera(self.landmarks, (width, height), View())
 
 
 def jpeg(image: Image) -> bytes:
@@ -80,10 +88,11 @@ async def require(shop: Shop, device_id: str, *checks: str) -> None:
     await shop.do("PATCH", f"/v1/devices/{device_id}", json={"presentation_checks": list(checks)})
 
 
-async def enrol(shop: Shop, visitor: Visitor) -> None:
+async def enrol(shop: Shop, visitor: Visitor) -> str:
     member_id = await shop.add_member(0, enrol=False)
     files = [("frames", ("face.jpg", visitor.still(noise=99), "image/jpeg"))]
     await shop.do("PUT", f"/v1/members/{member_id}/face", files=files)
+    return member_id
 
 
 async def send(
@@ -191,6 +200,46 @@ async def test_depth_tells_a_head_from_a_sheet_of_paper(shop: Shop, visitor: Vis
     assert await send(shop, frame, depth=visitor.depth(sheet(radius=1.0))) == ("deny", "depth_bent")
     assert await send(shop, frame, depth=b"nothing") == (422, "depth_unreadable")
     assert await send(shop, frame, depth=visitor.depth()) == ("open", "welcome")
+
+
+async def test_a_counter_with_a_3d_camera_charges_a_face_and_no_picture_of_one(shop: Shop, visitor: Visitor) -> None:
+    member_id = await enrol(shop, visitor)
+    await shop.top_up(member_id, 5_000)
+    await shop.do(
+        "POST", "/v1/products", json={"sku": "TEA", "name": "Tea", "price": 1_200, "tax_rate_basis_points": 600}
+    )
+    camera = asdict(visitor.camera())
+    await require(shop, shop.kiosk_id, "depth")
+    device = await shop.do("PATCH", f"/v1/devices/{shop.kiosk_id}", json={"camera": camera})
+    assert device["camera"] == camera
+
+    async def pay(depth: bytes | None) -> tuple[int, str, str]:
+        files = [("frame", ("frame.jpg", visitor.still(), "image/jpeg"))]
+        files += [("depth", ("depth.png", depth, "image/png"))] if depth else []
+        response = await shop.client.post(
+            f"/v1/kiosks/{shop.kiosk_id}/checkouts",
+            files=files,
+            data={"basket": '{"lines": [{"sku": "TEA", "quantity": 1}]}'},
+            headers=shop.kiosk | {"Idempotency-Key": uuid4().hex},
+        )
+        answer = response.json()
+        return response.status_code, answer.get("decision", ""), answer["code"]
+
+    declined = {
+        None: "depth_required",
+        visitor.depth(sheet()): "depth_flat",
+        visitor.depth(sheet(radius=1.0)): "depth_bent",
+        visitor.depth(creased(40)): "depth_bent",
+        visitor.depth(nearer=2): "depth_size_implausible",
+    }
+    for depth, code in declined.items():
+        assert await pay(depth) == (200, "declined", code)
+    damaged, smaller = visitor.depth()[:-2000], visitor.depth(size=(160, 160))
+    assert await pay(damaged) == (422, "", "depth_unreadable")
+    assert await pay(smaller) == (422, "", "depth_mismatch")
+    assert await shop.balance(member_id) == 5_000
+    assert await pay(visitor.depth()) == (200, "paid", "paid")
+    assert await shop.balance(member_id) == 3_800
 
 
 async def test_a_blurred_head_with_depth_vouches_for_no_print_after_it(shop: Shop, visitor: Visitor) -> None:

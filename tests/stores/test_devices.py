@@ -151,3 +151,30 @@ async def test_unknown_devices_are_not_found(shop: Shop) -> None:
     ]:
         response = await shop.client.request(method, path + where, json=body, headers=shop.staff)
         assert verdict(response) == (404, "device_not_found")
+
+
+CAMERA = {"fx": 612.4, "fy": 612.1, "cx": 321.7, "cy": 238.9, "width": 640, "height": 480}
+
+
+async def test_a_device_says_what_its_3d_camera_is_and_what_no_camera_is_gets_refused(shop: Shop) -> None:
+    path = f"/v1/devices/{shop.kiosk_id}"
+    assert (await shop.do("GET", path))["camera"] is None
+    assert (await shop.do("PATCH", path, json={"camera": CAMERA}))["camera"] == CAMERA | {"depth_unit_mm": 1.0}
+    finer = CAMERA | {"depth_unit_mm": 0.25}
+    assert (await shop.do("PATCH", path, json={"camera": finer}))["camera"] == finer
+    assert (await shop.do("PATCH", path, json={"name": "Till 2"}))["camera"] == finer
+    wrongs: list[tuple[dict[str, Any], str]] = [
+        ({"cx": 700.0}, "principal point"),
+        ({"fx": 60.0, "fy": 60.0}, "fx is in pixels"),
+        ({"fx": 0.9, "fy": 0.9}, "fx is in pixels"),
+        ({"fy": 900.0}, "nearly square"),
+        ({"width": 0}, "width"),
+        ({"height": 480.5}, "height"),
+        ({"depth_unit_mm": 0}, "depth_unit_mm"),
+        ({"skew": 1}, "skew"),
+    ]
+    for wrong, reason in wrongs:
+        response = await shop.client.patch(path, json={"camera": CAMERA | wrong}, headers=shop.staff)
+        assert verdict(response) == (422, "invalid_request")
+        assert reason in response.text
+    assert (await shop.do("PATCH", path, json={"camera": None}))["camera"] is None

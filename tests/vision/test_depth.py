@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import cv2
@@ -9,15 +9,26 @@ import pytest
 
 from facepay.vision.alignment import TEMPLATE
 from facepay.vision.depth_maps import DepthMap, DepthMismatch, DepthUnreadable, decode_depth
-from facepay.vision.evidence import FaceEvidence, FaceQuality, FrameEvidence
+from facepay.vision.evidence import FaceEvidence, FaceQuality, FaceSurface, FrameEvidence
 from facepay.vision.frames import FrameLimits
-from facepay.vision.heads import HEAD, Surface, View, depth_map, sheet, turned_landmarks
+from facepay.vision.heads import (
+    HEAD,
+    SMOOTH_MASK,
+    Surface,
+    View,
+    creased,
+    depth_camera,
+    depth_map,
+    sheet,
+    turned_landmarks,
+)
 from facepay.vision.liveness.depth import (
     ReliefPolicy,
     fault_of,
     measure_relief,
     with_relief,
 )
+from facepay.vision.liveness.surface import at_width, measure_surface
 
 SIZE = (320, 240)
 LANDMARKS = ((TEMPLATE - 56) * 1.2 + np.array([160, 120])).astype(np.float32)
@@ -104,3 +115,80 @@ def test_a_map_that_is_none_is_said_to_be_none() -> None:
             decode_depth(wrong, limits=FrameLimits())
     with pytest.raises(DepthUnreadable):
         decode_depth(png(good), limits=FrameLimits(megapixels_max=0.01))
+
+
+def fault_in_mm(
+    surface: Surface, view: View = View(), *, seed: int = 0, scale: float = 1.0, **sensor: Any
+) -> str | None:
+    """As `fault`, by a camera whose intrinsics are known. Everything may be so much smaller, and nearer."""
+    depth = (depth_map(LANDMARKS, SIZE, view, surface=surface, seed=seed, **sensor) * scale).astype(np.uint16)
+    landmarks = turned_landmarks(LANDMARKS, view, surface=surface)
+    return fault_of(measure_surface(depth, landmarks, depth_camera(LANDMARKS, SIZE, view)), policy=ReliefPolicy())
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=str)
+def test_in_millimetres_a_head_is_a_face_however_it_is_turned(view: View) -> None:
+    for seed in range(3):
+        assert fault_in_mm(HEAD, view, noise_mm=3.0, holes=0.1, seed=seed) is None
+
+
+SHEETS = {
+    "flat": sheet(),
+    "round": sheet(radius=0.8),
+    "rounder across": sheet(radius=1.1, axis="horizontal"),
+    "slightly round": sheet(radius=2.5),
+    "oblique": sheet(radius=1.2, axis="oblique"),
+    "folded": creased(20),
+    "folded sharply": creased(35),
+    "folded across": creased(35, axis="horizontal"),
+    "round as a head": SMOOTH_MASK,
+}
+
+
+@pytest.mark.parametrize("name", SHEETS)
+def test_in_millimetres_no_sheet_has_a_nose_however_it_is_bent_folded_and_held(name: str) -> None:
+    for view in (View(), View(yaw=25), View(pitch=25), View(yaw=-20, pitch=-20), View(distance=14)):
+        for noise in (1.0, 3.0):
+            refused = fault_in_mm(SHEETS[name], view, noise_mm=noise, seed=int(noise))
+            assert refused in ("depth_flat", "depth_bent", "depth_missing"), view
+
+
+def test_a_fold_along_the_nose_shows_what_intrinsics_are_worth() -> None:
+    assert fault(creased(40), View(yaw=20)) is None
+    assert fault_in_mm(creased(40), View(yaw=20)) == "depth_bent"
+
+
+def test_in_millimetres_a_small_face_held_nearer_is_not_a_person_s() -> None:
+    assert fault(HEAD) is None
+    for scale in (0.5, 1.5):
+        assert fault_in_mm(HEAD, scale=scale) == "depth_size_implausible"
+    assert fault_in_mm(HEAD, holes=0.6) == "depth_missing"
+
+
+def test_eyes_and_nose_are_measured_as_they_are_at_any_unit_and_size() -> None:
+    view = View(yaw=15, pitch=5)
+    camera = depth_camera(LANDMARKS, SIZE, view)
+    depth = depth_map(LANDMARKS, SIZE, view, noise_mm=1.0)
+    landmarks = turned_landmarks(LANDMARKS, view)
+    seen = measure_surface(depth, landmarks, camera)
+    assert seen.eye_distance_mm == pytest.approx(63, abs=2)
+    assert seen.distance_mm == pytest.approx(9 * 63, rel=0.03)
+    assert 10 < seen.nose_protrusion_mm < 25
+    finer = measure_surface(depth * np.uint16(4), landmarks, replace(camera, depth_unit_mm=0.25))
+    assert asdict(finer) == pytest.approx(asdict(seen))
+    half = cv2.resize(depth, (160, 120), interpolation=cv2.INTER_NEAREST).astype(np.uint16)
+    smaller = measure_surface(half, landmarks / np.float32(2), at_width(camera, 160))
+    assert smaller.eye_distance_mm == pytest.approx(seen.eye_distance_mm, abs=2)
+    assert smaller.nose_protrusion_mm == pytest.approx(seen.nose_protrusion_mm, abs=3)
+
+
+def test_a_map_has_the_camera_s_size_or_a_scale_of_it() -> None:
+    camera = depth_camera(LANDMARKS, SIZE, View())
+    good = png(depth_map(LANDMARKS, SIZE, View()))
+    for fitting in (camera, at_width(camera, 640), at_width(camera, 160)):
+        relief = with_relief(frame(), good, limits=FrameLimits(), camera=fitting).faces[0].relief
+        assert isinstance(relief, FaceSurface)
+        assert relief.eye_distance_mm == pytest.approx(63, abs=2)
+    for wrong in (replace(camera, height=200), replace(camera, width=424), replace(camera, width=240, height=320)):
+        with pytest.raises(DepthMismatch, match="camera"):
+            with_relief(frame(), good, limits=FrameLimits(), camera=wrong)

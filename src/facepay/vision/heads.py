@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from facepay.kernel.cameras import DepthCamera
 from facepay.vision.alignment import TEMPLATE, similarity
 from facepay.vision.depth_maps import EYE_DISTANCE_MM, DepthMap
 from facepay.vision.evidence import Floats
@@ -41,14 +42,17 @@ class Surface:
     half_height: float
 
 
+def _skull(x: Doubles, y: Doubles) -> Doubles:
+    round_ = 1 - (x / 1.2) ** 2 - ((y - 0.35) / 1.75) ** 2
+    return 1.5 * (1 - np.sqrt(np.clip(round_, 0.0, None)))
+
+
 def _head_height(x: Doubles, y: Doubles) -> Doubles:
     """An ellipsoid 150 mm wide with a nose that stands out by 0.6 from the eyes, as `vision.pose` has it."""
-    round_ = 1 - (x / 1.2) ** 2 - ((y - 0.35) / 1.75) ** 2
-    skull = 1.5 * (1 - np.sqrt(np.clip(round_, 0.0, None)))
     bridge = np.where(y < 0.57, np.clip(y / 0.57, 0, 1), np.exp(-(((y - 0.57) / 0.12) ** 2)))
     nose = 0.45 * bridge * np.exp(-((x / (0.12 + 0.07 * bridge)) ** 2))
     mouth = 0.18 * np.exp(-((x / 0.5) ** 2) - ((y - 1.1) / 0.35) ** 2)
-    return skull - nose - mouth
+    return _skull(x, y) - nose - mouth
 
 
 def _same(x: Doubles, y: Doubles) -> tuple[Doubles, Doubles]:
@@ -56,6 +60,8 @@ def _same(x: Doubles, y: Doubles) -> tuple[Doubles, Doubles]:
 
 
 HEAD = Surface(_head_height, _same, (0.0, 0.5, 1.2), 1.15, 1.65)
+SMOOTH_MASK = Surface(_skull, _same, (0.0, 0.5, 1.2), 1.15, 1.65)
+"""Round as a head, without nose or mouth: a print on a balloon."""
 
 
 def sheet(*, radius: float | None = None, axis: str = "vertical") -> Surface:
@@ -70,6 +76,10 @@ def sheet(*, radius: float | None = None, axis: str = "vertical") -> Surface:
         return radius * np.arcsin(np.clip(across / radius, -1, 1))
 
     reach = 0.97 * radius
+    if axis == "oblique":  # the portrait on it is not unrolled
+        return Surface(
+            lambda x, y: sag((x + y - 0.5) * np.sqrt(0.5)), _same, (0.0, 0.5, 0.0), min(1.3, reach), min(1.6, reach)
+        )
     if axis == "vertical":
         return Surface(lambda x, y: sag(x), lambda x, y: (unrolled(x), y), (0.0, 0.5, 0.0), min(1.3, reach), 1.6)
     return Surface(
@@ -79,6 +89,14 @@ def sheet(*, radius: float | None = None, axis: str = "vertical") -> Surface:
         1.3,
         min(1.6, reach),
     )
+
+
+def creased(degrees: float, *, axis: str = "vertical") -> Surface:
+    """A print that is folded along the nose's ridge, or across its tip, by so much on either side."""
+    slope = float(np.tan(np.radians(degrees)))
+    if axis == "vertical":
+        return Surface(lambda x, y: np.abs(x) * slope, _same, (0.0, 0.5, 0.0), 1.3, 1.6)
+    return Surface(lambda x, y: np.abs(y - 0.57) * slope, _same, (0.0, 0.5, 0.0), 1.3, 1.6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +194,14 @@ def turned_landmarks(landmarks: Floats, view: View, *, surface: Surface = HEAD) 
     through = eye + (at - eye) * (view.distance / (at[:, 2:] + view.distance))
     seen = (through[:, :2] + view.shift) @ to_frame[:, :2].T + to_frame[:, 2]
     return cast(Floats, seen.astype(np.float32))
+
+
+def depth_camera(landmarks: Floats, size: tuple[int, int], view: View) -> DepthCamera:
+    """The intrinsics of the camera by which `depth_map` sees; `size` is (width, height)."""
+    to_frame = cv2.invertAffineTransform(_to_face(landmarks))
+    focal = float(np.hypot(*to_frame[:, 0])) * view.distance
+    across, down = to_frame[:, :2] @ (0.0, 0.5) + to_frame[:, 2]
+    return DepthCamera(focal, focal, float(across), float(down), *size)
 
 
 def depth_map(
