@@ -31,6 +31,7 @@ from facepay.checkout import rewards_router as member_rewards
 from facepay.checkout import router as checkout
 from facepay.checkout import statement_router as statements
 from facepay.checkout import tags_router as tags
+from facepay.checkout.telling import REFUND_CREATED
 from facepay.entrance import gallery_router as galleries
 from facepay.entrance import gate_router as gates
 from facepay.entrance import group_router as visit_groups
@@ -226,7 +227,7 @@ def _furnish(app: FastAPI, settings: Settings, clock: Clock) -> None:
         retention=timedelta(hours=settings.idempotency_retention_hours),
     )
     state.provider = payment_provider(settings, state.database, key=state.master_key, clock=clock)
-    state.event_types, state.courier = Catalogue(PING, *ONLINE_EVENT_TYPES), _courier(state)
+    state.event_types, state.courier = Catalogue(PING, *ONLINE_EVENT_TYPES, REFUND_CREATED), _courier(state)
     state.inference = None
 
 

@@ -18,11 +18,24 @@ pytestmark = pytest.mark.anyio
 
 # What is done to the payment, what is said of it then, and how it's undone.
 TAMPERING = (
-    ("amount = amount + 1", "was paid by an order for something else", "amount = amount - 1"),
-    ("device_id = :gate", "was paid by an order for something else", "device_id = :web"),
-    ("member_id = :other", "was paid by another member", "member_id = :payer"),
     (
-        "status = 'canceled', order_id = null, cancellation_reason = 'expired'",
+        "payment_intent set amount = amount + 1",
+        "was paid by an order for something else",
+        "payment_intent set amount = amount - 1",
+    ),
+    (
+        "payment_intent set device_id = :gate",
+        "was paid by an order for something else",
+        "payment_intent set device_id = :web",
+    ),
+    ("payment_intent set member_id = :other", "was paid by another member", "payment_intent set member_id = :payer"),
+    (
+        "shop_order set payment_intent_id = null",
+        "was paid by an order that says otherwise",
+        "shop_order set payment_intent_id = (select id from payment_intent)",
+    ),
+    (
+        "payment_intent set status = 'canceled', order_id = null, cancellation_reason = 'expired'",
         "was paid in a shop on the web that had not asked for it",
         "",
     ),
@@ -47,4 +60,4 @@ async def test_a_payment_that_was_tampered_with_is_found(shop: Shop, database: D
 async def update(database: Database, what: str, ids: dict[str, str]) -> None:
     typed = re.sub(r":(\w+)", r"cast(:\1 as uuid)", what)
     async with database.begin() as session:
-        await session.execute(text(f"update payment_intent set {typed}"), ids)
+        await session.execute(text(f"update {typed}"), ids)

@@ -239,7 +239,9 @@ async def test_what_was_paid_is_given_back_in_parts_and_never_more(
     assert (await told(database, page))[-2:] == ["refund.created", "refund.created"]
 
 
-async def test_staff_correct_what_was_paid_as_any_other_order(web: WebShop, payer: str) -> None:
+async def test_staff_correct_what_was_paid_as_any_other_order_and_the_shop_hears_of_it(
+    web: WebShop, payer: str, database: Database
+) -> None:
     page = await web.ask()
     await page.type(PIN)
     order = f"/v1/orders/{(await web.see(page.id))['order_id']}"
@@ -248,6 +250,7 @@ async def test_staff_correct_what_was_paid_as_any_other_order(web: WebShop, paye
     await web.shop.do("POST", f"{order}/supplements", json=more, headers={"Idempotency-Key": f"more-{page.id}"})
     once = {"Idempotency-Key": f"cancel-{page.id}"}
     await web.shop.do("POST", f"{order}/cancellation", json={"reason": "fraud"}, headers=once)
+    assert (await told(database, page))[-2:] == ["succeeded", "refund.created"]
     assert (await web.see(page.id))["amount_refunded"] == 12_900
     assert await web.shop.balance(payer) == 50_000 - 450
     none_left = await web.do("POST", f"/{page.id}/refunds", json={"reason": "again"})

@@ -40,8 +40,9 @@ class Order(Identified, Base):
     currency: Mapped[str] = mapped_column(String(3))
     total: Mapped[int]
     tax: Mapped[int]
-    # What was bought, of an order without lines: paid in a shop on the web, which keeps its own.
+    # What was bought, of an order without lines: paid in a shop on the web, which keeps its own, and asked for so.
     description: Mapped[str | None] = mapped_column(String(200))
+    payment_intent_id: Mapped[UUID | None]
     # What of the total was paid with gift balance and with points; the rest came from the wallet.
     gift: Mapped[int] = mapped_column(default=0, server_default="0")
     points_value: Mapped[int] = mapped_column(default=0, server_default="0")

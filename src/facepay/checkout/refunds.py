@@ -22,6 +22,7 @@ from facepay.checkout import tenders
 from facepay.checkout.orders import Order, hold_order
 from facepay.checkout.pricing import tender_of_refund
 from facepay.checkout.sold_tags import SoldTag, release_tags
+from facepay.checkout.telling import tell_refund
 from facepay.kernel.database import Base, Identified
 from facepay.kernel.errors import Conflict
 from facepay.kernel.ids import new_id
@@ -123,7 +124,8 @@ async def undo(
 ) -> Refund:
     """The caller has locked the order, as `hold_order` does, and has seen to it that there is this much left of it.
 
-    What the member owes is collected from what comes into their wallet. Raises RefundRefused and TagsNotOfOrder.
+    What the member owes is collected from what comes into their wallet, and webhooks are told. Raises RefundRefused
+    and TagsNotOfOrder.
     """
     back = {line.product_id: undoing.goods[line.sku] for line in order.lines if line.sku in undoing.goods}
     for line in order.lines:
@@ -174,6 +176,8 @@ async def undo(
         await collect(session, member_id=order.member_id, unit=order.currency, actor=actor, now=now)
     await _release_tags(session, order, back, undoing.epcs, now)
     await session.flush()
+    if amount:
+        await tell_refund(session, order, refund, now=now)
     return refund
 
 

@@ -17,6 +17,8 @@ with page as materialized (
              <> (page.amount, page.tax, page.currency, page.store_id, page.device_id)
             then 'was paid by an order for something else'
         when page.member_id <> o.member_id then 'was paid by another member'
+        when page.order_id is not null and o.payment_intent_id is distinct from page.id
+            then 'was paid by an order that says otherwise'
         end as problem
       from page left join shop_order o on o.id = page.order_id
 ), wrong as (

@@ -95,6 +95,7 @@ async def _pay(
         total=intent.amount,
         tax=intent.tax,
         description=intent.description,
+        payment_intent_id=intent.id,
         gift=0,
         points_value=0,
         points=0,

@@ -12,7 +12,6 @@ from facepay.checkout.refunds import Refund, refund_order
 from facepay.kernel.paging import Page, PageQuery, page
 from facepay.online.intents import PaymentIntent, require_state
 from facepay.online.schemas import IntentRefundAnswer
-from facepay.online.telling import tell_refund
 
 
 async def refund_intent(
@@ -21,9 +20,7 @@ async def refund_intent(
     """`amount`, or all that is left. Raises PaymentIntentUnexpectedState, RefundExceedsOrder and RefundRefused."""
     require_state(intent, "refund")
     assert intent.order_id is not None, "one that has succeeded was paid"
-    refund = await refund_order(session, order_id=intent.order_id, amount=amount, reason=reason, actor=actor, now=now)
-    await tell_refund(session, intent, refund, now=now)
-    return refund
+    return await refund_order(session, order_id=intent.order_id, amount=amount, reason=reason, actor=actor, now=now)
 
 
 async def refunds_of(session: AsyncSession, *, intent: PaymentIntent, paging: PageQuery) -> Page[IntentRefundAnswer]:

@@ -9,7 +9,6 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from facepay.checkout.refunds import Refund
 from facepay.webhooks.events import EventType, emit
 
 if TYPE_CHECKING:
@@ -30,40 +29,16 @@ class IntentTold(BaseModel):
     order_id: UUID | None
 
 
-class RefundTold(BaseModel):
-    """What was given back of a payment intent, by the shop or by staff."""
-
-    id: UUID
-    payment_intent: UUID
-    order_id: UUID
-    amount: int
-    tax: int
-    currency: str
-
-
 CREATED = EventType("payment_intent.created", "A payment was asked for.", IntentTold)
 REQUIRES_ACTION = EventType("payment_intent.requires_action", "A payment waits for its payer.", IntentTold)
 PROCESSING = EventType("payment_intent.processing", "A payer's frames are being looked at.", IntentTold)
 SUCCEEDED = EventType("payment_intent.succeeded", "A payment was made.", IntentTold)
 PAYMENT_FAILED = EventType("payment_intent.payment_failed", "A payer was refused; they may try again.", IntentTold)
 CANCELED = EventType("payment_intent.canceled", "A payment can't be made any more.", IntentTold)
-REFUND_CREATED = EventType("refund.created", "Money of a payment was given back.", RefundTold)
-EVENT_TYPES = (CREATED, REQUIRES_ACTION, PROCESSING, SUCCEEDED, PAYMENT_FAILED, CANCELED, REFUND_CREATED)
+EVENT_TYPES = (CREATED, REQUIRES_ACTION, PROCESSING, SUCCEEDED, PAYMENT_FAILED, CANCELED)
 
 
 async def tell(session: AsyncSession, intent: PaymentIntent, type: EventType[IntentTold], *, now: datetime) -> None:
     """The caller holds the intent's row, so that events come in the order of its states."""
     told = IntentTold.model_validate(intent)
     await emit(session, type=type, subject_id=intent.id, data=told, device_id=intent.device_id, now=now)
-
-
-async def tell_refund(session: AsyncSession, intent: PaymentIntent, refund: Refund, *, now: datetime) -> None:
-    told = RefundTold(
-        id=refund.id,
-        payment_intent=intent.id,
-        order_id=refund.order_id,
-        amount=refund.amount,
-        tax=refund.tax,
-        currency=refund.currency,
-    )
-    await emit(session, type=REFUND_CREATED, subject_id=intent.id, data=told, device_id=intent.device_id, now=now)
