@@ -1,4 +1,4 @@
-import { Store, credentials, make } from "./live.js";
+import { Store, credentials, make, stayAwake } from "./live.js";
 
 const FRESH_MS = 15_000;
 const LOST_SHOWN_AFTER_MS = 4000; // a connection that is cut and back at once troubles nobody
@@ -78,6 +78,8 @@ function lose({ refused }) {
 }
 
 function say(state) {
+  clearTimeout(losing);
+  losing = null;
   document.body.dataset.state = state;
   find(".offline .words").textContent = WORDS[state](toldAt && time(toldAt));
 }
@@ -90,6 +92,7 @@ const given = credentials();
 if (given) {
   tick();
   setInterval(tick, 1000);
+  stayAwake();
   new ResizeObserver(layOut).observe(find("main"));
   new Store(given).follow({ told: show, lost: lose });
 } else {

@@ -58,7 +58,7 @@ export class Store {
       }
       lost({ refused });
       const wait = AGAIN_MS[Math.min(failures, AGAIN_MS.length - 1)];
-      await Promise.race([pause(refused ? REFUSED_AGAIN_MS : wait * (0.75 + Math.random() / 2)), online()]);
+      await pauseOffline(refused ? REFUSED_AGAIN_MS : wait * (0.75 + Math.random() / 2));
     }
   }
 
@@ -101,7 +101,19 @@ function dataOf(event) {
   return lines.map((line) => line.slice(5)).join("\n");
 }
 
-const online = () => new Promise((back) => addEventListener("online", back, { once: true }));
+/** Or until the network is back. Nothing is left listening: a screen may be without one for days. */
+async function pauseOffline(ms) {
+  const over = new AbortController();
+  await Promise.race([pause(ms), new Promise((back) => addEventListener("online", back, { signal: over.signal }))]);
+  over.abort();
+}
+
+/** A screen that nobody touches stays lit. The browser gives that up whenever the page is hidden. */
+export function stayAwake() {
+  const ask = () => document.visibilityState === "visible" && navigator.wakeLock?.request("screen").catch(() => {});
+  document.addEventListener("visibilitychange", ask);
+  ask();
+}
 
 /** An element with a class and children, which are elements or text. */
 export function make(name, className, ...children) {

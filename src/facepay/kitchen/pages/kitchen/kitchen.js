@@ -1,4 +1,4 @@
-import { Refused, Store, credentials, make, pause } from "../board/live.js";
+import { Refused, Store, credentials, make, pause, stayAwake } from "../board/live.js";
 import { language, words } from "./words.js";
 
 const STEPS = {
@@ -19,6 +19,8 @@ let store = null;
 let ahead = 0; // of this screen's clock, how far the server's is, in ms
 let usual = null; // how long the last orders took, in seconds
 let toldAt = null;
+let asked = 0; // how often for the list
+let shown = 0; // which of these is seen
 let losing = null;
 let undoing = null;
 let hiding = null;
@@ -29,12 +31,21 @@ async function hear(board) {
   ahead = Date.parse(board.at) - Date.now();
   usual = board.wait_seconds;
   try {
-    show(await listed());
+    await refresh();
     toldAt = new Date();
     document.body.dataset.state = "live";
   } catch {
     lose({});
   }
+}
+
+/** Answers may overtake each other, and so may presses: an older one is no news. */
+async function refresh() {
+  const turn = (asked += 1);
+  const found = await listed();
+  if (turn <= shown) return;
+  shown = turn;
+  show(found);
 }
 
 async function listed() {
@@ -148,6 +159,7 @@ async function move(ticket, path, body) {
   card?.setAttribute("aria-busy", "true");
   try {
     const moved = await sent(`/kitchen/tickets/${ticket.id}/${path}`, body);
+    shown = asked;
     if (moved.ended_at) tickets.delete(moved.id);
     else tickets.set(moved.id, moved);
     draw();
@@ -155,7 +167,7 @@ async function move(ticket, path, body) {
   } catch (error) {
     const refused = error instanceof Refused;
     tell(refused ? words.elsewhere(ticket.number) : words.unsent(ticket.number), null);
-    if (refused) await listed().then(show, () => {});
+    if (refused) await refresh().catch(() => {});
   } finally {
     cards.get(ticket.id)?.removeAttribute("aria-busy");
   }
@@ -214,6 +226,8 @@ function lose({ refused }) {
 }
 
 function say(state) {
+  clearTimeout(losing);
+  losing = null;
   document.body.dataset.state = state;
   const since = toldAt?.toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
   find(".offline .words").textContent = words[state](since);
@@ -230,6 +244,7 @@ function begin(given) {
   }
   find(".toast button").addEventListener("click", () => undoing && move(undoing, "recall", { state: undoing.state }));
   store = new Store(given);
+  stayAwake();
   setInterval(age, 5000);
   store.follow({ told: hear, lost: lose });
 }
