@@ -73,14 +73,14 @@ class Camera:
         return bytes(cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420).tobytes())
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def camera(tmp_path_factory: pytest.TempPathFactory) -> Camera:
     return Camera(tmp_path_factory.mktemp("camera") / "camera.y4m")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 async def browser(camera: Camera) -> AsyncIterator[Browser]:
-    """One for all tests of a module."""
+    """One for all tests of a worker; each page has a profile of its own."""
     path = find_browser()
     if path is None:
         pytest.skip(f"no browser: install chromium, or name one in FACEPAY_BROWSER (looked for {', '.join(NAMES)})")

@@ -19,6 +19,7 @@ from fastapi import FastAPI
 from tests.shop import PASSWORD
 
 START_SECONDS_MAX = 60
+GRACE_SECONDS = 5
 
 
 def free_port() -> int:
@@ -61,9 +62,12 @@ def serving(data_dir: Path) -> Iterator[str]:
 
 @asynccontextmanager
 async def on_a_socket(app: FastAPI) -> AsyncIterator[str]:
-    """An app that runs already, for a browser."""
+    """An app that runs already, for whoever needs a real connection. Those that a failed test left open are cut."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, lifespan="off", access_log=False, log_level="warning"))
+    config = uvicorn.Config(
+        app, lifespan="off", access_log=False, log_level="warning", timeout_graceful_shutdown=GRACE_SECONDS
+    )
+    server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve([listener]))
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -5,12 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
-import uvicorn
-from fastapi import FastAPI
 
 from tests.shop import Shop
 
@@ -61,19 +58,6 @@ def event(sequence: int, kind: str = "door_opened", at: str = "2026-03-02T09:30:
 async def report(shop: Shop, device: Device, *events: dict[str, Any], run: str = "boot-1") -> httpx.Response:
     body = {"run": run, "events": list(events)}
     return await shop.client.post(f"/v1/devices/{device[0]}/events", json=body, headers=device[1])
-
-
-@asynccontextmanager
-async def on_a_socket(app: FastAPI) -> AsyncIterator[str]:
-    """The app that a test runs, for whoever needs a real connection."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, lifespan="off", log_level="error"))
-    serving = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110  # it tells nobody
-        await asyncio.sleep(0.005)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    await serving
 
 
 class Stream:

@@ -7,7 +7,8 @@ import pytest
 from fastapi import FastAPI
 
 from facepay.channel import delivery
-from tests.channel.line import Stream, acknowledge, gate_of, numbers, on_a_socket, tell
+from tests.channel.line import Stream, acknowledge, gate_of, numbers, tell
+from tests.server import on_a_socket
 from tests.shop import Shop
 
 pytestmark = pytest.mark.anyio

@@ -10,9 +10,10 @@ from fastapi import FastAPI
 
 from facepay.kitchen import board
 from tests.answers import verdict
-from tests.channel.line import Stream, on_a_socket
+from tests.channel.line import Stream
 from tests.conftest import Clock
 from tests.kitchen.cook import Kitchen
+from tests.server import on_a_socket
 
 pytestmark = pytest.mark.anyio
 

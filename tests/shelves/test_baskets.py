@@ -14,8 +14,9 @@ from facepay.kernel.clock import utc_now
 from facepay.kernel.database import Database
 from facepay.shelves.baskets import BasketChange, Standing, claims_of, close_basket, live_basket, lock_visits
 from facepay.shelves.rule import reconcile
-from tests.channel.line import Stream, on_a_socket
+from tests.channel.line import Stream
 from tests.locks import somebody_waits
+from tests.server import on_a_socket
 from tests.shelves.shelf import Shelf, come_in
 from tests.shop import Shop
 
