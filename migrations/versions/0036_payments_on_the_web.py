@@ -99,6 +99,7 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_payment_attempt_intent_id"), "payment_attempt", ["intent_id"], unique=False)
     op.add_column("presentation_challenge", sa.Column("subject_id", sa.Uuid(), nullable=True))
+    op.add_column("seen_frame", sa.Column("source", sa.LargeBinary(length=16), nullable=True))
     op.add_column("shop_order", sa.Column("description", sa.String(length=200), nullable=True))
     op.add_column("shop_order", sa.Column("payment_intent_id", sa.Uuid(), nullable=True))
 
@@ -106,6 +107,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_column("shop_order", "payment_intent_id")
     op.drop_column("shop_order", "description")
+    op.drop_column("seen_frame", "source")
     op.drop_column("presentation_challenge", "subject_id")
     op.drop_index(op.f("ix_payment_attempt_intent_id"), table_name="payment_attempt")
     op.drop_table("payment_attempt")

@@ -8,13 +8,14 @@ from uuid import UUID
 import cv2
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, update
 
 from facepay.identity.lookalikes import Lookalike, pair_of
 from facepay.kernel.clock import utc_now
 from facepay.kernel.database import Database
 from facepay.members.biometric_uses import BiometricUse
 from facepay.online.by_face import draw_for_payer
+from facepay.online.intents import PaymentIntent
 from facepay.vision.frames import FrameLimits, decode_frame
 from facepay.vision.liveness.challenge import Action
 from tests.answers import verdict
@@ -122,19 +123,38 @@ async def test_a_face_that_is_swapped_midway_pays_nothing(web: WebShop, person: 
     assert came_to(await page.send(frames, challenge_id)) == ("requires_action", "challenge_face_swapped")
 
 
-async def test_frames_that_were_sent_before_pay_nothing(web: WebShop, person: Person, clock: Clock) -> None:
+async def test_a_film_that_was_sent_for_another_payment_pays_nothing_however_often(
+    web: WebShop, person: Person, database: Database
+) -> None:
     await web.with_payer(person)
-    first, second = await web.ask(), await web.ask(expires_in=600)
+    first, second = await web.ask(), await web.ask()
     challenge_id, steps = await first.challenge()
     film = person.burst(*steps, moment=0)
     assert came_to(await first.send(film, challenge_id)) == ("succeeded", None)
-    challenge_id, _ = await second.challenge()
-    assert came_to(await second.send(film, challenge_id)) == ("requires_action", "frame_seen_before")
-    clock.ahead = timedelta(seconds=15)
-    challenge_id, _ = await second.challenge()
+    asked_again = update(PaymentIntent).where(PaymentIntent.id == UUID(second.id))
+    async with database.begin() as session:
+        await session.execute(asked_again.values(challenge_steps=list(steps)))
     saved_again = [person.frame(action, 99) for action in (None, *steps)]
-    assert came_to(await second.send(saved_again, challenge_id)) == ("requires_action", "frame_seen_before")
-    assert (await second.see())["attempts_left"] == 1
+    for frames in (film, saved_again, saved_again):
+        challenge_id, asked = await second.challenge()
+        assert asked == steps
+        assert came_to(await second.send(frames, challenge_id)) == ("requires_action", "frame_seen_before")
+    assert (await second.see())["attempts_left"] == 3
+
+
+async def test_whoever_tries_again_may_sit_as_still_as_before_but_films_anew(
+    web: WebShop, person: Person, clock: Clock
+) -> None:
+    member = await web.with_payer(person, balance=1)
+    page = await web.ask()
+    challenge_id, steps = await page.challenge()
+    film = person.burst(*steps, moment=90)
+    assert came_to(await page.send(film, challenge_id)) == ("requires_action", "insufficient_funds")
+    clock.ahead = timedelta(seconds=15)
+    await web.shop.top_up(member, 12_900)
+    challenge_id, _ = await page.challenge()
+    assert came_to(await page.send(film, challenge_id)) == ("requires_action", "frame_seen_before")
+    assert came_to(await page.smile(person)) == ("succeeded", None)
 
 
 async def test_a_challenge_is_answered_once_in_time_and_for_its_own_payment(

@@ -53,8 +53,10 @@ def look(engine: Engine) -> Look:
     return see
 
 
-def answer(steps: Sequence[Action], faces: Sequence[FaceEvidence | None]) -> tuple[str, int] | None:
-    failure = verify(steps, faces, policy=ChallengePolicy(), same_person_cosine_min=0.28)
+def answer(
+    steps: Sequence[Action], faces: Sequence[FaceEvidence | None], *, old: Sequence[int] = ()
+) -> tuple[str, int] | None:
+    failure = verify(steps, faces, policy=ChallengePolicy(), same_person_cosine_min=0.28, old=old)
     return (failure.code, failure.frame) if failure else None
 
 
@@ -87,6 +89,15 @@ def test_the_order_counts_and_nothing_else_may_be_shown(look: Look) -> None:
     assert answer(steps, [left, left, right]) == ("challenge_not_straight", 0)
     assert answer(steps, [rest, left]) == ("challenge_frames_missing", 2)
     assert answer(steps, [rest, None, left, right]) == ("challenge_face_lost", 1)
+
+
+def test_a_frame_that_was_sent_before_does_no_step_and_spoils_none(look: Look) -> None:
+    rest, left, right = look(), look(LEFT), look(RIGHT)
+    steps = [Action.TURN_LEFT, Action.TURN_RIGHT]
+    burst = [rest, left, left, right]
+    assert answer(steps, burst, old=[0, 1]) is None
+    assert answer(steps, burst, old=[3]) == ("challenge_incomplete", 4)
+    assert answer(steps, burst, old=[1, 2]) == ("challenge_wrong_action", 3)
 
 
 def test_a_face_that_is_swapped_during_the_burst_is_refused(look: Look, engine: Engine) -> None:

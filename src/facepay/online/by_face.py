@@ -44,9 +44,11 @@ from facepay.vision.liveness.challenge import Action
 
 LOOKED_AT_FOR = timedelta(seconds=30)
 TURNS = (Action.TURN_LEFT, Action.TURN_RIGHT)
-# What says nothing of who stands there: it's no attempt, and the same steps are asked for again.
+# What says nothing of who stands there: it's no attempt, and the same steps are asked for again. Frames seen before may
+# be a film of the member, which no number of tries makes new, or the member, who sits as they did last time.
 UNCOUNTED = frozenset(
     {
+        "frame_seen_before",
         "challenge_unknown",
         "challenge_expired",
         "challenge_spent",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -15,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from facepay.calibration.calibration import Calibration
 from facepay.kernel.auth import PresentationCheck, Principal
 from facepay.presentation.challenges import spend
-from facepay.presentation.replays import first_seen_before
+from facepay.presentation.replays import seen_before
 from facepay.settings import Settings
 from facepay.vision.evidence import FaceEvidence, FrameEvidence
 from facepay.vision.liveness.challenge import WORDS, ChallengePolicy, verify
@@ -58,14 +59,31 @@ async def examine(
     The nearest face of each frame counts. `points` must have been asked for where a challenge is required, and
     `with_relief` have been applied to at least one frame where depth is. The challenge is spent and the frames are
     remembered in the caller's transaction, which has to be committed after a refusal too. `subject_id` is what the
-    challenge has to be about.
+    challenge has to be about. Where a challenge is required, frames seen before show none of its steps, and are taken
+    otherwise: who is back looks as they did.
     """
     required = device.presentation_checks
     attacks: list[PresentationAttack | None] = []
+    seen: list[bool] = []
     if PresentationCheck.REPLAY in required:
-        attacks.append(await _replay(session, device, evidences, now, settings))
+        fingerprints = [evidence.fingerprint for evidence in evidences if evidence.fingerprint]
+        if len(fingerprints) < len(evidences):
+            attacks.append(_attack(PresentationCheck.REPLAY, "replay_unmeasured"))
+        else:
+            kept_for = timedelta(days=settings.replay_days)
+            seen = await seen_before(
+                session,
+                fingerprints=fingerprints,
+                device_id=device.id,
+                subject_id=subject_id,
+                now=now,
+                kept_for=kept_for,
+            )
+    old = [number for number, before in enumerate(seen) if before]
     if PresentationCheck.CHALLENGE in required:
-        attacks.append(await _challenge(session, device, evidences, challenge_id, subject_id, now, calibration))
+        attacks.append(await _challenge(session, device, evidences, old, challenge_id, subject_id, now, calibration))
+    elif old:
+        attacks.append(_seen_before(old))
     if PresentationCheck.DEPTH in required:
         attacks.append(_depth(evidences))
     if PresentationCheck.PASSIVE in required:
@@ -77,30 +95,19 @@ def _attack(check: PresentationCheck, code: str, **measured: float) -> Presentat
     return PresentationAttack(check, code, HINTS[check], measured)
 
 
+def _seen_before(old: Sequence[int]) -> PresentationAttack:
+    return _attack(PresentationCheck.REPLAY, "frame_seen_before", frame=old[0])
+
+
 def _nearest(evidence: FrameEvidence) -> FaceEvidence | None:
     return evidence.faces[0] if evidence.faces else None
-
-
-async def _replay(
-    session: AsyncSession, device: Principal, evidences: Sequence[FrameEvidence], now: datetime, settings: Settings
-) -> PresentationAttack | None:
-    fingerprints = [evidence.fingerprint for evidence in evidences if evidence.fingerprint]
-    if len(fingerprints) < len(evidences):
-        return _attack(PresentationCheck.REPLAY, "replay_unmeasured")
-    frame = await first_seen_before(
-        session,
-        fingerprints=fingerprints,
-        device_id=device.id,
-        now=now,
-        kept_for=timedelta(days=settings.replay_days),
-    )
-    return None if frame is None else _attack(PresentationCheck.REPLAY, "frame_seen_before", frame=frame)
 
 
 async def _challenge(
     session: AsyncSession,
     device: Principal,
     evidences: Sequence[FrameEvidence],
+    old: Sequence[int],
     challenge_id: UUID | None,
     subject_id: UUID | None,
     now: datetime,
@@ -111,14 +118,18 @@ async def _challenge(
     steps = await spend(session, challenge_id=challenge_id, device_id=device.id, subject_id=subject_id, now=now)
     if isinstance(steps, str):
         return _attack(PresentationCheck.CHALLENGE, steps)
-    failure = verify(
+    check = partial(
+        verify,
         steps,
         [_nearest(evidence) for evidence in evidences],
         policy=ChallengePolicy(),
         same_person_cosine_min=calibration.similarity_at(SWAP_FMR),
     )
+    failure = check(old=old)
     if failure is None:
         return None
+    if old and check() is None:
+        return _seen_before(old)
     hint = WORDS[steps[failure.done]] if failure.code == "challenge_incomplete" else HINTS[PresentationCheck.CHALLENGE]
     measured = {"frame": failure.frame, "done": failure.done, "steps": len(steps), **failure.measured}
     return PresentationAttack(PresentationCheck.CHALLENGE, failure.code, hint, measured)

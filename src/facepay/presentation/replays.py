@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -28,17 +29,20 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.kernel.database import Base, Database, Identified
 from facepay.vision.evidence import FrameFingerprint
-from facepay.vision.liveness.replay import LOOK_BITS, LOOK_BITS_MAX, bands_of, is_copy
+from facepay.vision.liveness.replay import LOOK_BITS, LOOK_BITS_MAX, SHAPE_PX_MAX, bands_of, is_copy
 
 FORGOTTEN_AT_ONCE_MAX = 5_000
 # Whoever stands still looks alike in the next frame too. A camera's own frames of the last seconds are known again by
 # their bytes only: whoever saves one again within that time stands in for somebody who is still there.
 NEIGHBOURS_FOR = timedelta(seconds=10)
+# Whoever sits before their own camera day after day is alike to a pixel, and so is all that's behind them: a copy has to
+# be nearer there. docs/online.md says what that costs.
+OWN_SHAPE_PX_MAX = 0.5
 LOCK_SPACE = 7_016_996  # the first half of our advisory locks' keys
 
 
 class SeenFrame(Identified, Base):
-    """One frame that a device sent."""
+    """One frame that a device sent. `source` is a digest of what it was sent for, where the camera is a payer's own."""
 
     __tablename__ = "seen_frame"
     __table_args__ = (Index("ix_seen_frame_bands", "bands", postgresql_using="gin"),)
@@ -48,6 +52,7 @@ class SeenFrame(Identified, Base):
     bands: Mapped[list[int]] = mapped_column(ARRAY(Integer))
     look: Mapped[str | None] = mapped_column(BIT(LOOK_BITS))
     shape: Mapped[bytes | None] = mapped_column(LargeBinary(40))
+    source: Mapped[bytes | None] = mapped_column(LargeBinary(16))
     forget_at: Mapped[datetime] = mapped_column(index=True)
 
     @property
@@ -57,17 +62,20 @@ class SeenFrame(Identified, Base):
         return FrameFingerprint(self.digest, look, shape)
 
 
-async def first_seen_before(
+async def seen_before(
     session: AsyncSession,
     *,
     fingerprints: Sequence[FrameFingerprint],
     device_id: UUID,
     now: datetime,
     kept_for: timedelta,
-) -> int | None:
-    """The number of the first of these frames that any device sent before, or a copy of it. The others are remembered.
+    subject_id: UUID | None = None,
+) -> list[bool]:
+    """Which of these frames any device sent before, or copies of them. The others are remembered.
 
-    Copies that come to two devices at once wait for each other here, until the first transaction ends.
+    With a `subject_id` the camera is that of whoever it concerns, and what was sent for the same subject is its own,
+    however long ago: who tries again sits as before. Copies that come to two devices at once wait for each other
+    here, until the first transaction ends.
     """
     bands = sorted({band for each in fingerprints for band in _bands(each)})
     await _alone(session, bands)
@@ -84,19 +92,26 @@ async def first_seen_before(
             ),
         )
     )
-    neighbours_since = now + kept_for - NEIGHBOURS_FOR
-    known = [
-        FrameFingerprint(each.digest)
-        if each.device_id == device_id and each.forget_at > neighbours_since
-        else each.fingerprint
-        for each in candidates
-    ]
-    seen = [any(is_copy(each, one) for one in known) for each in fingerprints]
+    neighbours_since, source = now + kept_for - NEIGHBOURS_FOR, _source(subject_id)
+
+    def is_neighbour(each: SeenFrame) -> bool:
+        if source is not None or each.source is not None:
+            return each.source == source
+        return each.device_id == device_id and each.forget_at > neighbours_since
+
+    known = [FrameFingerprint(each.digest) if is_neighbour(each) else each.fingerprint for each in candidates]
+    shape_px_max = SHAPE_PX_MAX if source is None else OWN_SHAPE_PX_MAX
+    seen = [any(is_copy(each, one, shape_px_max=shape_px_max) for one in known) for each in fingerprints]
     # A copy is not remembered: whoever replays one elsewhere must not have the person themselves refused for it.
     new = [each for each, before in zip(fingerprints, seen, strict=True) if not before]
-    session.add_all(_row(each, device_id, forget_at=now + kept_for) for each in new)
+    session.add_all(_row(each, device_id, source, forget_at=now + kept_for) for each in new)
     await session.flush()
-    return seen.index(True) if True in seen else None
+    return seen
+
+
+def _source(subject_id: UUID | None) -> bytes | None:
+    """One way, so that frames say of nobody that they are theirs."""
+    return None if subject_id is None else hashlib.sha256(subject_id.bytes).digest()[:16]
 
 
 def _looks_like(fingerprint: FrameFingerprint) -> ColumnElement[bool]:
@@ -121,7 +136,7 @@ async def _alone(session: AsyncSession, bands: Sequence[int]) -> None:
     )
 
 
-def _row(fingerprint: FrameFingerprint, device_id: UUID, *, forget_at: datetime) -> SeenFrame:
+def _row(fingerprint: FrameFingerprint, device_id: UUID, source: bytes | None, *, forget_at: datetime) -> SeenFrame:
     shape = fingerprint.shape
     return SeenFrame(
         device_id=device_id,
@@ -129,6 +144,7 @@ def _row(fingerprint: FrameFingerprint, device_id: UUID, *, forget_at: datetime)
         bands=_bands(fingerprint),
         look=_bit_string(fingerprint.look),
         shape=None if shape is None else shape.astype(np.float32).tobytes(),
+        source=source,
         forget_at=forget_at,
     )
 

@@ -9,7 +9,7 @@ Left and right are the person's own, and frames are not mirrored: who turns left
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
@@ -94,11 +94,12 @@ def verify(
     *,
     policy: ChallengePolicy,
     same_person_cosine_min: float,
+    old: Collection[int] = (),
 ) -> ChallengeFailure | None:
     """None where the burst answers the challenge. `faces` are the nearest of each frame in order, None where none is.
 
     The first frame is the face at rest; then each frame shows the step that is due, or none, or still the one before.
-    A closed eye is never wrong, since everybody blinks.
+    A closed eye is never wrong, since everybody blinks. Frames numbered in `old` were sent before and do no step.
     """
     found = [face for face in faces if face is not None]
     if len(faces) < len(steps) + 1:
@@ -116,7 +117,7 @@ def verify(
     for number, face in enumerate(found[1:], start=1):
         shown = shown_by(face, neutral, policy=policy)
         if done < len(steps) and shown == steps[done]:
-            done += 1
+            done += number not in old
         elif shown not in (None, Action.BLINK, *steps[max(0, done - 1) : done]):
             return ChallengeFailure("challenge_wrong_action", number, done)
     return None if done == len(steps) else ChallengeFailure("challenge_incomplete", len(found), done)

@@ -60,14 +60,14 @@ def _look(image: Image, to_template: Floats) -> bytes:
     return np.packbits(np.diff(cells, axis=1) > 0).tobytes()
 
 
-def is_copy(one: FrameFingerprint, other: FrameFingerprint) -> bool:
+def is_copy(one: FrameFingerprint, other: FrameFingerprint, *, shape_px_max: float = SHAPE_PX_MAX) -> bool:
     """Whether these are one frame, or one is made from the other."""
     if one.digest == other.digest:
         return True
     if one.look is None or other.look is None or one.shape is None or other.shape is None:
         return False
     return (
-        look_distance(one.look, other.look) <= LOOK_BITS_MAX and shape_distance(one.shape, other.shape) <= SHAPE_PX_MAX
+        look_distance(one.look, other.look) <= LOOK_BITS_MAX and shape_distance(one.shape, other.shape) <= shape_px_max
     )
 
 
