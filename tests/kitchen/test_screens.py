@@ -37,16 +37,19 @@ def opened_by(kitchen: Kitchen, headers: dict[str, str]) -> str:
 async def test_a_tap_in_the_kitchen_moves_a_ticket_and_the_board_calls_it_out(
     kitchen: Kitchen, address: str, open_page: OpenPage
 ) -> None:
-    for path in ("/board", "/kitchen"):
-        page = await open_page(address + path)
+    display_id, display = await kitchen.shop.add_device("display")
+    pages = []
+    for name, headers in (("board", display), ("kitchen", kitchen.screen)):
+        page = await open_page(f"{address}/{name}", viewport=DESKTOP)
         await expect(page.locator(".setup code")).to_be_visible()  # how to give it a token
         await expect(page.locator("main")).to_be_hidden()
-    display_id, display = await kitchen.shop.add_device("display")
-    board = await open_page(f"{address}/board{opened_by(kitchen, display)}", viewport=DESKTOP)
-    screen = await open_page(f"{address}/kitchen{opened_by(kitchen, kitchen.screen)}", viewport=DESKTOP)
+        await page.goto(f"{address}/{name}{opened_by(kitchen, headers)}")
+        pages.append(page)
+    board, screen = pages
+    for page in pages:
+        await expect(page.locator("body")).to_have_attribute("data-state", "live")
     assert (board.url, screen.url) == (f"{address}/board", f"{address}/kitchen")  # the token is out of sight
-    await expect(board.locator("body")).to_have_attribute("data-state", "live")
-    assert [await page.evaluate(SEEN_AGAIN) for page in (board, screen)] == ["screen", "screen"]  # which stays lit
+    assert [await page.evaluate(SEEN_AGAIN) for page in pages] == ["screen", "screen"]  # which stays lit
 
     order = await kitchen.order({NOODLES: 2, SOUP: 1})
     number = str(order.pickup_number)
@@ -98,7 +101,8 @@ async def test_a_board_that_is_no_longer_told_says_so_and_comes_back_by_itself(
         board = await open_page(f"{address}/board{opened_by(kitchen, kitchen.screen)}", viewport=DESKTOP)
         await expect(board.locator("body")).to_have_attribute("data-state", "live")
         await board.route("**/board/events", lambda route: route.abort())
-        app.state.hub.close()
+        async with board.expect_request("**/board/events"):
+            app.state.hub.close()
         await board.clock.fast_forward(5000)
         await expect(board.locator(".offline")).to_contain_text("Not up to date")
         app.state.hub.closing = False
