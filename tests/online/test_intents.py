@@ -41,6 +41,8 @@ NONSENSE: tuple[dict[str, Any], ...] = (
     {"metadata": {"a": "b" * 501}},
     {"metadata": {"a": {"b": "c"}}},
     {"description": "\x00"},
+    {"description": "\u202eorder 001"},
+    {"metadata": {"a": "b\u2028c"}},
     {"status": "succeeded"},
 )
 

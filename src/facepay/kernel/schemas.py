@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 
+BREAKS = frozenset({"Cc", "Zl", "Zp"})
+# Overrides, embeddings and isolates, by which "001" reads as "100"; names written from right to left need none of them.
+REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
 def printable(value: str) -> str:
-    """Raises ValueError for a control character."""
-    if any(ord(character) < 32 or ord(character) == 127 for character in value):
+    """Raises ValueError for a character that controls, breaks the line, or has others read in another order."""
+    if any(each in REORDERING or unicodedata.category(each) in BREAKS for each in value):
         raise ValueError("control characters are not allowed")
     return value
 

@@ -35,8 +35,8 @@ FORGOTTEN_AT_ONCE_MAX = 5_000
 # Whoever stands still looks alike in the next frame too. A camera's own frames of the last seconds are known again by
 # their bytes only: whoever saves one again within that time stands in for somebody who is still there.
 NEIGHBOURS_FOR = timedelta(seconds=10)
-# Whoever sits before their own camera day after day is alike to a pixel, and so is all that's behind them: a copy has to
-# be nearer there. docs/online.md says what that costs.
+# Whoever sits before their own camera day after day is alike to a pixel, and so is all that's behind them: a copy has
+# to be nearer there. docs/online.md says what that costs.
 OWN_SHAPE_PX_MAX = 0.5
 LOCK_SPACE = 7_016_996  # the first half of our advisory locks' keys
 
