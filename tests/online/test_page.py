@@ -95,6 +95,7 @@ async def test_a_member_pays_by_smile_and_is_back_in_the_shop(customer: Customer
     await button(page, "Pay with your face").click()
     await customer.looks_into_camera(page, person)
     await expect(heading(page, "Paid")).to_be_visible()
+    await expect(page.get_by_text("Taking you to localhost:")).to_be_visible()
     assert await page.evaluate("document.querySelector('video').srcObject") is None
     assert await page.evaluate("sessionStorage.getItem('facepay.payment')") is None
     await page.clock.run_for(3000)
@@ -188,6 +189,7 @@ async def test_a_payment_that_is_over_or_unknown_says_so(customer: Customer, per
     await expect(heading(canceled, "Payment cancelled")).to_be_visible()
     back = canceled.get_by_role("link", name="Back to Xixi Road")
     assert (await back.get_attribute("href") or "").endswith("&payment_intent_status=canceled")
+    await expect(canceled.get_by_text("This leads to localhost:")).to_be_visible()
     late = await customer.opens(await customer.is_asked(expires_in=60))
     await expect(late.locator(".until")).to_contain_text("Open for")
     clock.ahead = timedelta(seconds=61)

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
-
 BREAKS = frozenset({"Cc", "Zl", "Zp"})
 # Overrides, embeddings and isolates, by which "001" reads as "100"; names written from right to left need none of them.
 REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")

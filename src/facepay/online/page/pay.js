@@ -1,7 +1,7 @@
 // Pay by smile: what the API says of the payment decides which screen is shown.
 import { Api, Refused, Unreachable, pause } from "./api.js";
 import { Camera, CameraFault } from "./camera.js";
-import { fill, find, keyOf, show, shown, speakOf, tellTime } from "./screen.js";
+import { fill, find, hostOf, keyOf, show, shown, speakOf, tellTime } from "./screen.js";
 import { clock } from "./words.js";
 
 const KEPT_AS = "facepay.payment";
@@ -14,7 +14,7 @@ const SAME = {
   challenge_frames_missing: "challenge_incomplete",
   challenge_unknown: "challenge_expired",
   challenge_spent: "challenge_expired",
-  frame_seen_before: "not_live",
+  frame_seen_before: "challenge_incomplete",
   liveness_unmeasured: "refused",
   replay_unmeasured: "refused",
   store_daily_limit: "daily_limit",
@@ -163,16 +163,12 @@ function leave(atOnce) {
   link.hidden = !url;
   if (url) link.href = url;
   const after = section.querySelector(".after");
-  after.dataset.words = atOnce && url ? "returning" : "close_page";
-  after.hidden = Boolean(url) && !atOnce;
+  after.dataset.words = url ? (atOnce ? "returning" : "leads_to") : "close_page";
   fill();
   if (atOnce && url) setTimeout(() => location.replace(url), RETURN_AFTER_MS);
 }
 
-function wayBack() {
-  const url = intent?.return_url ?? "";
-  return /^https?:\/\//.test(url) ? url : null;
-}
+const wayBack = () => (hostOf(intent?.return_url) ? intent.return_url : null);
 
 async function openCamera() {
   const section = find("[data-screen=camera]");

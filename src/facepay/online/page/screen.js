@@ -56,6 +56,7 @@ export function fill() {
       description: payment.description ?? "",
       amount: money(payment.amount, payment.currency),
       attempts: payment.attempts_left,
+      host: hostOf(payment.return_url),
     });
   }
   document.documentElement.lang = tag();
@@ -63,6 +64,11 @@ export function fill() {
   document.querySelectorAll("[data-words]").forEach((each) => write(each, say(each.dataset.words, facts)));
   document.querySelectorAll("[data-fact]").forEach((each) => write(each, facts[each.dataset.fact] ?? ""));
   document.querySelectorAll(".mark").forEach((each) => write(each, [...(facts.shop ?? "")][0] ?? ""));
+}
+
+/** Where an address leads, as whoever follows it should see it before; null where it is no web address. */
+export function hostOf(address) {
+  return /^https?:\/\//.test(address ?? "") ? new URL(address).host : null;
 }
 
 /** A code of the API as a key of our words, or else a general one. */

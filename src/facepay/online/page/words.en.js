@@ -91,7 +91,8 @@ export default {
 
   paid: "Paid",
   paid_to: "to {shop}",
-  returning: "Taking you back to the shop…",
+  returning: "Taking you to {host}…",
+  leads_to: "This leads to {host}.",
   back_to_shop: "Back to {shop}",
   close_page: "You can close this page.",
 

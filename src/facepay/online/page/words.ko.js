@@ -90,7 +90,8 @@ export default {
 
   paid: "결제 완료",
   paid_to: "받는 곳: {shop}",
-  returning: "상점으로 돌아가는 중…",
+  returning: "{host}(으)로 이동 중…",
+  leads_to: "{host}(으)로 이동합니다.",
   back_to_shop: "{shop}(으)로 돌아가기",
   close_page: "이 페이지를 닫으셔도 됩니다.",
 

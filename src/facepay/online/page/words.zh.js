@@ -90,7 +90,8 @@ export default {
 
   paid: "支付成功",
   paid_to: "收款方：{shop}",
-  returning: "正在返回商店……",
+  returning: "正在前往 {host}……",
+  leads_to: "将前往 {host}。",
   back_to_shop: "返回 {shop}",
   close_page: "您可以关闭此页面。",
 
