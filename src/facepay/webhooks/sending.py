@@ -132,7 +132,8 @@ def _why(error: Exception) -> Failure:
     if isinstance(error, TimeoutError | httpcore.TimeoutException):
         return "timeout"
     if isinstance(error, httpcore.ConnectError):
-        return "tls_failed" if isinstance(error.__cause__, ssl.SSLError) else "connection_failed"
+        # httpcore hands on what it was raised for as its argument, and takes the cause away.
+        return "tls_failed" if any(isinstance(each, ssl.SSLError) for each in error.args) else "connection_failed"
     return "answer_unreadable"
 
 
