@@ -99,6 +99,7 @@ async def test_an_intent_goes_from_being_asked_for_to_being_paid(web: WebShop, p
     assert (seen["amount_received"], seen["next_action"]) == (12_900, None)
     order = await web.shop.do("GET", f"/v1/orders/{seen['order_id']}")
     assert (order["total"], order["tax"], order["lines"], order["device_id"]) == (12_900, 1_484, [], web.id)
+    assert order["payment_intent_id"] == page.id
     assert await told(database, page) == ["created", "requires_action", "succeeded"]
 
 

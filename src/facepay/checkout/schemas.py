@@ -160,6 +160,7 @@ class OrderAnswer(Answer):
     advance: Annotated[int, Field(description="What of the money the wallet was short of: a debt since.")]
     refunded: int
     description: Annotated[str | None, Field(description="What was bought in a shop on the web, which has the lines.")]
+    payment_intent_id: Annotated[UUID | None, Field(description="What had asked for it, in a shop on the web.")]
     supplements_id: Annotated[UUID | None, Field(description="The order that this one was charged after.")]
     reason: Annotated[str | None, Field(description="Why it was charged after another.")]
     pickup_number: Annotated[str | None, Field(description="Under which its dishes are called out.")]
