@@ -24,6 +24,10 @@ STORIES = {
         ("doubtful", "1 UMB-004, ¥69.00", "shows ¥69.00, on hold", "told late", "charged_later, ¥4.50"),
         ("charged_later, ¥25.80", "debt_unsettled, ¥5.80", "¥44.20", "misplaced_goods", "restock", "in order"),
     ),
+    Scenario.COUNTER: (
+        ("depth_required", "depth_flat", "depth_bent", "825 g", "¥19.80/100 g, ¥163.35", "weighing_reused"),
+        ("weighing_unstable", "pick-up number", "1 | -", "- | ", "stays on the board", "in order"),
+    ),
 }
 
 
@@ -36,9 +40,7 @@ def test_the_demo_plays_a_day_and_its_books_are_in_order() -> None:
 
 
 @pytest.mark.parametrize("scenario", STORIES)
-def test_the_lane_and_the_shelves_are_played_on_eighty_columns(
-    scenario: Scenario, engine: Engine, database_url: str
-) -> None:
+def test_a_scenario_is_played_on_eighty_columns(scenario: Scenario, engine: Engine, database_url: str) -> None:
     console = Console(file=StringIO(), width=80)
     with serving(console, port=0, engine=engine, database_url=database_url) as served:
         play(scenario, console, served)

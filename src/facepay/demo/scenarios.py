@@ -9,3 +9,4 @@ class Scenario(StrEnum):
     DAY = "day"
     LANE = "lane"
     SHELVES = "shelves"
+    COUNTER = "counter"

@@ -57,6 +57,7 @@ class Served:
     password: str
     settings: Settings
     clock: StoreClock
+    engine: Engine
 
     def pass_time(self, span: timedelta) -> None:
         """It is later, and the housekeeping that settles what shelves saw has been round."""
@@ -100,7 +101,7 @@ def serving(console: Console, *, port: int, engine: Engine | None = None, **chan
             progress("starting the API")
             with _running(create_app(ready, engine=engine, clock=clock), ready, port) as address:
                 progress("")
-                yield Served(address, password, ready, clock)
+                yield Served(address, password, ready, clock, engine)
 
 
 def check_books(console: Console, settings: Settings) -> None:

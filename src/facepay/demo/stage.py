@@ -19,8 +19,10 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Column, Table
 
+from facepay.demo.actors import Actor
 from facepay.kernel.clock import Clock, utc_now
 from facepay.vision import samples
+from facepay.vision.engine import Engine
 
 OWNER = "owner"
 # The six that have a face, in the order of their portraits.
@@ -53,11 +55,12 @@ class Stage:
         console: Console,
         password: str,
         *,
+        engine: Engine | None = None,
         clock: Clock = utc_now,
         pass_time: Callable[[timedelta], None] | None = None,
     ) -> None:
         """`pass_time` makes it later by the store's clock, and does what its server does by itself meanwhile."""
-        self.client, self.now, self.pass_time = client, clock, pass_time
+        self.client, self.engine, self.now, self.pass_time = client, engine, clock, pass_time
         self.called_at, self.took_ms, self.silent = 0.0, 0.0, False
         self.staff = {"Authorization": f"Bearer {self._token(password)}"}
         self.faces = dict(zip(NAMES, samples.people(), strict=True))
@@ -75,6 +78,15 @@ class Stage:
         """What happens, from the store's opening on. Raises SceneWentWrong."""
         raise NotImplementedError
 
+    def pages(self) -> Mapping[str, str]:
+        """What there is to look at in a browser afterwards: paths by name."""
+        return {}
+
+    def actor(self, who: str) -> Actor:
+        """Them before a camera, and not only their photo."""
+        assert self.engine, "a scenario with actors is given the engine"
+        return Actor.of(self.faces[who], self.engine)
+
     def __enter__(self) -> Self:
         self.live.start()
         return self
@@ -90,10 +102,10 @@ class Stage:
         for product in PRODUCTS:
             self.stock_up(product)
 
-    def stock_up(self, product: Mapping[str, Any]) -> None:
+    def stock_up(self, product: Mapping[str, Any], quantity: int = STOCK) -> None:
         body = {**product, "tax_rate_basis_points": TAX_BASIS_POINTS, "currency": "CNY"}
         self.as_staff("POST", "/v1/products", json=body)
-        self.as_staff("PUT", f"/v1/stores/{self.store_id}/stock/{product['sku']}", json={"quantity": STOCK})
+        self.as_staff("PUT", f"/v1/stores/{self.store_id}/stock/{product['sku']}", json={"quantity": quantity})
 
     def add_device(self, role: str, name: str | None = None) -> None:
         """Known by its name from then on, or by its role."""
@@ -155,25 +167,28 @@ class Stage:
     def at_kiosk(
         self,
         who: str,
-        basket: dict[str, int],
+        basket: Mapping[str, int | str],
         decision: str,
         code: str,
         *,
         frame: bytes | None = None,
+        depth: bytes | None = None,
         key: str | None = None,
         step: str = "buy",
-    ) -> None:
+    ) -> Any:
         kiosk_id, headers = self.devices["kiosk"]
+        files = {"frame": ("frame.jpg", frame or at_kiosk(self.faces[who]), "image/jpeg")}
         answer = self.call(
             "POST",
             f"/v1/kiosks/{kiosk_id}/checkouts",
             headers={**headers, "Idempotency-Key": key or str(uuid4())},
-            files={"frame": ("frame.jpg", frame or at_kiosk(self.faces[who]), "image/jpeg")},
+            files=files | ({"depth": ("depth.png", depth, "image/png")} if depth else {}),
             data={"basket": json.dumps({"lines": lines_of(basket)})},
         )
         self.expect(answer, decision, code, who)
-        what = f"{code}, {yuan(answer['total'])}"
+        what = code if answer["total"] is None else f"{code}, {yuan(answer['total'])}"
         self.row(step, who, decision, what, answer["similarity"])
+        return answer
 
     def list_alerts(self, *kinds: str) -> None:
         """What the store's staff find at the end, the newest first. Raises SceneWentWrong where it is anything else."""
@@ -235,8 +250,12 @@ class Stage:
         return str(self.call("POST", "/v1/auth/token", data=form)["access_token"])
 
 
-def lines_of(basket: Mapping[str, int]) -> list[dict[str, Any]]:
-    return [{"sku": sku, "quantity": quantity} for sku, quantity in basket.items()]
+def lines_of(basket: Mapping[str, int | str]) -> list[dict[str, Any]]:
+    """Of so many pieces of each, or of what a scale's reading says."""
+    return [
+        {"sku": sku, "quantity": amount} if isinstance(amount, int) else {"sku": sku, "weighing": amount}
+        for sku, amount in basket.items()
+    ]
 
 
 def yuan(fen: int) -> str:
