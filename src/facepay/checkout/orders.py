@@ -88,11 +88,11 @@ class Order(Identified, Base):
 
 
 class OrderLine(Base):
-    __tablename__ = "order_line"
     """`quantity` is pieces, or net grams of what is sold by weight: then `unit_price` is that of 100 g. What its scale
     showed is in `weighings`, none where staff vouched for the grams.
     """
 
+    __tablename__ = "order_line"
     __table_args__ = (
         CheckConstraint("returned between 0 and quantity", name="returned_within_quantity"),
         CheckConstraint("sold_by in ('piece', 'weight')", name="sold_by_known"),

@@ -142,7 +142,7 @@ def capture_body(*, raw: bool = True, **more: dict[str, Any]) -> dict[str, Any]:
             "items": IMAGE,
             "description": "One frame, or a burst of 2 to 10 of the same person within a second or two.",
         },
-        "depth": IMAGE | {"description": "A 16-bit PNG in millimetres, aligned with the first frame."},
+        "depth": IMAGE | {"description": "A 16-bit PNG, aligned with the first frame, in mm or `depth_unit_mm`."},
         **{name: {key: value for key, value in each.items() if key != "default"} for name, each in fields.items()},
         **more,
     }
