@@ -79,7 +79,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_webhook_delivery_due",
         "webhook_delivery",
-        ["endpoint_id", "due_at"],
+        ["endpoint_id", "due_at", "number"],
         unique=False,
         postgresql_where=sa.text("state = 'waiting'"),
     )

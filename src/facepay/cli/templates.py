@@ -26,7 +26,8 @@ def rekey_templates(
         bool, typer.Option("--forget", help="Then remove the keys before from master.key; first restart every server.")
     ] = False,
 ) -> None:
-    """Move every face template to the master key in force, without a new photo, while the shop is open.
+    """Move every face template, and every webhook endpoint's secret, to the master key in force, while the shop is open
+    and without a new photo.
 
     FACEPAY_MASTER_KEY names the keys, apart by commas: the first is in force, the others open what they sealed.
     Restart every replica with `old,new`, then with `new,old`; rekey; and restart with `new` once nothing is left.
@@ -39,6 +40,7 @@ def rekey_templates(
     from facepay.kernel.secrets import MasterKey
     from facepay.templates.protection import Protection
     from facepay.templates.rekeying import Rekeyed, left_under_others, rekey
+    from facepay.webhooks.endpoints import reseal
 
     settings = Settings()
     key_file = None if settings.master_key else settings.data_dir / MASTER_KEY_FILE
@@ -46,7 +48,8 @@ def rekey_templates(
         raise typer.BadParameter("FACEPAY_MASTER_KEY is set, so change the keys there.")
     if key_file and new_key:
         MasterKey.succeed_in_file(key_file)
-    protection = Protection(master_key(settings))
+    key = master_key(settings)
+    protection = Protection(key)
 
     async def move(database: Database) -> tuple[Rekeyed, dict[str, int]]:
         with Progress(console=console) as progress:
@@ -57,6 +60,7 @@ def rekey_templates(
                 progress=lambda seen, total: progress.update(task, completed=seen, total=total),
             )
         async with database.begin() as session:
+            await reseal(session, key=key)
             return done, await left_under_others(session, protection=protection)
 
     done, left = on_database(move)

@@ -30,7 +30,7 @@ class WebhookDelivery(Base):
     __tablename__ = "webhook_delivery"
     __table_args__ = (
         CheckConstraint("state in ('waiting', 'delivered', 'dead')", name="state_known"),
-        Index("ix_webhook_delivery_due", "endpoint_id", "due_at", postgresql_where=WAITING),
+        Index("ix_webhook_delivery_due", "endpoint_id", "due_at", "number", postgresql_where=WAITING),
         Index("ix_webhook_delivery_turn", "endpoint_id", "subject_id", "number", postgresql_where=WAITING),
     )
 
@@ -92,10 +92,10 @@ with endpoint as (
         from webhook_delivery as delivery
         where delivery.endpoint_id = endpoint.id and delivery.state = 'waiting' and delivery.due_at <= :now
           and (delivery.leased_until is null or delivery.leased_until <= :now)
-          and not exists (
-              select from webhook_delivery as before
-              where before.endpoint_id = delivery.endpoint_id and before.subject_id = delivery.subject_id
-                and before.state = 'waiting' and before.number < delivery.number
+          and delivery.number = (
+              select min(number) from webhook_delivery as each
+              where each.endpoint_id = delivery.endpoint_id and each.subject_id = delivery.subject_id
+                and each.state = 'waiting'
           )
         order by delivery.due_at, delivery.number
         limit endpoint.room

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -151,13 +152,15 @@ async def get_endpoint(session: AsyncSession, endpoint_id: UUID, *, lock: bool =
 
 
 async def reseal(session: AsyncSession, *, key: MasterKey) -> None:
-    """Move every secret to the master key in force."""
+    """Move every secret to the master key in force. What no key opens stays, and staff have to change it."""
     every = select(WebhookEndpoint).where(WebhookEndpoint.deleted_at.is_(None)).order_by(WebhookEndpoint.id)
     for endpoint in await session.scalars(every.with_for_update(key_share=True)):
-        endpoint.secret = _sealed(open_secret(endpoint.secret, key, endpoint.id), key, endpoint.id)
+        with suppress(InvalidTag):
+            endpoint.secret = _sealed(open_secret(endpoint.secret, key, endpoint.id), key, endpoint.id)
         if endpoint.former_secret is not None:
-            former = open_secret(endpoint.former_secret, key, endpoint.id)
-            endpoint.former_secret = _sealed(former, key, endpoint.id)
+            with suppress(InvalidTag):
+                former = open_secret(endpoint.former_secret, key, endpoint.id)
+                endpoint.former_secret = _sealed(former, key, endpoint.id)
     await session.flush()
 
 
