@@ -28,6 +28,10 @@ STORIES = {
         ("depth_required", "depth_flat", "depth_bent", "825 g", "¥19.80/100 g, ¥163.35", "weighing_reused"),
         ("weighing_unstable", "pick-up number", "1 | -", "- | ", "stays on the board", "in order"),
     ),
+    Scenario.SMILE: (
+        ("at the stand, strength 0.", "not_neutral, a photo", "the rest, strength", "budget_spent", "-¥9.00"),
+        ("-¥1.00", "left, ¥10.00 given", "as nobody", "recommend", "all that was inferred", "in order"),
+    ),
 }
 
 

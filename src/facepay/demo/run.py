@@ -15,6 +15,7 @@ from facepay.demo.lane import Lane
 from facepay.demo.scenarios import Scenario
 from facepay.demo.serving import Served, check_books, serving
 from facepay.demo.shelves import Shelves
+from facepay.demo.smile import Smile
 from facepay.demo.stage import OWNER, SceneWentWrong, Stage
 
 STAGES: dict[Scenario, type[Stage]] = {
@@ -22,6 +23,7 @@ STAGES: dict[Scenario, type[Stage]] = {
     Scenario.LANE: Lane,
     Scenario.SHELVES: Shelves,
     Scenario.COUNTER: Counter,
+    Scenario.SMILE: Smile,
 }
 
 

@@ -10,3 +10,4 @@ class Scenario(StrEnum):
     LANE = "lane"
     SHELVES = "shelves"
     COUNTER = "counter"
+    SMILE = "smile"
