@@ -117,7 +117,7 @@ async def test_an_endpoint_that_only_fails_for_five_days_is_stopped(office: Offi
         await office.tell(1)
         await office.work()
         assert office.time() - began <= FAILING_MAX
-        office.time.pass_by(hours=6)
+        office.time.pass_by(days=1)
     assert office.time() - began > FAILING_MAX
     assert office.stopped[0].why == (await office.endpoint(endpoint_id)).status == "failing"
     heard = len(receiver.heard)
