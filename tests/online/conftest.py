@@ -1,12 +1,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import delete
+from starlette.routing import BaseRoute
 
+from facepay.app import create_app
 from facepay.kernel.database import Database
+from facepay.kernel.embedded import EmbeddedPostgres
+from facepay.presentation.replays import SeenFrame
 from facepay.vision.engine import Engine
+from tests.conftest import Clock, Clones, settings_for
 from tests.online.web import Person, WebShop, assert_books_verify
 from tests.photos import people
 from tests.shop import Shop
@@ -22,6 +29,26 @@ def somebody_else(engine: Engine) -> Person:
     return Person(engine, people()[0])
 
 
+@pytest.fixture(scope="module")
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(scope="module")
+async def app(
+    postgres: EmbeddedPostgres, shop_clones: Clones, app_engine: Engine, clock: Clock, routes: list[BaseRoute]
+) -> AsyncIterator[FastAPI]:
+    """One for all tests of a module: each has a shop on the web and members of its own."""
+    name = shop_clones.take()
+    app = create_app(settings_for(postgres.url(database=name)), engine=app_engine, clock=clock)
+    if not routes:
+        routes.extend(app.router.routes)
+    app.router.routes[:] = routes
+    async with app.router.lifespan_context(app):
+        yield app
+    shop_clones.give_back(name)
+
+
 @pytest.fixture
 def database(app: FastAPI) -> Database:
     database: Database = app.state.database
@@ -29,7 +56,13 @@ def database(app: FastAPI) -> Database:
 
 
 @pytest.fixture
-async def web(shop: Shop, database: Database) -> AsyncIterator[WebShop]:
-    """A shop on the web. Whatever a test did there, its books are in order then."""
-    yield await WebShop.open(shop)
+async def web(shop: Shop, database: Database, clock: Clock) -> AsyncIterator[WebShop]:
+    """A shop on the web. Whatever a test did there, its books are in order then; its people and their frames go."""
+    clock.ahead = timedelta()
+    web = await WebShop.open(shop)
+    yield web
     await assert_books_verify(database)
+    for member_id in web.enrolled:
+        await shop.client.delete(f"/v1/members/{member_id}/face", headers=shop.staff)
+    async with database.begin() as session:
+        await session.execute(delete(SeenFrame))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,15 +11,12 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
 
-from facepay.app import create_app
 from facepay.kernel.database import Database
-from facepay.kernel.embedded import EmbeddedPostgres
 from facepay.kernel.secrets import MasterKey
 from facepay.online.intents import settle_due
 from facepay.online.secrets import authenticate, client_secret
-from facepay.vision.engine import Engine
 from tests.answers import verdict
-from tests.conftest import Clock, Clones, settings_for
+from tests.conftest import Clock
 from tests.online.web import PIN, RETURN_URL, Page, WebShop, came_to
 from tests.shop import Shop
 
@@ -47,27 +43,9 @@ NONSENSE: tuple[dict[str, Any], ...] = (
 )
 
 
-@pytest.fixture(scope="module")
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture(scope="module")
-async def app(
-    postgres: EmbeddedPostgres, shop_clones: Clones, app_engine: Engine, clock: Clock
-) -> AsyncIterator[FastAPI]:
-    """One for all tests here: each has a shop on the web and a payer of its own."""
-    name = shop_clones.take()
-    app = create_app(settings_for(postgres.url(database=name)), engine=app_engine, clock=clock)
-    async with app.router.lifespan_context(app):
-        yield app
-    shop_clones.give_back(name)
-
-
 @pytest.fixture
-async def payer(web: WebShop, clock: Clock) -> str:
+async def payer(web: WebShop) -> str:
     """A member without a face."""
-    clock.ahead = timedelta()
     web.member_id = await web.shop.add_member_without_face(balance=50_000, pin=PIN)
     return web.member_id
 

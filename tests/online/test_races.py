@@ -166,11 +166,11 @@ async def test_whoever_withdraws_or_is_erased_meanwhile_pays_nothing(
     member = await web.with_payer(person)
     page, last = await web.ask(), await web.ask()
     async with Pause(app, monkeypatch).during(page, person) as face:
-        await shop.do("DELETE", f"/v1/members/{member}/face", headers={"Idempotency-Key": "withdraw-1"})
+        await shop.do("DELETE", f"/v1/members/{member}/face", headers={"Idempotency-Key": f"withdraw-{member}"})
     assert came_to(face.result()) == ("requires_action", "face_not_available")
     assert face.result().json()["attempts_left"] == 3
     assert await shop.balance(member) == 50_000
-    erased = {"Idempotency-Key": "erase-1"}
+    erased = {"Idempotency-Key": f"erase-{member}"}
     await shop.do("DELETE", f"/v1/members/{member}", params={"forfeit": True}, headers=erased)
     for each in (page, last):
         seen = await web.see(each.id)
@@ -183,7 +183,7 @@ async def test_a_member_who_is_erased_over_their_frames_pays_nothing(
     member = await web.with_payer(person, balance=20_000)
     page = await web.ask()
     async with pause.during(page, person) as face:
-        erased = {"Idempotency-Key": "erase-1"}
+        erased = {"Idempotency-Key": f"erase-{member}"}
         await web.shop.do("DELETE", f"/v1/members/{member}", params={"forfeit": True}, headers=erased)
     assert came_to(face.result()) == ("canceled", None)
     assert face.result().json()["description"] is None

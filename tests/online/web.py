@@ -7,6 +7,7 @@ from itertools import count
 from typing import Any
 from uuid import uuid4
 
+import cv2
 import httpx
 import numpy as np
 
@@ -24,7 +25,7 @@ RETURN_URL = "https://shop.example.com/orders/1042?lang=zh"
 
 
 class Person(Visitor):
-    """Each time they do something, it's another moment."""
+    """Each time they do something, it's another moment, and every other time they hold their head otherwise."""
 
     def __init__(self, engine: Engine, photo: bytes | None = None) -> None:
         super().__init__(engine, photo)
@@ -34,7 +35,8 @@ class Person(Visitor):
         if (action, moment) not in self._moments:
             image = decode_frame(self.doing(action) if action else self.still(), limits=FrameLimits())
             grain = np.random.default_rng(moment).normal(0, 2, image.shape)
-            self._moments[action, moment] = jpeg(np.clip(image + grain, 0, 255).astype(np.uint8))
+            seen = np.clip(image + grain, 0, 255).astype(np.uint8)
+            self._moments[action, moment] = jpeg(cv2.resize(seen, None, fx=1, fy=1 + moment % 2 * 0.06))
         return self._moments[action, moment]
 
     def burst(self, *actions: Action, moment: int) -> list[bytes]:
@@ -48,6 +50,7 @@ class WebShop:
     headers: dict[str, str]
     member_id: str = ""
     moments: count[int] = field(default_factory=count)
+    enrolled: list[str] = field(default_factory=list)
 
     @classmethod
     async def open(cls, shop: Shop) -> WebShop:
@@ -63,6 +66,7 @@ class WebShop:
     async def enrol(self, member_id: str, person: Person) -> None:
         files = [("frames", ("face.jpg", person.still(noise=99), "image/jpeg"))]
         await self.shop.do("PUT", f"/v1/members/{member_id}/face", files=files)
+        self.enrolled.append(member_id)
 
     async def create(self, *, key: str | None = None, **changes: Any) -> httpx.Response:
         body = {
