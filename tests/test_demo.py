@@ -32,6 +32,10 @@ STORIES = {
         ("at the stand, strength 0.", "not_neutral, a photo", "the rest, strength", "budget_spent", "-¥9.00"),
         ("-¥1.00", "left, ¥10.00 given", "as nobody", "recommend", "all that was inferred", "in order"),
     ),
+    Scenario.ONLINE: (
+        ("requires_action", "intent.succeeded", "face_not_verified", "a print", "PIN", "link again", "refund.created"),
+        ("expired", "intent.canceled", "2 orders on the web", "in order"),
+    ),
 }
 
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from facepay.demo.counter import Counter
 from facepay.demo.day import Day
 from facepay.demo.lane import Lane
+from facepay.demo.online import Online
 from facepay.demo.scenarios import Scenario
 from facepay.demo.serving import Served, check_books, serving
 from facepay.demo.shelves import Shelves
@@ -24,6 +25,7 @@ STAGES: dict[Scenario, type[Stage]] = {
     Scenario.SHELVES: Shelves,
     Scenario.COUNTER: Counter,
     Scenario.SMILE: Smile,
+    Scenario.ONLINE: Online,
 }
 
 

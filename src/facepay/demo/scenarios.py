@@ -11,3 +11,4 @@ class Scenario(StrEnum):
     SHELVES = "shelves"
     COUNTER = "counter"
     SMILE = "smile"
+    ONLINE = "online"

@@ -94,6 +94,7 @@ def serving(console: Console, *, port: int, engine: Engine | None = None, **chan
             "log_level": "warning",
             "log_format": "console",
             "currency": "CNY",
+            "webhook_private_hosts": "127.0.0.1",
         }
         settings = Settings(**(values | changes))
         with _progress(console) as progress, with_database(settings) as ready:
