@@ -22,7 +22,8 @@ Doubles = npt.NDArray[np.float64]
 
 _STEP = 0.04  # between samples, in eye distances
 _BACKGROUND_MM = 120.0  # what is further before or behind the face's middle is no part of it
-_EYE_RADIUS, _TIP_RADIUS = 0.15, 0.1  # in eye distances
+_TIP_RADIUS = 0.1  # in eye distances
+_EYE_RADII = (0.15, 0.35)  # through glasses many cameras measure nothing, but beside them
 _LOWER = (-0.2, -0.1, 0.0, 0.1)  # a nose's tip lies so far from where the detector sees it
 _PATCH_MM, _CHORD_MM = 8.0, 28.0
 _PATCH_SAMPLES_MIN = 4
@@ -56,9 +57,9 @@ def measure_surface(depth: DepthMap, landmarks: Floats, camera: DepthCamera) -> 
     pixels, z = face.pixels[measured], z[measured]
     points = _back_projected(pixels, z, camera)
     eyes = [
-        _back_projected(eye, float(np.median(z[near])), camera)
+        _back_projected(eye, eye_z, camera)
         for eye in landmarks[:2]
-        if (near := np.hypot(*(pixels - eye).T) < _EYE_RADIUS * face.eye_distance_px).sum() >= _PATCH_SAMPLES_MIN
+        if (eye_z := _depth_near(np.hypot(*(pixels - eye).T) / face.eye_distance_px, z)) is not None
     ]
     tips = [np.hypot(*(face.places[measured] - face.nose - (0, lower)).T) < _TIP_RADIUS for lower in _LOWER]
     return FaceSurface(
@@ -68,6 +69,14 @@ def measure_surface(depth: DepthMap, landmarks: Floats, camera: DepthCamera) -> 
         plane_residual_mm=_plane_residual(points),
         nose_protrusion_mm=max((_protrusion(points, points[tip].mean(axis=0)) for tip in tips if tip.any()), default=0),
     )
+
+
+def _depth_near(distances: Doubles, z: Doubles) -> float | None:
+    """At an eye, or else around it; the samples' distances from it are in eye distances."""
+    for radius in _EYE_RADII:
+        if (near := distances < radius).sum() >= _PATCH_SAMPLES_MIN:
+            return float(np.median(z[near]))
+    return None
 
 
 def _back_projected(pixels: Floats, z: Doubles | float, camera: DepthCamera) -> Doubles:
@@ -87,7 +96,7 @@ def _protrusion(points: Doubles, tip: Doubles) -> float:
 
     def depth_around(x: float, y: float) -> float | None:
         near = np.hypot(points[:, 0] - x, points[:, 1] - y) < _PATCH_MM
-        return float(points[near, 2].mean()) if near.sum() >= _PATCH_SAMPLES_MIN else None
+        return float(np.median(points[near, 2])) if near.sum() >= _PATCH_SAMPLES_MIN else None
 
     x, y = tip[:2]
     middle = depth_around(x, y)
