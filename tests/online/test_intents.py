@@ -17,7 +17,7 @@ from facepay.online.intents import settle_due
 from facepay.online.secrets import authenticate, client_secret
 from tests.answers import verdict
 from tests.conftest import Clock
-from tests.online.web import PIN, RETURN_URL, Page, WebShop, came_to
+from tests.online.web import PIN, RETURN_URL, Page, WebShop, came_to, told
 from tests.shop import Shop
 
 pytestmark = pytest.mark.anyio
@@ -48,14 +48,6 @@ async def payer(web: WebShop) -> str:
     """A member without a face."""
     web.member_id = await web.shop.add_member_without_face(balance=50_000, pin=PIN)
     return web.member_id
-
-
-async def told(database: Database, page: Page) -> list[str]:
-    """The events of a payment, in their order."""
-    query = text("select type from webhook_event where subject_id = cast(:id as uuid) order by number")
-    async with database.read() as session:
-        types = await session.scalars(query, {"id": page.id})
-        return [each.removeprefix("payment_intent.") for each in types]
 
 
 async def test_an_intent_goes_from_being_asked_for_to_being_paid(web: WebShop, payer: str, database: Database) -> None:

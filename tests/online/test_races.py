@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from facepay.kernel.database import Database
 from facepay.members.members import Member
@@ -21,9 +21,13 @@ from facepay.vision.pool import InferencePool
 from tests.answers import verdict
 from tests.conftest import Clock
 from tests.locks import somebody_waits
-from tests.online.web import PIN, Page, Person, WebShop, came_to
+from tests.online.web import PIN, Page, Person, WebShop, came_to, told
 
 pytestmark = pytest.mark.anyio
+END_WHOEVER_WAITS = text(
+    "select pg_terminate_backend(pid) from pg_stat_activity"
+    " where datname = current_database() and wait_event_type = 'Lock'"
+)
 
 
 class Pause:
@@ -154,9 +158,27 @@ async def test_a_process_that_dies_over_frames_leaves_the_payment_to_be_tried_ag
         clock.ahead = timedelta(seconds=31)
         await settle_due(database, now=clock())
         assert (await page.see())["status"] == "requires_action"
+        assert (await told(database, page))[-2:] == ["processing", "requires_action"]
     assert came_to(late.result()) == ("requires_action", None)  # it came to life again, too late
     assert await web.shop.balance(member) == 50_000
     assert came_to(await page.smile(person))[0] == "succeeded"
+
+
+async def test_a_database_that_goes_away_over_a_payment_gives_it_back_at_once(
+    web: WebShop, person: Person, database: Database
+) -> None:
+    member = await web.with_payer(person)
+    page = await web.ask()
+    async with database.begin() as session:
+        await session.execute(select(Member.id).where(Member.id == UUID(member)).with_for_update())
+        paying = asyncio.create_task(page.smile(person))
+        await somebody_waits(database)
+        await session.execute(END_WHOEVER_WAITS)
+    assert (await paying).status_code == 503
+    assert (await page.see())["status"] == "requires_action"
+    assert await web.shop.balance(member) == 50_000
+    assert (await told(database, page))[-2:] == ["processing", "requires_action"]
+    assert came_to(await page.smile(person)) == ("succeeded", None)
 
 
 async def test_whoever_withdraws_or_is_erased_meanwhile_pays_nothing(

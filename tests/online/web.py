@@ -10,6 +10,7 @@ from uuid import uuid4
 import cv2
 import httpx
 import numpy as np
+from sqlalchemy import text
 
 from facepay.kernel.database import Database
 from facepay.online.audit import CHECKS
@@ -36,7 +37,9 @@ class Person(Visitor):
             image = decode_frame(self.doing(action) if action else self.still(), limits=FrameLimits())
             grain = np.random.default_rng(moment).normal(0, 2, image.shape)
             seen = np.clip(image + grain, 0, 255).astype(np.uint8)
-            self._moments[action, moment] = jpeg(cv2.resize(seen, None, fx=1, fy=1 + moment % 2 * 0.06))
+            self._moments[action, moment] = jpeg(
+                cv2.resize(seen, None, fx=1, fy=1 + moment % 2 * 0.06).astype(np.uint8)
+            )
         return self._moments[action, moment]
 
     def burst(self, *actions: Action, moment: int) -> list[bytes]:
@@ -137,6 +140,14 @@ def came_to(response: httpx.Response) -> tuple[str, str | None]:
     assert response.status_code == 200, response.text
     error = response.json()["last_payment_error"]
     return response.json()["status"], error and error["code"]
+
+
+async def told(database: Database, page: Page) -> list[str]:
+    """The events of a payment, in their order."""
+    query = text("select type from webhook_event where subject_id = cast(:id as uuid) order by number")
+    async with database.read() as session:
+        types = await session.scalars(query, {"id": page.id})
+        return [each.removeprefix("payment_intent.") for each in types]
 
 
 async def assert_books_verify(database: Database) -> None:

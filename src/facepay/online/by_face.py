@@ -32,7 +32,7 @@ from facepay.kernel.metrics import MetricsOf
 from facepay.members.biometric_uses import Use, record_use
 from facepay.online.attempts import PaymentAttempt
 from facepay.online.burst import Burst
-from facepay.online.intents import PaymentIntent, hold_intent, release, see_intent
+from facepay.online.intents import PaymentIntent, give_back, hold_intent, see_intent
 from facepay.online.paying import Refusal, refuse, settle
 from facepay.online.telling import PROCESSING, tell
 from facepay.online.ways import require_way
@@ -109,18 +109,18 @@ class ByFace:
         examination = await self._begin(intent_id)
         try:
             evidences = await self._look(burst)
+            verification = verify_member(
+                evidences,
+                member_id=examination.member_id,
+                keeper=self.recogniser.keeper,
+                calibration=self.recogniser.calibration,
+                settings=self.settings,
+            )
+            async with self.database.begin() as session:
+                return await self._judge(session, examination, burst, evidences, verification)
         except BaseException:
             await self._give_up(examination)
             raise
-        verification = verify_member(
-            evidences,
-            member_id=examination.member_id,
-            keeper=self.recogniser.keeper,
-            calibration=self.recogniser.calibration,
-            settings=self.settings,
-        )
-        async with self.database.begin() as session:
-            return await self._judge(session, examination, burst, evidences, verification)
 
     async def _begin(self, intent_id: UUID) -> Examination:
         now = self.clock()
@@ -144,10 +144,11 @@ class ByFace:
         return evidences
 
     async def _give_up(self, examination: Examination) -> None:
+        now = self.clock()
         async with self.database.begin() as session:
-            intent = await hold_intent(session, intent_id=examination.intent_id, now=self.clock())
+            intent = await hold_intent(session, intent_id=examination.intent_id, now=now)
             if intent.examination_id == examination.id:
-                release(intent)
+                await give_back(session, intent, now)
 
     async def _judge(
         self,

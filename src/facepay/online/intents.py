@@ -236,12 +236,18 @@ async def _settle_lapsed(session: AsyncSession, intent: PaymentIntent, now: date
     if intent.expires_at <= now:
         await cancel(session, intent=intent, reason="expired", now=now)
     else:  # whoever looked at the frames has died
-        release(intent)
+        await give_back(session, intent, now)
 
 
 def release(intent: PaymentIntent) -> None:
     """Nobody looks at frames for it any more: it waits for its payer again."""
     intent.status, intent.examination_id, intent.examined_until = "requires_action", None, None
+
+
+async def give_back(session: AsyncSession, intent: PaymentIntent, now: datetime) -> None:
+    """What was seen came to nothing, and its shop, which was told that frames are looked at, hears that too."""
+    release(intent)
+    await tell(session, intent, REQUIRES_ACTION, now=now)
 
 
 async def settle_due(database: Database, *, now: datetime) -> None:
