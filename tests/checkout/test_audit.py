@@ -28,6 +28,9 @@ WRONGS = {
     "delete from refund; update shop_order set refunded = 0, tax_refunded = 0": "and there is no such refund",
     "update shop_order set cancelled_at = now() where id = :order": "was cancelled, and not all of it was given back",
     "update order_line set returned = 1 where order_id = :order": "had other goods returned than its refunds say",
+    "update order_line set total = total - 1, tax = 0 where order_id = :order": "has lines that sum up to another",
+    "update order_line set sold_by = 'weight', quantity = 150, weighings = jsonb_build_array(jsonb_build_object("
+    "'net_grams', 149, 'amount', total)) where order_id = :order": "has another weight or price than its scale showed",
     "update shop_order set advance = advance - 1 where id = :owing": "order {owing} was advanced another amount",
     "update shop_order set advance_transfer_id = id where id = :owing": "order {owing} was advanced another amount",
     "update shop_order set advance = 0, advance_transfer_id = null where id = :owing": "owes another amount than",

@@ -41,6 +41,14 @@ with page as materialized (
         when exists (select from order_line l where l.order_id = page.id and l.returned <> (
               select coalesce(sum((r.goods ->> l.sku)::bigint), 0) from refund r where r.order_id = page.id))
             then 'had other goods returned than its refunds say'
+        when exists (select from order_line l where l.order_id = page.id
+            having (sum(l.total), sum(l.tax)) <> (page.total, page.tax))
+            then 'has lines that sum up to another amount than its total and tax'
+        when exists (select from order_line l where l.order_id = page.id and l.weighings <> '[]'
+              and (l.quantity, l.total + l.discount) <> (
+              select sum((w ->> 'net_grams')::bigint), sum((w ->> 'amount')::bigint)
+                from jsonb_array_elements(l.weighings) w))
+            then 'has another weight or price than its scale showed'
         when page.advance <> coalesce(lent.amount, 0) then 'was advanced another amount than it says'
         when page.supplements_id is not null and not exists (select from shop_order o
               where o.id = page.supplements_id and o.supplements_id is null
