@@ -14,35 +14,12 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.datastructures import State
 
-from facepay import health
-from facepay.alerts import router as alerts
 from facepay.alerts.of_endpoints import alert_of_stopped
 from facepay.bootstrap import master_key, payment_provider
 from facepay.calibration.versions import CalibrationKeeper
-from facepay.campaigns import play_router as smiles
-from facepay.campaigns import router as campaigns
-from facepay.catalog import router as catalog
-from facepay.channel import event_router as device_events
-from facepay.channel import router as device_commands
-from facepay.checkout import adjustment_router as adjustments
-from facepay.checkout import limits_router as limits
-from facepay.checkout import record_router as checkouts
-from facepay.checkout import rewards_router as member_rewards
-from facepay.checkout import router as checkout
-from facepay.checkout import statement_router as statements
-from facepay.checkout import tags_router as tags
 from facepay.checkout.telling import REFUND_CREATED
-from facepay.entrance import gallery_router as galleries
-from facepay.entrance import gate_router as gates
-from facepay.entrance import group_router as visit_groups
-from facepay.entrance import identification_router as identifications
-from facepay.entrance import turn_router as turns
-from facepay.entrance import visit_router as visits
 from facepay.entrance.edge_galleries import may_hold
 from facepay.housekeeping import Task, keep_house, tasks_of
-from facepay.identity import lookalike_router as lookalikes
-from facepay.identity import pass_router as passes
-from facepay.identity import router as identity
 from facepay.identity.narrowing import HomeRegions
 from facepay.identity.recognition import Recogniser
 from facepay.kernel import auth, logging, problems
@@ -53,45 +30,15 @@ from facepay.kernel.hub import Hub, closing_on_signals
 from facepay.kernel.idempotency import Idempotency
 from facepay.kernel.metrics import Metrics
 from facepay.kernel.passwords import PasswordHasher
-from facepay.kitchen import router as kitchen
-from facepay.kitchen import screens
-from facepay.kitchen import staff_router as kitchen_desk
-from facepay.lanes import kiosk_router as held_passages
-from facepay.lanes import purchase_router as purchases
-from facepay.lanes import router as lanes
-from facepay.lanes import store_router as passages
-from facepay.members import debt_router as debts
-from facepay.members import notice_router as notices
-from facepay.members import router as members
-from facepay.members import top_up_router as top_ups
-from facepay.members import wallet_router as wallet
-from facepay.offline import device_router as offline
-from facepay.offline import staff_router as offline_desk
-from facepay.online import page_router as pay_page
-from facepay.online import payer_router as payers
-from facepay.online import shop_router as payment_intents
-from facepay.online import store_router as online_payments
 from facepay.online.secrets import authenticate as authenticate_payer
 from facepay.online.telling import EVENT_TYPES as ONLINE_EVENT_TYPES
-from facepay.presentation import router as challenges
-from facepay.privacy import router as privacy
 from facepay.privacy.receipts import Signer
-from facepay.review import router as reviews
-from facepay.review import watch_router as watches
-from facepay.rewards import router as rewards
+from facepay.routes import ROUTERS
 from facepay.settings import Settings
-from facepay.shelves import basket_router as baskets
-from facepay.shelves import planogram_router as planograms
-from facepay.shelves import router as shelves
 from facepay.shelves.scene import Known
-from facepay.staff import router as staff
 from facepay.staff.accounts import ensure_first_owner
 from facepay.staff.tokens import authenticate as authenticate_staff
-from facepay.stores import router as stores
 from facepay.stores.devices import authenticate as authenticate_device
-from facepay.taste import device_router as looks
-from facepay.taste import member_router as taste
-from facepay.taste import report_router as attention
 from facepay.templates.gallery import MemoryGallery
 from facepay.templates.keeper import GalleryKeeper
 from facepay.templates.protection import Protection
@@ -102,7 +49,6 @@ from facepay.vision.pool import InferencePool
 from facepay.wallet import webhook_router as providers
 from facepay.wallet.providers.mock import deliver_to
 from facepay.wallet.resume import keep_resuming
-from facepay.webhooks import router as webhooks
 from facepay.webhooks.courier import AT_ONCE_MAX, Courier
 from facepay.webhooks.destinations import Destinations
 from facepay.webhooks.documentation import document
@@ -137,65 +83,8 @@ def create_app(settings: Settings | None = None, *, engine: Engine | None = None
         swagger_ui_parameters={"persistAuthorization": True},
     )
     _furnish(app, settings, clock)
-    for room in (
-        staff,
-        stores,
-        planograms,
-        shelves,
-        baskets,
-        looks,
-        attention,
-        gates,
-        turns,
-        galleries,
-        identifications,
-        visits,
-        visit_groups,
-        alerts,
-        device_commands,
-        device_events,
-        members,
-        identity,
-        passes,
-        lookalikes,
-        privacy,
-        challenges,
-        catalog,
-        checkout,
-        checkouts,
-        adjustments,
-        kitchen,
-        kitchen_desk,
-        screens,
-        lanes,
-        held_passages,
-        passages,
-        purchases,
-        tags,
-        limits,
-        offline,
-        offline_desk,
-        payment_intents,
-        payers,
-        pay_page,
-        online_payments,
-        reviews,
-        watches,
-        rewards,
-        campaigns,
-        smiles,
-        member_rewards,
-        taste,
-        statements,
-        wallet,
-        top_ups,
-        debts,
-        notices,
-        providers,
-        webhooks,
-        health,
-    ):
-        app.include_router(room.router)
+    for router in ROUTERS:
+        app.include_router(router)
     document(app.state.event_types, app.webhooks)
     problems.install(app)
     app.add_middleware(RequestGuard, metrics=app.state.metrics)

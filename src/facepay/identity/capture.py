@@ -46,8 +46,8 @@ class TooManyFrames(Problem):
     title = "Too many frames"
 
 
-# What can be wrong with the parts of a capture, here or when they are decoded.
-UNREADABLE: tuple[type[Problem], ...] = (
+# What can be wrong with frames, and with all parts of a capture, here or when they are decoded.
+UNREADABLE_FRAMES: tuple[type[Problem], ...] = (
     FrameMissing,
     EmptyFrame,
     FrameTooLarge,
@@ -56,9 +56,8 @@ UNREADABLE: tuple[type[Problem], ...] = (
     UnsupportedImageType,
     UnsupportedMediaType,
     CorruptImage,
-    DepthUnreadable,
-    DepthMismatch,
 )
+UNREADABLE = (*UNREADABLE_FRAMES, DepthUnreadable, DepthMismatch)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -126,9 +125,33 @@ async def read_capture_form(form: FormData) -> Capture:
     return Capture(tuple(frames), depth, fields.challenge_id, fields.phone_last_four, fields.signed_face)
 
 
+async def read_burst_form(form: FormData, *, frames_min: int) -> tuple[bytes, ...]:
+    """A form's parts `frame`, up to 10 of them. Raises FrameMissing, TooManyFrames and BodyTooLarge."""
+    frames = await read_files(form, "frame", least=frames_min)
+    if len(frames) > FRAMES_MAX:
+        raise TooManyFrames(f"Send at most {FRAMES_MAX} frames.", frames=len(frames), frames_max=FRAMES_MAX)
+    if sum(map(len, frames)) > BYTES_MAX:
+        raise BodyTooLarge(f"A burst has at most {BYTES_MAX:,} bytes in all.", bytes_max=BYTES_MAX)
+    return tuple(frames)
+
+
 def frame_body() -> dict[str, Any]:
     """The `openapi_extra` of a route that reads one frame."""
     return {"requestBody": {"required": True, "content": {kind: {"schema": IMAGE} for kind in IMAGE_TYPES}}}
+
+
+def burst_body(fields: type[BaseModel], *, frames_min: int, description: str) -> dict[str, Any]:
+    """The `openapi_extra` of a route that reads a burst, beside fields that are text."""
+    frame = {
+        "type": "array",
+        "minItems": frames_min,
+        "maxItems": FRAMES_MAX,
+        "items": IMAGE,
+        "description": description,
+    }
+    named = fields.model_json_schema()["properties"]
+    form = {"schema": {"type": "object", "required": ["frame", *named], "properties": {"frame": frame, **named}}}
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": form}}}
 
 
 def capture_body(*, raw: bool = True, **more: dict[str, Any]) -> dict[str, Any]:

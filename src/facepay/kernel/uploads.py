@@ -75,7 +75,7 @@ async def read_files(form: FormData, field: str, *, least: int = 1) -> list[byte
     """Every file of one field. Raises FrameMissing where there are fewer than `least`."""
     files = [part for part in form.getlist(field) if isinstance(part, UploadFile)]
     if len(files) < least:
-        raise FrameMissing(f"The form has no file in `{field}`.", field=field)
+        raise FrameMissing(f"The form has {len(files)} files in `{field}`, and needs {least}.", field=field)
     return [await file.read() for file in files]
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response, Security
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from facepay.identity.capture import UNREADABLE_FRAMES
 from facepay.identity.recognition import RecogniserOf
 from facepay.kernel.auth import InsufficientScope, Principal, current_payer
 from facepay.kernel.clock import Now
@@ -17,7 +18,7 @@ from facepay.kernel.dependencies import made
 from facepay.kernel.errors import Overloaded, Unauthenticated
 from facepay.kernel.problems import problems
 from facepay.online import intents
-from facepay.online.burst import UNREADABLE, burst_body, read_burst
+from facepay.online.burst import payer_body, read_burst
 from facepay.online.by_face import ByFaceOf
 from facepay.online.by_pin import ByPinOf
 from facepay.online.intents import PaymentIntent, PaymentIntentUnexpectedState, hold_intent, see_intent
@@ -71,8 +72,8 @@ async def challenge(session: Session, payer: Payer, by_face: ByFaceOf) -> Challe
 @router.post(
     "/confirmations",
     summary="Pay by face",
-    responses=problems(*REFUSALS, PaymentIntentUnexpectedState, WayNotOpen, Overloaded, *UNREADABLE),
-    openapi_extra=burst_body(),
+    responses=problems(*REFUSALS, PaymentIntentUnexpectedState, WayNotOpen, Overloaded, *UNREADABLE_FRAMES),
+    openapi_extra=payer_body(),
 )
 async def confirm_by_face(
     request: Request, payer: Payer, by_face: ByFaceOf, database: Db, shown: ShownOf

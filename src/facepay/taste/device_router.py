@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Security
 
 from facepay.catalog.products import find_products
 from facepay.channel.sequences import TooManyGaps
-from facepay.identity.capture import BYTES_MAX, FRAMES_MAX, IMAGE, UNREADABLE, TooManyFrames
+from facepay.identity.capture import FRAMES_MAX, UNREADABLE_FRAMES, burst_body, read_burst_form
 from facepay.kernel.auth import InsufficientScope, Principal, WrongStore, acts_as, current_device, current_staff
 from facepay.kernel.clock import Now
 from facepay.kernel.database import Session
 from facepay.kernel.dependencies import made
 from facepay.kernel.errors import Overloaded, Unauthenticated
 from facepay.kernel.problems import problems
-from facepay.kernel.uploads import BodyTooLarge, FrameMissing, open_form, read_fields, read_files
+from facepay.kernel.uploads import open_form, read_fields
 from facepay.shelves.planogram_router import UnknownSkus
 from facepay.stores.devices import DeviceNotFound, get_device
 from facepay.taste import views
@@ -30,13 +30,6 @@ Reporting = Annotated[Principal, Security(current_device, scopes=["attention:rep
 Reader = Annotated[Principal, Security(current_staff, scopes=["stores:read"])]
 Writer = Annotated[Principal, Security(current_staff, scopes=["stores:write"])]
 OF_STAFF = (Unauthenticated, InsufficientScope, DeviceNotFound)
-
-
-def _looks_body() -> dict[str, Any]:
-    fields = LooksFields.model_json_schema()["properties"]
-    frames = {"type": "array", "minItems": FRAMES_MIN, "maxItems": FRAMES_MAX, "items": IMAGE}
-    schema = {"type": "object", "required": ["frame", *fields], "properties": {"frame": frames} | fields}
-    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
 
 
 @router.put(
@@ -64,9 +57,9 @@ async def see_view(device_id: UUID, session: Session, _: Reader) -> ViewAnswer:
     "/looks",
     summary="Report a burst of people who look",
     responses=problems(
-        Unauthenticated, InsufficientScope, WrongStore, ViewNotSet, TooManyGaps, *UNREADABLE, Overloaded
+        Unauthenticated, InsufficientScope, WrongStore, ViewNotSet, TooManyGaps, *UNREADABLE_FRAMES, Overloaded
     ),
-    openapi_extra=_looks_body(),
+    openapi_extra=burst_body(LooksFields, frames_min=FRAMES_MIN, description="In order, at the interval."),
 )
 async def report_looks(
     device_id: UUID,
@@ -95,14 +88,8 @@ async def _read_burst(request: Request) -> Burst:
     """Raises FrameMissing, TooManyFrames, BodyTooLarge, UnsupportedMediaType, invalid fields."""
     async with open_form(request, files_max=FRAMES_MAX + 1) as form:
         fields = read_fields(form, LooksFields)
-        frames = await read_files(form, "frame", least=0)
-    if len(frames) < FRAMES_MIN:
-        raise FrameMissing(f"Send at least {FRAMES_MIN} files in `frame`.", field="frame")
-    if len(frames) > FRAMES_MAX:
-        raise TooManyFrames(f"Send at most {FRAMES_MAX} frames.", frames=len(frames), frames_max=FRAMES_MAX)
-    if sum(map(len, frames)) > BYTES_MAX:
-        raise BodyTooLarge(f"A burst has at most {BYTES_MAX:,} bytes in all.", bytes_max=BYTES_MAX)
-    return Burst(tuple(frames), fields.run, fields.sequence, fields.captured_at, fields.interval_ms)
+        frames = await read_burst_form(form, frames_min=FRAMES_MIN)
+    return Burst(frames, fields.run, fields.sequence, fields.captured_at, fields.interval_ms)
 
 
 async def _shown(session: Session, device_id: UUID) -> ViewAnswer:

@@ -1,0 +1,124 @@
+"""All routes, in the order in which the docs show them."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from facepay import health
+from facepay.alerts import router as alerts
+from facepay.campaigns import play_router as smiles
+from facepay.campaigns import router as campaigns
+from facepay.catalog import router as catalog
+from facepay.channel import event_router as device_events
+from facepay.channel import router as device_commands
+from facepay.checkout import adjustment_router as adjustments
+from facepay.checkout import limits_router as limits
+from facepay.checkout import record_router as checkouts
+from facepay.checkout import rewards_router as member_rewards
+from facepay.checkout import router as checkout
+from facepay.checkout import statement_router as statements
+from facepay.checkout import tags_router as tags
+from facepay.entrance import gallery_router as galleries
+from facepay.entrance import gate_router as gates
+from facepay.entrance import group_router as visit_groups
+from facepay.entrance import identification_router as identifications
+from facepay.entrance import turn_router as turns
+from facepay.entrance import visit_router as visits
+from facepay.identity import lookalike_router as lookalikes
+from facepay.identity import pass_router as passes
+from facepay.identity import router as identity
+from facepay.kitchen import router as kitchen
+from facepay.kitchen import screens
+from facepay.kitchen import staff_router as kitchen_desk
+from facepay.lanes import kiosk_router as held_passages
+from facepay.lanes import purchase_router as purchases
+from facepay.lanes import router as lanes
+from facepay.lanes import store_router as passages
+from facepay.members import debt_router as debts
+from facepay.members import notice_router as notices
+from facepay.members import router as members
+from facepay.members import top_up_router as top_ups
+from facepay.members import wallet_router as wallet
+from facepay.offline import device_router as offline
+from facepay.offline import staff_router as offline_desk
+from facepay.online import page_router as pay_page
+from facepay.online import payer_router as payers
+from facepay.online import shop_router as payment_intents
+from facepay.online import store_router as online_payments
+from facepay.presentation import router as challenges
+from facepay.privacy import router as privacy
+from facepay.review import router as reviews
+from facepay.review import watch_router as watches
+from facepay.rewards import router as rewards
+from facepay.shelves import basket_router as baskets
+from facepay.shelves import planogram_router as planograms
+from facepay.shelves import router as shelves
+from facepay.staff import router as staff
+from facepay.stores import router as stores
+from facepay.taste import device_router as looks
+from facepay.taste import member_router as taste
+from facepay.taste import report_router as attention
+from facepay.wallet import webhook_router as providers
+from facepay.webhooks import router as webhooks
+
+ROUTERS: tuple[APIRouter, ...] = tuple(
+    room.router
+    for room in (
+        staff,
+        stores,
+        planograms,
+        shelves,
+        baskets,
+        looks,
+        attention,
+        gates,
+        turns,
+        galleries,
+        identifications,
+        visits,
+        visit_groups,
+        alerts,
+        device_commands,
+        device_events,
+        members,
+        identity,
+        passes,
+        lookalikes,
+        privacy,
+        challenges,
+        catalog,
+        checkout,
+        checkouts,
+        adjustments,
+        kitchen,
+        kitchen_desk,
+        screens,
+        lanes,
+        held_passages,
+        passages,
+        purchases,
+        tags,
+        limits,
+        offline,
+        offline_desk,
+        payment_intents,
+        payers,
+        pay_page,
+        online_payments,
+        reviews,
+        watches,
+        rewards,
+        campaigns,
+        smiles,
+        member_rewards,
+        taste,
+        statements,
+        wallet,
+        top_ups,
+        debts,
+        notices,
+        providers,
+        webhooks,
+        health,
+    )
+)
