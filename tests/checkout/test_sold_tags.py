@@ -136,7 +136,7 @@ async def test_a_tag_of_goods_by_weight_is_no_piece_of_them(till: Till) -> None:
     await till.shop.do("POST", "/v1/products", json=weighed | {"gtin": NO_GTIN})
     async with till.database.read() as session:
         goods = await goods_of(session, sgtins={tag(1, NO_GTIN): decode_sgtin96(tag(1, NO_GTIN))})
-    assert (goods.quantities, goods.unknown) == ({}, {tag(1, NO_GTIN)})
+    assert (goods.quantities, goods.unknown) == ({}, frozenset({tag(1, NO_GTIN)}))
 
 
 async def test_a_tag_sold_before_is_one_alert_however_often_it_comes(till: Till) -> None:

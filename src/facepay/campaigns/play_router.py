@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -14,7 +13,7 @@ from facepay.campaigns import playing
 from facepay.campaigns.campaigns import running_in
 from facepay.campaigns.schemas import CampaignOffer, SmileAnswer
 from facepay.campaigns.smiling import FRAMES_MIN
-from facepay.entrance.visits import members_inside
+from facepay.entrance.payers import seen_to_pay
 from facepay.identity.capture import FILES_MAX, capture_body, read_capture_form
 from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf
 from facepay.identity.recognition import RecogniserOf
@@ -111,13 +110,7 @@ async def smile(
         key=key,
         capture=capture,
         also=fields.model_dump_json().encode(),
-        see=partial(
-            recogniser.see,
-            device=player,
-            use="pay_chain",
-            inside=partial(members_inside, store_id=player.store),
-            points=True,
-        ),
+        see=seen_to_pay(recogniser, player, points=True),
         act=act,
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -15,7 +14,7 @@ from facepay.checkout.orders import Order, OrderNotFound, get_order
 from facepay.checkout.refunds import RefundExceedsOrder, RefundRefused, refund_order
 from facepay.checkout.schemas import Basket, CheckoutAnswer, OrderAnswer, PassCheckout, RefundAnswer, RefundRequest
 from facepay.checkout.weighing import WeighingInvalid
-from facepay.entrance.visits import members_inside
+from facepay.entrance.payers import seen_to_pay
 from facepay.identity.capture import FILES_MAX, capture_body, read_capture_form
 from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf
 from facepay.identity.passes import read_pass
@@ -101,9 +100,7 @@ async def check_out(
         key=key,
         capture=capture,
         also=basket.model_dump_json().encode(),
-        see=partial(
-            recogniser.see, device=kiosk, use="pay_chain", inside=partial(members_inside, store_id=kiosk.store)
-        ),
+        see=seen_to_pay(recogniser, kiosk),
         act=act,
     )
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Security
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from facepay.entrance.visits import members_inside
+from facepay.entrance.payers import seen_to_pay
 from facepay.identity.capture import FILES_MAX, capture_body, read_capture_form
 from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf
 from facepay.identity.passes import read_pass
@@ -84,9 +83,7 @@ async def finish(
         key=key,
         capture=capture,
         also=goods.model_dump_json().encode(),
-        see=partial(
-            recogniser.see, device=kiosk, use="pay_chain", inside=partial(members_inside, store_id=kiosk.store)
-        ),
+        see=seen_to_pay(recogniser, kiosk),
         act=act,
     )
 
