@@ -19,7 +19,7 @@ from facepay.online.intents import PaymentIntent
 from facepay.vision.frames import FrameLimits, decode_frame
 from facepay.vision.liveness.challenge import Action
 from tests.answers import verdict
-from tests.conftest import Clock, OpenShop
+from tests.conftest import Clock
 from tests.online.web import PIN, Person, WebShop, came_to
 from tests.photos import camera_frame, people
 from tests.presentation.test_presentation import jpeg
@@ -228,11 +228,14 @@ async def test_what_cannot_be_read_or_shows_nobody_is_no_attempt(web: WebShop, p
     assert came_to(await page.smile(person)) == ("succeeded", None)
 
 
-async def test_where_a_passive_model_is_set_no_face_pays_unmeasured(open_shop: OpenShop, person: Person) -> None:
-    web = await WebShop.open(await open_shop(liveness_model="elsewhere.onnx"))
+async def test_where_a_passive_model_is_set_no_face_pays_unmeasured(web: WebShop, person: Person, app: FastAPI) -> None:
     await web.with_payer(person)
-    page = await web.ask()
-    assert came_to(await page.smile(person)) == ("requires_action", "liveness_unmeasured")
+    page, state = await web.ask(), app.state
+    settings, state.settings = state.settings, state.settings.model_copy(update={"liveness_model": "elsewhere.onnx"})
+    refused = await page.smile(person)
+    state.settings = settings
+    assert came_to(refused) == ("requires_action", "liveness_unmeasured")
+    assert refused.json()["attempts_left"] == 3
 
 
 async def test_a_busy_server_gives_the_payment_back_to_its_payer(web: WebShop, app: FastAPI, person: Person) -> None:
