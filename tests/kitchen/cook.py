@@ -22,6 +22,7 @@ class Kitchen:
     counter: Counter
     screen: dict[str, str]
     screen_id: str
+    somebody: str = ""
 
     @classmethod
     async def open(cls, app: FastAPI, shop: Shop) -> Kitchen:
@@ -47,8 +48,10 @@ class Kitchen:
         return await self.shop.add_member_without_face(balance=balance)
 
     async def order(self, basket: dict[str, int] | None = None, *, member: str | None = None, **means: Any) -> Any:
-        """Sold to a member of its own, unless one is given."""
-        sold = await self.counter.sold(member or await self.member(), basket or {NOODLES: 1}, **means)
+        """Sold to somebody, unless a member is given."""
+        if member is None:
+            member = self.somebody = self.somebody or await self.member()
+        sold = await self.counter.sold(member, basket or {NOODLES: 1}, **means)
         return sold.order
 
     async def see(self, path: str) -> Any:

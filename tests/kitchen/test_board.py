@@ -19,8 +19,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_the_board_shows_numbers_the_newest_ready_one_first_and_nothing_of_whose(kitchen: Kitchen) -> None:
-    member = await kitchen.member()
-    numbers = [(await kitchen.order(member=member)).pickup_number for _ in range(5)]
+    numbers = [(await kitchen.order()).pickup_number for _ in range(5)]
     first, second, third, _, fifth = [each["id"] for each in await kitchen.tickets()]
     for ticket, state in ((third, "ready"), (first, "ready"), (second, "preparing"), (fifth, "collected")):
         await kitchen.bring_to(ticket, state)
@@ -45,10 +44,9 @@ async def test_a_board_belongs_to_its_store(kitchen: Kitchen) -> None:
 async def test_how_long_it_takes_is_the_median_of_the_last_orders_once_there_are_enough(
     kitchen: Kitchen, clock: Clock
 ) -> None:
-    member, minutes = await kitchen.member(), (3, 30, 5, 4, 6)
-    for number, each in enumerate(minutes):
+    for number, each in enumerate((3, 30, 5, 4, 6)):
         assert (await kitchen.see("/board"))["wait_seconds"] is None, number
-        await kitchen.order(member=member, now=clock() - timedelta(minutes=each))
+        await kitchen.order(now=clock() - timedelta(minutes=each))
         (ticket,) = await kitchen.tickets()
         await kitchen.bring_to(ticket["id"], "collected")
     assert (await kitchen.see("/board"))["wait_seconds"] // 60 == 5

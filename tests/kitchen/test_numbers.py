@@ -78,11 +78,9 @@ async def test_what_was_handed_out_before_the_sale_was_told_is_not_cooked_again(
 
 
 async def test_each_day_counts_anew_from_midnight_as_the_stores_clocks_go(kitchen: Kitchen) -> None:
-    member = await kitchen.member()
-
     async def numbers(zone: str, *instants: datetime) -> list[str | None]:
         await kitchen.shop.do("PATCH", kitchen.path, json={"timezone": zone})
-        return [(await kitchen.order(member=member, now=each)).pickup_number for each in instants]
+        return [(await kitchen.order(now=each)).pickup_number for each in instants]
 
     before = datetime(2026, 3, 2, 15, 59, 59, tzinfo=UTC)  # a Monday there, for one more second
     seconds = [before + timedelta(seconds=each) for each in (0, 0, 1, 2)]
@@ -93,11 +91,10 @@ async def test_each_day_counts_anew_from_midnight_as_the_stores_clocks_go(kitche
 
 
 async def test_a_basket_without_dishes_asks_the_database_no_more_often(kitchen: Kitchen, app: FastAPI) -> None:
-    member = await kitchen.member()
-    await kitchen.order({"TEA-001": 1}, member=member)
+    await kitchen.order({"TEA-001": 1})
     with recorded(app.state.database) as sent:
-        await kitchen.order({"TEA-001": 1}, member=member)
+        await kitchen.order({"TEA-001": 1})
     assert not [each for each in sent if "pickup" in each.replace("pickup_number", "") or "kitchen" in each]
     with recorded(app.state.database) as with_dish:
-        await kitchen.order(member=member)
+        await kitchen.order()
     assert len(with_dish) - len(sent) <= 5, "\n".join(with_dish)

@@ -86,8 +86,7 @@ async def test_staff_move_tickets_too_and_only_their_own_stores(kitchen: Kitchen
 
 
 async def test_the_screen_lists_the_oldest_first_page_by_page(kitchen: Kitchen) -> None:
-    member = await kitchen.member()
-    numbers = [(await kitchen.order(member=member)).pickup_number for _ in range(5)]
+    numbers = [(await kitchen.order()).pickup_number for _ in range(5)]
     first = await kitchen.see("/kitchen/tickets?limit=3")
     second = await kitchen.see(f"/kitchen/tickets?limit=3&cursor={first['next_cursor']}")
     assert [each["number"] for each in first["items"] + second["items"]] == numbers
