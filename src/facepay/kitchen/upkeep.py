@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import Date, cast, func, select
 
 from facepay.alerts.alerts import Severity, raise_alert
 from facepay.kernel.database import Database
 from facepay.kernel.hub import notify
-from facepay.kitchen.numbers import business_day
 from facepay.kitchen.tickets import Ticket, TicketState, topic_of
 from facepay.settings import Settings
 from facepay.stores.stores import Store
@@ -53,16 +52,19 @@ async def alert_of_late(database: Database, *, settings: Settings, now: datetime
 async def lapse_tickets(database: Database, *, now: datetime) -> int:
     """Close what is left of days that are over; answers how many. What was paid and never ready is worth a call."""
     left = (
-        select(Ticket, Store.timezone)
+        select(Ticket)
         .join(Store, Store.id == Ticket.store_id)
-        .where(Ticket.ended_at.is_(None), Ticket.received_at <= now - LAPSES_AFTER)
-        .order_by(Ticket.business_day, Ticket.id)
+        .where(
+            Ticket.ended_at.is_(None),
+            Ticket.received_at <= now - LAPSES_AFTER,
+            Ticket.business_day < cast(func.timezone(Store.timezone, now), Date),
+        )
+        .order_by(Ticket.id)
         .limit(AT_ONCE_MAX)
         .with_for_update(of=Ticket, skip_locked=True)
     )
     async with database.begin() as session:
-        rows = (await session.execute(left)).all()
-        lapsed = [ticket for ticket, zone in rows if ticket.business_day < business_day(now, time_zone=zone)]
+        lapsed = (await session.scalars(left)).all()
         for ticket in lapsed:
             await raise_alert(
                 session,
