@@ -46,7 +46,7 @@ _DUE = text("""
                           and coalesce(v.left_at, v.entered_at) >= seen_since)
          and not exists (select from shop_order o where o.member_id = page.member_id and o.created_at >= seen_since)
          and not exists (select from biometric_use u where u.member_id = page.member_id and u.used_at >= seen_since
-                          and u.use in ('recognised', 'stepped_up'))
+                          and u.use in ('recognised', 'verified', 'stepped_up'))
         then 'idle' end as why
       from page order by id
 """)
