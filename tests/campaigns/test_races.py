@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -14,6 +14,7 @@ from sqlalchemy import select
 from facepay.campaigns.playing import SmilePlay, reward
 from facepay.kernel.clock import utc_now
 from facepay.members.members import Member
+from facepay.stores.stores import Store
 from facepay.vision.engine import Engine
 from tests.campaigns.stand import CALM, LAUGH, ONE_YUAN, Stand, add_campaign, funds
 from tests.lanes.lane import GOODS, LaneShop
@@ -32,26 +33,37 @@ async def stand(shop: Shop, app_engine: Engine) -> Stand:
     return await Stand.put_up(shop, app_engine)
 
 
+async def reach(app: FastAPI, shop: Shop, device: str, member_id: str, now: datetime) -> tuple[str, int]:
+    """A smile, from where they were recognised on."""
+    played = SmilePlay(
+        device_id=UUID(device), store_id=UUID(shop.store_id), strength=0.9, created_at=now, decided_at=now
+    )
+    async with app.state.database.begin() as session:
+        member = await session.get_one(Member, UUID(member_id), with_for_update={"key_share": True})
+        decision = await reward(session, played, member, now)
+        return decision.record.code, decision.coupon.budget if decision.coupon else 0
+
+
 async def test_twenty_who_smile_at_once_win_the_last_cent_once(app: FastAPI, shop: Shop) -> None:
     campaign = await add_campaign(shop, budget=730, **ONE_YUAN)
     device, _ = await shop.add_device("display")
     members = [await shop.add_member_without_face(name=f"Number {number}") for number in range(20)]
 
-    async def smile(member_id: str) -> tuple[str, int]:
-        """From where they were recognised on."""
-        now = utc_now()
-        played = SmilePlay(
-            device_id=UUID(device), store_id=UUID(shop.store_id), strength=0.9, created_at=now, decided_at=now
-        )
-        async with app.state.database.begin() as session:
-            member = await session.get_one(Member, UUID(member_id), with_for_update={"key_share": True})
-            decision = await reward(session, played, member, now)
-            return decision.record.code, decision.coupon.budget if decision.coupon else 0
-
-    answers = await asyncio.gather(*map(smile, members))
+    answers = await asyncio.gather(*(reach(app, shop, device, member, utc_now()) for member in members))
     assert Counter(answers) == {("won", 100): 7, ("won", 30): 1, ("budget_spent", 0): 12}
     assert await funds(shop, campaign) == (0, 730, 0)
     await assert_books_in_order(app.state.database)
+
+
+async def test_a_day_whose_midnight_comes_twice_is_one_day(app: FastAPI, shop: Shop) -> None:
+    await add_campaign(shop, per_member_max=9, **ONE_YUAN)
+    device, _ = await shop.add_device("display")
+    member = await shop.add_member_without_face()
+    async with app.state.database.begin() as session:
+        store = await session.get_one(Store, UUID(shop.store_id))
+        store.timezone = "America/Havana"  # where clocks go back from one to midnight
+    midnights = [datetime(2030, 11, 3, hour, 10, tzinfo=UTC) for hour in (4, 5)]
+    assert [(await reach(app, shop, device, member, at))[0] for at in midnights] == ["won", "already_won_today"]
 
 
 async def test_members_at_kiosk_and_stand_at_once_share_what_is_left(app: FastAPI, shop: Shop, stand: Stand) -> None:

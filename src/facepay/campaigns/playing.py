@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -20,6 +19,7 @@ from facepay.identity.sighting import Advice, Sighting
 from facepay.identity.step_up import AttemptNotFound
 from facepay.identity.verdicts import Asked, DeviceDecision, Recognised, Ruling, TurnedAway, Verdict
 from facepay.kernel.auth import Principal
+from facepay.kernel.clock import day_start
 from facepay.kernel.database import Base
 from facepay.kernel.ids import new_id
 from facepay.kernel.passwords import PasswordHasher
@@ -165,7 +165,7 @@ async def _with_room(
 ) -> tuple[Campaign, str | None]:
     """The first in which the member may win once more; or the first of all, and why not there."""
     store = await get_store(session, played.store_id)
-    today = now.astimezone(ZoneInfo(store.timezone)).replace(hour=0, minute=0, second=0, microsecond=0)
+    today = day_start(now, time_zone=store.timezone)
     rows = await session.execute(
         select(Coupon.campaign_id, func.count(), func.count().filter(Coupon.created_at >= today))
         .where(Coupon.member_id == member.id, Coupon.campaign_id.in_([each.id for each in campaigns]))
