@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -56,7 +57,10 @@ class Screen:
         return await self.shop.client.post(f"/v1/devices/{self.id}/looks", data=data, files=files, headers=self.headers)
 
     async def see(self, frame: bytes, *, frames: int = 2, **how: Any) -> Any:
-        response = await self.post(*[frame] * frames, **how)
+        """Sent again while there are gates and tills to wait for, as a camera does."""
+        how["sequence"] = how.get("sequence") or next(self.numbers)
+        while (response := await self.post(*[frame] * frames, **how)).status_code == 503:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
         assert response.is_success, response.text
         return response.json()
 

@@ -26,7 +26,7 @@ from facepay.taste.places import AttentionPlaces, forget_places
 from facepay.vision.frames import FrameLimits, decode_frame
 from tests.conftest import Clock
 from tests.locks import somebody_waits
-from tests.photos import camera_frame, montage, stranger
+from tests.photos import camera_frame, montage, people, stranger
 from tests.privacy.house import naming, rows
 from tests.rewards.till import pass_by
 from tests.shop import Shop
@@ -170,22 +170,46 @@ async def test_a_burst_from_before_a_deletion_brings_nothing_back(shop: Shop, cl
     assert (await taste(shop, member))["TEA-001"]["looks"] == 1
 
 
-async def test_an_excluded_product_stays_so_whatever_they_look_at(shop: Shop, clock: Clock) -> None:
+async def test_looks_are_refused_while_gates_still_let_people_in(app: FastAPI, shop: Shop, clock: Clock) -> None:
+    await shop.add_member(0)
+    screen, pool = await Screen.put_up(shop, clock), app.state.inference
+    frame = people()[0]
+    busy = [asyncio.create_task(pool.analyse(frame)) for _ in range(2 * pool.workers)]
+    await asyncio.sleep(0)
+    refused, let_in = await asyncio.gather(screen.post(frame, frame, sequence=1), shop.at_gate(0))
+    await asyncio.gather(*busy)
+    assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
+    assert let_in.is_success
+    assert (await screen.see(frame, sequence=1))["counted"], "once it is sent again"
+
+
+async def test_an_excluded_product_stays_so_whatever_they_look_at_until_they_say_otherwise(
+    shop: Shop, clock: Clock
+) -> None:
     member, screen = await shop.add_member(0), await Screen.put_up(shop, clock)
     await agree(shop, member, clock)
     await screen.see(standing(0))
     path = f"/v1/members/{member}/taste"
     bursts = [screen.see(standing(0)) for _ in range(2)]
-    await asyncio.gather(*bursts, shop.do("DELETE", f"{path}/TEA-001"))
+    await asyncio.gather(*bursts, shop.do("PUT", f"{path}/TEA-001/exclusion"))
     for _ in range(2):
         excluded = (await taste(shop, member))["TEA-001"]
         assert (excluded["excluded"], excluded["score"], excluded["looks"]) == (True, 0, 0)
         await shop.do("DELETE", path)
         await screen.see(standing(0))
+    for _ in range(2):
+        await shop.do("DELETE", f"{path}/TEA-001/exclusion")
+    assert await taste(shop, member) == {}
+    clock.ahead += timedelta(seconds=10)
+    await screen.see(standing(0))
+    await shop.do("DELETE", f"{path}/TEA-001/exclusion")
+    assert (await taste(shop, member))["TEA-001"]["looks"] == 1, "nothing that was inferred goes with it"
+    await shop.do("PUT", f"{path}/TEA-001/exclusion")
     await shop.do("DELETE", f"/v1/members/{member}/profiling-consent")
     assert await taste(shop, member) == {}
-    unknown = await shop.client.delete(f"{path}/NONE", headers=shop.staff)
-    assert unknown.json()["code"] == "product_not_found"
+    for method in ("PUT", "DELETE"):
+        unknown = await shop.client.request(method, f"{path}/NONE/exclusion", headers=shop.staff)
+        assert unknown.json()["code"] == "product_not_found"
 
 
 async def test_nobody_is_profiled_whose_face_alone_is_not_trusted(shop: Shop, database: Database, clock: Clock) -> None:

@@ -50,7 +50,7 @@ async def test_what_they_looked_at_comes_first_then_its_kind_then_the_rest(shop:
     assert await shop.do("GET", f"/v1/members/{member}/taste/categories") == [
         {"category": "Tea", "score": pytest.approx(2.0, rel=0.01)}
     ]
-    await shop.do("DELETE", f"/v1/members/{member}/taste/TEA-001")
+    await shop.do("PUT", f"/v1/members/{member}/taste/TEA-001/exclusion")
     assert await suggested(shop, member) == [each for each in new if each[0] != "TEA-001"]
     await shop.do("DELETE", f"/v1/members/{member}/profiling-consent")
     assert await suggested(shop, member) == new
@@ -126,7 +126,7 @@ async def test_a_display_is_told_what_to_show_the_nearest_who_agreed_and_a_shelf
     assert [each["sku"] for each in shown] == ["UMB-003", "BAO-002", "TEA-001"]
     assert shown[0].keys() == {"sku", "name", "price", "currency"}
     assert (await shelf.see(standing(0, 4)))["shown"] == []
-    await shop.do("DELETE", f"/v1/members/{two}/taste/{LEFT['sku']}")
+    await shop.do("PUT", f"/v1/members/{two}/taste/{LEFT['sku']}/exclusion")
     assert [each["sku"] for each in (await display.see(standing(0, 4)))["shown"]] == ["BAO-002", "TEA-001"]
     await shop.do("DELETE", f"/v1/members/{two}/profiling-consent")
     await agree(shop, one, clock)

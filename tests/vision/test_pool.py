@@ -156,3 +156,19 @@ async def test_only_faces_that_rival_the_nearest_are_embedded(engine: Engine) ->
         evidence = engine.analyse(frame, embed=4, area_share_min=0.5)
         assert len(evidence.faces) == 2
         assert sum(face.embedding is not None for face in evidence.faces) == embedded
+
+
+async def test_bursts_that_can_wait_are_refused_while_others_still_find_a_place(
+    pool: InferencePool, held: Held
+) -> None:
+    frames = people()[:2]
+    looks = [asyncio.create_task(pool.analyse_burst(frames, can_wait=True)) for _ in range(4)]
+    await until(lambda: pool.depth == 2)
+    with pytest.raises(Overloaded):
+        await pool.analyse_burst(frames, can_wait=True)
+    at_the_gate = asyncio.create_task(pool.analyse(people()[2]))
+    await until(lambda: pool.depth == 3)
+    held.door.set()
+    assert len((await at_the_gate).faces) == 1
+    assert [len(each) for each in await asyncio.gather(*looks)] == [2] * 4
+    assert (pool.busy, pool.depth) == (0, 0)

@@ -110,7 +110,7 @@ class Audience:
         recogniser = self.recogniser
         evidences, _ = await gather(
             recogniser.inference.analyse_burst(
-                burst.frames, embed=LOOKERS_MAX, area_share_min=AREA_SHARE_MIN, points=True
+                burst.frames, embed=LOOKERS_MAX, area_share_min=AREA_SHARE_MIN, points=True, can_wait=True
             ),
             recogniser.catch_up(USE),
         )

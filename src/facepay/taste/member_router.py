@@ -125,8 +125,8 @@ async def forget_taste(member_id: UUID, session: Session, _: Writer, now: Now) -
         standing.evidence_since = now
 
 
-@router.delete(
-    "/taste/{sku}",
+@router.put(
+    "/taste/{sku}/exclusion",
     status_code=204,
     summary="Suggest a product to a member no more",
     responses=problems(*REFUSALS, ProductNotFound),
@@ -136,6 +136,19 @@ async def exclude(member_id: UUID, sku: Code, session: Session, _: Writer, now: 
     await get_member(session, member_id, lock=True)
     product = await get_product_by_sku(session, sku)
     await preferences.exclude(session, member_id=member_id, product_id=product.id, now=now)
+
+
+@router.delete(
+    "/taste/{sku}/exclusion",
+    status_code=204,
+    summary="Suggest a product to a member again",
+    responses=problems(*REFUSALS, ProductNotFound),
+)
+async def include(member_id: UUID, sku: Code, session: Session, _: Writer) -> None:
+    """Looks at it count again from now on, if the member agreed to profiling. Repeating it changes nothing."""
+    await get_member(session, member_id, lock=True)
+    product = await get_product_by_sku(session, sku)
+    await preferences.include(session, member_id=member_id, product_id=product.id)
 
 
 @router.get(

@@ -162,6 +162,15 @@ async def exclude(session: AsyncSession, *, member_id: UUID, product_id: UUID, n
     )
 
 
+async def include(session: AsyncSession, *, member_id: UUID, product_id: UUID) -> None:
+    """Take back that they excluded it. The caller holds the member's row."""
+    await session.execute(
+        delete(Preference).where(
+            Preference.member_id == member_id, Preference.product_id == product_id, Preference.excluded
+        )
+    )
+
+
 async def forget_inferred(session: AsyncSession, *, member_id: UUID) -> None:
     """All that was inferred; what the member excluded themselves stays so. The caller holds the member's row."""
     await session.execute(delete(Preference).where(Preference.member_id == member_id, ~Preference.excluded))

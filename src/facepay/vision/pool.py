@@ -43,7 +43,7 @@ class InferencePool:
         A caller that is cancelled (its client hung up) gives its place in the queue back; a frame already
         at work is finished.
         """
-        self._admit()
+        self._admit(1, waiting_max=self.queue_max)
         try:
             future = self._threads.submit(self.engine.analyse, frame, embed=embed, points=points)
         except BaseException:
@@ -60,11 +60,13 @@ class InferencePool:
         area_share_min: float = 0.0,
         points: bool = False,
         with_fingerprint: bool = False,
+        can_wait: bool = False,
     ) -> list[FrameEvidence]:
         """All frames, as many side by side as there are workers. Raises as `analyse` does, for the first that fails.
 
         A burst holds at most that many places from its start to its end: it is refused as a whole or not at all,
-        and each of its later frames queues behind the frames of others that came meanwhile.
+        and each of its later frames queues behind the frames of others that came meanwhile. One that `can_wait` takes
+        one worker, and is refused as soon as there waits a frame for each: nobody is refused or delayed for long by it.
         """
         analyse = partial(
             self.engine.analyse,
@@ -73,7 +75,7 @@ class InferencePool:
             points=points,
             with_fingerprint=with_fingerprint,
         )
-        lanes = min(len(frames), self.workers)
+        lanes = 1 if can_wait else min(len(frames), self.workers)
         waiting, found = iter(enumerate(frames)), dict[int, FrameEvidence]()
         at_work: dict[int, Future[FrameEvidence]] = {}
 
@@ -82,7 +84,7 @@ class InferencePool:
                 at_work[lane] = self._threads.submit(analyse, frame)
                 found[index] = await asyncio.wrap_future(at_work[lane])
 
-        self._admit(lanes)
+        self._admit(lanes, waiting_max=min(self.workers, self.queue_max) if can_wait else self.queue_max)
         try:
             async with asyncio.TaskGroup() as group:
                 for lane in range(lanes):
@@ -98,9 +100,9 @@ class InferencePool:
         """Finish the frames at work, drop those that wait, and end the threads."""
         self._threads.shutdown(wait=True, cancel_futures=True)
 
-    def _admit(self, places: int = 1) -> None:
+    def _admit(self, places: int, *, waiting_max: int) -> None:
         with self._lock:
-            if self._admitted + places > self.workers + self.queue_max:
+            if self._admitted + places > self.workers + waiting_max:
                 raise Overloaded("Every inference worker is busy and the queue is full.")
             self._admitted += places
 
