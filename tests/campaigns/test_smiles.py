@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -78,6 +79,7 @@ async def test_what_is_no_smile_wins_nothing(shop: Shop, stand: Stand) -> None:
         ([calm, calm, calm], "no_smile"),
         ([laughing, laughing, laughing], "not_neutral"),
         ([laughing, calm, laughing], "not_neutral"),
+        ([smiling(stand.engine, 0, -1.0), smiling(stand.engine, 0, -0.5), calm], "no_smile"),  # the mouth drawn down
         ([calm, nobody, laughing], "face_lost"),
         ([calm, calm, moved(laughing, 90)], "face_swapped"),
         ([calm, calm, smiling(stand.engine, 1, 1.0)], "faces_disagree"),
@@ -122,7 +124,7 @@ async def test_a_member_wins_as_often_as_the_campaign_says_and_days_are_the_stor
 ) -> None:
     campaign = await add_campaign(shop, per_member_max=2, per_member_per_day_max=1, **ONE_YUAN)
     zone = ZoneInfo((await shop.do("GET", f"/v1/stores/{shop.store_id}"))["timezone"])
-    midnight = (datetime.now(zone) + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    midnight = (datetime.now(zone) + timedelta(days=2)).replace(hour=0, minute=0, second=0, microsecond=0)
     until_midnight = midnight - datetime.now(zone)
     await pass_by(shop, clock, seconds=until_midnight.total_seconds() - 60)
     assert (await stand.smile(0))["code"] == "won"
@@ -193,16 +195,19 @@ async def test_where_the_face_alone_does_not_say_who_smiles_a_pin_does(app: Fast
         staff = await session.scalar(select(StaffAccount.id))
         watch = {"member_id": UUID(one), "reason": "mistaken before", "watched_at": utc_now(), "watched_by": staff}
         session.add(Watch(**watch))
-    asked = await stand.smile(0, LAUGH)
-    assert (asked["decision"], asked["code"], asked["strength"]) == ("step_up", "watched_member", None)
-    path = f"/v1/devices/{stand.id}/smiles/{asked['smile_id']}/step-up"
 
-    async def say(pin: str) -> dict[str, object]:
-        headers = stand.headers | {"Idempotency-Key": f"answer-{pin}"}
+    async def say(pin: str, played: dict[str, Any]) -> dict[str, Any]:
+        path = f"/v1/devices/{stand.id}/smiles/{played['smile_id']}/step-up"
+        headers = stand.headers | {"Idempotency-Key": f"{pin}-{played['smile_id']}"}
         return dict((await shop.client.post(path, json={"answer": pin}, headers=headers)).json())
 
-    assert (await say("111111"))["code"] == "wrong_answer"
+    without = await stand.smile(0, (1.0, 1.0, 1.0))
+    assert (without["decision"], without["code"], without["step_up"]) == ("retry", "not_neutral", None)
+    assert (await say("739150", without))["code"] == "attempt_not_found", "no PIN stands in for a smile"
+    asked = await stand.smile(0, LAUGH)
+    assert (asked["decision"], asked["code"], asked["strength"]) == ("step_up", "watched_member", None)
+    assert (await say("111111", asked))["code"] == "wrong_answer"
     assert await funds(shop, campaign) == (0, 0, 100_000)
-    won = await say("739150")
+    won = await say("739150", asked)
     assert (won["decision"], won["code"]) == ("won", "won")
     assert await funds(shop, campaign) == (0, 1000, 99_000)

@@ -112,7 +112,8 @@ async def finish_step_up(
 ) -> PlayDecision:
     """Check an answer; the right one wins what the smile did. Raises AttemptNotFound and AttemptClosed."""
     played = await session.get(SmilePlay, play_id)
-    if played is None or played.device_id != device.id:
+    # Who hasn't smiled is told so, however sure it is who they are: there is nothing to be won by an answer.
+    if played is None or played.device_id != device.id or played.strength is None:
         raise AttemptNotFound("No smile with this id waits at this device.")
     verdict = await answer(
         session, record=played, device=device, given=given, now=now, settings=settings, hasher=hasher, alone=True

@@ -5,6 +5,7 @@ no rest to begin from. One person is there throughout, and until the smile has c
 next: pictures that take each other's place seldom lie so exactly. And the mouth has to change against the rest of the
 face: points of a flat print that is moved, turned or tilted are an affine map of what they were, and once they are laid
 over the first frame by eyes, brows and nose, its mouth lies where it lay, which tilting alone makes look like a smile.
+Nor does a mouth smile that was drawn down before: measured against everybody's rest it has to smile, too.
 
 None of that tells a person from a screen that plays one: for that a device has its presentation checks.
 """
@@ -52,7 +53,9 @@ class SmilePolicy:
 
 @dataclass(frozen=True, slots=True)
 class Smile:
-    """`strength`, 0 to 1, is the most that the burst shows against its first frame, `neutral` what that one shows."""
+    """`strength`, 0 to 1, is the most that the burst shows, against its first frame or against everybody's rest,
+    whichever is less; `neutral` is what the first frame shows.
+    """
 
     strength: float
     neutral: float
@@ -92,12 +95,17 @@ def judge_smile(
     if not stills:
         return SmileFault("head_moved", 1)
     at_rest = _strength(rest, rest)
-    strengths = {n: _strength(face, rest) if _rises(face, rest, policy) else at_rest for n, face in stills.items()}
+    strengths = {n: _shown(face, rest) if _rises(face, rest, policy) else at_rest for n, face in stills.items()}
     peak = max(strengths, key=lambda n: strengths[n])
     for n, (before, after) in enumerate(pairwise(found[: peak + 1]), start=1):
         if _jumps(before, after, policy):
             return SmileFault("face_swapped", n)
     return Smile(round(strengths[peak], 4), round(neutral, 4))
+
+
+def _shown(face: FaceEvidence, rest: FaceEvidence) -> float:
+    """A rest that was put on makes no smile of letting it go."""
+    return min(_strength(face, rest), _strength(face))
 
 
 def _strength(face: FaceEvidence, rest: FaceEvidence | None = None) -> float:
