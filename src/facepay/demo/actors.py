@@ -16,7 +16,7 @@ from facepay.vision.heads import HEAD, Surface, View, depth_camera, depth_map, t
 from facepay.vision.samples import variant
 
 # As a camera shows somebody who stands before it, and not as the portrait that was enrolled.
-SCALE = 1.6
+SCALE = 1.25
 
 
 @dataclass(frozen=True, slots=True, eq=False)

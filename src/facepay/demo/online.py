@@ -101,7 +101,7 @@ class Online(Stage):
         code: str | None = None,
         *,
         surface: Surface = HEAD,
-        step: str = "turn, smile",
+        step: str = "smile",
     ) -> None:
         """Do what the page asks."""
         challenge = self._as_payer(intent, "POST", "challenges")
@@ -118,7 +118,7 @@ class Online(Stage):
         )
         error = answer["last_payment_error"]
         self.check(code is None or error["code"] == code, f"{who}: {error} instead of {code}")
-        self._came_to(answer, status, step, who, error["code"] if error else "")
+        self._came_to(answer, status, step, who, error["code"].removeprefix("challenge_") if error else "")
 
     def _came_to(self, answer: Any, status: str, step: str, who: str, why: str = "") -> None:
         self.check(answer["status"] == status, f"{step}: {answer['status']} instead of {status}")
