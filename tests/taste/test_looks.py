@@ -223,6 +223,17 @@ async def test_nobody_is_profiled_whose_face_alone_is_not_trusted(shop: Shop, da
     assert await taste(shop, member) == {}
 
 
+async def test_nobody_is_profiled_where_their_face_might_be_a_picture(shop: Shop, clock: Clock) -> None:
+    member = await shop.add_member(0)
+    await agree(shop, member, clock)
+    screen = await Screen.put_up(shop, clock)
+    for check in ("challenge", "depth", "passive", "replay"):
+        await shop.do("PATCH", f"/v1/devices/{screen.id}", json={"presentation_checks": [check]})
+        seen = await screen.see(standing(0))
+        assert (seen["counted"], seen["lookers"], seen["shown"]) == (True, 1, []), check
+    assert await taste(shop, member) == {}
+
+
 async def test_nobody_is_profiled_whom_two_lookers_are_taken_for(shop: Shop, database: Database, clock: Clock) -> None:
     member = await shop.add_member(0)
     await agree(shop, member, clock)

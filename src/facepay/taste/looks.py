@@ -19,12 +19,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from facepay.channel.sequences import note_sequence
 from facepay.identity.policy import Match, Use
 from facepay.identity.recognition import RecogniserOf
+from facepay.identity.sighting import Sighting
 from facepay.identity.standing import standing_member
 from facepay.kernel.auth import Principal
 from facepay.kernel.database import Db
 from facepay.members.biometric_uses import Use as FaceUse
 from facepay.members.biometric_uses import record_use
-from facepay.presentation.examination import SWAP_FMR
+from facepay.presentation.examination import SWAP_FMR, examine
 from facepay.settings import SettingsOf
 from facepay.shelves.judging import happened_at
 from facepay.stores.devices import Device, DeviceRole
@@ -90,7 +91,7 @@ class Audience:
             scene = await _scene(session, device.id)
         moment = _moment(burst, scene.skew_ms, now)
         lookers, evidences = await self._lookers(burst, scene.view)
-        known = await self._recognise(lookers, evidences, device)
+        known = await self._recognise(lookers, evidences, device, now)
         async with self.database.begin() as session:
             noted = await note_sequence(
                 session, device_id=device.id, run=burst.run, sequences=[burst.sequence], now=now, series="look"
@@ -120,17 +121,41 @@ class Audience:
         return lookers_of(tracks, evidences, view=view, interval_ms=burst.interval_ms), evidences
 
     async def _recognise(
-        self, lookers: Sequence[Looker], evidences: Sequence[FrameEvidence], device: Principal
+        self, lookers: Sequence[Looker], evidences: Sequence[FrameEvidence], device: Principal, now: datetime
     ) -> dict[int, Match]:
-        """Members by the index of their looker; nobody whom two lookers are taken for, since one of them isn't."""
-        found: dict[int, Match] = {}
+        """Members by the index of their looker; nobody whom two lookers are taken for, since one of them isn't, and
+        nobody who may be a picture.
+        """
+        found: dict[int, tuple[Match, Sighting]] = {}
         for index, looker in enumerate(lookers):
             alone = [replace(evidences[number], faces=(face,), timings_ms={}) for number, face in looker.track.views]
             sighting = await self.recogniser.judge(alone, device=device, use=USE)
             if isinstance(sighting.outcome, Match):
-                found[index] = sighting.outcome
-        times = Counter(match.member_id for match in found.values())
-        return {index: match for index, match in found.items() if times[match.member_id] == 1}
+                found[index] = sighting.outcome, sighting
+        times = Counter(match.member_id for match, _ in found.values())
+        return {
+            index: match
+            for index, (match, sighting) in found.items()
+            if times[match.member_id] == 1 and await self._is_live(sighting, device, now)
+        }
+
+    async def _is_live(self, sighting: Sighting, device: Principal, now: datetime) -> bool:
+        """By what the device requires. Whoever passes by is asked for nothing, and no frame is remembered: where it
+        takes that, nobody is recognised.
+        """
+        if not device.presentation_checks:
+            return True
+        async with self.database.read() as session:
+            attack = await examine(
+                session,
+                device=device,
+                evidences=sighting.evidences,
+                challenge_id=None,
+                now=now,
+                settings=self.settings,
+                calibration=sighting.calibration,
+            )
+        return attack is None
 
     async def _keep(
         self,
