@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import make_url, text
 
 from facepay.kernel.embedded import SUPERUSER, EmbeddedPostgres
-from facepay.migrate import AppRoleMissing, connect, migrate
+from facepay.migrate import AppRoleMissing, RevisionUnknown, connect, migrate
 
 PASSWORD = "6f1d0c2f"
 
@@ -53,3 +53,13 @@ def test_an_owner_that_may_create_roles_makes_the_app_s(
         migrate(connection, app_url=app)
     with connect(app.render_as_string(hide_password=False)) as connection:
         assert connection.scalar(text("select count(*) from member")) == 0
+
+
+def test_a_database_of_another_version_is_told_apart(
+    administrator: psycopg.Connection, postgres: EmbeddedPostgres
+) -> None:
+    with connect(postgres.url(role="branch_owner", database="branch")) as connection:
+        connection.execute(text("create table alembic_version (version_num varchar(32) primary key)"))
+        connection.execute(text("insert into alembic_version values ('0039')"))
+        with pytest.raises(RevisionUnknown, match="0039"):
+            migrate(connection)

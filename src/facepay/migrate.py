@@ -10,6 +10,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import URL, Connection, create_engine, make_url, text
 from sqlalchemy.exc import ProgrammingError
 
@@ -22,8 +23,16 @@ MIGRATIONS = INSIDE if INSIDE.is_dir() else Path(__file__).parents[2] / "migrati
 MIGRATION_LOCK = 7_016_996_765
 
 
-class AppRoleMissing(Exception):
+class NotMigrated(Exception):
+    """The schema can't be brought to the newest revision; what to do about it."""
+
+
+class AppRoleMissing(NotMigrated):
     """The app's role has to be made by somebody who may."""
+
+
+class RevisionUnknown(NotMigrated):
+    """The database is of another version of this software."""
 
 
 def alembic_config() -> Config:
@@ -65,11 +74,22 @@ def connect(url: str) -> Iterator[Connection]:
 
 
 def migrate(connection: Connection, *, app_url: URL | None = None) -> None:
-    """Bring the schema to the newest revision, all or nothing, and give the app's role its rights."""
+    """Bring the schema to the newest revision, all or nothing, and give the app's role its rights.
+
+    Raises NotMigrated.
+    """
     connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
     config = alembic_config()
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        if "Can't locate revision" not in str(error):
+            raise
+        raise RevisionUnknown(
+            f"{error}: the database was made by a newer facepay, or by one from before its migrations were put together"
+            " (0040). There is no way from there to here but an empty database."
+        ) from None
     role = app_url.username if app_url else "facepay_app"
     if role and role != connection.engine.url.username:
         _ensure_role(connection, role, app_url.password if app_url else None)

@@ -23,8 +23,12 @@ def migrate(
         _check_migrations()
         return
     settings = Settings()
-    with schema.owner_connection(settings) as connection:
-        schema.migrate(connection, app_url=schema.app_url(settings))
+    try:
+        with schema.owner_connection(settings) as connection:
+            schema.migrate(connection, app_url=schema.app_url(settings))
+    except schema.NotMigrated as error:
+        console.print(str(error), style="red", markup=False, soft_wrap=True)
+        raise typer.Exit(1) from error
     console.print(f"The schema is at [bold]{schema.newest_revision()}[/].")
 
 
