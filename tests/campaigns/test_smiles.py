@@ -12,6 +12,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import select
 
+from facepay.campaigns.playing import SmilePlay
 from facepay.identity.watches import Watch
 from facepay.kernel.clock import utc_now
 from facepay.staff.accounts import StaffAccount
@@ -105,7 +106,7 @@ async def test_a_print_that_is_turned_tilted_or_moved_does_not_smile(
     assert (answer["decision"], answer["won"]) == ("retry", None), answer
 
 
-async def test_whoever_is_not_known_or_blocked_wins_nothing(shop: Shop, stand: Stand) -> None:
+async def test_whoever_is_not_known_or_blocked_wins_nothing(app: FastAPI, shop: Shop, stand: Stand) -> None:
     campaign = await add_campaign(shop)
     unknown = await stand.smile(4)
     assert (unknown["decision"], unknown["code"], unknown["strength"]) == ("declined", "unknown_face", None)
@@ -117,6 +118,9 @@ async def test_whoever_is_not_known_or_blocked_wins_nothing(shop: Shop, stand: S
     await shop.do("DELETE", f"/v1/members/{member}/face")
     assert (await stand.smile(0))["code"] == "unknown_face", "who withdrew is a stranger"
     assert await funds(shop, campaign) == (0, 0, 100_000)
+    async with app.state.database.begin() as session:
+        kept = await session.execute(select(SmilePlay.code, SmilePlay.strength).where(SmilePlay.strength.is_not(None)))
+        assert [code for code, _ in kept] == ["member_blocked"], "how strangers smile is nobody's business"
 
 
 async def test_a_member_wins_as_often_as_the_campaign_says_and_days_are_the_store_s(

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.campaigns.campaigns import Campaign, Step, running_in
-from facepay.campaigns.smiling import HINTS, Smile, SmileFault, judge_smile
+from facepay.campaigns.smiling import HINTS, SmileFault, judge_smile
 from facepay.identity.decisions import answer, identify
 from facepay.identity.passes import ShownPass
 from facepay.identity.sighting import Advice, Sighting
@@ -88,15 +88,16 @@ async def play(
         [evidence.faces[0] if evidence.faces else None for evidence in sighting.evidences],
         same_person_cosine_min=sighting.calibration.similarity_at(SWAP_FMR),
     )
-    if isinstance(smile, Smile):
-        played.strength, played.neutral = smile.strength, smile.neutral
     verdict = await identify(
         session, record=played, device=device, shown=sighting, now=now, settings=settings, alone=True
     )
-    if isinstance(smile, SmileFault) and not isinstance(verdict, TurnedAway):
+    if isinstance(verdict, TurnedAway):  # nothing is kept of how strangers smile
+        return await _act(session, played, verdict, now)
+    if isinstance(smile, SmileFault):
         member = verdict.member if isinstance(verdict, Recognised) else None
         decision = await _settle(session, played, "retry", smile.code, member)
         return replace(decision, advice=(Advice(smile.code, smile.hint),))
+    played.strength, played.neutral = smile.strength, smile.neutral
     return await _act(session, played, verdict, now)
 
 
