@@ -15,6 +15,26 @@ from tests.shop import Shop
 
 pytestmark = pytest.mark.anyio
 STEP = {"strength_min": 0.5, "basis_points": 1000, "amount_max": 500}
+NONSENSE: list[dict[str, Any]] = [
+    {"steps": []},
+    {"steps": [STEP, STEP]},
+    {"steps": [STEP, STEP | {"strength_min": 0.4}]},
+    {"steps": [STEP | {"strength_min": 1.1}]},
+    {"steps": [STEP | {"strength_min": 0}]},
+    {"steps": [STEP | {"amount": 100}]},
+    {"steps": [{"strength_min": 0.5, "basis_points": 1000}]},
+    {"steps": [{"strength_min": 0.5}]},
+    {"steps": [STEP | {"basis_points": 10_001}]},
+    {"steps": [STEP | {"amount_max": 0}]},
+    {"budget": -1},
+    {"per_member_max": 0},
+    {"per_member_per_day_max": 0},
+    {"lasts_minutes": 0},
+    {"ends_at": "2999-01-01T00:00:00"},
+    {"name": " "},
+    {"currency": "yuan"},
+    {"mood": "happy"},
+]
 
 
 async def test_a_budget_is_set_aside_and_may_grow_and_shrink(app: FastAPI, shop: Shop) -> None:
@@ -40,32 +60,10 @@ async def test_campaigns_are_listed_newest_first_and_their_wins_are_no_coupons(s
     assert (await shop.do("GET", f"/v1/campaigns/{ids[0]}/wins"))["items"] == []
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"steps": []},
-        {"steps": [STEP, STEP]},
-        {"steps": [STEP, STEP | {"strength_min": 0.4}]},
-        {"steps": [STEP | {"strength_min": 1.1}]},
-        {"steps": [STEP | {"strength_min": 0}]},
-        {"steps": [STEP | {"amount": 100}]},
-        {"steps": [{"strength_min": 0.5, "basis_points": 1000}]},
-        {"steps": [{"strength_min": 0.5}]},
-        {"steps": [STEP | {"basis_points": 10_001}]},
-        {"steps": [STEP | {"amount_max": 0}]},
-        {"budget": -1},
-        {"per_member_max": 0},
-        {"per_member_per_day_max": 0},
-        {"lasts_minutes": 0},
-        {"ends_at": "2999-01-01T00:00:00"},
-        {"name": " "},
-        {"currency": "yuan"},
-        {"mood": "happy"},
-    ],
-)
-async def test_a_campaign_that_makes_no_sense_is_refused(shop: Shop, changes: dict[str, Any]) -> None:
-    response = await shop.client.post("/v1/campaigns", json=CAMPAIGN | changes, headers=shop.staff)
-    assert verdict(response) == (422, "invalid_request")
+async def test_a_campaign_that_makes_no_sense_is_refused(shop: Shop) -> None:
+    for changes in NONSENSE:
+        response = await shop.client.post("/v1/campaigns", json=CAMPAIGN | changes, headers=shop.staff)
+        assert verdict(response) == (422, "invalid_request"), changes
 
 
 async def test_a_campaign_names_stores_goods_and_a_period_that_there_are(shop: Shop) -> None:
