@@ -56,7 +56,7 @@ class Counter(Stage):
         tea = {"TEA-001": 1}
         self._pay("a frame", tea, "declined", "depth_required", seen=None)
         self._pay("a print", tea, "declined", "depth_flat", seen=sheet())
-        self._pay("bent print", tea, "declined", "depth_bent", seen=sheet(radius=1.2))
+        self._pay("bent one", tea, "declined", "depth_bent", seen=sheet(radius=1.2))
         self._pay("Lin", tea, "paid", "paid", step="buy tea")
 
     def _weigh(self) -> None:
@@ -71,7 +71,7 @@ class Counter(Stage):
         self._pay("Lin", {"CRAB": moving}, "declined", "weighing_unstable", step="buy crab")
 
     def _order_dishes(self) -> None:
-        number = self._pay("Lin", {"NOODLES": 1}, "paid", "paid", step="buy noodles")["order"]["pickup_number"]
+        number = self._pay("Lin", {"NOODLES": 1}, "paid", "paid", step="buy a dish")["order"]["pickup_number"]
         self.row("ticket", "Lin", number, "pick-up number")
         _, cook = self.devices["kitchen"]
         tickets = f"/v1/stores/{self.store_id}/kitchen/tickets"
@@ -79,7 +79,7 @@ class Counter(Stage):
         for step, state in (("start", "preparing"), ("ready", "ready"), ("collect", "collected")):
             moved = self.call("POST", f"{tickets}/{ticket['id']}/{step}", headers=cook)
             self.check(moved["state"] == state, f"ticket {moved['state']} instead of {state}")
-            self.row(step, "the kitchen", moved["state"], self._board())
+            self.row(step, "the cook", moved["state"], self._board())
         with self.summed_up("order", "Lin", "paid", "stays on the board"):
             self.top_up("Lin", 5_000)
             self._pay("Lin", {"NOODLES": 1}, "paid", "paid")

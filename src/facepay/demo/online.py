@@ -69,7 +69,9 @@ class Online(Stage):
         """Another's face, however live, and a print of the right one; both cost an attempt."""
         intent = self._ask("Order 1043")
         self._before_the_camera(intent, "a stranger", "requires_action", "face_not_verified")
-        self._before_the_camera(intent, "Lin", "requires_action", surface=sheet(), step="a print")
+        self._before_the_camera(
+            intent, "Lin", "requires_action", "challenge_incomplete", surface=sheet(), step="a print"
+        )
         answer = self._as_payer(intent, "POST", "confirmations/pin", json={"pin": PIN})
         self._came_to(answer, "succeeded", "PIN", "Lin")
         self._hear("payment_intent.succeeded")
@@ -176,5 +178,7 @@ def _receiver(heard: SimpleQueue[tuple[Mapping[str, str], bytes]]) -> Iterator[s
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/webhooks"
-        server.shutdown()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/webhooks"
+        finally:
+            server.shutdown()

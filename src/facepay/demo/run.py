@@ -47,7 +47,7 @@ def play(scenario: Scenario, console: Console, served: Served) -> Mapping[str, s
     Raises SceneWentWrong where anything, or the books, didn't come out right.
     """
     played = STAGES[scenario]
-    console.print(f"\n[bold]{played.title}[/] at {served.address}, every line over HTTP, every face a photograph\n")
+    console.print(f"\n[bold]{played.title}[/] at {served.address}: over HTTP, faces from photographs\n")
     with (
         httpx.Client(base_url=served.address, timeout=30) as client,
         played(
