@@ -18,7 +18,7 @@ from schemathesis.specs.openapi.checks import (
 from tests.conftest import LiveShop
 
 CHECKS = [not_a_server_error, content_type_conformance, response_schema_conformance, status_code_conformance]
-EXAMPLES_EACH = 4
+EXAMPLES_EACH = 3
 
 
 def test_no_request_breaks_the_contract(live_shop: LiveShop) -> None:
