@@ -52,7 +52,14 @@ SETTINGS = {
     "log_error_verbosity": "terse",
     "log_checkpoints": "off",
 }
-NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+NOT_DURABLE = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    # Databases that live for a second have nothing to vacuum, and little to read at once.
+    "autovacuum": "off",
+    "io_method": "sync",
+}
 INITDB = (
     "--encoding=UTF8 --locale=C --locale-provider=builtin --builtin-locale=C.UTF-8 --auth=trust "
     f"--username={SUPERUSER} --set=timezone=UTC --set=log_timezone=UTC --no-instructions"
