@@ -51,11 +51,12 @@ from facepay.wallet.providers.mock import deliver_to
 from facepay.wallet.resume import keep_resuming
 from facepay.webhooks.courier import AT_ONCE_MAX, Courier
 from facepay.webhooks.destinations import Destinations
-from facepay.webhooks.documentation import document
+from facepay.webhooks.documentation import described
 from facepay.webhooks.events import PING, Catalogue
 from facepay.webhooks.sending import Sender
 
 log = structlog.get_logger()
+EVENT_TYPES = (PING, *ONLINE_EVENT_TYPES, REFUND_CREATED)
 DESCRIPTION = """
 The backend of shops where a face is the ticket and the wallet.
 
@@ -81,11 +82,11 @@ def create_app(settings: Settings | None = None, *, engine: Engine | None = None
         redoc_url=None,
         lifespan=_lifespan(settings, engine),
         swagger_ui_parameters={"persistAuthorization": True},
+        webhooks=described(EVENT_TYPES),
     )
     _furnish(app, settings, clock)
     for router in ROUTERS:
         app.include_router(router)
-    document(app.state.event_types, app.webhooks)
     problems.install(app)
     app.add_middleware(RequestGuard, metrics=app.state.metrics)
     if unguarded := auth.routes_without_scope(app):
@@ -116,7 +117,7 @@ def _furnish(app: FastAPI, settings: Settings, clock: Clock) -> None:
         retention=timedelta(hours=settings.idempotency_retention_hours),
     )
     state.provider = payment_provider(settings, state.database, key=state.master_key, clock=clock)
-    state.event_types, state.courier = Catalogue(PING, *ONLINE_EVENT_TYPES, REFUND_CREATED), _courier(state)
+    state.event_types, state.courier = Catalogue(*EVENT_TYPES), _courier(state)
     state.inference = None
 
 

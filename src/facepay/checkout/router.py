@@ -32,6 +32,7 @@ from facepay.kernel.idempotency import (
     RequiredKey,
 )
 from facepay.kernel.paging import Page, Paging, page
+from facepay.kernel.passwords import get_hasher
 from facepay.kernel.problems import problems
 from facepay.kernel.secrets import get_master_key
 from facepay.kernel.uploads import open_form, read_json_field
@@ -174,7 +175,7 @@ async def finish_checkout(
             given=body.given(get_master_key(request)),
             now=now,
             settings=settings,
-            hasher=request.app.state.password_hasher,
+            hasher=get_hasher(request),
         )
         return CheckoutAnswer.of(decision)
 

@@ -34,6 +34,7 @@ class Online(Stage):
     title = "A shop on the web"
 
     def play(self) -> None:
+        self.faces["a stranger"] = samples.stranger()
         self.heard: SimpleQueue[tuple[Mapping[str, str], bytes]] = SimpleQueue()
         with _receiver(self.heard) as url:
             self._open(url)
@@ -107,8 +108,7 @@ class Online(Stage):
     ) -> None:
         """Do what the page asks."""
         challenge = self._as_payer(intent, "POST", "challenges")
-        assert self.engine
-        actor = self.actor(who) if who in self.faces else Actor.of(samples.stranger(), self.engine)
+        actor = self.actor(who)
         steps = [Action(each["action"]) for each in challenge["steps"]]
         frames = [_shown(actor, action, surface) for action in (None, *steps)]
         answer = self._as_payer(

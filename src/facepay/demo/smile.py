@@ -62,15 +62,12 @@ class Smile(Stage):
     ) -> None:
         """From rest to laughing, in four frames."""
         device_id, headers = self.devices["display"]
-        actor = self.actor(who)
+        frames = frames or [self.actor(who).frame(smile=smile) for smile in RISING]
         answer = self.call(
             "POST",
             f"/v1/devices/{device_id}/smiles",
             headers={**headers, "Idempotency-Key": str(uuid4())},
-            files=[
-                ("frame", ("frame.jpg", frame, "image/jpeg"))
-                for frame in frames or [actor.frame(smile=smile) for smile in RISING]
-            ],
+            files=[("frame", ("frame.jpg", frame, "image/jpeg")) for frame in frames],
         )
         self.expect(answer, decision, code, who)
         strength = "" if answer["strength"] is None else f", strength {answer['strength']:.2f}"

@@ -21,6 +21,8 @@ from facepay.vision.frames import FrameLimits, sniff
 DepthMap = npt.NDArray[np.uint16]
 """(height, width) in the camera's unit of depth, millimetres where nothing else is said; 0: nothing was measured."""
 
+NOSE_TIP_LOWER = (-0.2, -0.1, 0.0, 0.1)
+"""By so many eye distances a nose's tip lies lower than where the detector sees it."""
 EYE_DISTANCE_MM = 63.0  # adults' mean interpupillary distance (Dodgson, 2004); 52 to 78 at the extremes
 _GREY = 0
 _EYES = TEMPLATE[:2].mean(axis=0)

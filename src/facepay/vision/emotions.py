@@ -23,7 +23,7 @@ import onnxruntime
 
 from facepay.vision.evidence import Floats
 from facepay.vision.frames import Image
-from facepay.vision.sessions import open_session
+from facepay.vision.sessions import open_own_model
 
 _IMAGENET_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 _IMAGENET_DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
@@ -81,12 +81,7 @@ class ExpressionModel:
 
 def load_expression_model(path: Path, *, threads: int) -> ExpressionModel:
     """Raises ExpressionModelError where the file is no ONNX model of one of the three forms."""
-    if not path.is_file():
-        raise ExpressionModelError(f"There is no expression model at {path}.")
-    try:
-        session = open_session(path, threads=threads)
-    except Exception as error:  # ONNX Runtime's errors have no class in common
-        raise ExpressionModelError(f"{path.name} is not an ONNX model that ONNX Runtime can run.") from error
+    session = open_own_model(path, kind="expression", threads=threads, error=ExpressionModelError)
     inputs = [list(each.shape) for each in session.get_inputs()]
     output = list(session.get_outputs()[0].shape)
     for form in FORMS:

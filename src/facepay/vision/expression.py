@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from facepay.vision.evidence import FaceEvidence, Floats
-from facepay.vision.smiles import shipped_model
+from facepay.vision.smiles import INNER_LIPS, MOUTH_CORNERS, OUTER_LIPS, shipped_model
 
 SMILE_THRESHOLD = 0.5
 """From this `smile_strength` on a face is said to smile: where both errors were alike when the model was fitted."""
@@ -15,9 +15,6 @@ SMILE_THRESHOLD = 0.5
 # Points of 2d106det, left and right as the image shows them: corners, upper lid, lower lid.
 _LEFT_EYE = ([35, 39], [41, 40, 42], [36, 33, 37])
 _RIGHT_EYE = ([89, 93], [95, 94, 96], [90, 87, 91])
-_MOUTH_CORNERS = [52, 61]
-_INNER_LIPS = ([66, 62, 70], [54, 60, 57])  # upper, lower
-_OUTER_LIPS = [71, 53]  # the middle of the upper and of the lower lip's edge
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +49,13 @@ def measure_expression(points: Floats) -> Expression:
     across = (right - left) / max(float(np.linalg.norm(right - left)), 1e-6)
     down = np.array([-across[1], across[0]], dtype=np.float32)
     eye_distance = max(float((right - left) @ across), 1e-6)
-    corners = points[_MOUTH_CORNERS]
+    corners = points[MOUTH_CORNERS]
     width = float((corners[1] - corners[0]) @ across)
-    lift = float((points[_OUTER_LIPS].mean(axis=0) - corners.mean(axis=0)) @ down)
+    lift = float((points[OUTER_LIPS].mean(axis=0) - corners.mean(axis=0)) @ down)
     return Expression(
         left_eye_open=_eye_open(points, *_LEFT_EYE),
         right_eye_open=_eye_open(points, *_RIGHT_EYE),
-        mouth_open=_gap(points, *_INNER_LIPS, down) / eye_distance,
+        mouth_open=_gap(points, *INNER_LIPS, down) / eye_distance,
         smile=(width + 2 * lift) / eye_distance,
     )
 

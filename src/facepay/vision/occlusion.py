@@ -13,6 +13,7 @@ import numpy as np
 
 from facepay.vision.evidence import Floats
 from facepay.vision.frames import Image
+from facepay.vision.smiles import MOUTH_CORNERS
 
 Pixels = TypeVar("Pixels", Image, Floats)
 
@@ -24,9 +25,6 @@ _EYES = ((46, 58, 30, 47), (46, 58, 65, 82))
 _CHEEKS = (62, 80, 28, 84)
 _FACE, _LOWER_FACE, _UPPER_FACE = (24, 104, 20, 92), (74, 108, 36, 77), (40, 64, 30, 82)
 _LIPS, _NOSTRILS = (82, 106, 46, 67), (70, 82, 46, 67)
-
-# Among the 106 points, the mouth's corners.
-_CORNERS = [52, 61]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,7 @@ def mouth_points_shift(landmarks: Floats, points: Floats) -> float:
 
     Each guesses where it can't see, and they guess differently. Takes (5, 2) and (106, 2) points.
     """
-    apart = np.linalg.norm(points[_CORNERS] - landmarks[3:], axis=1).max()
+    apart = np.linalg.norm(points[MOUTH_CORNERS] - landmarks[3:], axis=1).max()
     return float(apart / max(float(np.linalg.norm(landmarks[1] - landmarks[0])), 1e-6))
 
 

@@ -22,6 +22,16 @@ def open_session(model: Path | bytes, *, threads: int) -> onnxruntime.InferenceS
     return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
 
 
+def open_own_model(path: Path, *, kind: str, threads: int, error: type[Exception]) -> onnxruntime.InferenceSession:
+    """One that the shop brings, of some kind in words. Raises `error` where there is none, or none that runs."""
+    if not path.is_file():
+        raise error(f"There is no {kind} model at {path}.")
+    try:
+        return open_session(path, threads=threads)
+    except Exception as wrong:  # ONNX Runtime's errors have no class in common
+        raise error(f"{path.name} is not an ONNX model that ONNX Runtime can run.") from wrong
+
+
 def for_any_number_of_faces(path: Path) -> bytes:
     """A recogniser as we run it: any number of faces at once, without PReLU, its weights constant.
 

@@ -28,9 +28,9 @@ MEASURES = ("width", "corners", "lift", "opening", "upper_lip", "nose_width", "f
 
 # Points of 2d106det, left and right as the image shows them.
 _EYES = ([35, 39], [89, 93])
-_CORNERS = [52, 61]
-_INNER_UPPER, _INNER_LOWER = [66, 62, 70], [54, 60, 57]
-_OUTER_UPPER, _OUTER_LOWER = 71, 53
+MOUTH_CORNERS = [52, 61]
+INNER_LIPS = ([66, 62, 70], [54, 60, 57])  # upper, lower
+OUTER_LIPS = [71, 53]  # the middle of the upper and of the lower lip's edge
 _NOSTRILS, _CHEEKS = [77, 83], [14, 30]
 
 
@@ -75,15 +75,16 @@ def measure_smile(points: Floats, yaw_degrees: float, pitch_degrees: float) -> n
     from_eyes = points - (left + right) / 2
     x = from_eyes @ across
     y = from_eyes @ np.array([-across[1], across[0]]) * np.cos(yaw)
-    corners = float(y[_CORNERS].mean())
-    upper, lower = float(y[_INNER_UPPER].mean()), float(y[_INNER_LOWER].mean())
+    corners = float(y[MOUTH_CORNERS].mean())
+    upper, lower = (float(y[lip].mean()) for lip in INNER_LIPS)
+    upper_edge, lower_edge = y[OUTER_LIPS]
     return np.array(
         [
-            x[_CORNERS[1]] - x[_CORNERS[0]],
+            x[MOUTH_CORNERS[1]] - x[MOUTH_CORNERS[0]],
             corners,
-            (y[_OUTER_UPPER] + y[_OUTER_LOWER]) / 2 - corners,
+            (upper_edge + lower_edge) / 2 - corners,
             lower - upper,
-            upper - y[_OUTER_UPPER],
+            upper - upper_edge,
             x[_NOSTRILS[1]] - x[_NOSTRILS[0]],
             x[_CHEEKS[1]] - x[_CHEEKS[0]],
             np.sin(pitch),

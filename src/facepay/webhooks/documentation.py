@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 from typing import Any, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, create_model
 
-from facepay.webhooks.events import Catalogue, EventType
+from facepay.webhooks.events import EventType
 
 SIGNED = "Signed as Standard Webhooks asks; any answer from 200 to 299 says that it was heard."
 
 
-def document(catalogue: Catalogue, webhooks: APIRouter) -> None:
-    """Describe each type; `webhooks` is an app's router of that name."""
-    for each in catalogue.types.values():
-        description = (
-            f"{each.words} Signed as Standard Webhooks asks; any answer from 200 to 299 says that it was heard."
-        )
+@cache
+def described(types: tuple[EventType[Any], ...]) -> APIRouter:
+    """Each type as one of an app's `webhooks`; worked out once a process, however many apps have these types."""
+    webhooks = APIRouter()
+    for each in types:
         webhooks.add_api_route(
             each.name,
             _heard(_message(each)),
             methods=["POST"],
             status_code=204,
             summary=each.name,
-            description=description,
+            description=f"{each.words} {SIGNED}",
             tags=["webhooks"],
         )
+    return webhooks
 
 
 def _message(of: EventType[Any]) -> type[BaseModel]:

@@ -17,7 +17,7 @@ from typing import Literal
 import numpy as np
 
 from facepay.kernel.cameras import DepthCamera
-from facepay.vision.depth_maps import EYE_DISTANCE_MM, DepthMap, DepthMismatch, decode_depth, sample
+from facepay.vision.depth_maps import EYE_DISTANCE_MM, NOSE_TIP_LOWER, DepthMap, DepthMismatch, decode_depth, sample
 from facepay.vision.evidence import FaceRelief, FaceSurface, Floats, FrameEvidence
 from facepay.vision.frames import FrameLimits
 from facepay.vision.liveness.surface import at_width, measure_surface
@@ -26,7 +26,6 @@ ReliefFault = Literal["depth_missing", "depth_out_of_range", "depth_size_implaus
 
 ASPECT_TOLERANCE = 0.02
 _STEP = 0.06  # between samples, in eye distances
-_LOWER = (-0.2, -0.1, 0.0, 0.1)  # a nose's tip lies so far from where the detector sees it
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +97,9 @@ def measure_relief(depth: DepthMap, landmarks: Floats) -> FaceRelief:
         measured_share=float(measured.mean()),
         distance_mm=distance,
         plane_residual=_plane_residual(places, surface),
-        nose_protrusion=max(_nose_protrusion(places, surface, np.add(face.nose, (0, lower))) for lower in _LOWER),
+        nose_protrusion=max(
+            _nose_protrusion(places, surface, np.add(face.nose, (0, lower))) for lower in NOSE_TIP_LOWER
+        ),
         focal_share=distance * face.eye_distance_px / EYE_DISTANCE_MM / depth.shape[1],
     )
 

@@ -18,7 +18,7 @@ import onnxruntime
 
 from facepay.vision.evidence import Floats
 from facepay.vision.frames import Image
-from facepay.vision.sessions import open_session
+from facepay.vision.sessions import open_own_model
 
 if TYPE_CHECKING:
     from insightface.addons.liveness import Liveness
@@ -42,12 +42,7 @@ class PassiveModel(Protocol):
 
 def load_passive_model(path: Path, *, threads: int) -> PassiveModel:
     """Raises PassiveModelError where the file is no ONNX model of one of the two forms."""
-    if not path.is_file():
-        raise PassiveModelError(f"There is no liveness model at {path}.")
-    try:
-        session = open_session(path, threads=threads)
-    except Exception as error:  # ONNX Runtime's errors have no class in common
-        raise PassiveModelError(f"{path.name} is not an ONNX model that ONNX Runtime can run.") from error
+    session = open_own_model(path, kind="liveness", threads=threads, error=PassiveModelError)
     inputs, outputs = ([list(each.shape) for each in side] for side in (session.get_inputs(), session.get_outputs()))
     if len(inputs) == len(outputs) == 1 and inputs[0][1:] == [3, SIDE_PX, SIDE_PX]:
         if len(outputs[0]) == 2 and outputs[0][1] == 3:

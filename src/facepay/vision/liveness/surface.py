@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facepay.kernel.cameras import DepthCamera
-from facepay.vision.depth_maps import DepthMap, sample
+from facepay.vision.depth_maps import NOSE_TIP_LOWER, DepthMap, sample
 from facepay.vision.evidence import FaceSurface, Floats
 
 Doubles = npt.NDArray[np.float64]
@@ -24,7 +24,6 @@ _STEP = 0.04  # between samples, in eye distances
 _BACKGROUND_MM = 120.0  # what is further before or behind the face's middle is no part of it
 _TIP_RADIUS = 0.1  # in eye distances
 _EYE_RADII = (0.15, 0.35)  # through glasses many cameras measure nothing, but beside them
-_LOWER = (-0.2, -0.1, 0.0, 0.1)  # a nose's tip lies so far from where the detector sees it
 _PATCH_MM, _CHORD_MM = 8.0, 28.0
 _PATCH_SAMPLES_MIN = 4
 _DIRECTIONS = np.arange(12) * np.pi / 12
@@ -61,7 +60,7 @@ def measure_surface(depth: DepthMap, landmarks: Floats, camera: DepthCamera) -> 
         for eye in landmarks[:2]
         if (eye_z := _depth_near(np.hypot(*(pixels - eye).T) / face.eye_distance_px, z)) is not None
     ]
-    tips = [np.hypot(*(face.places[measured] - face.nose - (0, lower)).T) < _TIP_RADIUS for lower in _LOWER]
+    tips = [np.hypot(*(face.places[measured] - face.nose - (0, lower)).T) < _TIP_RADIUS for lower in NOSE_TIP_LOWER]
     return FaceSurface(
         measured_share=float(measured.mean()),
         distance_mm=distance,
