@@ -296,7 +296,7 @@ def live_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveShop]:
         headers = {"Authorization": f"Bearer {staff}"}
         store = client.post("/v1/stores", json={"name": "Live", "code": "LIVE"}, headers=headers).json()["id"]
         tokens = {"staff": staff}
-        for role in ("gate", "kiosk", "lane", "kitchen", "display", "webshop", "monitor"):
+        for role in ("gate", "kiosk", "lane", "kitchen", "display", "webshop", "door", "camera", "monitor"):
             body = {"role": role, "name": role}
             tokens[role] = client.post(f"/v1/stores/{store}/devices", json=body, headers=headers).json()["token"]
         tokens["payer"] = secret_of_a_payment(client, headers, tokens["webshop"])

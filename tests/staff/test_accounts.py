@@ -15,7 +15,18 @@ from tests.answers import verdict
 from tests.shop import PASSWORD
 
 pytestmark = pytest.mark.anyio
-OWNERS = {"stores:write", "staff:write", "lookalikes:write", "passes:write", "reviews:resolve", "evidence:read"}
+OWNERS = {
+    "stores:write",
+    "staff:write",
+    "lookalikes:write",
+    "passes:write",
+    "reviews:resolve",
+    "evidence:read",
+    "access:configure",
+    "access:export",
+    "watchlist:approve",
+    "security:write",
+}
 ME = "/v1/auth/me"
 
 
@@ -54,11 +65,13 @@ async def desk(client: httpx.AsyncClient) -> Desk:
 
 async def test_each_role_may_do_what_its_name_says(desk: Desk) -> None:
     scopes = {}
-    for role in ("operator", "auditor", "app"):
+    for role in ("operator", "auditor", "guard", "app"):
         await desk.add(role, role)
         scopes[role] = set((await desk.client.get(ME, headers=await desk.sign_in(role))).json()["scopes"])
     assert scopes["operator"] == set(SCOPES) - OWNERS
     assert scopes["auditor"] == {scope for scope in SCOPES if scope.endswith(":read")} - OWNERS | {"account:own"}
+    assert scopes["guard"] & {"watchlist:answer", "alerts:write", "emergency:act"}
+    assert not scopes["guard"] & (OWNERS | {"members:read", "wallet:read", "orders:read"})
     assert scopes["app"] == {"passes:write", "account:own"}
 
 

@@ -42,7 +42,7 @@ EFFECTS: Mapping[str, tuple[str, str]] = MappingProxyType(
     }
 )
 EFFECT_WITHIN = timedelta(seconds=10)  # of the acknowledgement; of the end of the time that it is open for
-HAVE_DOORS = (DeviceRole.GATE, DeviceRole.LANE)
+HAVE_DOORS = (DeviceRole.GATE, DeviceRole.LANE, DeviceRole.DOOR)
 PENDING = "outcome is null and expired_at is null"
 WATCHED = "effect_due_at is not null and effect_observed_at is null and effect_missed_at is null"
 

@@ -29,17 +29,44 @@ class Role(StrEnum):
     OWNER = "owner"
     OPERATOR = "operator"
     AUDITOR = "auditor"
+    GUARD = "guard"
     APP = "app"
 
 
 # Operators run the shop day by day; stores, devices' tokens, lookalikes, pictures and staff are the owners',
 # and so is what comes of a dispute. Auditors only read, and see no pictures.
-OWNERS_ONLY = {"stores:write", "staff:write", "lookalikes:write", "passes:write", "reviews:resolve", "evidence:read"}
+OWNERS_ONLY = {
+    "stores:write",
+    "staff:write",
+    "lookalikes:write",
+    "passes:write",
+    "reviews:resolve",
+    "evidence:read",
+    "access:configure",
+    "access:export",
+    "watchlist:approve",
+    "security:write",
+}
 # An app is a machine: the backend of the shop's own app, which knows which member is signed in on which phone.
 SCOPES_OF = {
     Role.OWNER: frozenset(SCOPES),
     Role.OPERATOR: frozenset(SCOPES) - OWNERS_ONLY,
     Role.AUDITOR: frozenset(scope for scope in SCOPES if scope.endswith(":read")) - OWNERS_ONLY | {"account:own"},
+    # Guards watch: they answer alerts and hits, and move doors.
+    Role.GUARD: frozenset(
+        {
+            "stores:read",
+            "alerts:read",
+            "alerts:write",
+            "devices:command",
+            "access:read",
+            "emergency:act",
+            "security:read",
+            "watchlist:view",
+            "watchlist:answer",
+            "account:own",
+        }
+    ),
     Role.APP: frozenset({"passes:write", "account:own"}),
 }
 
@@ -47,7 +74,7 @@ SCOPES_OF = {
 class StaffAccount(Identified, Base):
     __tablename__ = "staff_account"
     __table_args__ = (
-        CheckConstraint("role in ('owner', 'operator', 'auditor', 'app')", name="role_known"),
+        CheckConstraint("role in ('owner', 'operator', 'auditor', 'guard', 'app')", name="role_known"),
         CheckConstraint("username = lower(username)", name="username_lower"),
     )
 

@@ -36,6 +36,9 @@ class DeviceRole(StrEnum):
     DISPLAY = "display"
     KITCHEN = "kitchen"
     WEBSHOP = "webshop"
+    DOOR = "door"
+    READER = "reader"
+    CAMERA = "camera"
     MONITOR = "monitor"
 
 
@@ -51,6 +54,10 @@ SCOPES_OF = {
     ),
     DeviceRole.KITCHEN: frozenset({"kitchen:work", "board:read", "device:heartbeat", "device:commands"}),
     DeviceRole.WEBSHOP: frozenset({"payments:create", "device:heartbeat"}),
+    DeviceRole.DOOR: frozenset({"access:decide", "device:heartbeat", "device:commands"}),
+    # What it matched, it signs, and a door brings it along.
+    DeviceRole.READER: frozenset({"device:heartbeat"}),
+    DeviceRole.CAMERA: frozenset({"camera:report", "device:heartbeat", "device:commands"}),
     DeviceRole.MONITOR: frozenset({"metrics:read", "device:heartbeat"}),
 }
 EDGE_SCOPES = frozenset({"gallery:read"})
@@ -60,7 +67,9 @@ class Device(Identified, Base):
     __tablename__ = "device"
     __table_args__ = (
         CheckConstraint(
-            "role in ('gate', 'kiosk', 'lane', 'shelf', 'display', 'kitchen', 'webshop', 'monitor')", name="role_known"
+            "role in ('gate', 'kiosk', 'lane', 'shelf', 'display', 'kitchen', 'webshop', 'door', 'reader', 'camera',"
+            " 'monitor')",
+            name="role_known",
         ),
     )
 
