@@ -14,8 +14,8 @@ from facepay.settings import Settings
 
 
 def is_mapped(name: str | None, kind: str, parents: Any) -> bool:
-    # The ledger's schema is written in SQL, by hand: functions and rights are half of it.
-    return not (kind == "schema" and name == "ledger")
+    # Written in SQL, by hand: functions and rights are half of them.
+    return not (kind == "schema" and name in ("chain", "ledger", "access_log"))
 
 
 def run(connection: Connection) -> None:

@@ -1,4 +1,4 @@
-"""The ledger's schema, in SQL."""
+"""The ledger's schema, in SQL, on hash chains."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ depends_on = None
 
 
 def upgrade() -> None:
-    sql = (Path(__file__).parents[1] / "ledger.sql").read_text(encoding="utf-8")
-    # As one string of many statements, which only the driver's own cursor takes.
+    # Each as one string of many statements, which only the driver's own cursor takes.
     connection = op.get_bind().connection.driver_connection
     assert connection is not None
-    connection.execute(sql)
+    for name in ("chain.sql", "ledger.sql"):
+        connection.execute((Path(__file__).parents[1] / name).read_text(encoding="utf-8"))
 
 
 def downgrade() -> None:

@@ -122,15 +122,15 @@ def _ensure_role(connection: Connection, role: str, password: object) -> None:
 
 
 def grant_rights(connection: Connection, role: str) -> None:
-    """Rows of the house to read and write; of the ledger only to read, and its functions to call."""
+    """Rows of the house to read and write; of what is chained only to read, and its functions to call."""
     name = connection.dialect.identifier_preparer.quote(role)
     for statement in (
-        f"grant usage on schema public, ledger to {name}",
+        f"grant usage on schema public, chain, ledger, access_log to {name}",
         f"grant select, insert, update, delete on all tables in schema public to {name}",
         f"grant usage on all sequences in schema public to {name}",
-        f"revoke insert, update, delete on public.alembic_version from {name}",
-        f"grant select on all tables in schema ledger to {name}",
-        f"grant execute on all functions in schema ledger to {name}",
+        f"revoke insert, update, delete on alembic_version, access_event, access_event_person from {name}",
+        f"grant select on all tables in schema chain, ledger to {name}",
+        f"grant execute on all functions in schema chain, ledger, access_log to {name}",
     ):
         connection.execute(text(statement))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from facepay.access import log as access_log
 from facepay.alerts import alerts
 from facepay.calibration import versions
 from facepay.campaigns import campaigns, playing
@@ -31,6 +32,7 @@ from facepay.presentation import challenges, replays
 from facepay.privacy import receipts
 from facepay.review import disputes, evidence, marks
 from facepay.rewards import coupons, lots, rules
+from facepay.schedules import schedules
 from facepay.shelves import baskets, events, planogram, readings, restock
 from facepay.staff import accounts
 from facepay.stores import devices, signatures, stores
@@ -44,6 +46,7 @@ from facepay.webhooks import deliveries, endpoints
 from facepay.webhooks import events as webhook_events
 
 __all__ = [
+    "access_log",
     "accounts",
     "alerts",
     "attempts",
@@ -99,6 +102,7 @@ __all__ = [
     "replays",
     "restock",
     "rules",
+    "schedules",
     "sequences",
     "signatures",
     "sold_tags",

@@ -96,6 +96,14 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         # Where they were
         "visit": Holding(Fate.ERASED, "where they were, and when", by=MEMBER),
         "visit_group": Holding(Fate.NOTHING_HELD, "that some came together: the visits say who, and go with them"),
+        "access_event": Holding(Fate.NOTHING_HELD, "that a door was asked to open; whom, the rows beside it say"),
+        "access_event_person": Holding(
+            Fate.UNLINKED,
+            "the door did open, for somebody; a record of the erasure stays in the log",
+            by=MEMBER,
+            cleared=("member_id", "holder_id", "details", "salt"),
+            by_hand=True,
+        ),
         "gate_turn": Holding(Fate.NOTHING_HELD, "when a gate served somebody, for a day; the attempt says whom"),
         "gate_attempt": Holding(
             Fate.UNLINKED,
@@ -178,6 +186,8 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "ledger.folds": NOTHING,
         "ledger.links": NOTHING,
         "ledger.horizon": NOTHING,
+        "chain.logs": NOTHING,
+        "chain.links": Holding(Fate.NOTHING_HELD, "digests of records, which hold digests of people"),
         # The mock keeps a payment provider's books here, which are another company's.
         "provider_mock_customer": Holding(Fate.KEPT, "another company's books", by=MEMBER, exported=False),
         "provider_mock_movement": Holding(Fate.KEPT, "another company's books", exported=False),
@@ -210,6 +220,8 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "product": NOTHING,
         "restock": NOTHING,
         "review_mark": Holding(Fate.NOTHING_HELD, "how alike two faces were, and not whose or when"),
+        "schedule": NOTHING,
+        "schedule": NOTHING,
         "seen_frame": Holding(Fate.NOTHING_HELD, "digests of frames, FACEPAY_REPLAY_DAYS long, and not whose"),
         "shelf_slot": NOTHING,
         "slot_product": NOTHING,
