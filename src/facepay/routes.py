@@ -50,6 +50,7 @@ from facepay.privacy import router as privacy
 from facepay.review import router as reviews
 from facepay.review import watch_router as watches
 from facepay.rewards import router as rewards
+from facepay.schedules import router as schedules
 from facepay.shelves import basket_router as baskets
 from facepay.shelves import planogram_router as planograms
 from facepay.shelves import router as shelves
@@ -66,6 +67,7 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
     for room in (
         staff,
         stores,
+        schedules,
         planograms,
         shelves,
         baskets,
