@@ -221,7 +221,6 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "restock": NOTHING,
         "review_mark": Holding(Fate.NOTHING_HELD, "how alike two faces were, and not whose or when"),
         "schedule": NOTHING,
-        "schedule": NOTHING,
         "seen_frame": Holding(Fate.NOTHING_HELD, "digests of frames, FACEPAY_REPLAY_DAYS long, and not whose"),
         "shelf_slot": NOTHING,
         "slot_product": NOTHING,
