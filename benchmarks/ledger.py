@@ -40,7 +40,7 @@ from facepay.kernel.ids import new_id
 from facepay.migrate import connect, migrate
 from facepay.wallet.accounts import Account, member_wallet, store_sales
 from facepay.wallet.ledger import Cause, Entry, Posting, post, statement_for
-from facepay.wallet.upkeep import fold_hot_accounts, seal_all
+from facepay.wallet.upkeep import LEDGER, fold_hot_accounts
 from facepay.wallet.verify import verify
 
 WALLETS = 100_000
@@ -301,7 +301,7 @@ async def prove(server: EmbeddedPostgres) -> None:
     database = Database(server.url(), pool_size=2)
     try:
         start = time.perf_counter()
-        await seal_all(database)
+        await LEDGER.seal_all(database)
         console.log(f"sealed in {time.perf_counter() - start:.0f} s")
         await fold_hot_accounts(database)
         start = time.perf_counter()

@@ -111,45 +111,23 @@ create table ledger.folds (
     primary key (account_id, position)
 );
 
--- The chain over all transfers: hash = SHA-256(the hash before || sealed_text of the transfer).
-create table ledger.links (
-    number bigint primary key,
-    position bigint not null,
-    transfer_id uuid not null unique references ledger.transfers (id),
-    hash bytea not null check (length(hash) = 32)
-);
+insert into chain.logs (name, records, positions, sealed_text)
+values ('ledger', 'ledger.transfers', 'ledger.transfer_position', 'ledger.sealed_text');
 
--- Up to `settled` no transfer can still appear, although positions are drawn before they are committed: whoever
--- drew one up to `candidate` had a transaction id below `fence`, and all of those have ended.
-create table ledger.horizon (
-    one boolean primary key default true check (one),
-    candidate bigint not null default 0,
-    fence xid8 not null default '0',
-    candidate_at timestamptz not null default now(),
-    settled bigint not null default 0,
-    settled_at timestamptz not null default now(),
-    sealed bigint not null default 0
-);
-insert into ledger.horizon default values;
-
-create function ledger.refuse_change() returns trigger language plpgsql as $$
-begin
-    raise exception 'ledger.% is append-only', tg_table_name using errcode = 'restrict_violation';
-end $$;
 do $$
 declare name text;
 begin
-    foreach name in array array['transfers', 'entries', 'folds', 'links'] loop
+    foreach name in array array['transfers', 'entries', 'folds'] loop
         execute format('create trigger append_only before update or delete or truncate on ledger.%I
-            for each statement execute function ledger.refuse_change()', name);
+            for each statement execute function chain.refuse_change()', name);
     end loop;
-    foreach name in array array['accounts', 'balances', 'holds', 'refundable', 'horizon'] loop
+    foreach name in array array['accounts', 'balances', 'holds', 'refundable'] loop
         execute format('create trigger never_removed before delete or truncate on ledger.%I
-            for each statement execute function ledger.refuse_change()', name);
+            for each statement execute function chain.refuse_change()', name);
     end loop;
 end $$;
 create trigger never_changed before update of id, kind, owner_id, unit, normal_side, hot, opened_at on ledger.accounts
-    for each statement execute function ledger.refuse_change();
+    for each statement execute function chain.refuse_change();
 
 -- One posting as the caller words it, entry by entry in three arrays; a void, an expiry and a reversal need none, since
 -- their target says them. `linked` ties a posting to the one after it: all or none.
@@ -610,40 +588,12 @@ begin
     if not found then return query select 0::bigint, 0::bigint; end if;
 end $$;
 
--- The last position drawn, of a transfer that may be under way still.
-create function ledger.last_position() returns bigint
-language sql stable security definer set search_path = ledger, pg_temp as $$
-    select case when is_called then last_value else 0 end from transfer_position
-$$;
-
--- Moves the horizon, and answers how far it is. Call it in a transaction of its own.
-create function ledger.settle() returns bigint
-language plpgsql security definer set search_path = ledger, pg_temp as $$
-declare
-    seen_at timestamptz := clock_timestamp(); seen bigint; fence_now xid8; h horizon;
-begin
-    if pg_current_xact_id_if_assigned() is not null then
-        raise exception 'ledger.settle() needs a transaction of its own' using errcode = 'active_sql_transaction';
-    end if;
-    seen := last_position();
-    fence_now := pg_current_xact_id();
-    select * into h from horizon for update;
-    if h.fence > fence_now then -- this is a copy in a younger cluster, where nobody of then still runs
-        h.fence := '0';
-    end if;
-    if h.fence < pg_snapshot_xmin(pg_current_snapshot()) then
-        update horizon set settled = candidate, settled_at = candidate_at,
-            candidate = seen, fence = fence_now, candidate_at = seen_at
-            returning * into h;
-    end if;
-    return h.settled;
-end $$;
-
 -- Folds the settled entries of every hot account, and answers how many accounts had new ones.
 create function ledger.fold() returns bigint
 language plpgsql security definer set search_path = ledger, pg_temp as $$
 declare
-    upto bigint := settle(); since timestamptz := (select settled_at from horizon); folded bigint;
+    upto bigint := chain.settle('ledger'); folded bigint;
+    since timestamptz := (select l.settled_at from chain.logs l where l.name = 'ledger');
 begin
     insert into folds
     select a.id, upto, coalesce(f.posted, 0) + n.amount, since, clock_timestamp()
@@ -666,30 +616,6 @@ language sql stable set search_path = ledger, pg_temp as $$
               from entries e where e.transfer_id = t.id))::text
       from transfers t where t.id = transfer
 $$;
-
--- Chains the next settled transfers, behind the payment path, and answers how far the chain is.
-create function ledger.seal(positions_max int) returns bigint
-language plpgsql security definer set search_path = ledger, pg_temp set enable_seqscan = off as $$
-declare
-    reach bigint := settle(); since bigint; upto bigint; link links; t record;
-begin
-    select h.sealed, least(reach, h.sealed + positions_max) into since, upto from horizon h;
-    select * into link from links order by number desc limit 1;
-    link.number := coalesce(link.number, 0);
-    link.hash := coalesce(link.hash, decode(repeat('00', 32), 'hex'));
-    for t in
-        select x.id, x.position from transfers x
-         where x.position > since and x.position <= upto order by x.position
-    loop
-        link.number := link.number + 1;
-        link.position := t.position;
-        link.transfer_id := t.id;
-        link.hash := sha256(link.hash || convert_to(sealed_text(t.id), 'UTF8'));
-        insert into links select link.*;
-    end loop;
-    update horizon set sealed = upto;
-    return upto;
-end $$;
 
 revoke all on schema ledger from public;
 revoke execute on all functions in schema ledger from public;

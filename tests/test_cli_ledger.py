@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from facepay.cli import app as command_line
 from facepay.kernel.database import Database
-from facepay.wallet.upkeep import seal_all
+from facepay.wallet.upkeep import LEDGER
 from tests.shop import Shop
 
 pytestmark = pytest.mark.anyio
@@ -29,7 +29,7 @@ async def test_books_are_proved_down_to_the_head_of_an_earlier_proof(shop: Shop,
     await shop.add_member(0, balance=10_000)
     await shop.at_kiosk(0, {"TEA-001": 1})
     database = Database(database_url)
-    await seal_all(database)
+    await LEDGER.seal_all(database)
     proved = await verify(database_url)
     assert proved.exit_code == 0, proved.output
     for check in ("transfers", "entries", "holds", "refunds", "orders", "order refunds", "sales"):
@@ -38,7 +38,7 @@ async def test_books_are_proved_down_to_the_head_of_an_earlier_proof(shop: Shop,
     assert head
 
     await shop.at_kiosk(0, {"TEA-001": 1})
-    await seal_all(database)
+    await LEDGER.seal_all(database)
     await database.close()
     assert (await verify(database_url, "--head", head[1])).exit_code == 0
     number, digest = head[1].split(":")

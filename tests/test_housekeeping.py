@@ -29,7 +29,7 @@ def tasks_on(database: Database, clock: Clock) -> tuple[Task, ...]:
 
 
 LEFT = """
-    select (select count(*) from ledger.transfers t left join ledger.links l on l.transfer_id = t.id
+    select (select count(*) from ledger.transfers t left join chain.links l on l.record_id = t.id
              where l.number is null) as unsealed,
            (select count(*) from ledger.accounts a left join ledger.folds f on f.account_id = a.id
              where a.kind = 'sales' and f.position is null) as unfolded

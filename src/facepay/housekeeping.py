@@ -39,7 +39,7 @@ from facepay.taste.preferences import forget_faded
 from facepay.templates.evidence import forget_evidence
 from facepay.templates.photos import forget_photos
 from facepay.wallet.payments import expire_due_holds
-from facepay.wallet.upkeep import fold_hot_accounts, seal_all
+from facepay.wallet.upkeep import LEDGER, fold_hot_accounts
 from facepay.webhooks.retention import forget_webhooks
 
 log = structlog.get_logger()
@@ -74,7 +74,7 @@ def tasks_of(
     events_last = timedelta(days=settings.webhook_events_days)
     return (
         Task("expire_holds", 5, expire_holds),
-        Task("seal_transfers", 5, lambda: seal_all(database)),
+        Task("seal_transfers", 5, lambda: LEDGER.seal_all(database)),
         Task("judge_commands", 5, lambda: judge_commands(database, now=clock())),
         Task("close_passages", 5, lambda: close_overdue(database, now=clock())),
         Task("settle_payment_intents", 5, lambda: settle_due(database, now=clock())),

@@ -79,6 +79,11 @@ def migrate(connection: Connection, *, app_url: URL | None = None) -> None:
     Raises NotMigrated.
     """
     connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+    if connection.scalar(text("select to_regnamespace('ledger') is not null and to_regnamespace('chain') is null")):
+        raise RevisionUnknown(
+            "The database was made by a facepay whose ledger had a chain of its own (before 0068). There is no way from"
+            " there to here but an empty database."
+        )
     config = alembic_config()
     config.attributes["connection"] = connection
     try:

@@ -15,7 +15,7 @@ from facepay.kernel.clock import utc_now
 from facepay.kernel.database import Database
 from facepay.simulate.device import Moment, OfflineDevice
 from facepay.simulate.journal import Journal
-from facepay.wallet.upkeep import seal_all
+from facepay.wallet.upkeep import LEDGER
 from facepay.wallet.verify import verify
 from tests.conftest import Clock
 from tests.shop import Shop
@@ -105,7 +105,7 @@ async def tell_raw(device: OfflineDevice, **changes: Any) -> httpx.Response:
 async def books_are_in_order(url: str) -> bool:
     database = Database(url, pool_size=2)
     try:
-        await seal_all(database)
+        await LEDGER.seal_all(database)
         return (await verify(database, extra_checks=CHECKS)).ok
     finally:
         await database.close()

@@ -10,7 +10,7 @@ import pytest
 
 from facepay.kernel.ids import new_id
 from facepay.wallet.accounts import member_wallet, store_sales
-from facepay.wallet.upkeep import fold_hot_accounts, seal_all, seal_transfers
+from facepay.wallet.upkeep import LEDGER, fold_hot_accounts
 from facepay.wallet.verify import verify
 from tests.wallet.books import Books, moves
 
@@ -28,7 +28,7 @@ async def test_sixty_four_tills_drain_one_wallet_to_exactly_nothing(books: Books
     assert codes == {"ok": 100, "insufficient_funds": 3 * WORKERS - 100}
     assert (await books.wallet(member)).posted == 0
     assert (await books.sales()).posted == 9_100
-    await seal_all(books.database)
+    await LEDGER.seal_all(books.database)
     report = await verify(books.database)
     assert report.ok, report
 
@@ -49,7 +49,7 @@ async def test_batches_between_the_same_wallets_in_any_order_never_deadlock(book
     await asyncio.gather(*map(till, range(WORKERS)), behind_the_payments(books))
     total = sum([(await books.balance(account)).posted for account in [*wallets, sales]])
     assert total == 6_000
-    await seal_all(books.database)
+    await LEDGER.seal_all(books.database)
     report = await verify(books.database)
     assert report.ok, report
 
@@ -58,7 +58,7 @@ async def behind_the_payments(books: Books) -> None:
     """Folding, sealing and proving while the tills are busy."""
     for _ in range(4):
         await fold_hot_accounts(books.database)
-        await seal_transfers(books.database, positions_max=100)
+        await LEDGER.seal(books.database, positions_max=100)
         report = await verify(books.database)
         assert report.ok, report
 
@@ -78,7 +78,7 @@ async def test_a_key_that_arrives_at_once_for_different_wallets_is_charged_once(
     assert Counter(answer[0].code for answer in answers) == {"ok": 1, "key_reused": 15}
     assert (await books.sales()).posted == 10
     assert sum([(await books.balance(wallet)).posted for wallet in wallets]) == 16 * 100 - 10
-    await seal_all(books.database)
+    await LEDGER.seal_all(books.database)
     report = await verify(books.database)
     assert report.ok, report
 

@@ -21,7 +21,7 @@ import pytest
 from facepay.kernel.database import Database
 from facepay.kernel.embedded import OWNER, SUPERUSER, EmbeddedPostgres
 from facepay.migrate import connect, migrate
-from facepay.wallet.upkeep import seal_all
+from facepay.wallet.upkeep import LEDGER
 from facepay.wallet.verify import verify
 from tests.wallet.books import Books
 from tests.wallet.crash_tills import TILLS, charged, order_id
@@ -51,7 +51,7 @@ async def test_no_charge_is_lost_or_made_twice_whatever_is_killed(tmp_path: Path
         books.database = database = Database(server.url(), pool_size=2)
         assert (await books.wallet(member)).posted == 0
         assert (await books.sales()).posted == 9 * ORDERS
-        await seal_all(database)
+        await LEDGER.seal_all(database)
         report = await verify(database)
         assert report.ok, report
         assert report.checked["links"] == ORDERS + 1

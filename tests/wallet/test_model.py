@@ -39,7 +39,7 @@ from facepay.wallet.accounts import (
     store_tax,
 )
 from facepay.wallet.ledger import Cause, Entry, Kind, Posting
-from facepay.wallet.upkeep import fold_hot_accounts, seal_all
+from facepay.wallet.upkeep import LEDGER, fold_hot_accounts
 from facepay.wallet.verify import verify
 from tests.wallet.books import NOW, as_psycopg_takes_it
 from tests.wallet.model import Model
@@ -234,7 +234,7 @@ class Ledger(RuleBasedStateMachine):
         database = Database(self.url.replace("postgresql:", "postgresql+psycopg:"), pool_size=1)
         try:
             await fold_hot_accounts(database)
-            await seal_all(database)
+            await LEDGER.seal_all(database)
             return await verify(database)
         finally:
             await database.close()

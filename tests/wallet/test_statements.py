@@ -7,14 +7,14 @@ import pytest
 
 from facepay.wallet.accounts import member_wallet, store_sales
 from facepay.wallet.statements import Line, balance_at, statement
-from facepay.wallet.upkeep import fold_hot_accounts, seal_all
+from facepay.wallet.upkeep import LEDGER, fold_hot_accounts
 from tests.wallet.books import Books
 
 pytestmark = pytest.mark.anyio
 
 
 async def fold(books: Books) -> None:
-    await seal_all(books.database)  # waits until all that was posted is settled
+    await LEDGER.seal_all(books.database)  # waits until all that was posted is settled
     assert await fold_hot_accounts(books.database) > 0
 
 

@@ -10,10 +10,11 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from facepay.kernel.proofs import Finding
 from facepay.wallet.accounts import member_wallet, store_sales
 from facepay.wallet.ledger import post
-from facepay.wallet.upkeep import fold_hot_accounts, seal_all
-from facepay.wallet.verify import Finding, verify
+from facepay.wallet.upkeep import LEDGER, fold_hot_accounts
+from facepay.wallet.verify import verify
 from tests.wallet.books import Books, moves
 
 pytestmark = pytest.mark.anyio
@@ -37,7 +38,7 @@ async def day(books: Books) -> Day:
     hold = await books.authorise(member, 200)
     await books.capture(member, hold, 50, keep_open=True)
     await books.pay(member, 77)
-    await seal_all(books.database)
+    await LEDGER.seal_all(books.database)
     await fold_hot_accounts(books.database)
     return Day(member_wallet(member).id, store_sales(books.store_id).id, payment.transfer_id, hold.transfer_id)
 
@@ -63,7 +64,7 @@ TAMPERINGS = {
     ),
     "an entry removed": ("delete from entries where transfer_id = %(payment)s and account_id = %(sales)s", "payment"),
     "a payment removed": (
-        "with t as (delete from links where transfer_id = %(payment)s), e as (delete from entries"
+        "with t as (delete from chain.links where record_id = %(payment)s), e as (delete from entries"
         " where transfer_id = %(payment)s) delete from transfers where id = %(payment)s",
         "",  # what is named is what no longer fits without it
     ),
@@ -75,8 +76,8 @@ TAMPERINGS = {
     "a refund forgotten": ("update refundable set refunded = 0 where transfer_id = %(payment)s", "payment"),
     "a fold made larger": ("update folds set posted = posted + 1 where account_id = %(sales)s", "sales"),
     "a name changed": ("update transfers set actor = 'nobody' where id = %(payment)s", "payment"),
-    "a link removed": ("delete from links where transfer_id = %(payment)s", "payment"),
-    "a link forged": ("update links set hash = sha256(hash) where transfer_id = %(payment)s", "payment"),
+    "a link removed": ("delete from chain.links where record_id = %(payment)s", "payment"),
+    "a link forged": ("update chain.links set hash = sha256(hash) where record_id = %(payment)s", "payment"),
     "money from nowhere": (
         "insert into entries values (%(sales)s, 999999, %(payment)s, 'CNY', 5, 0, null, null, now())",
         "payment",
@@ -108,9 +109,9 @@ async def test_books_rewritten_from_beginning_to_end_differ_from_the_head_that_w
     with psycopg.connect(superuser_url) as connection:
         connection.execute("set session_replication_role = replica")
         connection.execute("update ledger.transfers set actor = 'nobody'")
-        connection.execute("delete from ledger.links")
-        connection.execute("update ledger.horizon set sealed = 0")
-    await seal_all(books.database)
+        connection.execute("delete from chain.links")
+        connection.execute("update chain.logs set sealed = 0")
+    await LEDGER.seal_all(books.database)
     assert (await verify(books.database)).ok
     rewritten = await verify(books.database, expected_head=kept)
     assert [finding.check for finding in rewritten.findings] == ["chain"]
@@ -122,8 +123,8 @@ async def test_a_chain_cut_short_differs_from_the_head_that_was_kept(
     kept = (await verify(books.database)).head
     with psycopg.connect(superuser_url) as connection:
         connection.execute("set session_replication_role = replica")
-        connection.execute("delete from ledger.links where number = (select max(number) from ledger.links)")
-        connection.execute("update ledger.horizon set sealed = (select max(position) from ledger.links)")
+        connection.execute("delete from chain.links where number = (select max(number) from chain.links)")
+        connection.execute("update chain.logs set sealed = (select max(position) from chain.links)")
     report = await verify(books.database, expected_head=kept)
     assert [str(finding) for finding in report.findings] == ["chain: link 6 is gone: the chain was cut"]
 
@@ -144,9 +145,9 @@ async def test_a_transfer_still_under_way_holds_the_chain_up_and_is_not_skipped(
     async with books.database.begin() as session:
         await post(session, [moves(member_wallet(member), store_sales(books.store_id), 5)])
         await books.pay(other, 100)
-        await seal_all(books.database, patience_seconds=0.1)
+        await LEDGER.seal_all(books.database, patience_seconds=0.1)
         during = await verify(books.database)
-    await seal_all(books.database)
+    await LEDGER.seal_all(books.database)
     after = await verify(books.database)
     assert during.ok, during
     assert after.ok, after

@@ -5,9 +5,8 @@ from __future__ import annotations
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from facepay.kernel.proofs import FIRST, Check, Finding
 from facepay.rewards.audit import BALANCES, LOTS, WINS
-from facepay.wallet.proofs import FIRST
-from facepay.wallet.verify import Check, Finding
 
 # What a transfer brought a store: its sales and the tax in them. Whatever it was paid with, this is the order's total.
 _BROUGHT = """
@@ -100,7 +99,7 @@ select (select count(*) from page) as rows, (select max(id::text) from page) as 
 # The other way round: whatever brought a store something, or took it back, is the payment of an order or its refund.
 _SALES = """
 with bounds as (
-    select cast(:after as bigint) as low, cast(:after as bigint) + 5000 as high, ledger.last_position() as top
+    select cast(:after as bigint) as low, cast(:after as bigint) + 5000 as high, chain.last_position('ledger') as top
 ), page as materialized (
     select t.* from ledger.transfers t, bounds
      where t.position > bounds.low and t.position <= bounds.high and t.kind in ('transfer', 'capture', 'refund')

@@ -2,75 +2,35 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.table import Table
 
+from facepay.cli.proving import HeadOption, prove
 from facepay.cli.running import console, on_database
 from facepay.settings import Settings
-
-if TYPE_CHECKING:
-    from facepay.wallet.verify import Report as Proof
 
 ledger_app = typer.Typer(no_args_is_help=True, help="The books.")
 
 
 @ledger_app.command("verify")
-def verify_command(
-    head: Annotated[
-        str | None, typer.Option(metavar="NUMBER:HASH", help="An earlier run's head, which the chain must still hold.")
-    ] = None,
-) -> None:
+def verify_command(head: HeadOption = None) -> None:
     """Prove the books: sums, holds, refunds, the chain, orders, debts, payments on the web. Exits 1 where one is wrong.
 
     No payment waits for it. Keep the head that it prints somewhere else: only that shows a chain that was cut short.
     """
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
     from facepay.online.audit import CHECKS
     from facepay.wallet.verify import verify
 
-    expected = _head(head) if head else None
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as bars:
-        tasks = {}
-
-        def progress(check: str, done: int, total: int) -> None:
-            if check not in tasks:
-                tasks[check] = bars.add_task(check)
-            bars.update(tasks[check], completed=done, total=total or None)
-
-        report = on_database(
-            lambda database: verify(database, expected_head=expected, extra_checks=CHECKS, progress=progress)
-        )
-    _print_proof(report)
-    raise typer.Exit(0 if report.ok else 1)
-
-
-def _print_proof(report: Proof) -> None:
-    table = Table("check", box=None, pad_edge=False, header_style="bold")
-    table.add_column("rows", justify="right")
-    table.add_column("")
-    wrong = {"links" if finding.check == "chain" else finding.check for finding in report.findings}
-    for check, rows in report.checked.items():
-        table.add_row(check, f"{rows:,}", "[red]wrong[/]" if check in wrong else "[green]in order[/]")
-    console.print(table)
-    for finding in report.findings:
-        console.print(f"[red]{finding}[/]", highlight=False)
-    number, digest = report.head
-    if report.ok and number:
-        console.print(f"head {number}:{digest}", highlight=False, soft_wrap=True)
-
-
-def _head(text: str) -> tuple[int, str]:
-    number, _, digest = text.partition(":")
-    if not re.fullmatch(r"\d{1,18}:[0-9a-f]{64}", text):
-        raise typer.BadParameter(f"{text!r} is not NUMBER:HASH, as `facepay ledger verify` prints it")
-    return int(number), digest
+    prove(
+        head,
+        lambda database, expected, progress: verify(
+            database, expected_head=expected, extra_checks=CHECKS, progress=progress
+        ),
+    )
 
 
 @ledger_app.command("reconcile")

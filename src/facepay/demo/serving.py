@@ -28,12 +28,13 @@ from facepay.demo.stage import OWNER, SceneWentWrong
 from facepay.housekeeping import Task, keep_house_once
 from facepay.kernel.clock import utc_now
 from facepay.kernel.database import Database
+from facepay.kernel.proofs import Report
 from facepay.online.audit import CHECKS
 from facepay.settings import Settings
 from facepay.shelves.settling import charge_left_visits, settle_late_changes
 from facepay.vision.engine import Engine, load_engine
-from facepay.wallet.upkeep import seal_all
-from facepay.wallet.verify import Report, verify
+from facepay.wallet.upkeep import LEDGER
+from facepay.wallet.verify import verify
 
 HOUSEKEEPING_TRIES_MAX = 200
 ENDS_WITHIN_SECONDS = 20
@@ -110,7 +111,7 @@ def check_books(console: Console, settings: Settings) -> None:
 
     async def check() -> Report:
         async with _database(settings) as database:
-            await seal_all(database)
+            await LEDGER.seal_all(database)
             return await verify(database, extra_checks=CHECKS)
 
     report = asyncio.run(check())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from facepay.checkout import audit as checkout
 from facepay.checkout.audit import paged_check
-from facepay.wallet.proofs import FIRST
+from facepay.kernel.proofs import FIRST
 
 # That each order was paid, and how, is a check of the orders.
 _INTENTS = """

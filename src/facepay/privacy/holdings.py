@@ -184,8 +184,6 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "ledger.holds": Holding(Fate.KEPT, BOOKS, exported=False),
         "ledger.refundable": Holding(Fate.KEPT, BOOKS, exported=False),
         "ledger.folds": NOTHING,
-        "ledger.links": NOTHING,
-        "ledger.horizon": NOTHING,
         "chain.logs": NOTHING,
         "chain.links": Holding(Fate.NOTHING_HELD, "digests of records, which hold digests of people"),
         # The mock keeps a payment provider's books here, which are another company's.

@@ -1,25 +1,14 @@
-"""The checks of `verify` that SQL can make: each page answers its rows, where it ended, and the first wrong row."""
+"""The checks of `verify` that SQL can make."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True, slots=True)
-class Paged:
-    """`page` takes `after` and gives rows, last (None at the end), row and problem (None where all is well)."""
-
-    total: str
-    page: str
-    start: int | str
-
-
-FIRST = "00000000-0000-0000-0000-000000000000"
+from facepay.kernel.proofs import FIRST, Paged
 
 _TRANSFERS = """
 with bounds as (
     select cast(:after as bigint) as low, cast(:after as bigint) + 5000 as high,
-           ledger.last_position() as top, (select sealed from ledger.horizon) as sealed
+           chain.last_position('ledger') as top,
+           (select sealed from chain.logs where name = 'ledger') as sealed
 ), page as materialized (
     select t.* from ledger.transfers t, bounds where t.position > bounds.low and t.position <= bounds.high
 ), judged as (
@@ -34,7 +23,7 @@ with bounds as (
             and not exists (select from ledger.holds h where h.transfer_id = t.target_id) then 'draws on no hold'
         when t.kind = 'hold' and not exists (select from ledger.holds h where h.transfer_id = t.id)
             then 'is a hold without its row'
-        when t.position <= bounds.sealed and not exists (select from ledger.links l where l.transfer_id = t.id)
+        when t.position <= bounds.sealed and not exists (select from chain.links l where l.record_id = t.id)
             then 'is missing from the chain'
         end as problem
       from page t, bounds
@@ -158,13 +147,9 @@ select 0 as rows, null as last, 'account ' || wrong.account_id || ' position ' |
 """
 
 CHECKS = {
-    "transfers": Paged("select ledger.last_position()", _TRANSFERS, 0),
+    "transfers": Paged("select chain.last_position('ledger')", _TRANSFERS, 0),
     "entries": Paged("select reltuples::bigint from pg_class where oid = 'ledger.entries'::regclass", _ACCOUNTS, FIRST),
     "strays": Paged("select 0", _STRAYS, FIRST),
     "holds": Paged("select count(*) from ledger.holds", _HOLDS, FIRST),
     "refunds": Paged("select count(*) from ledger.refundable", _REFUNDS, FIRST),
 }
-LINKS = """
-select l.number, l.position, l.transfer_id, l.hash, ledger.sealed_text(l.transfer_id) as sealed
-  from ledger.links l where l.number > :after order by l.number limit 2000
-"""
