@@ -23,6 +23,7 @@ from facepay.kitchen import numbers, tickets
 from facepay.lanes import passages
 from facepay.lanes import policies as lane_policies
 from facepay.members import biometric_uses, consents, freezes, members
+from facepay.nightwatch import cameras, reactions
 from facepay.notices import notices
 from facepay.offline import passes as offline_passes
 from facepay.offline import policies as offline_policies
@@ -53,6 +54,7 @@ __all__ = [
     "attention_counts",
     "baskets",
     "biometric_uses",
+    "cameras",
     "campaigns",
     "challenges",
     "commands",
@@ -96,6 +98,7 @@ __all__ = [
     "preferences",
     "products",
     "profiling",
+    "reactions",
     "readings",
     "receipts",
     "refunds",

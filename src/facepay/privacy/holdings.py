@@ -198,6 +198,7 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
             Fate.NOTHING_HELD, "where in a picture people stand now, for a minute, and not who"
         ),
         "calibration": Holding(Fate.NOTHING_HELD, "a curve through the scores of hundreds of people and more"),
+        "camera_state": Holding(Fate.NOTHING_HELD, "how a camera is and how its view is made; no picture"),
         "campaign": NOTHING,
         "code_guesses": NOTHING,
         "device": NOTHING,
@@ -216,6 +217,8 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "offline_queue": Holding(Fate.NOTHING_HELD, "how far a device's queue has come"),
         "presentation_challenge": Holding(Fate.NOTHING_HELD, "what a device asked somebody to do, for seconds"),
         "product": NOTHING,
+        "reaction": NOTHING,
+        "reaction_outcome": NOTHING,
         "restock": NOTHING,
         "review_mark": Holding(Fate.NOTHING_HELD, "how alike two faces were, and not whose or when"),
         "schedule": NOTHING,
