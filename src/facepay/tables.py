@@ -7,7 +7,7 @@ from facepay.alerts import alerts
 from facepay.calibration import versions
 from facepay.campaigns import campaigns, playing
 from facepay.catalog import products, stock
-from facepay.channel import commands, doors, sequences
+from facepay.channel import commands, door_states, doors, interlocks, sequences
 from facepay.channel import events as device_events
 from facepay.checkout import kiosk, limits, orders, refunds, sold_tags
 from facepay.entrance import gate_turns, gates, groups, visits
@@ -65,6 +65,7 @@ __all__ = [
     "device_events",
     "devices",
     "disputes",
+    "door_states",
     "doors",
     "edge_matches",
     "endpoints",
@@ -76,6 +77,7 @@ __all__ = [
     "groups",
     "idempotency",
     "intents",
+    "interlocks",
     "kiosk",
     "lane_policies",
     "limits",

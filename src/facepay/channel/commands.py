@@ -14,13 +14,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.alerts.alerts import Severity, raise_alert
-from facepay.channel.doors import count_command
-from facepay.channel.payloads import Payload
+from facepay.channel.door_states import HAVE_DOORS
+from facepay.channel.doors import Emergency, count_command, door_of, hold_door
+from facepay.channel.interlocks import CLAIMED_FOR, DoorInterlocked, claim
+from facepay.channel.payloads import Open, Payload
 from facepay.kernel.auth import Principal
 from facepay.kernel.database import Base, Identified
 from facepay.kernel.errors import Conflict, NotFound
 from facepay.kernel.hub import notify
-from facepay.stores.devices import DeviceRevoked, DeviceRole, get_device, topic_of
+from facepay.stores.devices import DeviceRevoked, get_device, topic_of
 from facepay.stores.stores import get_open_store
 
 Status = Literal["waiting", "delivered", "done", "failed", "expired"]
@@ -31,18 +33,18 @@ LASTS_MAX = timedelta(days=7)
 # What moves or speaks is pointless later; what a device is to be, it is still to be when it comes back.
 LASTS = MappingProxyType(
     {kind: timedelta(seconds=30) for kind in ("open", "show", "speak")}
-    | {kind: timedelta(days=1) for kind in ("lock", "unlock", "configure")}
+    | {kind: timedelta(days=1) for kind in ("lock", "unlock", "release", "configure")}
 )
 # The sensor's event that shows that a command had its effect, and the one that undoes it.
 EFFECTS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "lock": ("door_locked", "door_unlocked"),
         "unlock": ("door_unlocked", "door_locked"),
+        "release": ("door_unlocked", "door_locked"),
         "open": ("door_opened", "door_closed"),
     }
 )
 EFFECT_WITHIN = timedelta(seconds=10)  # of the acknowledgement; of the end of the time that it is open for
-HAVE_DOORS = (DeviceRole.GATE, DeviceRole.LANE, DeviceRole.DOOR)
 PENDING = "outcome is null and expired_at is null"
 WATCHED = "effect_due_at is not null and effect_observed_at is null and effect_missed_at is null"
 
@@ -106,7 +108,7 @@ class CommandAcknowledged(Conflict):
 
 
 class DeviceHasNoDoor(Conflict):
-    """Only gates and lanes have a door to lock, unlock or open."""
+    """Only gates, lanes and doors have one to lock, unlock, release or open."""
 
     code = "device_has_no_door"
     title = "No door"
@@ -133,7 +135,7 @@ async def issue(
     """Tell a device to do something; a lock or an unlock holds from this moment, whenever it gets there.
 
     `by` is `staff:<id>` or `device:<id>`. Without a sensor, no effect is waited for. Raises DeviceNotFound,
-    DeviceRevoked, StoreClosed, DeviceHasNoDoor and TooManyCommands.
+    DeviceRevoked, StoreClosed, DeviceHasNoDoor, DoorInEmergency, DoorInterlocked and TooManyCommands.
     """
     device = await get_device(session, device_id)
     if device.revoked_at is not None:
@@ -142,23 +144,62 @@ async def issue(
     if payload.kind in EFFECTS and device.role not in HAVE_DOORS:
         raise DeviceHasNoDoor(f"A {device.role} has no door.", role=device.role)
     number = await count_command(session, device_id=device_id, payload=payload)
+    if isinstance(payload, Open):
+        await _claim_interlock(session, device_id, payload, now)
     await _bound_waiting(session, device_id, now)
-    effect = EFFECTS.get(payload.kind) if has_sensor else None
-    command = Command(
+    told = Command(
         device_id=device_id,
         number=number,
-        kind=payload.kind,
-        payload=payload.model_dump(mode="json", exclude={"kind"}, exclude_none=True),
         issued_by=by,
         reason=reason,
         issued_at=now,
         expires_at=now + (lasts or LASTS[payload.kind]),
-        effect_expected=effect and effect[0],
     )
-    session.add(command)
+    return await _send(session, told, payload, has_sensor=has_sensor)
+
+
+async def hold(
+    session: AsyncSession,
+    *,
+    device_id: UUID,
+    emergency: Emergency | None,
+    by: str,
+    reason: str,
+    now: datetime,
+    has_sensor: bool,
+) -> Command:
+    """Put a door under an emergency, or under none: then it is told to be as staff last said. However many commands
+    wait for it already.
+    """
+    door = await hold_door(session, device_id=device_id, emergency=emergency)
+    told = Command(
+        device_id=device_id,
+        number=door.command_number,
+        issued_by=by,
+        reason=reason,
+        issued_at=now,
+        expires_at=now + LASTS_MAX,
+    )
+    return await _send(session, told, door.payload, has_sensor=has_sensor)
+
+
+async def _send(session: AsyncSession, told: Command, payload: Payload, *, has_sensor: bool) -> Command:
+    effect = EFFECTS.get(payload.kind) if has_sensor else None
+    told.kind, told.effect_expected = payload.kind, effect and effect[0]
+    told.payload = payload.model_dump(mode="json", exclude={"kind"}, exclude_none=True)
+    session.add(told)
     await session.flush()
-    await notify(session, topic_of(device_id))
-    return command
+    await notify(session, topic_of(told.device_id))
+    return told
+
+
+async def _claim_interlock(session: AsyncSession, device_id: UUID, payload: Open, now: datetime) -> None:
+    """Raises DoorInterlocked. In the emergency of a release everything stands open."""
+    if (await door_of(session, device_id=device_id)).released:
+        return
+    lasts = timedelta(seconds=payload.seconds) + CLAIMED_FOR
+    if other_id := await claim(session, device_id=device_id, now=now, lasts=lasts):
+        raise DoorInterlocked("Another door of its interlock is open, or about to open.", device_id=str(other_id))
 
 
 async def deliver(session: AsyncSession, *, device_id: UUID, after: int, now: datetime) -> list[Command]:

@@ -1,9 +1,12 @@
-"""The door of a gate or a lane: locked or not, as the last command said in the moment that it was issued.
+"""The door of a gate, a lane or an access point: locked, released or neither, as the last command said when it was
+issued.
 
 Each device has a row that counts its commands and holds its door's state, from its registration on (a trigger sees to
 it). Issuing a command changes it; whoever decides about the door reads it under a share lock in the same transaction.
 So each decision comes before a command or after it, and says so by the number of the last command it knew of: a device
 that gets an answer and a command in any order applies the later one.
+
+An emergency lies over what staff have said, and leaves it as it is: once that ends, the door is again as it was.
 """
 
 from __future__ import annotations
@@ -12,35 +15,74 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Select, SQLColumnExpression, select, text, update
+from sqlalchemy import CheckConstraint, ForeignKey, Select, SQLColumnExpression, String, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from facepay.channel.payloads import Lock, Payload, Unlock
+from facepay.channel.interlocks import InterlockDoor
+from facepay.channel.payloads import Lock, Payload, Release, Unlock
 from facepay.kernel.database import Base
+from facepay.kernel.errors import Conflict
+
+Emergency = Literal["release", "lockdown"]
 
 
 class DeviceChannel(Base):
     __tablename__ = "device_channel"
-    __table_args__ = (CheckConstraint("locked or not exits_locked", name="locked_both_ways"),)
+    __table_args__ = (
+        CheckConstraint("locked or not exits_locked", name="locked_both_ways"),
+        CheckConstraint("not (locked and released)", name="locked_or_released"),
+        CheckConstraint("emergency in ('release', 'lockdown')", name="emergency_known"),
+    )
 
     device_id: Mapped[UUID] = mapped_column(ForeignKey("device.id"), primary_key=True)
     command_number: Mapped[int] = mapped_column(server_default=text("0"))
+    # What staff have said.
     locked: Mapped[bool] = mapped_column(server_default=text("false"))
     exits_locked: Mapped[bool] = mapped_column(server_default=text("false"))
+    released: Mapped[bool] = mapped_column(server_default=text("false"))
+    emergency: Mapped[Emergency | None] = mapped_column(String(8))
 
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """As of the command with this number; 0 where there was none yet."""
+    """As of the command with this number; 0 where there was none yet. `interlocked`: ask `interlocks.claim` first."""
 
     locked: bool
     exits_locked: bool
     command_number: int
+    released: bool
+    emergency: Emergency | None
+    interlocked: bool
 
     def is_shut_to(self, direction: Literal["entry", "exit"]) -> bool:
         """Nobody is locked in, unless staff said so."""
         return self.locked if direction == "entry" else self.exits_locked
+
+    @property
+    def payload(self) -> Lock | Unlock | Release:
+        """The command that makes it so."""
+        if self.released:
+            return Release()
+        return Lock(exits=self.exits_locked) if self.locked else Unlock()
+
+
+class DoorInEmergency(Conflict):
+    """An emergency holds this door; end that first."""
+
+    code = "door_in_emergency"
+    title = "Emergency"
+
+
+_HELD = DeviceChannel.emergency
+_COLUMNS = (
+    _HELD.is_not_distinct_from("lockdown") | (_HELD.is_(None) & DeviceChannel.locked),
+    _HELD.is_distinct_from("release") & DeviceChannel.exits_locked,
+    DeviceChannel.command_number,
+    _HELD.is_not_distinct_from("release") | (_HELD.is_(None) & DeviceChannel.released),
+    _HELD,
+    select(InterlockDoor.device_id).where(InterlockDoor.device_id == DeviceChannel.device_id).exists(),
+)
 
 
 async def door_of(session: AsyncSession, *, device_id: UUID) -> Door:
@@ -48,35 +90,49 @@ async def door_of(session: AsyncSession, *, device_id: UUID) -> Door:
     return Door(*(await session.execute(door_query(device_id))).one())
 
 
-def door_query(device_id: UUID | SQLColumnExpression[UUID]) -> Select[bool, bool, int]:
+def door_query(
+    device_id: UUID | SQLColumnExpression[UUID],
+) -> Select[bool, bool, int, bool, Emergency | None, bool]:
     """The same as a statement to build on: its first columns make a Door."""
-    return (
-        select(DeviceChannel.locked, DeviceChannel.exits_locked, DeviceChannel.command_number)
-        .where(DeviceChannel.device_id == device_id)
-        .with_for_update(read=True, of=DeviceChannel)
-    )
+    return select(*_COLUMNS).where(DeviceChannel.device_id == device_id).with_for_update(read=True, of=DeviceChannel)
 
 
 async def count_command(session: AsyncSession, *, device_id: UUID, payload: Payload) -> int:
-    """The number of a new command, which decides about the door from now on.
+    """The number of a new command, which decides about the door from now on. Raises DoorInEmergency.
 
     The row stays locked until the transaction ends, so that numbers are committed in order.
     """
-    number: int | None = await session.scalar(
+    state = _state_after(payload)
+    counted = (
         update(DeviceChannel)
         .where(DeviceChannel.device_id == device_id)
-        .values(command_number=DeviceChannel.command_number + 1, **_state_after(payload))
-        .returning(DeviceChannel.command_number)
+        .values(command_number=DeviceChannel.command_number + 1, **state)
+        .returning(DeviceChannel.command_number, DeviceChannel.emergency)
     )
-    assert number is not None, "each device has its row"
+    number, emergency = (await session.execute(counted)).one()
+    if state and emergency:
+        raise DoorInEmergency("An emergency holds this door; end that first.", emergency=emergency)
     return number
+
+
+async def hold_door(session: AsyncSession, *, device_id: UUID, emergency: Emergency | None) -> Door:
+    """The door under another emergency or under none, and the number of the command that has yet to say so."""
+    held = (
+        update(DeviceChannel)
+        .where(DeviceChannel.device_id == device_id)
+        .values(command_number=DeviceChannel.command_number + 1, emergency=emergency)
+        .returning(*_COLUMNS)
+    )
+    return Door(*(await session.execute(held)).one())
 
 
 def _state_after(payload: Payload) -> dict[str, bool]:
     match payload:
         case Lock(exits=exits):
-            return {"locked": True, "exits_locked": exits}
+            return {"locked": True, "exits_locked": exits, "released": False}
         case Unlock():
-            return {"locked": False, "exits_locked": False}
+            return {"locked": False, "exits_locked": False, "released": False}
+        case Release():
+            return {"locked": False, "exits_locked": False, "released": True}
         case _:
             return {}

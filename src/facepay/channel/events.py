@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, aliased, mapped_column
 
 from facepay.alerts.alerts import Severity, raise_alert
+from facepay.channel.door_states import follow
 from facepay.channel.sequences import HAS_GAPS, DeviceSequence, Numbers, note_sequence
 from facepay.kernel.auth import Principal
 from facepay.kernel.database import Base, Database, Identified
@@ -89,6 +90,7 @@ async def record_events(
             same = event == (recorded | known).get(event.sequence, event)
             verdicts.append((event.sequence, "repeated" if same else "conflicting"))
     await _insert(session, device.id, run, list(recorded.values()), now)
+    await follow(session, device=device, run=run, events=recorded.values(), now=now)
     await _alert(session, device, run, list(recorded.values()), verdicts, now)
     return Recorded(verdicts, noted.numbers)
 

@@ -25,7 +25,15 @@ class Lock(Request):
 
 
 class Unlock(Request):
+    """Let in and out whoever is recognised, as always: what ends a lock, and a release."""
+
     kind: Literal["unlock"] = "unlock"
+
+
+class Release(Request):
+    """Stand open for everybody until further notice; nobody is looked up."""
+
+    kind: Literal["release"] = "release"
 
 
 class Open(Request):
@@ -82,5 +90,5 @@ class Configure(Request):
     settings: DeviceSettings
 
 
-Payload = Annotated[Lock | Unlock | Open | Show | Speak | Configure, Field(discriminator="kind")]
+Payload = Annotated[Lock | Unlock | Release | Open | Show | Speak | Configure, Field(discriminator="kind")]
 PAYLOAD: TypeAdapter[Payload] = TypeAdapter(Payload)

@@ -22,6 +22,8 @@ from facepay.channel.commands import (
     TooManyCommands,
 )
 from facepay.channel.delivery import Delivery
+from facepay.channel.doors import DoorInEmergency
+from facepay.channel.interlocks import DoorInterlocked
 from facepay.channel.schemas import (
     NUMBER_MAX,
     Acknowledgement,
@@ -97,6 +99,8 @@ Connected = Annotated[Connection, Depends(made(Connection))]
         DeviceRevoked,
         StoreClosed,
         DeviceHasNoDoor,
+        DoorInEmergency,
+        DoorInterlocked,
         TooManyCommands,
         IdempotencyKeyInUse,
         IdempotencyKeyReused,

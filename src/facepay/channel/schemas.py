@@ -36,7 +36,7 @@ class NewCommand(Request):
             ge=1,
             le=LASTS_SECONDS_MAX,
             strict=True,
-            description="Until it expires: by default 30, and for lock, unlock and configure a day.",
+            description="Until it expires: by default 30, and for lock, unlock, release and configure a day.",
         ),
     ] = None
     has_sensor: Annotated[
@@ -65,6 +65,7 @@ class DoorAnswer(Answer):
 
     locked: bool
     exits_locked: bool
+    released: Annotated[bool, Field(description="It is to stand open for everybody.")]
     command_number: int
 
 
@@ -136,7 +137,8 @@ class EventReport(Request):
         StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$"),
         Field(
             description="`door_opened`, `door_closed`, `door_locked` and `door_unlocked` show what commands did;"
-            " `door_forced`, `door_held_open` and `tamper` raise alerts; any other is kept.",
+            " `door_forced`, `door_held_open` and `tamper` raise alerts; `tamper_ended` ends one, and `door_unknown`"
+            " says that the sensor can't tell; any other is kept.",
             examples=["door_opened"],
         ),
     ]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, String, text
+from sqlalchemy import ForeignKey, Identity, Index, String, text
 from sqlalchemy.dialects.postgresql import INT8MULTIRANGE, Range, insert
 from sqlalchemy.dialects.postgresql.ranges import MultiRange
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -38,6 +38,7 @@ class DeviceSequence(Base):
     missing_since: Mapped[datetime | None]  # the first gap that nobody was alerted of
     alerted_at: Mapped[datetime | None]
     last_at: Mapped[datetime]
+    run_order: Mapped[int] = mapped_column(Identity())  # in which order runs were first heard of
 
     @property
     def numbers(self) -> Numbers:

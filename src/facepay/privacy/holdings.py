@@ -29,7 +29,8 @@ class Fate(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """`by` are the columns that name the member, or `through` a column that points at another table's rows.
+    """`by` are the columns that name the member, or `through` a column that points at another table's rows: at their
+    key, or at the column that is named last.
 
     `with_face` rows go as soon as the face does. `cleared` are the columns that unlinking sets to null. `hidden`
     columns aren't shown to the member: secrets, or other members; bytes never are. What is erased `by_hand` has a
@@ -39,7 +40,7 @@ class Holding:
     fate: Fate
     why: str
     by: tuple[str, ...] = ()
-    through: tuple[str, str] | None = None
+    through: tuple[str, str] | tuple[str, str, str] | None = None
     with_face: bool = False
     cleared: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ()
@@ -96,12 +97,18 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         # Where they were
         "visit": Holding(Fate.ERASED, "where they were, and when", by=MEMBER),
         "visit_group": Holding(Fate.NOTHING_HELD, "that some came together: the visits say who, and go with them"),
-        "access_event": Holding(Fate.NOTHING_HELD, "that a door was asked to open; whom, the rows beside it say"),
+        "access_event": Holding(
+            Fate.NOTHING_HELD,
+            "that a door was asked to open; for whom, the rows beside it say",
+            through=("id", "access_event_person", "event_id"),
+            hidden=("person_digests",),
+        ),
         "access_event_person": Holding(
             Fate.UNLINKED,
-            "the door did open, for somebody; a record of the erasure stays in the log",
+            "the door did open, for somebody; the log says that they were erased",
             by=MEMBER,
             cleared=("member_id", "holder_id", "details", "salt"),
+            hidden=("unlinked_by",),
             by_hand=True,
         ),
         "gate_turn": Holding(Fate.NOTHING_HELD, "when a gate served somebody, for a day; the attempt says whom"),
@@ -206,10 +213,13 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "device_command": Holding(Fate.NOTHING_HELD, "what staff told a device to do, show or say; it names nobody"),
         "device_event": Holding(Fate.NOTHING_HELD, "what a device's sensors saw, and not whom"),
         "device_sequence": NOTHING,
+        "door_sensor": Holding(Fate.NOTHING_HELD, "how a door stands, and not who opened it"),
         "earning_rule": NOTHING,
         "erasure_receipt": Holding(Fate.NOTHING_HELD, "a receipt names nobody"),
         "gallery_sync": Holding(Fate.NOTHING_HELD, "how many references a device was given on a day, and not whose"),
         "gallery_version": NOTHING,
+        "interlock": NOTHING,
+        "interlock_door": NOTHING,
         "lane_policy": NOTHING,
         "pickup_counter": NOTHING,
         "planogram": NOTHING,
@@ -264,9 +274,9 @@ def held_rows(table: Table, member_id: UUID) -> ColumnElement[bool]:
     """Which of a table's rows hold something of the member."""
     holding = holding_of(table.name)
     if holding.through is not None:
-        column, name = holding.through
+        column, name, *pointed = holding.through
         parent = Base.metadata.tables[name]
-        (key,) = parent.primary_key
+        (key,) = (parent.c[each] for each in pointed) if pointed else parent.primary_key
         return table.c[column].in_(select(key).where(held_rows(parent, member_id)))
     columns = [table.c[name] for name in holding.by]
     named = [
