@@ -40,6 +40,7 @@ def upgrade() -> None:
             name=op.f("ck_access_event_kind_known"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_access_event")),
+        sa.UniqueConstraint("position", name=op.f("uq_access_event_position")),
     )
     op.create_index("ix_access_event_access_point_id_id", "access_event", ["access_point_id", "id"], unique=False)
     op.create_index(
@@ -49,7 +50,6 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("kind in ('retention', 'erasure')"),
     )
-    op.create_index("ix_access_event_position", "access_event", ["position"], unique=False, postgresql_using="brin")
     op.create_index("ix_access_event_store_id_id", "access_event", ["store_id", "id"], unique=False)
     op.create_table(
         "access_event_person",

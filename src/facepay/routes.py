@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from facepay import health
+from facepay.access import log_router as access_log
 from facepay.alerts import router as alerts
 from facepay.campaigns import play_router as smiles
 from facepay.campaigns import router as campaigns
@@ -21,6 +22,7 @@ from facepay.checkout import tags_router as tags
 from facepay.entrance import gallery_router as galleries
 from facepay.entrance import gate_router as gates
 from facepay.entrance import group_router as visit_groups
+from facepay.entrance import house_rules_router as house_rules
 from facepay.entrance import identification_router as identifications
 from facepay.entrance import turn_router as turns
 from facepay.entrance import visit_router as visits
@@ -68,6 +70,7 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
         staff,
         stores,
         schedules,
+        house_rules,
         planograms,
         shelves,
         baskets,
@@ -79,6 +82,7 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
         identifications,
         visits,
         visit_groups,
+        access_log,
         alerts,
         device_commands,
         device_events,

@@ -13,6 +13,7 @@ from psycopg.rows import dict_row
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from facepay.access.log import NewEvent, Person, write
 from facepay.campaigns.playing import SmilePlay, reward
 from facepay.checkout.orders import OrderLine
 from facepay.checkout.sold_tags import Piece, claim_tags
@@ -87,6 +88,7 @@ async def add_regular(shop: Shop, database: Database, *, teas: int = 0) -> Regul
     await _take_from_a_shelf(shop, database, UUID(member))
     await _plant(shop, database, UUID(member))
     await _smile(shop, database, UUID(member))
+    await _pass_a_door(shop, database, UUID(member))
     return Regular(member, paid)
 
 
@@ -190,6 +192,19 @@ async def _smile(shop: Shop, database: Database, member_id: UUID) -> None:
     async with database.begin() as session:
         member = await session.get_one(Member, member_id, with_for_update={"key_share": True})
         assert (await reward(session, played, member, now)).coupon is not None
+
+
+async def _pass_a_door(shop: Shop, database: Database, member_id: UUID) -> None:
+    opened = NewEvent(
+        "attempt",
+        UUID(shop.store_id),
+        "granted",
+        "device:door",
+        "granted",
+        persons=[Person(member_id, details={"name": NAME})],
+    )
+    async with database.begin() as session:
+        await write(session, opened, now=utc_now())
 
 
 async def _plant_dispute(session: AsyncSession, shop: Shop, member_id: UUID) -> None:

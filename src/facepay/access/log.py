@@ -9,11 +9,12 @@ from typing import Any, Literal, get_args
 from uuid import UUID
 
 from pydantic_core import to_json
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, SmallInteger, String, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, SmallInteger, String, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from facepay.kernel.chain import Log
 from facepay.kernel.database import Base, Identified
 from facepay.kernel.ids import new_id
 
@@ -21,7 +22,9 @@ Kind = Literal[
     "attempt", "door", "emergency", "credential", "configuration", "presence", "retention", "erasure", "export"
 ]
 Decision = Literal["granted", "denied"]
-CHAIN = "access"
+# These concern every store, and so none.
+CHAIN_WIDE = ("retention", "erasure")
+LOG = Log("access", record="event", sealed_text="access_log.sealed_text")
 _WRITE = text("select access_log.write(cast(:id as uuid), cast(:at as timestamptz), cast(:event as jsonb))")
 
 
@@ -40,12 +43,10 @@ class AccessEvent(Identified, Base):
     __table_args__ = (
         CheckConstraint(_known("kind", get_args(Kind)), name="kind_known"),
         CheckConstraint(_known("decision", get_args(Decision)), name="decision_known"),
-        Index("ix_access_event_position", "position", postgresql_using="brin"),
+        UniqueConstraint("position"),
         Index("ix_access_event_store_id_id", "store_id", "id"),
         Index("ix_access_event_access_point_id_id", "access_point_id", "id"),
-        Index(
-            "ix_access_event_chain_wide", "kind", "position", postgresql_where=text("kind in ('retention', 'erasure')")
-        ),
+        Index("ix_access_event_chain_wide", "kind", "position", postgresql_where=text(_known("kind", CHAIN_WIDE))),
     )
 
     position: Mapped[int]
@@ -63,6 +64,9 @@ class AccessEvent(Identified, Base):
     person_digests: Mapped[list[bytes]] = mapped_column(ARRAY(LargeBinary()))
     event_at: Mapped[datetime]
     created_at: Mapped[datetime]
+    persons: Mapped[list[AccessEventPerson]] = relationship(
+        order_by="AccessEventPerson.place", viewonly=True, lazy="raise"
+    )
 
 
 class AccessEventPerson(Base):

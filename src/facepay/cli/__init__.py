@@ -8,6 +8,7 @@ import sys
 import typer
 from rich.console import Console
 
+from facepay.cli.access import access_app
 from facepay.cli.api import demo, serve
 from facepay.cli.calibrate import calibrate_app
 from facepay.cli.evaluate import evaluate
@@ -35,6 +36,7 @@ for command in (serve, demo, simulate, migrate, models, evaluate):
     app.command()(command)
 app.add_typer(calibrate_app, name="calibrate")
 app.add_typer(ledger_app, name="ledger")
+app.add_typer(access_app, name="access")
 app.add_typer(admin_app, name="admin")
 app.add_typer(templates_app, name="templates")
 app.add_typer(privacy_app, name="privacy")

@@ -18,6 +18,7 @@ POSITIONS_MAX = 2000
 LINKS_A_PAGE = 2000
 # Number and hash of a chain's last link, as an earlier report had it.
 Head = tuple[int, str]
+MOVED = "is not where the chain was when it was last verified"
 _SEAL = text("select chain.seal(:log, :most)")
 _LAST_POSITION = text("select chain.last_position(:log)")
 _LAST_LINK = text("select max(number) from chain.links where log = :log")
@@ -77,6 +78,11 @@ class Log:
 
         It is done here, so that the proof doesn't rest on the database's own function for it.
         """
+        if _differs(since, expected_head):
+            report.findings.append(Finding("chain", f"link {since.number}", MOVED))
+            return
+        if expected_head and expected_head[0] < since.number:
+            report.notes.append(f"The head that was given is link {expected_head[0]}, which was cut off since.")
         total = int(await connection.scalar(_LAST_LINK, {"log": self.name}) or 0)
         at = since
         while rows := (await connection.execute(self._page(), {"log": self.name, "after": at.number})).all():
@@ -107,6 +113,8 @@ def _problem(row: Row[Any], link: Link, *, after: Link, expected_head: Head | No
         return "was sealed, and is gone"
     if link.digest != bytes(row.hash):
         return "is not what was sealed"
-    if expected_head and expected_head[0] == link.number and expected_head[1] != link.digest.hex():
-        return "is not where the chain was when it was last verified"
-    return None
+    return MOVED if _differs(link, expected_head) else None
+
+
+def _differs(link: Link, expected_head: Head | None) -> bool:
+    return expected_head is not None and expected_head[0] == link.number and expected_head[1] != link.digest.hex()

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import CursorResult, Table, delete, func, null, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from facepay.access.retention import unlink_member
 from facepay.identity.enrolment import withdraw
 from facepay.identity.lookalikes import hold_pairs
 from facepay.kernel.database import Base
@@ -86,6 +87,7 @@ async def erase_member(
     assert isinstance(answers, CursorResult)
     erased = Counter({"member": 1, "idempotency_record": answers.rowcount})
     erased += await _erase_rows(session, member_id, _holders(with_face_only=False))
+    erased += +Counter(access_event_person=await unlink_member(session, member_id=member_id, actor=actor, now=now))
     erased += await _remove_face(session, member_id, now)
     await strip_personal_data(session, member=member, now=now)
     receipt = signer.sign(

@@ -17,7 +17,7 @@ from pydantic_core import to_json
 from sqlalchemy import Table, select, tuple_
 
 from facepay.kernel.database import Base, Database
-from facepay.privacy.holdings import Fate, held_rows, holding_of, shown_columns
+from facepay.privacy.holdings import held_rows, holding_of, shown_columns
 from facepay.rewards.lots import GIFT, POINTS, POINTS_OWED
 from facepay.wallet.accounts import DEBT, WALLET, accounts_of
 from facepay.wallet.statements import statement
@@ -48,7 +48,7 @@ async def exported(database: Database, *, member_id: UUID, now: datetime) -> Asy
 
 def _exported_tables() -> list[Table]:
     held = ((table, holding_of(table.name)) for table in Base.metadata.sorted_tables)
-    return [table for table, holding in held if holding.exported and holding.fate is not Fate.NOTHING_HELD]
+    return [table for table, holding in held if holding.exported and (holding.by or holding.through)]
 
 
 async def _rows(database: Database, table: Table, member_id: UUID) -> AsyncIterator[list[Any]]:
