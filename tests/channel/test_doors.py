@@ -44,7 +44,7 @@ async def test_exits_are_locked_where_staff_say_so(shop: Shop) -> None:
     await tell(shop, gate_of(shop), {"kind": "lock", "exits": True})
     assert (await shop.at_gate(0, "exits")).json()["code"] == "gate_locked"
     door = (await fetch(shop, gate_of(shop))).json()["door"]
-    assert door == {"locked": True, "exits_locked": True, "command_number": 1}
+    assert door == {"locked": True, "exits_locked": True, "released": False, "command_number": 1}
     await tell(shop, gate_of(shop), {"kind": "lock"})
     assert (await shop.at_gate(0, "exits")).json()["code"] == "goodbye"
 
