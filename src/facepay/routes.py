@@ -10,6 +10,7 @@ from facepay.alerts import router as alerts
 from facepay.campaigns import play_router as smiles
 from facepay.campaigns import router as campaigns
 from facepay.catalog import router as catalog
+from facepay.channel import door_router as doors
 from facepay.channel import event_router as device_events
 from facepay.channel import router as device_commands
 from facepay.checkout import adjustment_router as adjustments
@@ -86,6 +87,7 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
         alerts,
         device_commands,
         device_events,
+        doors,
         members,
         identity,
         passes,

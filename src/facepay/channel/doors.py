@@ -11,6 +11,7 @@ An emergency lies over what staff have said, and leaves it as it is: once that e
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
@@ -95,6 +96,14 @@ def door_query(
 ) -> Select[bool, bool, int, bool, Emergency | None, bool]:
     """The same as a statement to build on: its first columns make a Door."""
     return select(*_COLUMNS).where(DeviceChannel.device_id == device_id).with_for_update(read=True, of=DeviceChannel)
+
+
+async def doors_by_id(session: AsyncSession, device_ids: Collection[UUID]) -> dict[UUID, Door]:
+    """Of each of them, to look at: nothing is held."""
+    found = await session.execute(
+        select(DeviceChannel.device_id, *_COLUMNS).where(DeviceChannel.device_id.in_(device_ids))
+    )
+    return {row[0]: Door(*row[1:]) for row in found.tuples()}
 
 
 async def count_command(session: AsyncSession, *, device_id: UUID, payload: Payload) -> int:

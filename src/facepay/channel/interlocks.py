@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, String, and_, delete, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -54,6 +55,13 @@ class InterlockNotFound(NotFound):
     title = "No such interlock"
 
 
+class InterlockNameTaken(Conflict):
+    """Another interlock of this store has this name."""
+
+    code = "interlock_name_taken"
+    title = "Interlock name taken"
+
+
 class DoorHasNoSensor(Conflict):
     """The door has never said whether it is open or closed."""
 
@@ -71,7 +79,9 @@ class DoorInterlocked(Conflict):
 async def add_interlock(
     session: AsyncSession, *, store_id: UUID, name: str, device_ids: Collection[UUID], now: datetime
 ) -> Interlock:
-    """Of gates and doors of this store. Raises StoreNotFound, StoreClosed, DeviceNotFound and DoorHasNoSensor."""
+    """Of gates and doors of this store. Raises StoreNotFound, StoreClosed, DeviceNotFound, DoorHasNoSensor and
+    InterlockNameTaken.
+    """
     store = await get_open_store(session, store_id)
     fit = Device.id.in_(device_ids), Device.store_id == store.id, Device.revoked_at.is_(None)
     found = set(await session.scalars(select(Device.id).where(*fit, Device.role.in_(INTERLOCKED_ROLES))))
@@ -82,7 +92,10 @@ async def add_interlock(
         raise DoorHasNoSensor("A door in an interlock has to say when it opens and closes.", device_ids=sorted(silent))
     interlock = Interlock(store_id=store.id, name=name, created_at=now)
     session.add(interlock)
-    await session.flush()
+    try:
+        await session.flush()
+    except IntegrityError as error:
+        raise InterlockNameTaken("Another interlock of this store has this name.") from error
     session.add_all(InterlockDoor(interlock_id=interlock.id, device_id=each) for each in sorted(set(device_ids)))
     await session.flush()
     return interlock
