@@ -10,7 +10,7 @@ from facepay.catalog import products, stock
 from facepay.channel import commands, door_states, doors, interlocks, sequences
 from facepay.channel import events as device_events
 from facepay.checkout import kiosk, limits, orders, refunds, sold_tags
-from facepay.entrance import gate_turns, gates, groups, visits
+from facepay.entrance import gate_turns, gates, groups, house_rules, visits
 from facepay.identity import (
     edge_matches,
     lookalikes,
@@ -23,7 +23,7 @@ from facepay.kitchen import numbers, tickets
 from facepay.lanes import passages
 from facepay.lanes import policies as lane_policies
 from facepay.members import biometric_uses, consents, freezes, members
-from facepay.nightwatch import cameras, reactions
+from facepay.nightwatch import cameras, findings, reactions
 from facepay.notices import notices
 from facepay.offline import passes as offline_passes
 from facepay.offline import policies as offline_policies
@@ -71,10 +71,12 @@ __all__ = [
     "endpoints",
     "events",
     "evidence",
+    "findings",
     "freezes",
     "gate_turns",
     "gates",
     "groups",
+    "house_rules",
     "idempotency",
     "intents",
     "interlocks",

@@ -11,6 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from facepay.entrance.admission import Party, admit
+from facepay.entrance.doorways import doorway_of
 from facepay.entrance.groups import group_of, payer_of
 from facepay.entrance.visits import Visit, current_visit
 from facepay.kernel.auth import Principal
@@ -97,7 +98,9 @@ async def test_of_two_who_come_in_at_once_one_is_the_host(shop: Shop, database: 
     gate = Principal("device", UUID(shop.gate_id), "gate", "gate", frozenset(), UUID(shop.store_id))
     async with database.begin() as session:
         party = Party(group_id=UUID(group_id))
-        await admit(session, gate=gate, member_id=UUID(mother), party=party, guests_max=0, now=utc_now())
+        doorway = await doorway_of(session, gate=gate)
+        of_mother: dict[str, Any] = {"member_id": UUID(mother), "party": party, "guests_max": 0, "now": utc_now()}
+        await admit(session, gate=gate, doorway=doorway, **of_mother)
         second = asyncio.create_task(enter(shop, 1, group_id=group_id))
         await somebody_waits(database)
     his = (await second)["visit_id"]

@@ -41,6 +41,7 @@ class DeviceEvent(Identified, Base):
         Index("ix_device_event_device_id_id", "device_id", "id"),
         Index("ix_device_event_kind", "device_id", "kind", "happened_at"),
         Index("ix_device_event_received_at", "received_at"),
+        Index("ix_device_event_tags_seen", "received_at", postgresql_where=text("kind = 'tags_seen'")),
     )
 
     device_id: Mapped[UUID] = mapped_column(ForeignKey("device.id"))

@@ -1,7 +1,8 @@
 """Coming in: what a recognised member has to fulfil, and the visit that opens where they do.
 
 The usual entry is one statement, which the visit's conditions are part of: it sees what was committed until the
-member's row was locked, which the statement that locks it doesn't.
+member's row was locked, which the statement that locks it doesn't. Where people are counted, the store's rules are
+locked before it as well: so the count is exact, however many gates let in at once.
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import Field
-from sqlalchemy import func, literal, select, text
+from sqlalchemy import ColumnElement, func, literal, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from facepay.channel.interlocks import CLAIMED_FOR, claim, stands_in_way
+from facepay.entrance.doorways import Doorway
 from facepay.entrance.groups import join_on_entering
+from facepay.entrance.house_rules import House, hold_rules
 from facepay.entrance.visits import Visit, is_inside
 from facepay.kernel.auth import Principal
 from facepay.kernel.ids import new_id
@@ -26,6 +30,14 @@ from facepay.wallet.debts import collect, in_debt
 
 GUESTS_MAX = 50
 TRIES_MAX = 3
+# Nobody knows when somebody leaves: how long a gate may tell people to wait before it asks again.
+ASK_AGAIN_SECONDS = 30
+NO_ROOM = {
+    "store_full": "The store is full. Please wait until somebody leaves.",
+    "party_inside": "Somebody is inside. Please wait until they have left.",
+}
+
+Room = dict[Literal["store_full", "party_inside"], ColumnElement[bool]]
 
 
 class Party(Request):
@@ -41,76 +53,141 @@ class Party(Request):
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Why somebody stays outside; what they owe in minor units, where it is for a debt."""
+    """Why somebody stays outside, in `words` where the house says so; what they owe in minor units, where it is for a
+    debt; and when it is worth another try.
+    """
 
-    code: Literal["already_inside", "group_closed", "too_many_guests", "debt_unsettled"]
+    code: Literal[
+        "already_inside",
+        "group_closed",
+        "too_many_guests",
+        "debt_unsettled",
+        "outside_hours",
+        "store_full",
+        "party_inside",
+        "door_interlocked",
+    ]
+    words: str | None = None
     amount_owed: int | None = None
     currency: str | None = None
+    retry_after_seconds: int | None = None
+    opens_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """Somebody who wants to come in. `guests_max` is for stores without a rule of their own."""
+
+    gate: Principal
+    member_id: UUID
+    party: Party
+    is_host: bool
+    guests_max: int
+    now: datetime
+    room: Room
 
 
 async def admit(
-    session: AsyncSession, *, gate: Principal, member_id: UUID, party: Party, guests_max: int, now: datetime
+    session: AsyncSession,
+    *,
+    gate: Principal,
+    doorway: Doorway,
+    member_id: UUID,
+    party: Party,
+    guests_max: int,
+    now: datetime,
 ) -> UUID | Refused:
     """The new visit's id, or why there is none. The member's row is locked; `guests_max` is for stores without a
     rule of their own. Whoever owes pays now, as far as the wallet has it.
     """
+    house, interlocked = doorway.house, doorway.door.interlocked
+    if house and not house.is_open(now):
+        return _closed(house, now)
+    if interlocked and await stands_in_way(session, device_id=gate.id, now=now):
+        words, wait = "Another door is open. Please wait until it has closed.", CLAIMED_FOR.seconds
+        return Refused("door_interlocked", words, retry_after_seconds=wait)
     is_host = False
     if party.group_id is not None:
         joined = await join_on_entering(session, group_id=party.group_id, gate_id=gate.id, now=now)
         if joined is None:
             return Refused("group_closed")
         is_host = joined
+    room = await _room(session, gate.store, party) if house and house.rules.counts_people else {}
+    entry = _Entry(gate, member_id, party, is_host, guests_max, now, room)
     for _ in range(TRIES_MAX):
-        if visit_id := await _open_visit(session, gate, member_id, party, is_host, guests_max, now):
+        if visit_id := await _open_visit(session, entry):
+            if interlocked:
+                await claim(session, device_id=gate.id, now=now)
             return visit_id
-        if refused := await _why_not(session, gate, member_id, party, guests_max, now):
+        if refused := await _why_not(session, entry):
             return refused
     return Refused("already_inside")  # they come and go at other gates in the meantime
 
 
-async def _open_visit(
-    session: AsyncSession,
-    gate: Principal,
-    member_id: UUID,
-    party: Party,
-    is_host: bool,
-    guests_max: int,
-    now: datetime,
-) -> UUID | None:
+def _closed(house: House, now: datetime) -> Refused:
+    opens_at = house.opens_at(now)
+    if opens_at is None:
+        return Refused("outside_hours", "The store is closed.")
+    when = house.on_the_wall(opens_at)
+    words = f"The store is closed. It opens on {when:%A} at {when:%H:%M}."
+    return Refused("outside_hours", words, opens_at=opens_at)
+
+
+async def _room(session: AsyncSession, store_id: UUID, party: Party) -> Room:
+    """What has to hold for this party to find room, by what it is refused with otherwise. No other comes in meanwhile,
+    until this transaction ends.
+    """
+    rules = await hold_rules(session, store_id=store_id)
+    inside = (Visit.store_id == store_id) & Visit.left_at.is_(None)
+    room: Room = {}
+    if rules.one_party_at_a_time:
+        of_others = or_(literal(party.group_id is None), Visit.group_id.is_distinct_from(party.group_id))
+        room["party_inside"] = ~select(Visit.id).where(inside, of_others).exists()
+    if rules.capacity_max is not None:
+        people = select(func.coalesce(func.sum(1 + Visit.guests), 0)).where(inside).scalar_subquery()
+        room["store_full"] = people + 1 + party.guests <= rules.capacity_max
+    return room
+
+
+async def _open_visit(session: AsyncSession, entry: _Entry) -> UUID | None:
     values = {
         "id": literal(new_id()),
         "store_id": Store.id,
-        "member_id": literal(member_id),
-        "entered_at": literal(now),
-        "entry_gate_id": literal(gate.id),
+        "member_id": literal(entry.member_id),
+        "entered_at": literal(entry.now),
+        "entry_gate_id": literal(entry.gate.id),
         "basket_unpaid": literal(False),
-        "guests": literal(party.guests),
-        "group_id": literal(party.group_id, Visit.group_id.type),
-        "is_host": literal(is_host),
+        "guests": literal(entry.party.guests),
+        "group_id": literal(entry.party.group_id, Visit.group_id.type),
+        "is_host": literal(entry.is_host),
     }
     may_enter = select(*values.values()).where(
-        Store.id == gate.store,
-        func.coalesce(Store.guests_max, guests_max) >= party.guests,
-        ~in_debt(member_id, unit=Store.currency),
+        Store.id == entry.gate.store,
+        func.coalesce(Store.guests_max, entry.guests_max) >= entry.party.guests,
+        ~in_debt(entry.member_id, unit=Store.currency),
+        *entry.room.values(),
     )
     opened = insert(Visit).from_select(list(values), may_enter)
     once = opened.on_conflict_do_nothing(index_elements=["store_id", "member_id"], index_where=text("left_at is null"))
     return await session.scalar(once.returning(Visit.id))
 
 
-async def _why_not(
-    session: AsyncSession, gate: Principal, member_id: UUID, party: Party, guests_max: int, now: datetime
-) -> Refused | None:
+async def _why_not(session: AsyncSession, entry: _Entry) -> Refused | None:
     """None where nothing stands in the way any more."""
-    rules = select(
+    store_id, member_id = entry.gate.store, entry.member_id
+    stands = select(
         Store.currency,
-        func.coalesce(Store.guests_max, guests_max),
-        is_inside(store_id=gate.store, member_id=member_id),
-    ).where(Store.id == gate.store)
-    currency, allowed, inside = (await session.execute(rules)).one()
+        func.coalesce(Store.guests_max, entry.guests_max),
+        is_inside(store_id=store_id, member_id=member_id),
+        *entry.room.values(),
+    ).where(Store.id == store_id)
+    currency, allowed, inside, *room = (await session.execute(stands)).one()
     if inside:
         return Refused("already_inside")
-    if party.guests > allowed:
+    if entry.party.guests > allowed:
         return Refused("too_many_guests")
-    owed = await collect(session, member_id=member_id, unit=currency, actor=f"device:{gate.id}", now=now)
-    return Refused("debt_unsettled", owed, currency) if owed else None
+    for code, has_room in zip(entry.room, room, strict=True):
+        if not has_room:
+            return Refused(code, NO_ROOM[code], retry_after_seconds=ASK_AGAIN_SECONDS)
+    owed = await collect(session, member_id=member_id, unit=currency, actor=f"device:{entry.gate.id}", now=entry.now)
+    return Refused("debt_unsettled", amount_owed=owed, currency=currency) if owed else None

@@ -13,7 +13,7 @@ from facepay.entrance import gates
 from facepay.entrance.admission import Party
 from facepay.entrance.gate_calls import AtGate
 from facepay.entrance.gate_schemas import GateAnswer, PassAtEntry, entry_body, read_entry
-from facepay.entrance.gate_turns import free_door
+from facepay.entrance.gate_turns import free_doorway
 from facepay.entrance.gates import ALONE, Direction, GateDecision
 from facepay.entrance.turns import DeviceBusy
 from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS
@@ -68,7 +68,7 @@ class GateCall(AtGate):
         return await gates.decide(
             session,
             gate=self.gate,
-            door=await free_door(session, gate=self.gate, now=self.now),
+            doorway=await free_doorway(session, gate=self.gate, now=self.now),
             direction=direction,
             shown=shown,
             now=self.now,
@@ -83,7 +83,7 @@ class GateCall(AtGate):
             decision = await gates.finish_step_up(
                 session,
                 gate=self.gate,
-                door=await free_door(session, gate=self.gate, now=self.now),
+                doorway=await free_doorway(session, gate=self.gate, now=self.now),
                 direction=direction,
                 attempt_id=attempt_id,
                 given=body.given(get_master_key(self.desk.request)),

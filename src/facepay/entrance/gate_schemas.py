@@ -42,19 +42,24 @@ class AtGate(DecisionAnswer):
     basket_unpaid: bool = False
     amount_owed: Annotated[int | None, Field(description="Minor units, with `debt_unsettled`.")] = None
     currency: str | None = None
+    retry_after: Annotated[
+        int | None, Field(description="Seconds, with `store_full`, `party_inside` and `door_interlocked`.")
+    ] = None
+    opens_at: Annotated[datetime | None, Field(description="With `outside_hours`; null where it never does.")] = None
 
     @staticmethod
     def of_gate(decision: GateDecision, sighting: Sighting | None) -> dict[str, Any]:
-        attempt = decision.record
-        faces_max = 1 + attempt.guests
+        attempt, refused = decision.record, decision.refused
         return AtGate.shared(decision, sighting) | {
             "attempt_id": attempt.id,
             "visit_id": attempt.visit_id,
             "command_number": attempt.command_number,
-            "tailgate_suspected": bool(sighting and sighting.faces > faces_max and attempt.decision == "open"),
+            "tailgate_suspected": attempt.is_crowded,
             "basket_unpaid": decision.basket_unpaid,
-            "amount_owed": decision.amount_owed,
-            "currency": decision.currency,
+            "amount_owed": refused and refused.amount_owed,
+            "currency": refused and refused.currency,
+            "retry_after": refused and refused.retry_after_seconds,
+            "opens_at": refused and refused.opens_at,
         }
 
 

@@ -17,9 +17,9 @@ from sqlalchemy import CheckConstraint, ForeignKey, String, delete
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from facepay.channel.doors import Door, door_of, door_query
 from facepay.entrance import gates, turns
 from facepay.entrance.admission import Party
+from facepay.entrance.doorways import Doorway, doorway_of, doorway_query
 from facepay.entrance.gates import Direction, GateAttempt, GateDecision
 from facepay.entrance.turns import DeviceBusy, Turn, turn_indexes, turn_of
 from facepay.identity.passes import ShownPass
@@ -85,14 +85,15 @@ class TurnState:
     advice: tuple[Advice, ...] = ()
 
 
-async def free_door(session: AsyncSession, *, gate: Principal, now: datetime) -> Door:
-    """The gate's door, for a decision outside of turns. Raises DeviceBusy while it is somebody's turn."""
+async def free_doorway(session: AsyncSession, *, gate: Principal, now: datetime) -> Doorway:
+    """The gate's, for a decision outside of turns. Raises DeviceBusy while it is somebody's turn."""
     of_gate = (GateTurn.device_id == gate.id) & GateTurn.ended_at.is_(None)
-    found = await session.execute(door_query(gate.id).add_columns(GateTurn).outerjoin(GateTurn, of_gate))
-    *door, turn = found.one()
-    if turn and not turn.why_over(now):
+    found = await session.execute(doorway_query(gate).add_columns(GateTurn).outerjoin(GateTurn, of_gate))
+    *columns, turn = found.one()
+    doorway = Doorway.of(columns)
+    if turn and not turn.why_over(now) and not doorway.door.released:
         raise DeviceBusy(turn.expires_at - now)
-    return Door(*door)
+    return doorway
 
 
 async def take_turn(
@@ -123,13 +124,16 @@ async def show(
         return over
     if isinstance(shown, Sighting) and shown.faces:
         turn.see_face(now)
-    if isinstance(shown, Sighting) and isinstance(shown.outcome, Unusable):
+    doorway = await doorway_of(session, gate=gate)
+    if doorway.house and turn.direction == "entry":
+        shown = doorway.house.look_at(shown)
+    if isinstance(shown, Sighting) and isinstance(shown.outcome, Unusable) and not doorway.door.released:
         await session.flush()
         return TurnState(turn, shown.outcome.code, advice=shown.outcome.advice)
     decision = await gates.decide(
         session,
         gate=gate,
-        door=await door_of(session, device_id=gate.id),
+        doorway=doorway,
         direction=turn.direction,
         shown=shown,
         now=now,
@@ -158,7 +162,7 @@ async def finish_step_up(
     decision = await gates.finish_step_up(
         session,
         gate=gate,
-        door=await door_of(session, device_id=gate.id),
+        doorway=await doorway_of(session, gate=gate),
         direction=turn.direction,
         attempt_id=turn.attempt_id,
         given=given,

@@ -12,10 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.channel.doors import Door
+from facepay.channel.interlocks import claim
 from facepay.entrance.admission import Party, Refused, admit
+from facepay.entrance.doorways import Doorway
 from facepay.entrance.visits import current_visit
 from facepay.identity.decisions import answer, identify
 from facepay.identity.passes import ShownPass
+from facepay.identity.sighting import Advice, Sighting
 from facepay.identity.step_up import AttemptNotFound
 from facepay.identity.verdicts import (
     WORTH_REVIEW,
@@ -37,6 +40,8 @@ from facepay.settings import Settings
 
 Direction = Literal["entry", "exit"]
 ALONE = Party()
+# Of fewer people than stood there, and of somebody whom nobody had seen come in.
+ODD = "decision = 'open' and (faces > 1 + guests or code = 'not_inside')"
 
 
 class GateAttempt(DeviceDecision, Base):
@@ -48,62 +53,72 @@ class GateAttempt(DeviceDecision, Base):
         CheckConstraint("decision in ('open', 'deny', 'step_up')", name="decision_known"),
         CheckConstraint("identified_by in ('face', 'pass')", name="identified_by_known"),
         Index("ix_gate_attempt_worth_review", "id", postgresql_where=text(WORTH_REVIEW)),
+        Index("ix_gate_attempt_gate_id_decided_at", "gate_id", "decided_at"),
+        Index("ix_gate_attempt_odd", "decided_at", postgresql_where=text(ODD)),
     )
 
-    gate_id: Mapped[UUID] = mapped_column(ForeignKey("device.id"), index=True)
+    gate_id: Mapped[UUID] = mapped_column(ForeignKey("device.id"))
     direction: Mapped[str] = mapped_column(String(8))
     visit_id: Mapped[UUID | None] = mapped_column(ForeignKey("visit.id"), index=True)
     command_number: Mapped[int] = mapped_column(server_default="0")  # the gate's last, when this was decided
     guests: Mapped[int] = mapped_column(server_default="0")
     group_id: Mapped[UUID | None]  # as the gate said
+    faces: Mapped[int | None]  # in the fullest frame; of a pass, nobody has looked
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether it opened for fewer people than stood there."""
+        return self.decision == "open" and (self.faces or 0) > 1 + self.guests
 
 
 @dataclass(frozen=True, slots=True)
 class GateDecision(Ruling):
-    """What the gate does now; the attempt is its record."""
+    """What the gate does now; the attempt is its record. `refused` is why a member may not come in."""
 
     record: GateAttempt
     basket_unpaid: bool = False
-    amount_owed: int | None = None
-    currency: str | None = None
+    refused: Refused | None = None
 
 
 async def decide(
     session: AsyncSession,
     *,
     gate: Principal,
-    door: Door,
+    doorway: Doorway,
     direction: Direction,
     shown: Shown,
     now: datetime,
     settings: Settings,
     party: Party = ALONE,
 ) -> GateDecision:
-    """Let a recognised member through, ask where it is unsure who it is, refuse everybody else; at a locked gate
-    nobody is looked up.
+    """Let a recognised member through, ask where it is unsure who it is, refuse everybody else; at a gate that is
+    locked, or stands open for everybody, nobody is looked up.
     """
     attempt = GateAttempt(
         id=new_id(),
         gate_id=gate.id,
         direction=direction,
-        command_number=door.command_number,
+        command_number=doorway.door.command_number,
         identified_by=means_of(shown),
         guests=party.guests,
         group_id=party.group_id,
+        faces=shown.faces if isinstance(shown, Sighting) else None,
         created_at=now,
         decided_at=now,
     )
-    if door.is_shut_to(direction):
-        return await _settle(session, attempt, "deny", "gate_locked")
+    if unseen := await _settle_unseen(session, doorway.door, attempt):
+        return unseen
+    if doorway.house and direction == "entry":
+        shown = doorway.house.look_at(shown)
     verdict = await identify(session, record=attempt, device=gate, shown=shown, now=now, settings=settings)
-    return await _act(session, gate, attempt, verdict, now, settings)
+    return await _act(session, gate, doorway, attempt, verdict, now, settings)
 
 
 async def finish_step_up(
     session: AsyncSession,
     *,
     gate: Principal,
-    door: Door,
+    doorway: Doorway,
     direction: Direction,
     attempt_id: UUID,
     given: str | ShownPass,
@@ -115,17 +130,27 @@ async def finish_step_up(
     attempt = await session.get(GateAttempt, attempt_id)
     if attempt is None or attempt.gate_id != gate.id or attempt.direction != direction:
         raise AttemptNotFound("No attempt with this id waits at this gate.")
-    attempt.command_number = door.command_number
-    if door.is_shut_to(direction):
-        attempt.decided_at = now
-        return await _settle(session, attempt, "deny", "gate_locked")
+    attempt.command_number = doorway.door.command_number
+    attempt.decided_at = now
+    if unseen := await _settle_unseen(session, doorway.door, attempt):
+        return unseen
     verdict = await answer(session, record=attempt, device=gate, given=given, now=now, settings=settings, hasher=hasher)
-    return await _act(session, gate, attempt, verdict, now, settings)
+    return await _act(session, gate, doorway, attempt, verdict, now, settings)
+
+
+async def _settle_unseen(session: AsyncSession, door: Door, attempt: GateAttempt) -> GateDecision | None:
+    """What doesn't depend on who it is."""
+    if door.released:
+        return await _settle(session, attempt, "open", "emergency")
+    if door.is_shut_to("entry" if attempt.direction == "entry" else "exit"):
+        return await _settle(session, attempt, "deny", "gate_locked")
+    return None
 
 
 async def _act(
     session: AsyncSession,
     gate: Principal,
+    doorway: Doorway,
     attempt: GateAttempt,
     verdict: Verdict,
     now: datetime,
@@ -133,7 +158,7 @@ async def _act(
 ) -> GateDecision:
     match verdict:
         case Recognised(member):
-            return await _let_through(session, gate, attempt, member, now, settings)
+            return await _let_through(session, gate, doorway, attempt, member, now, settings)
         case Asked(code, step_up, answers_left):
             await _settle(session, attempt, "step_up", code)
             return GateDecision(attempt, step_up=step_up, answers_left=answers_left)
@@ -143,29 +168,46 @@ async def _act(
 
 
 async def _let_through(
-    session: AsyncSession, gate: Principal, attempt: GateAttempt, member: Member, now: datetime, settings: Settings
+    session: AsyncSession,
+    gate: Principal,
+    doorway: Doorway,
+    attempt: GateAttempt,
+    member: Member,
+    now: datetime,
+    settings: Settings,
 ) -> GateDecision:
     """What a member may do at a gate, however they were recognised. Their row is locked."""
     attempt.member_id = member.id
     if attempt.direction == "exit":
-        return await _let_out(session, gate, attempt, member, now)
+        return await _let_out(session, gate, doorway.door, attempt, member, now)
     if not member.is_active:
         return await _settle(session, attempt, "deny", "member_blocked", member)
     party = Party(guests=attempt.guests, group_id=attempt.group_id)
     admitted = await admit(
-        session, gate=gate, member_id=member.id, party=party, guests_max=settings.guests_max, now=now
+        session,
+        gate=gate,
+        doorway=doorway,
+        member_id=member.id,
+        party=party,
+        guests_max=settings.guests_max,
+        now=now,
     )
     if isinstance(admitted, Refused):
         await _settle(session, attempt, "deny", admitted.code, member)
-        return GateDecision(attempt, member, amount_owed=admitted.amount_owed, currency=admitted.currency)
+        advice = (Advice(admitted.code, admitted.words),) if admitted.words else ()
+        return GateDecision(attempt, member, advice=advice, refused=admitted)
     attempt.visit_id = admitted
     return await _settle(session, attempt, "open", "welcome", member)
 
 
 async def _let_out(
-    session: AsyncSession, gate: Principal, attempt: GateAttempt, member: Member, now: datetime
+    session: AsyncSession, gate: Principal, door: Door, attempt: GateAttempt, member: Member, now: datetime
 ) -> GateDecision:
-    """Nobody is locked in: the gate opens, and the code tells staff what was not in order."""
+    """Nobody is locked in, though they wait for another door of an interlock to close: the gate opens, and the code
+    tells staff what was not in order.
+    """
+    if door.interlocked and await claim(session, device_id=gate.id, now=now):
+        return await _settle(session, attempt, "deny", "door_interlocked", member)
     visit = await current_visit(session, store_id=gate.store, member_id=member.id)
     if visit is None:
         return await _settle(session, attempt, "open", "not_inside", member)

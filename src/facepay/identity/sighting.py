@@ -31,9 +31,11 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """Frames that nobody is searched for by: without a face, none good enough, or of different people."""
+    """Frames that nobody is searched for by: without a face, none good enough, of different people, or covered where
+    faces have to show.
+    """
 
-    code: Literal["no_face", "low_quality", "faces_disagree"]
+    code: Literal["no_face", "low_quality", "faces_disagree", "face_covered"]
     advice: tuple[Advice, ...] = ()
 
 

@@ -220,7 +220,11 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "gallery_version": NOTHING,
         "interlock": NOTHING,
         "interlock_door": NOTHING,
+        "house_rules": NOTHING,
         "lane_policy": NOTHING,
+        "patrol_finding": Holding(
+            Fate.NOTHING_HELD, "that something was found: a visit's, gate's or tag's id, no name"
+        ),
         "pickup_counter": NOTHING,
         "planogram": NOTHING,
         "offline_policy": NOTHING,

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Literal
 
 import numpy as np
@@ -101,6 +101,16 @@ RECOGNITION = QualityPolicy(
     smile_max=None,
     detection_score_min=None,
     embedding_norm_min=17.5,
+)
+
+
+# What may be asked of a face apart from being recognised: that nothing hides it.
+UNCOVERED = QualityPolicy(
+    **dict.fromkeys((limit.name for limit in fields(QualityPolicy)), None)
+    | {
+        limit: getattr(ENROLMENT, limit)
+        for limit in ("mouth_colour_shift_max", "mouth_detail_min", "mouth_points_shift_max", "eyes_light_min")
+    }
 )
 
 
