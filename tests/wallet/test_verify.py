@@ -75,6 +75,11 @@ TAMPERINGS = {
     "a capture forgotten": ("update holds set captured = 0 where transfer_id = %(hold)s", "hold"),
     "a refund forgotten": ("update refundable set refunded = 0 where transfer_id = %(payment)s", "payment"),
     "a fold made larger": ("update folds set posted = posted + 1 where account_id = %(sales)s", "sales"),
+    "a transfer of another time": (
+        "insert into transfers select gen_random_uuid(), -1, 'forged', kind, target_id, cause, cause_id, actor,"
+        " event_at, created_at from transfers where id = %(payment)s",
+        "",
+    ),
     "a name changed": ("update transfers set actor = 'nobody' where id = %(payment)s", "payment"),
     "a link removed": ("delete from chain.links where record_id = %(payment)s", "payment"),
     "a link forged": ("update chain.links set hash = sha256(hash) where record_id = %(payment)s", "payment"),

@@ -11,32 +11,28 @@ from facepay.kernel.database import Database
 from facepay.kernel.proofs import FIRST, Finding, Paged, Progress, Report, snapshot, turn_pages
 
 _EVENTS = """
-with bounds as (
-    select cast(:after as bigint) as low, cast(:after as bigint) + 5000 as high, l.sealed,
-           (select coalesce(max(position), 0) from access_event) as top, chain.last_position('access') as drawn
-      from chain.logs l where l.name = 'access'
-), page as materialized (
-    select e.id, e.position from access_event e, bounds where e.position > bounds.low and e.position <= bounds.high
+with page as materialized (
+    select e.id, e.position from access_event e where e.position > cast(:after as bigint)
+     order by e.position limit 5000
+), judged as (
+    select page.id, page.position, case
+        when page.position not between 1 and chain.last_position('access') then 'has a position that nobody drew'
+        when page.position <= (select sealed from chain.logs where name = 'access')
+            and not exists (select from chain.links l where l.record_id = page.id) then 'is missing from the chain'
+        end as problem
+      from page
 ), wrong as (
-    select page.id, case when page.position > bounds.drawn then 'has a position that nobody drew'
-                         else 'is missing from the chain' end as problem
-      from page, bounds
-     where page.position > bounds.drawn
-        or page.position <= bounds.sealed and not exists (select from chain.links l where l.record_id = page.id)
-     order by page.position limit 1
+    select * from judged where problem is not null order by position limit 1
 )
-select (select count(*) from page) as rows, case when bounds.high < bounds.top then bounds.high end as last,
+select (select count(*) from page) as rows, (select max(position) from page) as last,
        'event ' || wrong.id as row, wrong.problem
-  from bounds left join wrong on true
+  from (select 1) one left join wrong on true
 """
 
 _PERSONS = """
-with bounds as (
-    select cast(:after as bigint) as low, cast(:after as bigint) + 5000 as high,
-           (select coalesce(max(position), 0) from access_event) as top
-), page as materialized (
-    select e.id, e.position, e.person_digests from access_event e, bounds
-     where e.position > bounds.low and e.position <= bounds.high
+with page as materialized (
+    select e.id, e.position, e.person_digests from access_event e where e.position > cast(:after as bigint)
+     order by e.position limit 5000
 ), judged as (
     select page.id, page.position, d.place, case
         when p.event_id is null then 'is gone'
@@ -55,9 +51,9 @@ with bounds as (
 ), wrong as (
     select * from judged where problem is not null order by position, place limit 1
 )
-select (select count(*) from judged) as rows, case when bounds.high < bounds.top then bounds.high end as last,
+select (select count(*) from judged) as rows, (select max(position) from page) as last,
        'event ' || wrong.id || ' person ' || wrong.place as row, wrong.problem
-  from bounds left join wrong on true
+  from (select 1) one left join wrong on true
 """
 
 # The rows that an erasure emptied lead, one from the other, to the digest that it sealed. Retention takes the oldest:
@@ -89,11 +85,15 @@ select 0 as rows, null as last, 'event ' || wrong.event_id || ' person ' || wron
      limit 1) wrong on true
 """
 
-_TOP = "select max(position) from access_event"
+_BEFORE_ALL = -(2**63)
 CHECKS = {
-    "events": Paged(_TOP, _EVENTS, 0),
-    "persons": Paged(_TOP, _PERSONS, 0),
-    "erasures": Paged("select 0", _ERASURES, 0),
+    "events": Paged(
+        "select reltuples::bigint from pg_class where oid = 'access_event'::regclass", _EVENTS, _BEFORE_ALL
+    ),
+    "persons": Paged(
+        "select reltuples::bigint from pg_class where oid = 'access_event_person'::regclass", _PERSONS, _BEFORE_ALL
+    ),
+    "erasures": Paged("select 0", _ERASURES, _BEFORE_ALL),
     "strays": Paged("select 0", _STRAYS, FIRST),
 }
 

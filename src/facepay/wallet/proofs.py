@@ -136,14 +136,18 @@ select (select count(*) from page) as rows, (select max(transfer_id::text) from 
   from (select 1) one left join wrong on true
 """
 
-# Every entry was walked with its account: what is left over belongs to none.
+# Every entry was walked with its account, every transfer by its position: what is left over belongs to none.
 _STRAYS = """
-select 0 as rows, null as last, 'account ' || wrong.account_id || ' position ' || wrong.position as row,
-       case when wrong.account_id is not null then 'entry belongs to no account' end as problem
+select 0 as rows, null as last, wrong.row, wrong.problem
   from (select 1) one left join lateral (
-    select e.account_id, e.position from ledger.entries e
-     where not exists (select from ledger.accounts a where a.id = e.account_id)
-       and e.account_id > cast(:after as uuid) limit 1) wrong on true
+    (select 'account ' || e.account_id || ' position ' || e.position as row, 'entry belongs to no account' as problem
+       from ledger.entries e
+      where not exists (select from ledger.accounts a where a.id = e.account_id)
+        and e.account_id > cast(:after as uuid) limit 1)
+    union all
+    (select 'transfer ' || t.id, 'has a position that nobody drew' from ledger.transfers t
+      where t.position < 1 or t.position > chain.last_position('ledger') limit 1)
+    limit 1) wrong on true
 """
 
 CHECKS = {
