@@ -23,7 +23,11 @@ async def test_a_stream_resumes_where_it_was_cut_and_ends_with_its_token(shop: S
         async with device.stream("GET", path) as response:
             assert response.headers["content-type"].startswith("text/event-stream")
             stream = Stream(response.aiter_lines())
-            assert await stream.next() == ("door", None, {"locked": True, "exits_locked": False, "released": False, "command_number": 1})
+            assert await stream.next() == (
+                "door",
+                None,
+                {"locked": True, "exits_locked": False, "released": False, "command_number": 1},
+            )
             assert (await stream.next())[:2] == ("command", "1")
             await tell(shop, gate, OPEN)
             kind, number, data = await stream.next()

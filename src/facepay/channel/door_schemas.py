@@ -35,9 +35,13 @@ class DoorOverview(Answer):
 
     @classmethod
     def of(cls, device: Device, door: Door, state: DoorState) -> Self:
-        shown = {name: getattr(door, name) for name in cls.model_fields if hasattr(door, name)}
-        shown |= {name: getattr(state, name) for name in cls.model_fields if hasattr(state, name)}
-        return cls(device_id=device.id, name=device.name, role=DeviceRole(device.role), **shown)
+        shown = {
+            name: getattr(each, name)
+            for each in (device, door, state)
+            for name in cls.model_fields
+            if hasattr(each, name)
+        }
+        return cls(device_id=device.id, **shown)
 
 
 def _each_once(device_ids: list[UUID]) -> list[UUID]:

@@ -103,7 +103,7 @@ async def doors_by_id(session: AsyncSession, device_ids: Collection[UUID]) -> di
     found = await session.execute(
         select(DeviceChannel.device_id, *_COLUMNS).where(DeviceChannel.device_id.in_(device_ids))
     )
-    return {row[0]: Door(*row[1:]) for row in found.tuples()}
+    return {row[0]: Door(*row[1:]) for row in found}
 
 
 async def count_command(session: AsyncSession, *, device_id: UUID, payload: Payload) -> int:
