@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from facepay.identity.capture import UNREADABLE, Capture
 from facepay.identity.edge import EDGE_PROBLEMS
 from facepay.identity.learning import LearnerOf
-from facepay.identity.schemas import DecisionAnswer
+from facepay.identity.schemas import Decided
 from facepay.identity.sighting import Sighting
 from facepay.identity.step_up import AttemptClosed, AttemptNotFound
 from facepay.kernel.auth import Principal, WrongStore
@@ -45,7 +45,7 @@ class Desk:
         capture: Capture,
         also: bytes = b"",
         see: Callable[[Capture], Awaitable[Sighting]],
-        act: Callable[[AsyncSession, Sighting], Awaitable[DecisionAnswer]],
+        act: Callable[[AsyncSession, Sighting], Awaitable[Decided]],
     ) -> Any:
         """`see` who is in the capture, then `act` on it in one transaction that keeps the answer too.
 
@@ -72,11 +72,11 @@ class Desk:
         use: str,
         key: str | None,
         body: BaseModel,
-        act: Callable[[AsyncSession], Awaitable[DecisionAnswer]],
+        act: Callable[[AsyncSession], Awaitable[Decided]],
     ) -> Any:
         """The same for a one-time pass, which is part of the body: no model runs."""
         answer = await self.idempotency.once(self.request, owner_id=device.id, key=key, body=body, act=act)
-        if isinstance(answer, DecisionAnswer):  # and no first answer again
+        if isinstance(answer, Decided):  # and no first answer again
             self.metrics.decisions.labels(use, answer.code).inc()
         return answer
 

@@ -76,11 +76,19 @@ class AdviceAnswer(Answer):
     message: str
 
 
-class DecisionAnswer(Answer):
-    """What every device's answer holds. A stranger is shown no similarity: they could climb by it."""
+class Decided(Answer):
+    """What a device is to do, and why. The models' times are only told, and never kept with the answer."""
 
     decision: str
     code: str
+    timings_ms: dict[str, float] = Field(default={})
+
+
+class DecisionAnswer(Decided):
+    """What every device's answer to somebody's looks holds. A stranger is shown no similarity: they could climb by
+    it.
+    """
+
     identified_by: Annotated[Means, Field(description="What was shown first.")] = "face"
     member: RecognisedMember | None = None
     similarity: Annotated[Cosine | None, Field(description="Plain cosine to the member's templates.")] = None
@@ -92,7 +100,6 @@ class DecisionAnswer(Answer):
     feedback: list[AdviceAnswer] = Field(default=[], description="What helps most first, where anything does.")
     step_up: StepUpAsked | None = None
     answers_left: int | None = None
-    timings_ms: dict[str, float] = Field(default={})
 
     @staticmethod
     def shared(ruling: Ruling, sighting: Sighting | None) -> dict[str, Any]:
