@@ -10,7 +10,7 @@ down_revision = "0071"
 branch_labels = None
 depends_on = None
 
-ODD = "decision = 'open' and (faces > 1 + guests or code = 'not_inside')"
+ODD = "code = 'welcome' and faces > 1 + guests or code = 'not_inside'"
 
 
 def upgrade() -> None:
@@ -27,6 +27,7 @@ def upgrade() -> None:
         sa.Column("stay_max_minutes", sa.BigInteger(), nullable=True),
         sa.Column("still_max_minutes", sa.BigInteger(), nullable=True),
         sa.Column("silent_after_seconds", sa.BigInteger(), nullable=True),
+        sa.Column("tailgating_watched", sa.Boolean(), nullable=False),
         sa.Column("refusals_max", sa.BigInteger(), nullable=True),
         sa.Column("refusals_within_minutes", sa.BigInteger(), nullable=False),
         sa.Column("changed_by", sa.String(length=80), nullable=True),

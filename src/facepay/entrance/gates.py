@@ -41,7 +41,7 @@ from facepay.settings import Settings
 Direction = Literal["entry", "exit"]
 ALONE = Party()
 # Of fewer people than stood there, and of somebody whom nobody had seen come in.
-ODD = "decision = 'open' and (faces > 1 + guests or code = 'not_inside')"
+ODD = "code = 'welcome' and faces > 1 + guests or code = 'not_inside'"
 
 
 class GateAttempt(DeviceDecision, Base):
@@ -68,7 +68,7 @@ class GateAttempt(DeviceDecision, Base):
     @property
     def is_crowded(self) -> bool:
         """Whether it opened for fewer people than stood there."""
-        return self.decision == "open" and (self.faces or 0) > 1 + self.guests
+        return self.decision == "open" and self.code != "emergency" and (self.faces or 0) > 1 + self.guests
 
 
 @dataclass(frozen=True, slots=True)

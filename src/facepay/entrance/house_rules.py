@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -50,6 +50,7 @@ class HouseRules(Base):
     stay_max_minutes: Mapped[int | None]
     still_max_minutes: Mapped[int | None]
     silent_after_seconds: Mapped[int | None]
+    tailgating_watched: Mapped[bool] = mapped_column(default=False)
     refusals_max: Mapped[int | None]
     refusals_within_minutes: Mapped[int] = mapped_column(default=10)
     changed_by: Mapped[str | None] = mapped_column(String(80))
@@ -76,6 +77,19 @@ class House:
         """When it opens next, asked while it is closed; None where it never does."""
         return next_change(self.opening.timetable, now, self.timezone) if self.opening else None
 
+    def closes_within(self, lead: timedelta, now: datetime) -> bool:
+        if self.opening is None or not self.is_open(now):
+            return False
+        closes_at = next_change(self.opening.timetable, now, self.timezone)
+        return closes_at is not None and closes_at <= now + lead
+
+    def was_closed_for(self, lasting: timedelta, now: datetime) -> bool:
+        """All of that time, up to now."""
+        if self.opening is None or self.is_open(now - lasting):
+            return False
+        opens_at = next_change(self.opening.timetable, now - lasting, self.timezone)
+        return opens_at is None or opens_at > now
+
     def on_the_wall(self, at: datetime) -> datetime:
         """As the store's own clocks show it."""
         return at.astimezone(ZoneInfo(self.timezone))
@@ -101,6 +115,7 @@ async def rules_of(session: AsyncSession, *, store_id: UUID) -> HouseRules:
         closing_grace_minutes=10,
         face_must_show=False,
         entries_offline=False,
+        tailgating_watched=False,
         refusals_within_minutes=10,
     )
 

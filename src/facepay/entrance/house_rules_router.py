@@ -62,6 +62,10 @@ class HouseRulesRequest(Request):
     silent_after_seconds: Annotated[
         int | None, Field(ge=10, le=86_400, strict=True, description="How old a device's last heartbeat may be.")
     ] = None
+    tailgating_watched: Annotated[
+        Switch,
+        Field(description="More faces at an entry than came in, and exits of people who never entered, are alerts."),
+    ] = False
     refusals_max: Annotated[
         int | None, Field(ge=2, le=1_000, strict=True, description="As many refusals at one gate are an alert.")
     ] = None
