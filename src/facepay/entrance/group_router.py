@@ -10,9 +10,9 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.entrance import groups
-from facepay.entrance.groups import VisitGroup, VisitGrouped, VisitGroupNotFound, VisitGroupOver, VisitNotInside
+from facepay.entrance.groups import VisitGroup, VisitGrouped, VisitGroupNotFound, VisitGroupOver
 from facepay.entrance.visit_schemas import NewHost, NewVisitGroup, VisitAnswer, VisitGroupAnswer
-from facepay.entrance.visits import Visit
+from facepay.entrance.visits import Visit, VisitNotInside
 from facepay.kernel.auth import InsufficientScope, Principal, WrongStore, acts_as, current_device, current_staff
 from facepay.kernel.clock import Now
 from facepay.kernel.database import Session

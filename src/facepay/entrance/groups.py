@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, ForeignKey, Select, String, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, aliased, mapped_column
 
-from facepay.entrance.visits import Visit
+from facepay.entrance.visits import Visit, VisitNotInside
 from facepay.kernel.auth import Principal
 from facepay.kernel.database import Base, Identified
 from facepay.kernel.errors import Conflict, NotFound
@@ -27,13 +27,6 @@ class VisitGroupNotFound(NotFound):
 
     code = "visit_group_not_found"
     title = "No such group"
-
-
-class VisitNotInside(Conflict):
-    """One of these visits isn't one of this store, or has ended, or isn't in this group."""
-
-    code = "visit_not_inside"
-    title = "Visit not inside"
 
 
 class VisitGrouped(Conflict):

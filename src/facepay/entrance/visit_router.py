@@ -10,12 +10,14 @@ from fastapi import APIRouter, Query, Security
 from pydantic import Field
 from sqlalchemy import select
 
+from facepay.entrance import visits
 from facepay.entrance.gates import GateAttempt
 from facepay.entrance.visit_schemas import VisitAnswer
-from facepay.entrance.visits import Visit
+from facepay.entrance.visits import Visit, VisitNotInside
 from facepay.identity.schemas import Cosine, Narrowed, Rate
 from facepay.identity.verdicts import Means
 from facepay.kernel.auth import InsufficientScope, Principal, current_staff
+from facepay.kernel.clock import Now
 from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.paging import Page, Paging, page
@@ -26,6 +28,7 @@ from facepay.stores.stores import StoreNotFound, get_store
 
 router = APIRouter(prefix="/v1/stores/{store_id}", tags=["stores"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["members:read"])]
+Writer = Annotated[Principal, Security(current_staff, scopes=["visits:write"])]
 REFUSALS = problems(Unauthenticated, InsufficientScope, StoreNotFound)
 
 
@@ -42,6 +45,7 @@ class GateAttemptAnswer(Answer):
     visit_id: UUID | None
     guests: int
     group_id: UUID | None
+    faces: Annotated[int | None, Field(description="In the fullest frame; null of a pass.")]
     similarity: Cosine | None
     threshold: Cosine | None
     false_positive_rate: Rate | None
@@ -68,6 +72,20 @@ async def list_visits(
     if member_id:
         query = query.where(Visit.member_id == member_id)
     return await page(session, query, by=Visit.id, paging=paging, show=VisitAnswer.model_validate)
+
+
+@router.post(
+    "/visits/{visit_id}/end",
+    summary="Say that somebody has left",
+    responses=problems(Unauthenticated, InsufficientScope, StoreNotFound, VisitNotInside),
+)
+async def end_visit(store_id: UUID, visit_id: UUID, session: Session, _: Writer, now: Now) -> VisitAnswer:
+    """For whoever went out by no gate: a visit that stays open counts as somebody inside. What their shelves' basket
+    holds is charged as when they leave by a gate.
+    """
+    await get_store(session, store_id)
+    visit = await visits.end_visit(session, store_id=store_id, visit_id=visit_id, now=now)
+    return VisitAnswer.model_validate(visit)
 
 
 @router.get("/gate-attempts", summary="List what the gates decided", responses=REFUSALS)

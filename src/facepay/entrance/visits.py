@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.kernel.database import Base, Identified
+from facepay.kernel.errors import Conflict
 
 
 class Visit(Identified, Base):
@@ -41,6 +42,13 @@ class Visit(Identified, Base):
     is_host: Mapped[bool] = mapped_column(server_default="false")
 
 
+class VisitNotInside(Conflict):
+    """One of these visits isn't one of this store, or has ended, or isn't in this group."""
+
+    code = "visit_not_inside"
+    title = "Visit not inside"
+
+
 def is_inside(*, store_id: UUID, member_id: UUID) -> ColumnElement[bool]:
     """Whether the member has an open visit to this store."""
     return (
@@ -64,3 +72,13 @@ async def members_inside(session: AsyncSession, *, store_id: UUID) -> frozenset[
     """Who is inside this store now."""
     found = await session.scalars(select(Visit.member_id).where(Visit.store_id == store_id, Visit.left_at.is_(None)))
     return frozenset(found)
+
+
+async def end_visit(session: AsyncSession, *, store_id: UUID, visit_id: UUID, now: datetime) -> Visit:
+    """Staff saw that they are gone, by no gate. Raises VisitNotInside."""
+    visit = await session.get(Visit, visit_id, with_for_update=True)
+    if visit is None or visit.store_id != store_id or visit.left_at is not None:
+        raise VisitNotInside("This visit isn't one of this store, or has ended.")
+    visit.left_at = now
+    await session.flush()
+    return visit

@@ -37,7 +37,7 @@ SCOPES = {
     "catalog:write": "Change and import products.",
     "rewards:read": "See tiers, coupons, and members' points and gifts.",
     "rewards:write": "Set tiers, points and coupons; give gift balance.",
-    "visits:write": "Link visits of families and friends, and say who of them pays.",
+    "visits:write": "Link visits of families and friends, say who of them pays; end visits of people who are gone.",
     "insights:read": "See what people look at, take and smile at, as counts.",
     "webhooks:read": "See where events are sent, and how that goes.",
     "webhooks:write": "Say where events are sent; send them again.",
