@@ -74,6 +74,7 @@ begin
 end $$;
 
 -- Deletes what the newest sealed record of retention says is cut, some records at a time; answers how many it deleted.
+-- Never the last day, whoever says so: who got hold of the app's role can't take their own traces along.
 create function access_log.forget(events_max int) returns bigint
 language plpgsql security definer set search_path = public, pg_temp as $$
 declare
@@ -84,6 +85,11 @@ begin
      where e.kind = 'retention' order by e.position desc limit 1;
     gone := array(select l.record_id from chain.links l
                    where l.log = 'access' and l.number <= reach order by l.number limit events_max);
+    if exists (select from access_event e where e.id = any (gone)
+                  and e.created_at > clock_timestamp() - interval '1 day')
+    then
+        raise exception 'the last day of the access log is never cut off' using errcode = 'restrict_violation';
+    end if;
     perform chain.cut('access', (select max(l.number) from chain.links l where l.record_id = any (gone)));
     delete from access_event_person p where p.event_id = any (gone);
     delete from access_event e where e.id = any (gone);

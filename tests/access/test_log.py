@@ -6,7 +6,7 @@ import asyncio
 import csv
 import io
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from uuid import UUID
 
@@ -14,12 +14,14 @@ import psycopg
 import pytest
 from psycopg import errors
 from sqlalchemy import func, select, text
+from sqlalchemy.exc import IntegrityError
 
 from facepay.access.log import LOG, AccessEvent, AccessEventPerson, NewEvent, Person, write
 from facepay.access.retention import forget_events, unlink_member
 from facepay.access.verify import verify
 from facepay.kernel.clock import utc_now
 from facepay.kernel.database import Database
+from facepay.kernel.embedded import SUPERUSER, EmbeddedPostgres
 from facepay.kernel.ids import new_id
 from tests.shop import Shop
 
@@ -47,6 +49,19 @@ def attempt(*persons: Person, code: str = "granted", store_id: UUID = STORE) -> 
         persons=persons,
         details={"window_seconds": 15},
     )
+
+
+@pytest.fixture
+def aged(postgres: EmbeddedPostgres, database_name: str) -> Callable[[], None]:
+    """Has what is not yet sealed be 31 days old, which only a superuser's hand can."""
+
+    def age() -> None:
+        address = postgres.url(role=SUPERUSER, database=database_name).replace("+psycopg", "")
+        with psycopg.connect(address) as superuser:
+            superuser.execute("set session_replication_role = replica")
+            superuser.execute("update access_event set created_at = created_at - interval '31 days'")
+
+    return age
 
 
 async def written(database: Database, *events: NewEvent) -> list[UUID]:
@@ -135,17 +150,18 @@ async def test_who_was_erased_is_in_no_event_and_the_chain_stays_whole(database:
     assert erasure.details["unlinked"] == 2
 
 
-async def test_what_is_older_than_the_log_is_kept_goes_and_the_log_says_so(database: Database) -> None:
+async def test_what_is_older_than_the_log_is_kept_goes_and_the_log_says_so(
+    database: Database, aged: Callable[[], None]
+) -> None:
     member = new_id()
     await written(database, *(attempt(Person(member), Person(new_id())) for _ in range(5)))
-    await LOG.seal_all(database)
     async with database.begin() as session:
         await unlink_member(session, member_id=member, actor="staff:1", now=utc_now())
+    aged()
     await LOG.seal_all(database)
     before = (await verify(database)).head
-    lasts = timedelta(days=30)
-    assert await forget_events(database, lasts=lasts, now=utc_now()) == 0
-    assert await forget_events(database, lasts=lasts, now=utc_now() + lasts + timedelta(seconds=1)) == 6
+    assert await forget_events(database, lasts=timedelta(days=32), now=utc_now()) == 0
+    assert await forget_events(database, lasts=timedelta(days=30), now=utc_now()) == 6
     await written(database, attempt())
     await LOG.seal_all(database)
     report = await verify(database, expected_head=before)
@@ -159,11 +175,21 @@ async def test_what_is_older_than_the_log_is_kept_goes_and_the_log_says_so(datab
     assert str(other.findings[0]) == "chain: link 6 is not where the chain was when it was last verified"
 
 
+async def test_the_last_day_is_not_cut_off_whoever_says_so(database: Database, database_url: str) -> None:
+    await written(database, attempt())
+    await LOG.seal_all(database)
+    with pytest.raises(IntegrityError, match="the last day of the access log is never cut off"):
+        await forget_events(database, lasts=timedelta(0), now=utc_now() + timedelta(days=30))
+    with psycopg.connect(database_url.replace("+psycopg", "")) as app:
+        assert app.execute("select count(*) from access_event where kind = 'attempt'").fetchone() == (1,)
+
+
 async def test_an_erasure_is_proved_also_when_half_of_what_it_emptied_is_cut_off(
-    database: Database, owner_database_url: str
+    database: Database, aged: Callable[[], None]
 ) -> None:
     member = new_id()
     events = await written(database, *(attempt(Person(member)) for _ in range(6)))
+    aged()
     async with database.begin() as session:
         await unlink_member(session, member_id=member, actor="staff:1", now=utc_now())
     await LOG.seal_all(database)

@@ -53,7 +53,7 @@ class Night:
         return {f"a{number}": each for number, each in enumerate(self.attempts)} | vars(self)
 
 
-async def _logged(database: Database) -> tuple[list[UUID], UUID, UUID, UUID]:
+async def _logged(database: Database, superuser_url: str) -> tuple[list[UUID], UUID, UUID, UUID]:
     member, other = new_id(), new_id()
     attempts = []
     async with database.begin() as session:
@@ -63,6 +63,9 @@ async def _logged(database: Database) -> tuple[list[UUID], UUID, UUID, UUID]:
             event = NewEvent("attempt", new_id(), "granted", "device:1", "granted", persons=persons)
             attempts.append(await write(session, event, now=utc_now()))
         await unlink_member(session, member_id=member, actor="staff:1", now=utc_now())
+    with psycopg.connect(superuser_url) as connection:
+        connection.execute("set session_replication_role = replica")
+        connection.execute("update access_event set created_at = created_at - interval '31 days'")
     await LOG.seal_all(database)
     async with database.begin() as session:
         query = "select number, position, encode(hash, 'hex') as hash from chain.links where record_id = :second"
@@ -79,11 +82,12 @@ async def _logged(database: Database) -> tuple[list[UUID], UUID, UUID, UUID]:
 def log(postgres: EmbeddedPostgres, empty_clones: Clones) -> Iterator[Night]:
     name = empty_clones.take()
     url = postgres.url(database=name)
+    superuser_url = postgres.url(role=SUPERUSER, database=name).replace("+psycopg", "")
 
     async def build() -> tuple[list[UUID], UUID, UUID, UUID, tuple[int, str]]:
         database = Database(url, pool_size=1)
         try:
-            logged = await _logged(database)
+            logged = await _logged(database, superuser_url)
             report = await verify(database)
             assert report.ok, report
             return *logged, report.head
@@ -91,7 +95,6 @@ def log(postgres: EmbeddedPostgres, empty_clones: Clones) -> Iterator[Night]:
             await database.close()
 
     attempts, member, other, cut, head = asyncio.run(build())
-    superuser_url = postgres.url(role=SUPERUSER, database=name).replace("+psycopg", "")
     with psycopg.connect(superuser_url, autocommit=True) as connection:
         # Whoever may drop them isn't held up by them.
         connection.execute("alter table access_event drop constraint uq_access_event_position")
