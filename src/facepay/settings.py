@@ -69,6 +69,14 @@ class Settings(BaseSettings):
     turn_seconds: int = Field(default=15, ge=3, le=120)
     guests_max: int = Field(default=3, ge=0, le=50)
 
+    # The watchlist
+    watchlist: bool = False
+    watchlist_fpir_target: Rate = 1e-4
+    watchlist_days_max: int = Field(default=365, ge=1, le=3650)
+    watchlist_review_grace_days: int = Field(default=14, ge=0, le=90)
+    watchlist_answer_seconds: int = Field(default=60, ge=5, le=600)
+    watchlist_answer_counts_seconds: int = Field(default=300, ge=10, le=3600)
+
     # Lanes
     passage_seconds: int = Field(default=30, ge=5, le=60)
     passage_hold_seconds: int = Field(default=120, ge=5, le=600)

@@ -55,7 +55,7 @@ def faces(count: int) -> Floats:
 async def add_enrolled(process: Process, templates_of: Floats) -> list[UUID]:
     """Members with these templates, all at once."""
     protection, members = process.keeper.protection, [new_id() for _ in templates_of]
-    keys = [MemberKey(member_id, protection.key_id, protection.new_member_key(member_id)) for member_id in members]
+    keys = [MemberKey(member_id, protection.key_id, protection.new_key(member_id)) for member_id in members]
     consents = [
         Consent(id=new_id(), member_id=member_id, policy_version="2026-01", accepted_at=NOW) for member_id in members
     ]

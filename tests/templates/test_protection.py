@@ -41,9 +41,9 @@ def test_one_key_gives_one_rotation_for_all_time() -> None:
 
 def test_a_sealed_template_opens_for_its_member_only() -> None:
     member_id, other_id, template_id = new_id(), new_id(), new_id()
-    key, template = OURS.new_member_key(member_id), embeddings(1)[0]
-    sealed = OURS.seal_template(template, wrapped_key=key, member_id=member_id, template_id=template_id)
-    opened = OURS.unseal_template(sealed, wrapped_key=key, member_id=member_id, template_id=template_id)
+    key, template = OURS.new_key(member_id), embeddings(1)[0]
+    sealed = OURS.seal_template(template, wrapped_key=key, owner_id=member_id, template_id=template_id)
+    opened = OURS.unseal_template(sealed, wrapped_key=key, owner_id=member_id, template_id=template_id)
     assert np.array_equal(opened, template)
     for protection, owner, place in (
         (THEIRS, member_id, template_id),
@@ -51,16 +51,16 @@ def test_a_sealed_template_opens_for_its_member_only() -> None:
         (OURS, member_id, new_id()),
     ):
         with pytest.raises(TemplateUnreadable):
-            protection.unseal_template(sealed, wrapped_key=key, member_id=owner, template_id=place)
+            protection.unseal_template(sealed, wrapped_key=key, owner_id=owner, template_id=place)
 
 
 @given(st.integers(0, 12 + 4 * 512 + 16 - 1), st.integers(1, 255))
 def test_no_byte_of_a_sealed_template_can_be_altered(position: int, flip: int) -> None:
     member_id, template_id = new_id(), new_id()
-    key = OURS.new_member_key(member_id)
+    key = OURS.new_key(member_id)
     sealed = bytearray(
-        OURS.seal_template(embeddings(1)[0], wrapped_key=key, member_id=member_id, template_id=template_id)
+        OURS.seal_template(embeddings(1)[0], wrapped_key=key, owner_id=member_id, template_id=template_id)
     )
     sealed[position] ^= flip
     with pytest.raises(TemplateUnreadable):
-        OURS.unseal_template(bytes(sealed), wrapped_key=key, member_id=member_id, template_id=template_id)
+        OURS.unseal_template(bytes(sealed), wrapped_key=key, owner_id=member_id, template_id=template_id)

@@ -89,7 +89,7 @@ async def draw(
         members, templates = (await session.execute(of_pack)).one()
         seen, share = 0, members_max / max(1, members)
         async for changes in changes_after(session, version=0, pack=pack):
-            chosen = [each for each in changes if each.sealed is not None and _place(each.member_id, seed) < share]
+            chosen = [each for each in changes if each.sealed is not None and _place(each.owner_id, seed) < share]
             await asyncio.to_thread(_unseal_into, templates_of, chosen, protection)
             seen += sum(change.sealed is not None for change in changes)
             if progress:
@@ -159,4 +159,4 @@ def _place(member_id: UUID, seed: int) -> float:
 
 def _unseal_into(templates_of: dict[UUID, list[Floats]], changes: Sequence[Change], protection: Protection) -> None:
     for change in changes:
-        templates_of.setdefault(change.member_id, []).extend(unsealed(change, protection))
+        templates_of.setdefault(change.owner_id, []).extend(unsealed(change, protection))

@@ -16,7 +16,7 @@ from facepay.calibration.calibration import Calibration
 from facepay.settings import Settings
 from facepay.templates.gallery import Ranking
 
-Use = Literal["gate", "pay_inside", "pay_chain", "door", "verify"]
+Use = Literal["gate", "pay_inside", "pay_chain", "door", "verify", "watchlist"]
 
 # People of one family, age, sex or origin are taken for each other 10 to 100 times as often as two at random
 # (NIST IR 8280, 2019): however few are searched, one comparison has to be surer than the target alone asks for.
@@ -145,5 +145,8 @@ def policy_for(use: Use, settings: Settings) -> MatchPolicy:
         "pay_chain": settings.pay_chain_fpir_target,
         "door": settings.door_fpir_target,
         "verify": settings.verify_fmr_target,
+        "watchlist": settings.watchlist_fpir_target,
     }
-    return MatchPolicy(use=use, fpir_target=targets[use], margin_min=settings.match_margin_min)
+    # Which of two bans it is changes nothing for whoever is stopped.
+    margin_min = 0.0 if use == "watchlist" else settings.match_margin_min
+    return MatchPolicy(use=use, fpir_target=targets[use], margin_min=margin_min)

@@ -7,7 +7,7 @@ from asyncio import gather
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Protocol
 from uuid import UUID
 
 from fastapi import Depends, Request
@@ -24,6 +24,7 @@ from facepay.identity.policy import Ambiguous, Decision, Match, NoMatch, Uncerta
 from facepay.identity.sighting import (
     NarrowedBy,
     Outcome,
+    Resemblance,
     Sighting,
     Unusable,
     WrongDigits,
@@ -52,6 +53,11 @@ RIVAL_AREA_SHARE_MIN = 0.5
 EVIDENCE_SIDE_PX_MAX, EVIDENCE_JPEG_QUALITY = 480, 80
 
 
+class LookOut(Protocol):
+    async def __call__(self, capture: Capture, sighting: Sighting, device: Principal) -> Resemblance | None:
+        """Whom of the watchlist the nearest faces look like."""
+
+
 @dataclass(frozen=True, slots=True)
 class Recogniser:
     """Models, gallery and policy together. What it saw of a stranger ends with the call."""
@@ -64,6 +70,7 @@ class Recogniser:
     metrics: Metrics
     regions: HomeRegions
     may_hold: MayHold
+    look_out: LookOut | None = None  # for whom the watchlist names, where there is one
 
     @property
     def calibration(self) -> Calibration:
@@ -71,12 +78,19 @@ class Recogniser:
         return self.calibrations.current
 
     async def see(
-        self, capture: Capture, *, device: Principal, use: Use, inside: Inside | None = None, points: bool = False
+        self,
+        capture: Capture,
+        *,
+        device: Principal,
+        use: Use,
+        inside: Inside | None = None,
+        points: bool = False,
+        entering: bool = False,
     ) -> Sighting:
         """Who is nearest, under the policy of `use`, or of paying inside where they are one of those `inside`.
 
-        With `points` each face also gets its 106 landmarks, where the pack has them. Raises vision's problems with the
-        frames, Overloaded, and those of `read_signed_face`.
+        Whoever is `entering` is looked for on the watchlist too. With `points` each face also gets its 106 landmarks,
+        where the pack has them. Raises vision's problems with the frames, Overloaded, and those of `read_signed_face`.
         """
         signed = self._signed(capture, device)
         seen = self._analyse(capture, device, points) if signed is None else _known([signed.evidence])
@@ -86,6 +100,8 @@ class Recogniser:
         else:
             sighting = await self.judge(evidences, device=device, use=use, few=few)
         sighting = replace(sighting, challenge_id=capture.challenge_id, signed=signed)
+        if entering and self.look_out is not None:
+            sighting = replace(sighting, resemblance=await self.look_out(capture, sighting, device))
         if self.settings.evidence_days and signed is None and isinstance(sighting.outcome, Match):
             return replace(sighting, exhibit=await self._exhibit(capture, sighting))
         return sighting

@@ -13,6 +13,7 @@ from facepay.identity.edge import SignedFace
 from facepay.identity.policy import Ambiguous, Match, NoMatch, Uncertain
 from facepay.presentation.examination import SWAP_FMR
 from facepay.templates.evidence import Exhibit
+from facepay.templates.protection import Protection
 from facepay.vision.evidence import FaceEvidence, Floats, FrameEvidence
 from facepay.vision.feedback import feedback
 from facepay.vision.fusion import fuse, least_alike
@@ -46,13 +47,28 @@ class WrongDigits:
     member_id: UUID
 
 
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Resemblance:
+    """Somebody who would come in looks like somebody on the watchlist: `match` names the ban instead of a member.
+
+    `face` is the (dim,) embedding that was searched for, `jpeg` the picture that staff compare with the ban's, where
+    the device sent one.
+    """
+
+    match: Match
+    face: Floats
+    jpeg: bytes | None
+    protection: Protection
+
+
 Outcome = Match | Ambiguous | Uncertain | NoMatch | WrongDigits | Unusable
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sighting:
     """One capture, looked at. `faces` is how many the fullest frame shows, `narrowed_by` among whom was searched,
-    `signed` what a device sent instead of frames, `exhibit` what may be kept of a match as evidence.
+    `signed` what a device sent instead of frames, `exhibit` what may be kept of a match as evidence, `resemblance`
+    whom of the watchlist somebody who would come in looks like.
     """
 
     outcome: Outcome
@@ -63,6 +79,7 @@ class Sighting:
     challenge_id: UUID | None = None
     signed: SignedFace | None = None
     exhibit: Exhibit | None = None
+    resemblance: Resemblance | None = None
 
     @property
     def best_view(self) -> tuple[int, FaceEvidence]:

@@ -146,7 +146,7 @@ def _unsealed(templates: Sequence[Template], key: MemberKey, protection: Protect
     try:
         return [
             theirs.unseal_template(
-                template.sealed, wrapped_key=key.wrapped_key, member_id=key.member_id, template_id=template.id
+                template.sealed, wrapped_key=key.wrapped_key, owner_id=key.member_id, template_id=template.id
             )
             * np.float32(template.quality["embedding_norm"])
             for template in templates

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 from uuid import UUID
 
 import numpy as np
@@ -17,7 +19,14 @@ from facepay.kernel.database import Database
 from facepay.kernel.hub import Hub
 from facepay.templates.gallery import Gallery, Ranking
 from facepay.templates.protection import Floats, Protection, TemplateUnreadable
-from facepay.templates.templates import TOPIC, Change, changes_after, count_templates, newest_version
+from facepay.templates.templates import (
+    MEMBERS_GALLERY,
+    TOPIC,
+    Change,
+    changes_after,
+    count_templates,
+    newest_version,
+)
 
 log = structlog.get_logger()
 RETRY_SECONDS = 1.0
@@ -27,13 +36,31 @@ SEARCHED_ON_THE_LOOP_MAX = 5_000
 Progress = Callable[[int, int], None]  # templates loaded, templates in all
 
 
+class ChangesAfter(Protocol):
+    def __call__(self, session: AsyncSession, *, version: int, pack: str) -> AsyncIterator[Sequence[Change]]:
+        """What changed after `version` and is so now, oldest first and whole owners at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a keeper follows: the number of the gallery's version, what wakes its listeners, and its changes."""
+
+    gallery: int
+    topic: str
+    changes_after: ChangesAfter
+
+
+MEMBERS = Kept(MEMBERS_GALLERY, TOPIC, changes_after)
+
+
 class GalleryKeeper:
     """Brings a gallery up to date with the templates of one pack."""
 
-    def __init__(self, *, gallery: Gallery, protection: Protection, pack: str) -> None:
+    def __init__(self, *, gallery: Gallery, protection: Protection, pack: str, kept: Kept = MEMBERS) -> None:
         self.gallery = gallery
         self.protection = protection
         self.pack = pack
+        self.kept = kept
 
     async def search(self, embedding: Floats, *, top: int = 2) -> Ranking:
         """The gallery's search over everybody, off the event loop where it would hold that up."""
@@ -49,7 +76,7 @@ class GalleryKeeper:
 
     async def is_behind(self, session: AsyncSession) -> bool:
         """Whether templates have changed since; one indexed row to read."""
-        return await newest_version(session) > self.gallery.version
+        return await newest_version(session, gallery=self.kept.gallery) > self.gallery.version
 
     async def catch_up(self, session: AsyncSession) -> None:
         """Apply what was committed since; one indexed row to read where nothing was. Raises GalleryLocked."""
@@ -58,7 +85,7 @@ class GalleryKeeper:
 
     async def listen(self, database: Database, hub: Hub) -> None:
         """Catch up whenever some process changes a template, until cancelled."""
-        async with hub.subscribe(TOPIC) as changes:
+        async with hub.subscribe(self.kept.topic) as changes:
             while True:
                 try:
                     await self.follow(database)
@@ -80,10 +107,10 @@ class GalleryKeeper:
         Off the event loop, since unsealing a thousand templates takes 90 ms. A change of nobody's templates counts
         a version too, so the newest is read, and read first.
         """
-        version, newest = self.gallery.version, await newest_version(session)
+        version, newest = self.gallery.version, await newest_version(session, gallery=self.kept.gallery)
         templates_of: dict[UUID, list[Floats]] = {}
         loaded = 0
-        async for changes in changes_after(session, version=version, pack=self.pack):
+        async for changes in self.kept.changes_after(session, version=version, pack=self.pack):
             loaded += await asyncio.to_thread(self._unseal_into, templates_of, changes)
             newest = max(newest, changes[-1].version)
             if progress:
@@ -93,7 +120,7 @@ class GalleryKeeper:
     def _unseal_into(self, templates_of: dict[UUID, list[Floats]], changes: Sequence[Change]) -> int:
         """Add what these changes say of their members; returns how many templates they hold."""
         for change in changes:
-            templates = templates_of.setdefault(change.member_id, [])
+            templates = templates_of.setdefault(change.owner_id, [])
             if change.sealed is not None:
                 templates.extend(unsealed(change, self.protection))
         return sum(change.sealed is not None for change in changes)
@@ -112,7 +139,7 @@ def unsealed(change: Change, protection: Protection) -> list[Floats]:
         template = theirs.unseal_template(
             change.sealed,
             wrapped_key=change.wrapped_key,
-            member_id=change.member_id,
+            owner_id=change.owner_id,
             template_id=change.template_id,
         )
     except TemplateUnreadable:

@@ -32,13 +32,13 @@ async def keep_photos(
 def seal_photo(photo: bytes, *, key: MemberKey, photo_id: UUID, protection: Protection) -> bytes:
     """Raises TemplateUnreadable where the member's key was altered."""
     place = _place(key.member_id, photo_id)
-    return protection.seal(photo, wrapped_key=key.wrapped_key, member_id=key.member_id, place=place)
+    return protection.seal(photo, wrapped_key=key.wrapped_key, owner_id=key.member_id, place=place)
 
 
 def unseal_photo(sealed: bytes, *, key: MemberKey, photo_id: UUID, protection: Protection) -> bytes:
     """Undo `seal_photo`. Raises TemplateUnreadable."""
     place = _place(key.member_id, photo_id)
-    return protection.unseal(sealed, wrapped_key=key.wrapped_key, member_id=key.member_id, place=place)
+    return protection.unseal(sealed, wrapped_key=key.wrapped_key, owner_id=key.member_id, place=place)
 
 
 async def forget_photos(database: Database) -> int:

@@ -37,17 +37,23 @@ class GalleryLocked(Overloaded):
 
 
 class Protection:
-    """Rotates and seals under the master key in force; `under` opens what the others made."""
+    """Rotates and seals under the master key in force; `under` opens what the others made.
 
-    def __init__(self, master_key: MasterKey) -> None:
-        self.key_id = master_key.derive("template key id")[:8].hex()
-        self._wrapping_key = master_key.derive("template key wrapping")
-        self._seed = master_key.derive("template rotation")
+    What two purposes make has no key and no rotation in common. An owner is whoever's face it is: a member, where the
+    purpose is "template".
+    """
+
+    def __init__(self, master_key: MasterKey, *, purpose: str = "template") -> None:
+        self.key_id = master_key.derive(f"{purpose} key id")[:8].hex()
+        self._wrapping_key = master_key.derive(f"{purpose} key wrapping")
+        self._seed = master_key.derive(f"{purpose} rotation")
         self._edge_seed = master_key.derive("edge gallery rotation")
         self._edge_rotation = lru_cache(EDGE_ROTATIONS_MAX)(orthogonal)
         self._rotations: dict[int, Floats] = {}
         self._turns: dict[tuple[str, int], Floats] = {}  # from another key's rotation into this one's
-        self._others = {other.key_id: other for other in map(Protection, master_key.others)}
+        self._others = {
+            other.key_id: other for other in (Protection(each, purpose=purpose) for each in master_key.others)
+        }
 
     @property
     def known_key_ids(self) -> frozenset[str]:
@@ -83,38 +89,38 @@ class Protection:
         """(n, dim) as rotated here -> the same shape, as the device that holds this seed rotates."""
         return self.rotate_back(references) @ self._edge_rotation(seed, references.shape[-1])
 
-    def new_member_key(self, member_id: UUID) -> bytes:
-        """A fresh sealing key, wrapped for its member."""
-        return seal(self._wrapping_key, secrets.token_bytes(KEY_BYTES), bound_to=b"key" + member_id.bytes)
+    def new_key(self, owner_id: UUID) -> bytes:
+        """A fresh sealing key, wrapped for its owner."""
+        return seal(self._wrapping_key, secrets.token_bytes(KEY_BYTES), bound_to=b"key" + owner_id.bytes)
 
-    def seal(self, plain: bytes, *, wrapped_key: bytes, member_id: UUID, place: bytes) -> bytes:
-        """Seal with the member's key for one `place` only. Raises TemplateUnreadable where the key was altered."""
-        return seal(self._unwrap(wrapped_key, member_id), plain, bound_to=place)
+    def seal(self, plain: bytes, *, wrapped_key: bytes, owner_id: UUID, place: bytes) -> bytes:
+        """Seal with the owner's key for one `place` only. Raises TemplateUnreadable where the key was altered."""
+        return seal(self._unwrap(wrapped_key, owner_id), plain, bound_to=place)
 
-    def unseal(self, sealed: bytes, *, wrapped_key: bytes, member_id: UUID, place: bytes) -> bytes:
+    def unseal(self, sealed: bytes, *, wrapped_key: bytes, owner_id: UUID, place: bytes) -> bytes:
         """Undo `seal`. Raises TemplateUnreadable."""
-        key = self._unwrap(wrapped_key, member_id)
+        key = self._unwrap(wrapped_key, owner_id)
         try:
             return unseal(key, sealed, bound_to=place)
         except InvalidTag as error:
-            raise TemplateUnreadable(f"what was sealed for member {member_id} can't be unsealed") from error
+            raise TemplateUnreadable(f"what was sealed for {owner_id} can't be unsealed") from error
 
-    def seal_template(self, template: Floats, *, wrapped_key: bytes, member_id: UUID, template_id: UUID) -> bytes:
-        """Seal a rotated template. Raises TemplateUnreadable where the member's key was altered."""
+    def seal_template(self, template: Floats, *, wrapped_key: bytes, owner_id: UUID, template_id: UUID) -> bytes:
+        """Seal a rotated template. Raises TemplateUnreadable where the owner's key was altered."""
         plain = template.astype(_SINGLES).tobytes()
-        return self.seal(plain, wrapped_key=wrapped_key, member_id=member_id, place=_place(member_id, template_id))
+        return self.seal(plain, wrapped_key=wrapped_key, owner_id=owner_id, place=_place(owner_id, template_id))
 
-    def unseal_template(self, sealed: bytes, *, wrapped_key: bytes, member_id: UUID, template_id: UUID) -> Floats:
+    def unseal_template(self, sealed: bytes, *, wrapped_key: bytes, owner_id: UUID, template_id: UUID) -> Floats:
         """The rotated template, (dim,) float32. Raises TemplateUnreadable."""
-        place = _place(member_id, template_id)
-        plain = self.unseal(sealed, wrapped_key=wrapped_key, member_id=member_id, place=place)
+        place = _place(owner_id, template_id)
+        plain = self.unseal(sealed, wrapped_key=wrapped_key, owner_id=owner_id, place=place)
         return np.frombuffer(plain, _SINGLES).astype(np.float32)
 
-    def _unwrap(self, wrapped_key: bytes, member_id: UUID) -> bytes:
+    def _unwrap(self, wrapped_key: bytes, owner_id: UUID) -> bytes:
         try:
-            return unseal(self._wrapping_key, wrapped_key, bound_to=b"key" + member_id.bytes)
+            return unseal(self._wrapping_key, wrapped_key, bound_to=b"key" + owner_id.bytes)
         except InvalidTag as error:
-            raise TemplateUnreadable(f"the template key of member {member_id} can't be unwrapped") from error
+            raise TemplateUnreadable(f"the template key of {owner_id} can't be unwrapped") from error
 
     def _turn_from(self, other: Protection, dimensions: int) -> Floats:
         if (other.key_id, dimensions) not in self._turns:
@@ -128,8 +134,8 @@ class Protection:
         return self._rotations[dimensions]
 
 
-def _place(member_id: UUID, template_id: UUID) -> bytes:
-    return b"template" + member_id.bytes + template_id.bytes
+def _place(owner_id: UUID, template_id: UUID) -> bytes:
+    return b"template" + owner_id.bytes + template_id.bytes
 
 
 def orthogonal(seed: bytes, dimensions: int) -> Floats:

@@ -123,14 +123,14 @@ def _renewed(members: Sequence[_Member], protection: Protection) -> list[_Member
 def _renewed_one(member: _Member, new: Protection) -> _Member:
     old_key, old = member.key, new.under(member.key.key_id)
     member_id = old_key.member_id
-    key = MemberKey(member_id, new.key_id, new.new_member_key(member_id))
+    key = MemberKey(member_id, new.key_id, new.new_key(member_id))
 
     def template(template_id: UUID, sealed: bytes) -> bytes:
         plain = old.unseal_template(
-            sealed, wrapped_key=old_key.wrapped_key, member_id=member_id, template_id=template_id
+            sealed, wrapped_key=old_key.wrapped_key, owner_id=member_id, template_id=template_id
         )
         turned = new.rotate_from(old, plain)
-        return new.seal_template(turned, wrapped_key=key.wrapped_key, member_id=member_id, template_id=template_id)
+        return new.seal_template(turned, wrapped_key=key.wrapped_key, owner_id=member_id, template_id=template_id)
 
     def picture(photo_id: UUID, sealed: bytes) -> bytes:
         plain = unseal_photo(sealed, key=old_key, photo_id=photo_id, protection=old)

@@ -13,7 +13,18 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, LargeBinary, String, case, delete, func, select
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    LargeBinary,
+    String,
+    case,
+    delete,
+    func,
+    select,
+)
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -25,7 +36,8 @@ from facepay.members.consents import Consent
 from facepay.templates.protection import Floats, Protection
 from facepay.vision.evidence import FaceQuality
 
-TOPIC = "gallery"  # a trigger in the database names it too
+TOPIC = "gallery"  # a trigger in the database names it too, and the members' version by its number
+MEMBERS_GALLERY = 1
 PORTION = 1000
 # Of what a template that was enrolled weighs: what was learned may never outweigh a photo.
 ADAPTED_WEIGHT = 0.5
@@ -89,10 +101,9 @@ PICTURES = (EnrolmentPhoto, DecisionFrame)  # whatever is sealed as a photo, und
 
 
 class GalleryVersion(Base):
-    """One row, counting changes."""
+    """One row for each gallery, counting its changes: the members' is the first."""
 
     __tablename__ = "gallery_version"
-    __table_args__ = (CheckConstraint("id = 1", name="single_row"),)
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     version: Mapped[int] = mapped_column(BigInteger)
@@ -111,19 +122,21 @@ async def lock_gallery(session: AsyncSession) -> None:
     """Wait for everybody else who changes templates, and make them wait until this transaction ends."""
     unchanged = {"version": GalleryVersion.version}
     await session.execute(
-        insert(GalleryVersion).values(id=1, version=0).on_conflict_do_update(index_elements=["id"], set_=unchanged)
+        insert(GalleryVersion)
+        .values(id=MEMBERS_GALLERY, version=0)
+        .on_conflict_do_update(index_elements=["id"], set_=unchanged)
     )
 
 
-async def next_version(session: AsyncSession) -> int:
+async def next_version(session: AsyncSession, *, gallery: int = MEMBERS_GALLERY, topic: str = TOPIC) -> int:
     """Count the change, and wake every process that listens once it is committed."""
     version: int | None = await session.scalar(
         insert(GalleryVersion)
-        .values(id=1, version=1)
+        .values(id=gallery, version=1)
         .on_conflict_do_update(index_elements=["id"], set_={"version": GalleryVersion.version + 1})
         .returning(GalleryVersion.version)
     )
-    await notify(session, TOPIC)
+    await notify(session, topic)
     assert version is not None
     return version
 
@@ -139,7 +152,7 @@ async def replace_templates(
     now: datetime,
 ) -> list[Template]:
     """Keep these embeddings, rotated and sealed under a new key, instead of all that the member had."""
-    key = MemberKey(member_id, protection.key_id, protection.new_member_key(member_id))
+    key = MemberKey(member_id, protection.key_id, protection.new_key(member_id))
     await _keep_key(session, member_id=member_id, key_id=key.key_id, wrapped_key=key.wrapped_key)
     await _delete_sealed(session, member_id)
     templates = [
@@ -171,7 +184,7 @@ def sealed_template(
         pack=pack,
         origin=origin,
         sealed=theirs.seal_template(
-            theirs.rotate(embedding), wrapped_key=key.wrapped_key, member_id=key.member_id, template_id=template_id
+            theirs.rotate(embedding), wrapped_key=key.wrapped_key, owner_id=key.member_id, template_id=template_id
         ),
         quality=asdict(quality),
         created_at=now,
@@ -214,22 +227,26 @@ async def count_templates(session: AsyncSession, *, pack: str) -> int:
     return await session.scalar(select(func.count()).select_from(Template).where(Template.pack == pack)) or 0
 
 
-# A column of other queries, too: 0 before the first face.
-NEWEST_VERSION = func.coalesce(select(GalleryVersion.version).scalar_subquery(), 0)
+def newest_of(gallery: int) -> ColumnElement[int]:
+    """A column of other queries, too: 0 before the first face."""
+    return func.coalesce(select(GalleryVersion.version).where(GalleryVersion.id == gallery).scalar_subquery(), 0)
 
 
-async def newest_version(session: AsyncSession) -> int:
+NEWEST_VERSION = newest_of(MEMBERS_GALLERY)
+
+
+async def newest_version(session: AsyncSession, *, gallery: int = MEMBERS_GALLERY) -> int:
     """The version of the last committed change."""
-    newest: int | None = await session.scalar(select(NEWEST_VERSION))
+    newest: int | None = await session.scalar(select(newest_of(gallery)))
     return newest or 0
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Change:
-    """A member's templates changed at `version`: a row for each template, or one without (`sealed` is None)."""
+    """Somebody's templates changed at `version`: a row for each template, or one without (`sealed` is None)."""
 
     version: int
-    member_id: UUID
+    owner_id: UUID
     template_id: UUID | None
     wrapped_key: bytes | None
     key_id: str | None

@@ -1,0 +1,67 @@
+"""The gallery of banned faces: sealed and rotated under keys of its own, so that nothing in it compares with a member's
+template without both, and followed by every process as the members' is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from facepay.kernel.secrets import MasterKey
+from facepay.templates.gallery import MemoryGallery
+from facepay.templates.keeper import GalleryKeeper, Kept
+from facepay.templates.protection import Protection
+from facepay.templates.templates import PORTION, Change, next_version
+from facepay.watchlist.bans import Ban, BanFace
+
+GALLERY, TOPIC = 2, "watchlist"
+
+
+async def changes_after(session: AsyncSession, *, version: int, pack: str) -> AsyncIterator[Sequence[Change]]:
+    """Bans that came into force or ended after `version`, oldest first; one statement, one moment."""
+    of_pack = (BanFace.ban_id == Ban.id) & (BanFace.pack == pack) & Ban.ended_at.is_(None)
+    query = (
+        select(
+            Ban.gallery_version,
+            Ban.id,
+            BanFace.id,
+            Ban.wrapped_key,
+            Ban.key_id,
+            BanFace.sealed_template,
+            BanFace.embedding_norm,
+        )
+        .outerjoin(BanFace, of_pack)
+        .where(Ban.gallery_version > version)
+        .order_by(Ban.gallery_version, Ban.id, BanFace.id)
+        .execution_options(yield_per=PORTION)
+    )
+    result = await session.stream(query)
+    async for rows in result.partitions():
+        yield [Change(*row) for row in rows]
+
+
+WATCHLIST = Kept(GALLERY, TOPIC, changes_after)
+
+
+def protection_of(master_key: MasterKey) -> Protection:
+    return Protection(master_key, purpose="watchlist")
+
+
+def keeper_of(master_key: MasterKey, *, pack: str) -> GalleryKeeper:
+    """An empty one; it fills with the first search."""
+    protection = protection_of(master_key)
+    return GalleryKeeper(gallery=MemoryGallery(protection.rotate), protection=protection, pack=pack, kept=WATCHLIST)
+
+
+async def count_change(session: AsyncSession, ban: Ban) -> None:
+    """From now on every process's gallery has it as it is."""
+    ban.gallery_version = await next_version(session, gallery=GALLERY, topic=TOPIC)
+    await session.flush()
+
+
+def place_of(face_id: UUID) -> bytes:
+    """What a photo is sealed for."""
+    return b"ban photo" + face_id.bytes

@@ -1,0 +1,15 @@
+"""What the watchlist raises alerts about. None says who it is: the hit and the ban do, to whoever may look."""
+
+from __future__ import annotations
+
+from facepay.alerts.alerts import Severity
+from facepay.alerts.kinds import AlertKind
+
+WATCHLIST_HIT = AlertKind(
+    "watchlist_hit", Severity.CRITICAL, "Somebody who looks like a banned person waits at a door for your answer."
+)
+WATCHLIST_REFUSED = AlertKind(
+    "watchlist_refused", Severity.WARNING, "A door has refused somebody who looks like a banned person."
+)
+BAN_REVIEW_DUE = AlertKind("ban_review_due", Severity.WARNING, "A ban has to be looked at again, or it ends by itself.")
+ALERT_KINDS = (WATCHLIST_HIT, WATCHLIST_REFUSED, BAN_REVIEW_DUE)
