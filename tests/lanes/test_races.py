@@ -196,3 +196,20 @@ async def test_a_locked_lane_opens_for_nobody_until_it_is_unlocked(lanes: LaneSh
     await lanes.shop.do("POST", commands, json={"command": {"kind": "unlock"}, "reason": "Mopped"})
     paid = await passage.finish()
     assert (paid["code"], paid["command_number"]) == ("paid", 2)
+
+
+async def test_a_lane_that_stands_open_charges_nobody(lanes: LaneShop) -> None:
+    member = await lanes.shop.add_member(0, balance=10_000)
+    await lanes.shop.at_gate(0)
+    passage = await lanes.start()
+    lane_id, _ = lanes.lanes[0]
+    await passage.look(0)
+    assert (await passage.read(lanes.tag("SOCKS")))["held"] == SOCKS
+    commands = f"/v1/devices/{lane_id}/commands"
+    await lanes.shop.do("POST", commands, json={"command": {"kind": "release"}, "reason": "Smoke"})
+    out = await passage.finish()
+    assert (out["decision"], out["code"], out["order"], out["command_number"]) == ("release", "emergency", None, 1)
+    assert await passage.finish() | {"command_number": 1} == out
+    assert await lanes.shop.balance(member) == 10_000
+    visits = await lanes.shop.do("GET", f"/v1/stores/{lanes.shop.store_id}/visits")
+    assert [visit["left_at"] is None for visit in visits["items"]] == [False]

@@ -92,6 +92,8 @@ async def decide(
     is_first = passage.finished_at is None
     if is_first:
         passage.finish(finished_at, step.now)
+    if step.found.door.released:
+        return await _let_out(session, step)
     for _ in range(SALES_MAX):
         bill = await _draw_up(session, step, final=True)
         if is_first:
@@ -222,6 +224,21 @@ async def _release(
     if step.device.id != passage.device_id:
         number = await _open_lane(session, step)
     return replace(await _show(session, step, bill, None), order=order, command_number=number)
+
+
+async def _let_out(session: AsyncSession, step: Step) -> PassageDecision:
+    """The exit stands open for everybody: whoever is known has left, and nothing is charged."""
+    passage, now = step.passage, step.now
+    visits = await lock_visits(session, visit_ids=passage.visit_ids) if passage.visit_ids else []
+    await let_go(session, passage=passage, now=now)
+    passage.decision, passage.decided_at = "release", now
+    passage.end("emergency", now=now)
+    for visit in visits:
+        if visit.left_at is None:
+            visit.left_at, visit.exit_gate_id = now, passage.device_id
+    await session.flush()
+    member = await get_member(session, passage.member_id) if passage.member_id else None
+    return PassageDecision(passage, member, command_number=step.found.door.command_number)
 
 
 async def _open_lane(session: AsyncSession, step: Step) -> int:

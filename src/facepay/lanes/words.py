@@ -23,6 +23,7 @@ WORDS: Mapping[str, str] = MappingProxyType(
         "member_blocked": "Please ask the staff.",
         "wallet_frozen": "Your wallet is frozen. Please ask the staff.",
         "lane_locked": "This lane is closed. Please wait for the staff.",
+        "emergency": "Please leave now.",
         "passage_expired": "Time is over. Please begin again.",
         "passage_abandoned": "Time is over. Please begin again.",
         "gave_up": "Nothing was charged.",
