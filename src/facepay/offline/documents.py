@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
 from uuid import UUID
@@ -21,6 +21,7 @@ from jwt.types import Options
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from facepay.kernel.secrets import MasterKey
+from facepay.schedules.timetables import Timetable, covers
 
 PURPOSE = "offline"
 ALGORITHM = "EdDSA"
@@ -56,6 +57,18 @@ class ListedProduct(BaseModel):
     tax_rate_basis_points: int
 
 
+class Hours(BaseModel):
+    """When a store is open, by its own clocks."""
+
+    model_config = ConfigDict(frozen=True)
+
+    timetable: Timetable
+    timezone: str
+
+    def cover(self, at: datetime) -> bool:
+        return covers(self.timetable, at, self.timezone)
+
+
 class Policy(Document):
     """What one device may do without network, from `issued_at` until before `expires_at`.
 
@@ -71,6 +84,18 @@ class Policy(Document):
     products: tuple[ListedProduct, ...]
     products_left_out: int
     revoked_passes: frozenset[UUID]
+    entries: bool = True
+    hours: Hours | None = None
+
+    def entry_fault(self, at: datetime, *, tolerance: timedelta = timedelta()) -> str | None:
+        """Why nobody may come in by a pass, if so: for faces that must show and people who are counted, a device needs
+        the network, but it can tell the hours. An exit is nobody's to refuse.
+        """
+        if not self.entries:
+            return "entries_denied"
+        if self.hours and not any(self.hours.cover(at + each) for each in (-tolerance, timedelta(), tolerance)):
+            return "outside_hours"
+        return None
 
 
 class Pass(Document):

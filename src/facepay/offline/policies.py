@@ -14,12 +14,14 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.catalog.products import Product
 from facepay.catalog.stock import Stock
+from facepay.entrance.house_rules import HouseRules, rules_of
 from facepay.kernel.auth import Principal
 from facepay.kernel.database import Base
 from facepay.kernel.ids import new_id
-from facepay.offline.documents import ListedProduct, Mode, Policy, whole_seconds
+from facepay.offline.documents import Hours, ListedProduct, Mode, Policy, whole_seconds
 from facepay.offline.passes import unwelcome_passes
-from facepay.stores.stores import get_open_store
+from facepay.schedules.schedules import get_schedule
+from facepay.stores.stores import Store, get_open_store
 
 PRODUCTS_MAX = 2_000  # 0.3 MB signed; a batch of posts has to carry it
 REVOKED_MAX = 4_000
@@ -85,6 +87,7 @@ async def current_policy(session: AsyncSession, *, device: Principal, lasts: tim
         revoked = await unwelcome_passes(session, now=now, limit=REVOKED_MAX + 1)
         if len(revoked) > REVOKED_MAX:
             mode, products, left_out, revoked = Mode.DENY, (), 0, ()
+    rules = await rules_of(session, store_id=store.id)
     return Policy(
         id=new_id(),
         issued_at=whole_seconds(now),
@@ -98,7 +101,16 @@ async def current_policy(session: AsyncSession, *, device: Principal, lasts: tim
         products=products,
         products_left_out=left_out,
         revoked_passes=frozenset(revoked),
+        entries=rules.entries_offline or not (rules.counts_people or rules.face_must_show),
+        hours=await _hours(session, rules, store),
     )
+
+
+async def _hours(session: AsyncSession, rules: HouseRules, store: Store) -> Hours | None:
+    if rules.opening_schedule_id is None:
+        return None
+    schedule = await get_schedule(session, rules.opening_schedule_id)
+    return Hours(timetable=schedule.timetable, timezone=store.timezone)
 
 
 def tag_of(policy: Policy, *, lasts: timedelta) -> str:

@@ -105,7 +105,9 @@ def _policy_fault(policy: Policy, device: Principal, post: OfflinePost) -> str |
         return "policy_of_another_device"
     if policy.mode is not Mode.ALLOW_SIGNED_PASS:
         return "policy_denies"
-    return None if post.kind in KINDS_OF[device.role] else "not_its_job"
+    if post.kind not in KINDS_OF[device.role]:
+        return "not_its_job"
+    return policy.entry_fault(post.happened_at, tolerance=TOLERANCE) if post.kind == "entry" else None
 
 
 def _time_fault(name: str, document: Document, at: datetime) -> str | None:

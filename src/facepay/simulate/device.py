@@ -97,7 +97,8 @@ class OfflineDevice:
             policy = self._policy(text or "")
         except DocumentUnreadable:
             return Decision(False, "no_policy")
-        if fault := self._policy_fault(policy, self._true_time(now)):
+        at = self._true_time(now)
+        if fault := self._policy_fault(policy, at) or (policy.entry_fault(at) if kind == "entry" else None):
             return Decision(False, fault)
         try:
             read = self._reader().read(Pass, shown)

@@ -1,0 +1,66 @@
+"""House rules where there is no network: what a gate can tell by itself it does, and for the rest it lets nobody in."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from facepay.simulate.device import OfflineDevice
+from tests.offline.field import Field, outcomes
+
+pytestmark = pytest.mark.anyio
+
+
+async def set_rules(field: Field, **rules: Any) -> None:
+    await field.shop.do("PUT", f"/v1/stores/{field.shop.store_id}/house-rules", json=rules)
+
+
+async def open_only_later(field: Field) -> None:
+    """From two hours on, for two hours, each day."""
+    opens = field.clock() + timedelta(hours=2)
+    hours = [[f"{opens:%H:%M}", f"{opens + timedelta(hours=2):%H:%M}"]]
+    days = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+    body = {"name": "Hours", "timetable": {"weekly": dict.fromkeys(days, hours)}}
+    schedule = await field.shop.do("POST", f"/v1/stores/{field.shop.store_id}/schedules", json=body)
+    await set_rules(field, opening_schedule_id=schedule["id"])
+
+
+def admit_anyway(gate: OfflineDevice, shown: str) -> None:
+    """As a gate that has been tampered with."""
+    now, policy = gate.moment(), gate.journal.note("policy")
+    assert policy
+    gate.journal.add(policy, {"kind": "entry", "time": now.told(), "pass": shown}, pass_id=None, amount=0)
+
+
+@pytest.mark.parametrize("rule", [{"capacity_max": 3}, {"one_party_at_a_time": True}, {"face_must_show": True}])
+async def test_a_gate_that_can_t_count_or_see_lets_nobody_in_unless_staff_say_so(
+    field: Field, rule: dict[str, Any]
+) -> None:
+    shown = await field.signed_pass(await field.shop.add_member_without_face())
+    gate = await field.device("gate")
+    assert gate.admit(shown).allowed
+    await set_rules(field, **rule)
+    await gate.sync()
+    assert gate.admit(shown).code == "entries_denied"
+    assert gate.admit(shown, "exit").allowed
+    admit_anyway(gate, shown)
+    accepted = ("accepted", "accepted")
+    assert outcomes(await gate.tell()) == [accepted, accepted, ("disputed", "entries_denied")]
+    await set_rules(field, entries_offline=True, **rule)
+    await gate.sync()
+    assert gate.admit(shown).allowed
+
+
+async def test_a_gate_keeps_the_hours_without_network(field: Field) -> None:
+    shown = await field.signed_pass(await field.shop.add_member_without_face())
+    await open_only_later(field)
+    gate = await field.device("gate")
+    assert gate.admit(shown).code == "outside_hours"
+    assert gate.admit(shown, "exit").allowed
+    admit_anyway(gate, shown)
+    assert outcomes(await gate.tell())[1] == ("disputed", "outside_hours")
+    field.clock.ahead += timedelta(hours=2, minutes=5)
+    assert gate.admit(shown).allowed
+    assert outcomes(await gate.tell()) == [("accepted", "accepted")]
