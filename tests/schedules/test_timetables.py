@@ -148,7 +148,7 @@ def wall_minutes(timetable: Timetable, around: date) -> set[datetime]:
     return covered
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(cases())
 def test_each_minute_is_covered_as_the_clock_on_the_wall_shows_it(case: tuple[Timetable, datetime, str]) -> None:
     timetable, at, tz = case
