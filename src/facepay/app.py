@@ -14,9 +14,14 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.datastructures import State
 
-from facepay.alerts.of_endpoints import alert_of_stopped
+from facepay.access import kinds as access
+from facepay.alerts.kinds import AlertKinds
+from facepay.alerts.of_endpoints import WEBHOOK_ENDPOINT_STOPPED, alert_of_stopped
 from facepay.bootstrap import master_key, payment_provider
 from facepay.calibration.versions import CalibrationKeeper
+from facepay.channel import kinds as channel
+from facepay.checkout.selling import STOCK_MISCOUNTED
+from facepay.checkout.sold_tags import TAG_SOLD_BEFORE
 from facepay.checkout.telling import REFUND_CREATED
 from facepay.entrance.edge_galleries import may_hold
 from facepay.housekeeping import Task, keep_house, tasks_of
@@ -30,11 +35,17 @@ from facepay.kernel.hub import Hub, closing_on_signals
 from facepay.kernel.idempotency import Idempotency
 from facepay.kernel.metrics import Metrics
 from facepay.kernel.passwords import PasswordHasher
+from facepay.kitchen import upkeep as kitchen
+from facepay.lanes import kinds as lanes
+from facepay.nightwatch import cameras, gate_patrol, patrol, tag_patrol
+from facepay.offline.taking import OFFLINE_DISPUTE
+from facepay.online.paying import VERIFICATION_FAILED
 from facepay.online.secrets import authenticate as authenticate_payer
 from facepay.online.telling import EVENT_TYPES as ONLINE_EVENT_TYPES
 from facepay.privacy.receipts import Signer
 from facepay.routes import ROUTERS
 from facepay.settings import Settings
+from facepay.shelves import kinds as shelves
 from facepay.shelves.scene import Known
 from facepay.staff.accounts import ensure_first_owner
 from facepay.staff.tokens import authenticate as authenticate_staff
@@ -49,6 +60,9 @@ from facepay.vision.pool import InferencePool
 from facepay.wallet import webhook_router as providers
 from facepay.wallet.providers.mock import deliver_to
 from facepay.wallet.resume import keep_resuming
+from facepay.watchlist import kinds as watchlist
+from facepay.watchlist.gallery import keeper_of, protection_of
+from facepay.watchlist.lookout import Lookout
 from facepay.webhooks.courier import AT_ONCE_MAX, Courier
 from facepay.webhooks.destinations import Destinations
 from facepay.webhooks.documentation import described
@@ -56,6 +70,23 @@ from facepay.webhooks.events import PING, Catalogue
 from facepay.webhooks.sending import Sender
 
 log = structlog.get_logger()
+ALERT_KINDS = (
+    WEBHOOK_ENDPOINT_STOPPED,
+    *channel.ALERT_KINDS,
+    *watchlist.ALERT_KINDS,
+    *access.ALERT_KINDS,
+    *kitchen.ALERT_KINDS,
+    STOCK_MISCOUNTED,
+    TAG_SOLD_BEFORE,
+    *shelves.ALERT_KINDS,
+    *lanes.ALERT_KINDS,
+    VERIFICATION_FAILED,
+    OFFLINE_DISPUTE,
+    *cameras.ALERT_KINDS,
+    *patrol.ALERT_KINDS,
+    *gate_patrol.ALERT_KINDS,
+    *tag_patrol.ALERT_KINDS,
+)
 EVENT_TYPES = (PING, *ONLINE_EVENT_TYPES, REFUND_CREATED)
 DESCRIPTION = """
 The backend of shops where a face is the ticket and the wallet.
@@ -117,6 +148,7 @@ def _furnish(app: FastAPI, settings: Settings, clock: Clock) -> None:
         retention=timedelta(hours=settings.idempotency_retention_hours),
     )
     state.provider = payment_provider(settings, state.database, key=state.master_key, clock=clock)
+    state.alert_kinds = AlertKinds(*ALERT_KINDS)
     state.event_types, state.courier = Catalogue(*EVENT_TYPES), _courier(state)
     state.inference = None
 
@@ -184,6 +216,15 @@ async def _open_recognition(state: State, settings: Settings, engine: Engine | N
     state.gallery = MemoryGallery(protection.rotate)
     state.gallery_keeper = GalleryKeeper(gallery=state.gallery, protection=protection, pack=engine.pack)
     await state.gallery_keeper.load(state.database)
+    state.watchlist_protection = protection_of(state.master_key)
+    lookout = Lookout(
+        database=state.database,
+        banned=keeper_of(state.watchlist_protection, pack=engine.pack),
+        members=state.gallery_keeper,
+        settings=settings,
+        limits=limits,
+        clock=state.clock,
+    )
     state.recogniser = Recogniser(
         database=state.database,
         inference=state.inference,
@@ -193,6 +234,7 @@ async def _open_recognition(state: State, settings: Settings, engine: Engine | N
         metrics=state.metrics,
         regions=HomeRegions(state.clock),
         may_hold=may_hold,
+        look_out=lookout if settings.watchlist else None,
     )
 
 

@@ -42,6 +42,7 @@ from facepay.templates.evidence import forget_evidence
 from facepay.templates.photos import forget_photos
 from facepay.wallet.payments import expire_due_holds
 from facepay.wallet.upkeep import LEDGER, fold_hot_accounts
+from facepay.watchlist.ending import keep_watchlist
 from facepay.webhooks.retention import forget_webhooks
 
 log = structlog.get_logger()
@@ -102,6 +103,7 @@ def tasks_of(
         Task("forget_passes", 600, lambda: forget_passes(database, now=clock())),
         Task("forget_offline_passes", 3600, lambda: forget_offline_passes(database, now=clock())),
         Task("forget_tags", 3600, lambda: forget_tags(database, now=clock())),
+        Task("keep_watchlist", 60, lambda: keep_watchlist(database, settings=settings, now=clock())),
         Task("forget_turns", 600, lambda: forget_turns(database, now=clock())),
         Task("forget_step_ups", 600, lambda: forget_expired(database, now=clock())),
         Task("forget_device_events", 3600, lambda: forget_events(database, now=clock())),

@@ -63,6 +63,8 @@ from facepay.taste import device_router as looks
 from facepay.taste import member_router as taste
 from facepay.taste import report_router as attention
 from facepay.wallet import webhook_router as providers
+from facepay.watchlist import hit_router as watchlist_hits
+from facepay.watchlist import router as watchlist
 from facepay.webhooks import router as webhooks
 
 ROUTERS: tuple[APIRouter, ...] = tuple(
@@ -84,6 +86,8 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
         visits,
         visit_groups,
         access_log,
+        watchlist,
+        watchlist_hits,
         alerts,
         device_commands,
         device_events,

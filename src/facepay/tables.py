@@ -43,6 +43,8 @@ from facepay.taste import places, preferences, views
 from facepay.templates import templates
 from facepay.wallet import debts, top_up_refunds, top_ups
 from facepay.wallet.providers import mock_books
+from facepay.watchlist import appeals, bans, hits
+from facepay.watchlist import views as watchlist_views
 from facepay.webhooks import deliveries, endpoints
 from facepay.webhooks import events as webhook_events
 
@@ -50,8 +52,10 @@ __all__ = [
     "access_log",
     "accounts",
     "alerts",
+    "appeals",
     "attempts",
     "attention_counts",
+    "bans",
     "baskets",
     "biometric_uses",
     "cameras",
@@ -76,6 +80,7 @@ __all__ = [
     "gate_turns",
     "gates",
     "groups",
+    "hits",
     "house_rules",
     "idempotency",
     "intents",
@@ -124,5 +129,6 @@ __all__ = [
     "views",
     "visits",
     "watches",
+    "watchlist_views",
     "webhook_events",
 ]

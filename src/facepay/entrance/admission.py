@@ -66,6 +66,8 @@ class Refused:
         "store_full",
         "party_inside",
         "door_interlocked",
+        "please_wait",
+        "please_ask_staff",
     ]
     words: str | None = None
     amount_owed: int | None = None

@@ -48,7 +48,7 @@ class GateCall(AtGate):
             key=self.key,
             capture=capture,
             also=party.model_dump_json().encode(),
-            see=partial(self.recogniser.see, device=self.gate, use="gate"),
+            see=partial(self.recogniser.see, device=self.gate, use="gate", entering=direction == "entry"),
             act=act,
         )
 

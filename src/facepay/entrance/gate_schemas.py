@@ -43,7 +43,8 @@ class AtGate(DecisionAnswer):
     amount_owed: Annotated[int | None, Field(description="Minor units, with `debt_unsettled`.")] = None
     currency: str | None = None
     retry_after: Annotated[
-        int | None, Field(description="Seconds, with `store_full`, `party_inside` and `door_interlocked`.")
+        int | None,
+        Field(description="With `store_full`, `party_inside`, `door_interlocked` and `please_wait`: in seconds."),
     ] = None
     opens_at: Annotated[datetime | None, Field(description="With `outside_hours`; null where it never does.")] = None
 

@@ -3,7 +3,8 @@
 The words are those of Just Walk Out (see turns.py): a turn's authentication is accepted, denied, or processing still.
 A frame that says nothing about who it is (no face, or none good enough) leaves it processing; a face that was there
 and is gone for three seconds, or the end of the turn's time, denies it. While a second factor is waited for, the turn
-lasts as long as the question does, and nobody has to look into the camera.
+lasts as long as the question does, and nobody has to look into the camera. The same where the watchlist has staff
+asked: until they have answered it is processing, no pass leads round it, and the next frame decides.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from facepay.kernel.database import Base, Database
 from facepay.kernel.errors import Problem
 from facepay.kernel.passwords import PasswordHasher
 from facepay.settings import Settings
+from facepay.watchlist.hits import PLEASE_WAIT, WORDS
 
 Authentication = Literal["accepted", "denied", "processing"]
 KEPT_FOR = timedelta(days=1)
@@ -59,6 +61,7 @@ class GateTurn(Turn, Base):
     # The attempt that decided, or that waits for a second factor.
     attempt_id: Mapped[UUID | None] = mapped_column(ForeignKey("gate_attempt.id"))
     accepted: Mapped[bool] = mapped_column(server_default="false")
+    held: Mapped[bool] = mapped_column(server_default="false")  # staff were asked about whoever stands there
 
     @property
     def party(self) -> Party:
@@ -71,7 +74,7 @@ class GateTurn(Turn, Base):
         return "accepted" if self.accepted else "denied"
 
     def face_left(self, now: datetime) -> bool:
-        return self.attempt_id is None and super().face_left(now)
+        return self.attempt_id is None and not self.held and super().face_left(now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +128,8 @@ async def show(
     if isinstance(shown, Sighting) and shown.faces:
         turn.see_face(now)
     doorway = await doorway_of(session, gate=gate)
+    if waits := await _hold(session, turn, gate, doorway, shown, now, settings):
+        return waits
     if doorway.house and turn.direction == "entry":
         shown = doorway.house.look_at(shown)
     if isinstance(shown, Sighting) and isinstance(shown.outcome, Unusable) and not doorway.door.released:
@@ -141,6 +146,29 @@ async def show(
         party=turn.party,
     )
     return await _conclude(session, turn, decision, now)
+
+
+async def _hold(
+    session: AsyncSession,
+    turn: GateTurn,
+    gate: Principal,
+    doorway: Doorway,
+    shown: Shown,
+    now: datetime,
+    settings: Settings,
+) -> TurnState | None:
+    """For staff, where the watchlist has stopped whoever stands there."""
+    if turn.held and isinstance(shown, ShownPass) and not doorway.door.released:
+        return TurnState(turn, PLEASE_WAIT, advice=(Advice(PLEASE_WAIT, WORDS[PLEASE_WAIT]),))
+    stopped = await gates.stop(
+        session, gate=gate, doorway=doorway, direction=turn.direction, shown=shown, now=now, settings=settings
+    )
+    if stopped is None or not stopped.waits:
+        return None
+    turn.held = True
+    turn.expires_at = max(turn.expires_at, stopped.expires_at + timedelta(seconds=settings.turn_seconds))
+    await session.flush()
+    return TurnState(turn, stopped.code, advice=(Advice(stopped.code, stopped.words),))
 
 
 async def finish_step_up(

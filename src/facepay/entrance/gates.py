@@ -37,6 +37,7 @@ from facepay.kernel.ids import new_id
 from facepay.kernel.passwords import PasswordHasher
 from facepay.members.members import Member
 from facepay.settings import Settings
+from facepay.watchlist.hits import Stopped, check
 
 Direction = Literal["entry", "exit"]
 ALONE = Party()
@@ -73,7 +74,7 @@ class GateAttempt(DeviceDecision, Base):
 
 @dataclass(frozen=True, slots=True)
 class GateDecision(Ruling):
-    """What the gate does now; the attempt is its record. `refused` is why a member may not come in."""
+    """What the gate does now; the attempt is its record. `refused` is why somebody may not come in."""
 
     record: GateAttempt
     basket_unpaid: bool = False
@@ -108,10 +109,33 @@ async def decide(
     )
     if unseen := await _settle_unseen(session, doorway.door, attempt):
         return unseen
+    if stopped := await stop(
+        session, gate=gate, doorway=doorway, direction=direction, shown=shown, now=now, settings=settings
+    ):
+        await _settle(session, attempt, "deny", stopped.code)
+        refused = Refused(stopped.code, stopped.words, retry_after_seconds=stopped.retry_after_seconds(now))
+        return GateDecision(attempt, advice=(Advice(stopped.code, stopped.words),), refused=refused)
     if doorway.house and direction == "entry":
         shown = doorway.house.look_at(shown)
     verdict = await identify(session, record=attempt, device=gate, shown=shown, now=now, settings=settings)
     return await _act(session, gate, doorway, attempt, verdict, now, settings)
+
+
+async def stop(
+    session: AsyncSession,
+    *,
+    gate: Principal,
+    doorway: Doorway,
+    direction: Direction,
+    shown: Shown,
+    now: datetime,
+    settings: Settings,
+) -> Stopped | None:
+    """Whom the watchlist keeps from coming in, before anybody is identified. A pass shows nobody's face."""
+    door = doorway.door
+    if direction == "exit" or isinstance(shown, ShownPass) or door.released or door.is_shut_to("entry"):
+        return None
+    return await check(session, sighting=shown, device=gate, now=now, settings=settings)
 
 
 async def finish_step_up(

@@ -58,12 +58,13 @@ class TurnCall(AtGate):
             )
             return TurnAnswer.of(state, now=self.now, sighting=sighting)
 
+        use = await self._use(turn_id)
         return await self.desk.decide(
             device=self.gate,
-            use=await self._use(turn_id),
+            use=use,
             key=self.key,
             capture=await read_capture(self.desk.request),
-            see=partial(self.recogniser.see, device=self.gate, use="gate"),
+            see=partial(self.recogniser.see, device=self.gate, use="gate", entering=use == "gate_entry"),
             act=act,
         )
 

@@ -204,6 +204,11 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "attention_places": Holding(
             Fate.NOTHING_HELD, "where in a picture people stand now, for a minute, and not who"
         ),
+        "ban": Holding(
+            Fate.NOTHING_HELD, "whom the shop has banned, member or not; it ends, and is erased, by its own rules"
+        ),
+        "ban_appeal": Holding(Fate.NOTHING_HELD, "what somebody said against a ban; goes with the ban"),
+        "ban_face": Holding(Fate.NOTHING_HELD, "a banned person's photos and templates; they go with the ban"),
         "calibration": Holding(Fate.NOTHING_HELD, "a curve through the scores of hundreds of people and more"),
         "camera_state": Holding(Fate.NOTHING_HELD, "how a camera is and how its view is made; no picture"),
         "campaign": NOTHING,
@@ -249,6 +254,8 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "store": NOTHING,
         "tier": NOTHING,
         "viewed_product": NOTHING,
+        "watchlist_hit": Holding(Fate.NOTHING_HELD, "who looked like a banned person, for minutes; then only that"),
+        "watchlist_view": Holding(Fate.NOTHING_HELD, "which of the staff looked at the watchlist, and what for"),
         "webhook_delivery": Holding(Fate.NOTHING_HELD, "how it went to tell an event"),
         "webhook_endpoint": NOTHING,
         "webhook_event": Holding(Fate.NOTHING_HELD, "ids and amounts of the shop's own, and no member's id"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, select, text
@@ -10,10 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.kernel.database import Base, Identified
-from facepay.kernel.errors import Conflict, NotFound
+from facepay.kernel.errors import Conflict, NotFound, Problem
 from facepay.watchlist.bans import BanNotInForce, get_ban
 
 WORDS_MAX = 2_000
+A_DAY = timedelta(days=1)
 
 
 class BanAppeal(Identified, Base):
@@ -33,7 +34,7 @@ class BanAppeal(Identified, Base):
     proposed_by: Mapped[UUID]
     approved_by: Mapped[UUID]
     words: Mapped[str | None] = mapped_column(String(WORDS_MAX))
-    received_at: Mapped[datetime]
+    received_on: Mapped[date]
     recorded_by: Mapped[UUID] = mapped_column(ForeignKey("staff_account.id"))
     recorded_at: Mapped[datetime]
     decided_by: Mapped[UUID | None] = mapped_column(ForeignKey("staff_account.id"))
@@ -47,6 +48,14 @@ class AppealNotFound(NotFound):
 
     code = "appeal_not_found"
     title = "No such appeal"
+
+
+class AppealNotYetMade(Problem):
+    """An appeal can't be of a day that is yet to come."""
+
+    status = 422
+    code = "appeal_not_yet_made"
+    title = "Appeal not yet made"
 
 
 class AppealOpen(Conflict):
@@ -64,9 +73,11 @@ class NotForYou(Conflict):
 
 
 async def record_appeal(
-    session: AsyncSession, *, ban_id: UUID, words: str, received_at: datetime, staff_id: UUID, now: datetime
+    session: AsyncSession, *, ban_id: UUID, words: str, received_on: date, staff_id: UUID, now: datetime
 ) -> BanAppeal:
-    """Raises BanNotFound, BanNotInForce and AppealOpen."""
+    """Raises BanNotFound, BanNotInForce, AppealNotYetMade and AppealOpen."""
+    if received_on > now.date() + A_DAY:  # it may be tomorrow already where it was made
+        raise AppealNotYetMade("The appeal is of a day that is yet to come.")
     ban = await get_ban(session, ban_id, lock=True)
     if ban.status != "in_force" or ban.approved_by is None:
         raise BanNotInForce("Only a ban that is in force can be appealed against.")
@@ -77,7 +88,7 @@ async def record_appeal(
         proposed_by=ban.proposed_by,
         approved_by=ban.approved_by,
         words=words,
-        received_at=received_at,
+        received_on=received_on,
         recorded_by=staff_id,
         recorded_at=now,
     )

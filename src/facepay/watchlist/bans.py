@@ -88,6 +88,8 @@ class Ban(Identified, Base):
     approved_at: Mapped[datetime | None]
     review_at: Mapped[datetime | None]
     review_asked_at: Mapped[datetime | None]
+    reviewed_at: Mapped[datetime | None]  # last
+    reviewed_by: Mapped[UUID | None] = mapped_column(ForeignKey("staff_account.id"))
     lapses_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     ended_by: Mapped[str | None] = mapped_column(String(80))

@@ -5,8 +5,10 @@ template without both, and followed by every process as the members' is.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from typing import Annotated
 from uuid import UUID
 
+from fastapi import Depends, Request
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -50,10 +52,17 @@ def protection_of(master_key: MasterKey) -> Protection:
     return Protection(master_key, purpose="watchlist")
 
 
-def keeper_of(master_key: MasterKey, *, pack: str) -> GalleryKeeper:
+def keeper_of(protection: Protection, *, pack: str) -> GalleryKeeper:
     """An empty one; it fills with the first search."""
-    protection = protection_of(master_key)
     return GalleryKeeper(gallery=MemoryGallery(protection.rotate), protection=protection, pack=pack, kept=WATCHLIST)
+
+
+async def get_protection(request: Request) -> Protection:
+    protection: Protection = request.app.state.watchlist_protection
+    return protection
+
+
+ProtectionOf = Annotated[Protection, Depends(get_protection)]
 
 
 async def count_change(session: AsyncSession, ban: Ban) -> None:

@@ -132,7 +132,11 @@ async def _last_hit(session: AsyncSession, ban: Ban, device: Principal, now: dat
     """At this store, of those that still count or wait."""
     return await session.scalar(
         select(WatchlistHit)
-        .where(WatchlistHit.ban_id == ban.id, WatchlistHit.store_id == device.store, WatchlistHit.counts_until > now)
+        .where(
+            WatchlistHit.ban_id == ban.id,
+            WatchlistHit.store_id == device.store,
+            (WatchlistHit.counts_until > now) | WatchlistHit.answer.is_(None),
+        )
         .order_by(WatchlistHit.id.desc())
         .limit(1)
     )

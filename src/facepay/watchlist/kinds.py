@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from facepay.alerts.alerts import Severity
-from facepay.alerts.kinds import AlertKind
+from facepay.alerts.kinds import AlertKind, Severity
 
 WATCHLIST_HIT = AlertKind(
     "watchlist_hit", Severity.CRITICAL, "Somebody who looks like a banned person waits at a door for your answer."
