@@ -1,0 +1,19 @@
+"""What doors raise alerts about. None says who it was: the access log does, to whoever may look."""
+
+from __future__ import annotations
+
+from facepay.alerts.kinds import AlertKind, Severity
+
+DURESS = AlertKind("access_duress", Severity.CRITICAL, "Somebody at a door is forced: they typed the PIN that says so.")
+FINGERPRINT_UNTRUSTED = AlertKind(
+    "fingerprint_untrusted",
+    Severity.CRITICAL,
+    "A fingerprint result was shown twice, out of order, or is not of a reader of this door.",
+)
+REFUSED_REPEATEDLY = AlertKind(
+    "access_refused_repeatedly", Severity.WARNING, "A door has refused people again and again within minutes."
+)
+PASSBACK_NOTED = AlertKind(
+    "anti_passback_noted", Severity.WARNING, "Somebody came in by a door who was inside already, or came from nowhere."
+)
+ALERT_KINDS = (DURESS, FINGERPRINT_UNTRUSTED, REFUSED_REPEATEDLY, PASSBACK_NOTED)
