@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from facepay.access import credentials, points, policies, presence, profiles, visitors, zones
+from facepay.access import holders as access_holders
 from facepay.access import log as access_log
 from facepay.alerts import alerts
 from facepay.calibration import versions
@@ -49,6 +51,7 @@ from facepay.webhooks import deliveries, endpoints
 from facepay.webhooks import events as webhook_events
 
 __all__ = [
+    "access_holders",
     "access_log",
     "accounts",
     "alerts",
@@ -64,6 +67,7 @@ __all__ = [
     "commands",
     "consents",
     "coupons",
+    "credentials",
     "debts",
     "deliveries",
     "device_events",
@@ -104,8 +108,12 @@ __all__ = [
     "places",
     "planogram",
     "playing",
+    "points",
+    "policies",
     "preferences",
+    "presence",
     "products",
+    "profiles",
     "profiling",
     "reactions",
     "readings",
@@ -127,8 +135,10 @@ __all__ = [
     "top_ups",
     "versions",
     "views",
+    "visitors",
     "visits",
     "watches",
     "watchlist_views",
     "webhook_events",
+    "zones",
 ]

@@ -26,14 +26,20 @@ class WeakPin(Problem):
 
 async def set_pin(session: AsyncSession, *, member_id: UUID, pin: str, hasher: PasswordHasher) -> None:
     """Keep the PIN's argon2 hash; earlier failures are forgiven. Raises MemberNotFound and WeakPin."""
-    if _is_run(pin) or _repeats(pin):
-        raise WeakPin("Runs (1234, 9876) and repetitions (0000, 1212) are too easy to guess.")
+    refuse_weak(pin)
     pin_hash = await hasher.hash(pin)  # slow on purpose, so before the row is locked
     member = await get_member(session, member_id, lock=True)
-    if member.phone is not None and member.phone.endswith(pin):
-        raise WeakPin("The end of the member's phone number is too easy to guess.")
+    refuse_weak(pin, phone=member.phone)
     member.pin_hash, member.pin_failures, member.pin_locked_until = pin_hash, 0, None
     await session.flush()
+
+
+def refuse_weak(pin: str, *, phone: str | None = None) -> None:
+    """Raises WeakPin."""
+    if _is_run(pin) or _repeats(pin):
+        raise WeakPin("Runs (1234, 9876) and repetitions (0000, 1212) are too easy to guess.")
+    if phone is not None and phone.endswith(pin):
+        raise WeakPin("The end of the member's phone number is too easy to guess.")
 
 
 def _is_run(pin: str) -> bool:

@@ -57,6 +57,7 @@ MEASURED = ("similarity", "threshold", "false_positive_rate", "margin", "searche
 NOTHING = Holding(Fate.NOTHING_HELD, "of the shop, its staff and its devices")
 BOOKS = "books of account: commercial and tax law ask for them (GDPR art. 17(3)(b))"
 OF_ORDER = ("order_id", "shop_order")
+OF_HOLDER = ("holder_id", "access_holder")
 
 HOLDINGS: Mapping[str, Holding] = MappingProxyType(
     {
@@ -111,6 +112,20 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
             hidden=("unlinked_by",),
             by_hand=True,
         ),
+        "access_holder": Holding(
+            Fate.ERASED, "that they may pass doors", by=MEMBER, hidden=("host_id", "blocked_by", "blocked_why")
+        ),
+        "credential": Holding(
+            Fate.ERASED,
+            "what they show at a door",
+            through=OF_HOLDER,
+            hidden=("pin_hash", "duress_hash", "suspended_by", "suspended_why", "revoked_by", "revoked_why"),
+        ),
+        "holder_profile": Holding(Fate.ERASED, "which doors they may pass", through=OF_HOLDER),
+        "presence": Holding(Fate.ERASED, "where they are", through=OF_HOLDER),
+        "access_attempt": Holding(Fate.NOTHING_HELD, "when a door served somebody, for a day; its factors say whom"),
+        "access_attempt_factor": Holding(Fate.ERASED, "what they gave at a door, for a day", through=OF_HOLDER),
+        "invitation": Holding(Fate.ERASED, "whom they came to see", through=OF_HOLDER, hidden=("host_id",)),
         "gate_turn": Holding(Fate.NOTHING_HELD, "when a gate served somebody, for a day; the attempt says whom"),
         "gate_attempt": Holding(
             Fate.UNLINKED,
@@ -198,6 +213,10 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "provider_mock_movement": Holding(Fate.KEPT, "another company's books", exported=False),
         "provider_mock_delivery": Holding(Fate.KEPT, "another company's books", exported=False),
         # The shop's own
+        "access_point": NOTHING,
+        "reader_counter": NOTHING,
+        "access_point_reader": NOTHING,
+        "access_profile": NOTHING,
         "alembic_version": NOTHING,
         "alert": Holding(Fate.NOTHING_HELD, "what to look at in a store: a tag, a slot, a device; never who"),
         "attention_count": Holding(Fate.NOTHING_HELD, "how people looked at a product on a day, and not who"),
@@ -209,6 +228,8 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         ),
         "ban_appeal": Holding(Fate.NOTHING_HELD, "what somebody said against a ban; goes with the ban"),
         "ban_face": Holding(Fate.NOTHING_HELD, "a banned person's photos and templates; they go with the ban"),
+        "authentication_policy": NOTHING,
+        "authentication_policy_version": NOTHING,
         "calibration": Holding(Fate.NOTHING_HELD, "a curve through the scores of hundreds of people and more"),
         "camera_state": Holding(Fate.NOTHING_HELD, "how a camera is and how its view is made; no picture"),
         "campaign": NOTHING,
@@ -220,6 +241,7 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "device_sequence": NOTHING,
         "door_sensor": Holding(Fate.NOTHING_HELD, "how a door stands, and not who opened it"),
         "earning_rule": NOTHING,
+        "emergency": Holding(Fate.NOTHING_HELD, "that all doors were opened or shut, by which staff and why"),
         "erasure_receipt": Holding(Fate.NOTHING_HELD, "a receipt names nobody"),
         "gallery_sync": Holding(Fate.NOTHING_HELD, "how many references a device was given on a day, and not whose"),
         "gallery_version": NOTHING,
@@ -236,6 +258,7 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "offline_queue": Holding(Fate.NOTHING_HELD, "how far a device's queue has come"),
         "presentation_challenge": Holding(Fate.NOTHING_HELD, "what a device asked somebody to do, for seconds"),
         "product": NOTHING,
+        "profile_rule": NOTHING,
         "reaction": NOTHING,
         "reaction_outcome": NOTHING,
         "restock": NOTHING,
@@ -259,6 +282,7 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "webhook_delivery": Holding(Fate.NOTHING_HELD, "how it went to tell an event"),
         "webhook_endpoint": NOTHING,
         "webhook_event": Holding(Fate.NOTHING_HELD, "ids and amounts of the shop's own, and no member's id"),
+        "zone": NOTHING,
     }
 )
 
