@@ -8,7 +8,6 @@ across a zone was in that zone too. No picture is kept: only a running mean of w
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,6 +18,7 @@ import cv2
 import numpy as np
 from cv2.typing import MatLike
 
+from facepay.kernel.recent import Recent
 from facepay.vision.frames import Image
 
 ZONES_MAX = 100
@@ -147,18 +147,11 @@ class MotionWatchers:
     """The watchers of many cameras, in memory: those that were used last, others start anew."""
 
     def __init__(self, *, cameras_max: int = 32) -> None:
-        self._cameras_max = cameras_max  # each takes some 4 MB
-        self._watchers: OrderedDict[Hashable, MotionWatcher] = OrderedDict()
-        self._lock = Lock()
+        self._watchers = Recent[MotionWatcher](count_max=cameras_max)  # each takes some 4 MB
 
     def watcher(self, camera: Hashable, zones: Mapping[str, Zone]) -> MotionWatcher:
         """`camera` is one camera with one set of zones."""
-        with self._lock:
-            watcher = self._watchers.pop(camera, None) or MotionWatcher(zones)
-            self._watchers[camera] = watcher
-            while len(self._watchers) > self._cameras_max:
-                self._watchers.popitem(last=False)
-            return watcher
+        return self._watchers.get(camera, lambda: MotionWatcher(zones))
 
 
 _ELEMENT = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
