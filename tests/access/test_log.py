@@ -23,7 +23,8 @@ from facepay.kernel.clock import utc_now
 from facepay.kernel.database import Database
 from facepay.kernel.embedded import SUPERUSER, EmbeddedPostgres
 from facepay.kernel.ids import new_id
-from tests.shop import Shop
+from tests.answers import verdict
+from tests.shop import PASSWORD, Shop
 
 pytestmark = pytest.mark.anyio
 DOOR, STORE = new_id(), new_id()
@@ -242,3 +243,15 @@ async def test_staff_look_through_the_log_by_door_member_and_outcome(shop: Shop,
     (asked, _) = (await shop.do("GET", path, params={"kind": "export"}))["items"]
     assert asked["details"] == {"format": "csv"}, "whom it was about is not in what can't be forgotten"
     assert asked["persons"][0]["member_id"] == str(member)
+
+
+async def test_guards_look_through_the_log_and_take_no_copy_along(shop: Shop) -> None:
+    body = {"username": "guard", "display_name": "Guard", "role": "guard", "password": PASSWORD}
+    await shop.do("POST", "/v1/staff", json=body)
+    form = {"username": "guard", "password": PASSWORD}
+    token = (await shop.client.post("/v1/auth/token", data=form)).json()["access_token"]
+    guard, path = {"Authorization": f"Bearer {token}"}, f"/v1/stores/{shop.store_id}/access-events"
+    assert (await shop.client.get(path, headers=guard)).is_success
+    assert verdict(await shop.client.get(f"{path}/export", headers=guard)) == (403, "insufficient_scope")
+    nowhere = f"/v1/stores/{new_id()}/access-events"
+    assert verdict(await shop.client.get(nowhere, headers=guard)) == (404, "store_not_found")
