@@ -13,6 +13,8 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from facepay.access.attempts import forget_attempts
+from facepay.access.emergencies import keep_up
 from facepay.access.log import LOG as ACCESS_LOG
 from facepay.access.retention import forget_events as forget_access_events
 from facepay.channel.events import alert_of_missing, forget_events
@@ -80,6 +82,7 @@ def tasks_of(
         Task("expire_holds", 5, expire_holds),
         Task("seal_transfers", 5, lambda: LEDGER.seal_all(database)),
         Task("seal_access_log", 5, lambda: ACCESS_LOG.seal_all(database)),
+        Task("keep_doors_in_emergencies", 5, lambda: keep_up(database, now=clock())),
         Task("judge_commands", 5, lambda: judge_commands(database, now=clock())),
         Task("close_passages", 5, lambda: close_overdue(database, now=clock())),
         Task("settle_payment_intents", 5, lambda: settle_due(database, now=clock())),
@@ -109,6 +112,7 @@ def tasks_of(
         Task("forget_device_events", 3600, lambda: forget_events(database, now=clock())),
         Task("forget_webhooks", 3600, lambda: forget_webhooks(database, kept=events_last, now=clock())),
         Task("retain_faces", 3600, retain_faces),
+        Task("forget_attempts", 3600, lambda: forget_attempts(database, now=clock())),
         Task("forget_access_events", 3600, lambda: forget_access_events(database, lasts=log_lasts, now=clock())),
         Task("forget_biometric_uses", 3600, lambda: forget_uses(database, settings=settings, now=clock())),
     )

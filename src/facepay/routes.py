@@ -5,7 +5,10 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from facepay import health
+from facepay.access import emergency_router as emergencies
 from facepay.access import log_router as access_log
+from facepay.access import muster_router as muster
+from facepay.access import router as access_attempts
 from facepay.alerts import router as alerts
 from facepay.campaigns import play_router as smiles
 from facepay.campaigns import router as campaigns
@@ -86,6 +89,9 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
         visits,
         visit_groups,
         access_log,
+        emergencies,
+        muster,
+        access_attempts,
         watchlist,
         watchlist_hits,
         alerts,

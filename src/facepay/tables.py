@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from facepay.access import credentials, points, policies, presence, profiles, visitors, zones
+from facepay.access import attempts as access_attempts
+from facepay.access import credentials, emergencies, points, policies, presence, profiles, readers, visitors, zones
 from facepay.access import holders as access_holders
 from facepay.access import log as access_log
 from facepay.alerts import alerts
@@ -51,6 +52,7 @@ from facepay.webhooks import deliveries, endpoints
 from facepay.webhooks import events as webhook_events
 
 __all__ = [
+    "access_attempts",
     "access_holders",
     "access_log",
     "accounts",
@@ -76,6 +78,7 @@ __all__ = [
     "door_states",
     "doors",
     "edge_matches",
+    "emergencies",
     "endpoints",
     "events",
     "evidence",
@@ -116,6 +119,7 @@ __all__ = [
     "profiles",
     "profiling",
     "reactions",
+    "readers",
     "readings",
     "receipts",
     "refunds",

@@ -103,6 +103,8 @@ PUBLIC_PATHS = frozenset(
         "/board/{name}",
         "/kitchen",
         "/kitchen/{name}",
+        "/muster",
+        "/muster/{name}",
     }
 )
 
