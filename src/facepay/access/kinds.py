@@ -16,4 +16,7 @@ REFUSED_REPEATEDLY = AlertKind(
 PASSBACK_NOTED = AlertKind(
     "anti_passback_noted", Severity.WARNING, "Somebody came in by a door who was inside already, or came from nowhere."
 )
-ALERT_KINDS = (DURESS, FINGERPRINT_UNTRUSTED, REFUSED_REPEATEDLY, PASSBACK_NOTED)
+EMERGENCY_DECLARED = AlertKind(
+    "emergency_declared", Severity.CRITICAL, "Somebody has released doors or locked them down, and said why."
+)
+ALERT_KINDS = (EMERGENCY_DECLARED, DURESS, FINGERPRINT_UNTRUSTED, REFUSED_REPEATEDLY, PASSBACK_NOTED)
