@@ -62,7 +62,7 @@ from facepay.wallet.providers.mock import deliver_to
 from facepay.wallet.resume import keep_resuming
 from facepay.watchlist import kinds as watchlist
 from facepay.watchlist.gallery import keeper_of, protection_of
-from facepay.watchlist.lookout import Lookout
+from facepay.watchlist.lookout import Likeness, Lookout
 from facepay.webhooks.courier import AT_ONCE_MAX, Courier
 from facepay.webhooks.destinations import Destinations
 from facepay.webhooks.documentation import described
@@ -219,9 +219,11 @@ async def _open_recognition(state: State, settings: Settings, engine: Engine | N
     state.watchlist_protection = protection_of(state.master_key)
     lookout = Lookout(
         database=state.database,
-        banned=keeper_of(state.watchlist_protection, pack=engine.pack),
-        members=state.gallery_keeper,
-        settings=settings,
+        likeness=Likeness(
+            banned=keeper_of(state.watchlist_protection, pack=engine.pack),
+            members=state.gallery_keeper,
+            settings=settings,
+        ),
         limits=limits,
         clock=state.clock,
     )

@@ -21,6 +21,9 @@ Use = Literal["gate", "pay_inside", "pay_chain", "door", "verify", "watchlist"]
 # People of one family, age, sex or origin are taken for each other 10 to 100 times as often as two at random
 # (NIST IR 8280, 2019): however few are searched, one comparison has to be surer than the target alone asks for.
 FMR_MAX = 1e-5
+# Whoever is stopped for nothing has done nothing, and may be one of many who are: ten times as sure, however short the
+# list.
+WATCHLIST_FMR_MAX = 1e-6
 # A second factor carries the rest: four digits in three tries let 1 in 3,300 through.
 STEP_UP_RATIO = 30
 # How many times as often as the target says a new member may look like somebody by chance and be marked for it.
@@ -147,6 +150,6 @@ def policy_for(use: Use, settings: Settings) -> MatchPolicy:
         "verify": settings.verify_fmr_target,
         "watchlist": settings.watchlist_fpir_target,
     }
-    # Which of two bans it is changes nothing for whoever is stopped.
-    margin_min = 0.0 if use == "watchlist" else settings.match_margin_min
-    return MatchPolicy(use=use, fpir_target=targets[use], margin_min=margin_min)
+    if use == "watchlist":  # which of two bans it is changes nothing for whoever is stopped
+        return MatchPolicy(use, settings.watchlist_fpir_target, margin_min=0.0, fmr_max=WATCHLIST_FMR_MAX)
+    return MatchPolicy(use=use, fpir_target=targets[use], margin_min=settings.match_margin_min)

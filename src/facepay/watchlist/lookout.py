@@ -29,52 +29,20 @@ from facepay.watchlist.gallery import GALLERY
 
 
 @dataclass(frozen=True, slots=True)
-class Lookout:
+class Likeness:
     """Two galleries: `banned`, and `members`, in which a face may be known better."""
 
-    database: Database
     banned: GalleryKeeper
     members: GalleryKeeper
     settings: Settings
-    limits: FrameLimits
-    clock: Clock
 
-    async def __call__(self, capture: Capture, sighting: Sighting, device: Principal) -> Resemblance | None:
-        """The nearest face, or one that stands about as near, that looks most like somebody banned in this store.
-
-        A face that a device has kept to itself can't be looked for. Raises GalleryLocked.
-        """
-        if sighting.signed is not None and sighting.signed.comparison is not None:
-            return None
-        subject = subject_of(sighting.evidences, sighting.calibration)
-        bans = () if isinstance(subject, Unusable) else await self._bans_in(device.store)
-        if isinstance(subject, Unusable) or not bans:
-            return None
-        found = [
-            (match, face)
-            for face in (subject.embedding, *subject.rivals)
-            if (match := self._match(face, bans, sighting.calibration))
-            and not await self._is_known_better(face, match, sighting.calibration)
-        ]
-        if not found:
-            return None
-        match, face = max(found, key=lambda each: each[0].similarity)
-        jpeg = await asyncio.to_thread(self._picture, capture, sighting, face) if capture.frames else None
-        return Resemblance(match, face, jpeg, self.banned.protection)
-
-    async def _bans_in(self, store_id: UUID) -> Collection[UUID]:
-        """Those in force, once the gallery is up to date."""
-        bans = select(newest_of(GALLERY), func.array_agg(Ban.id)).where(in_force(self.clock()), applies_in(store_id))
-        async with self.database.read() as session:
-            newest, found = (await session.execute(bans)).one()
-        if newest > self.banned.gallery.version:
-            await self.banned.follow(self.database)
-        return found or ()
-
-    def _match(self, face: Floats, bans: Collection[UUID], calibration: Calibration) -> Match | None:
+    async def of(self, face: Floats, bans: Collection[UUID], calibration: Calibration) -> Match | None:
+        """The most alike of these bans, where this (dim,) face is alike enough and no member's."""
         ranking = self.banned.gallery.search(face, among=bans, top=1)
         decision = decide(ranking, policy_for("watchlist", self.settings), calibration)
-        return decision if isinstance(decision, Match) else None
+        if not isinstance(decision, Match) or await self._is_known_better(face, decision, calibration):
+            return None
+        return decision
 
     async def _is_known_better(self, face: Floats, match: Match, calibration: Calibration) -> bool:
         """Whether it is a member who merely looks like the banned person: nearer to their own template by the margin.
@@ -93,6 +61,45 @@ class Lookout:
             return 1.0
         plain = self.members.protection.rotate_back(enrolled.vector)
         return float(plain @ self.banned.protection.rotate_back(banned.vector))
+
+
+@dataclass(frozen=True, slots=True)
+class Lookout:
+    database: Database
+    likeness: Likeness
+    limits: FrameLimits
+    clock: Clock
+
+    async def __call__(self, capture: Capture, sighting: Sighting, device: Principal) -> Resemblance | None:
+        """The nearest face, or one that stands about as near, that looks most like somebody banned in this store.
+
+        A face that a device has kept to itself can't be looked for. Raises GalleryLocked.
+        """
+        if sighting.signed is not None and sighting.signed.comparison is not None:
+            return None
+        subject = subject_of(sighting.evidences, sighting.calibration)
+        bans = () if isinstance(subject, Unusable) else await self._bans_in(device.store)
+        if isinstance(subject, Unusable) or not bans:
+            return None
+        found = [
+            (match, face)
+            for face in (subject.embedding, *subject.rivals)
+            if (match := await self.likeness.of(face, bans, sighting.calibration))
+        ]
+        if not found:
+            return None
+        match, face = max(found, key=lambda each: each[0].similarity)
+        jpeg = await asyncio.to_thread(self._picture, capture, sighting, face) if capture.frames else None
+        return Resemblance(match, face, jpeg, self.likeness.banned.protection)
+
+    async def _bans_in(self, store_id: UUID) -> Collection[UUID]:
+        """Those in force, once the gallery is up to date."""
+        bans = select(newest_of(GALLERY), func.array_agg(Ban.id)).where(in_force(self.clock()), applies_in(store_id))
+        async with self.database.read() as session:
+            newest, found = (await session.execute(bans)).one()
+        if newest > self.likeness.banned.gallery.version:
+            await self.likeness.banned.follow(self.database)
+        return found or ()
 
     def _picture(self, capture: Capture, sighting: Sighting, face: Floats) -> bytes:
         """The frame's part that shows this face, with the others painted over."""
