@@ -88,12 +88,13 @@ Ruling = More | Denied | Granted
 def rule_on(
     claimants: Sequence[Claimant], *, newcomer: Sequence[FactorSet], persons: int = 1, barriers: Sequence[str] = ()
 ) -> Ruling:
-    """`newcomer` is what is asked of somebody nothing is known of, `persons` how many at least have to be there.
+    """`newcomer` is what is asked of somebody nothing is known of, and `persons` how many have to come if nobody is
+    there yet.
 
     `barriers` are reasons, other than their factors, why these people may not pass here and now: the first is the
     code. Until everybody has given all they have to, neither those nor wrong factors come to light.
     """
-    needed = max([persons, *(each.persons for each in claimants)])
+    needed = max((each.persons for each in claimants), default=persons)
     complete = sum(each.is_complete for each in claimants)
     if complete < max(needed, len(claimants)):
         last = claimants[-1] if claimants and not claimants[-1].is_complete else None

@@ -20,6 +20,7 @@ from facepay.settings import SettingsOf
 router = APIRouter(prefix="/v1")
 Gate = Annotated[Principal, Security(current_device, scopes=["gate:decide"])]
 Kiosk = Annotated[Principal, Security(current_device, scopes=["kiosk:checkout"])]
+Door = Annotated[Principal, Security(current_device, scopes=["access:decide"])]
 REFUSALS = problems(Unauthenticated, InsufficientScope, WrongStore)
 
 
@@ -54,6 +55,21 @@ async def challenge_at_kiosk(
     """The same for a kiosk; send the frames to `…/checkouts`."""
     acts_as(kiosk, kiosk_id)
     return await _issue(request, session, kiosk, settings.challenge_seconds, now)
+
+
+@router.post(
+    "/doors/{door_id}/challenges",
+    tags=["doors"],
+    status_code=201,
+    summary="Ask what a person has to do before the camera",
+    responses=REFUSALS,
+)
+async def challenge_at_door(
+    door_id: UUID, door: Door, request: Request, session: Session, settings: SettingsOf, now: Now
+) -> ChallengeAnswer:
+    """The same for a door, where an attempt's `liveness` holds `challenge`; send the frames to its `…/face`."""
+    acts_as(door, door_id)
+    return await _issue(request, session, door, settings.challenge_seconds, now)
 
 
 async def _issue(request: Request, session: Session, device: Principal, seconds: int, now: datetime) -> ChallengeAnswer:

@@ -1,0 +1,118 @@
+"""Why people may not pass although they are who they say. The first reason is the one that is written down."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import and_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from facepay.access.holders import Holder
+from facepay.access.places import Case, Place
+from facepay.access.presence import Presence, count_inside
+from facepay.access.profiles import NotAllowed, may_pass
+from facepay.access.zones import Zone
+from facepay.members.members import Member, MemberStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """`barriers` refuse; `noted` is what somebody should look at though they pass."""
+
+    barriers: tuple[str, ...] = ()
+    noted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """Where the doors of this store saw somebody last, and when; in no zone: outside, or in another store."""
+
+    zone_id: UUID | None
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Passer:
+    """Somebody who has proven who they are; `was` is None where no door has seen them yet."""
+
+    holder: Holder
+    is_active: bool
+    was: Whereabouts | None
+
+
+async def against(session: AsyncSession, case: Case) -> Against:
+    """The holders' rows are locked, so that nobody is in two places; the zone's is here, where its room is counted."""
+    place = case.place
+    passers = await _passers(session, place, case.named)
+    barriers: list[str] = []
+    for passer in passers:
+        if reason := await _standing_fault(session, place, passer):
+            barriers.append(reason)
+    if any(case.needs_escort(each.holder) for each in passers) and not any(each.holder.may_escort for each in passers):
+        barriers.append("escort_needed")
+    if place.point.to_zone_id is None:
+        return Against(tuple(barriers))
+    zone = await session.get_one(Zone, place.point.to_zone_id, populate_existing=True)
+    passbacks = [
+        fault
+        for each in passers
+        if not each.holder.anti_passback_exempt
+        and (fault := passback_fault(zone, each.was, from_zone_id=place.point.from_zone_id, now=place.now))
+    ]
+    if zone.anti_passback != "soft":
+        barriers += passbacks
+    if not barriers and await _is_full(session, zone, passers):
+        barriers.append("zone_full")
+    return Against(tuple(barriers), tuple(passbacks) if zone.anti_passback == "soft" else ())
+
+
+def passback_fault(zone: Zone, was: Whereabouts | None, *, from_zone_id: UUID | None, now: datetime) -> str | None:
+    """Whether somebody comes in who is in already, or from where they aren't, by what the doors know of them. Timed, it
+    is only that they were let in a moment ago. Whom no door has seen yet may be anywhere.
+    """
+    if zone.anti_passback == "none" or was is None:
+        return None
+    if zone.anti_passback == "timed":
+        lasts = timedelta(minutes=zone.anti_passback_minutes or 0)
+        return "too_soon" if was.zone_id == zone.id and now < was.since + lasts else None
+    if was.zone_id == zone.id:
+        return "already_inside"
+    return "wrong_zone" if was.zone_id != from_zone_id else None
+
+
+async def _passers(session: AsyncSession, place: Place, holder_ids: Sequence[UUID]) -> list[Passer]:
+    found = await session.execute(
+        select(Holder, Member.status == MemberStatus.ACTIVE, Presence.since, Zone.id)
+        .join(Member, Member.id == Holder.member_id)
+        .outerjoin(Presence, Presence.holder_id == Holder.id)
+        .outerjoin(Zone, and_(Zone.id == Presence.zone_id, Zone.store_id == place.point.store_id))
+        .where(Holder.id.in_(holder_ids))
+        .order_by(Holder.id)
+    )
+    return [
+        Passer(holder, is_active, None if since is None else Whereabouts(zone_id, since))
+        for holder, is_active, since, zone_id in found
+    ]
+
+
+async def _standing_fault(session: AsyncSession, place: Place, passer: Passer) -> str | None:
+    if not passer.is_active:
+        return "member_blocked"
+    if fault := passer.holder.fault(place.now):
+        return fault
+    if place.policy.rule_for(passer.holder) is None:
+        return "no_rule"
+    passes = await may_pass(session, passer.holder, place.point, place.now, place.timezone)
+    return passes.code if isinstance(passes, NotAllowed) else None
+
+
+async def _is_full(session: AsyncSession, zone: Zone, passers: Sequence[Passer]) -> bool:
+    """Counted one after the other, so that the last place is one person's."""
+    if zone.capacity_max is None:
+        return False
+    await session.refresh(zone, with_for_update=True)
+    coming = sum(each.was is None or each.was.zone_id != zone.id for each in passers)
+    return zone.capacity_max is not None and await count_inside(session, zone.id) + coming > zone.capacity_max

@@ -1,0 +1,172 @@
+"""A door's decision: what was given so far, under the policy in force now, and everything that follows from it.
+
+One transaction holds the decision, the presence that it changes, its line in the access log and the alerts that it
+raises. Locks are taken in the order: attempt, door, member, holders (by id), credential, zone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from facepay.access import attempts
+from facepay.access.attempts import FACTORS_MAX, AccessAttempt, AttemptFactor, Given, Proof, Stopped
+from facepay.access.barriers import against
+from facepay.access.places import Case, lock_holders, named_holders, place_of
+from facepay.access.recording import alert_of_duress, conclude, write_given_up
+from facepay.access.rulings import OTHER_HOLDER, Denied, Granted, More, Ruling
+from facepay.channel import interlocks
+from facepay.channel.doors import door_of
+from facepay.identity.sighting import Advice
+from facepay.kernel.auth import PresentationCheck, Principal
+
+OPEN_SECONDS = 5
+
+
+# What comes of a factor that is given now, in the case as it stands.
+Prove = Callable[[AsyncSession, Case], Awaitable[Given]]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the door does now. `code` is the true reason, which is for the log."""
+
+    attempt: AccessAttempt
+    ruling: Ruling
+    code: str
+    command_number: int
+    liveness: frozenset[PresentationCheck] = frozenset()
+    advice: tuple[Advice, ...] = ()
+
+    @property
+    def decision(self) -> Literal["granted", "denied", "more"]:
+        match self.ruling:
+            case Granted():
+                return "granted"
+            case Denied():
+                return "denied"
+            case More():
+                return "more"
+
+    @property
+    def open_seconds(self) -> int | None:
+        return OPEN_SECONDS if isinstance(self.ruling, Granted) else None
+
+
+async def open_attempt(session: AsyncSession, *, device: Principal, access_point_id: UUID, now: datetime) -> Outcome:
+    """Begin: what has to be given, or why nothing helps here and now. Raises WrongStore and PointBusy."""
+    place = await place_of(session, device=device, access_point_id=access_point_id, now=now)
+    attempt, left = await attempts.start(
+        session, access_point_id=place.point.id, opened_under=place.policy.reference, lasts=place.window, now=now
+    )
+    case = Case(place, attempt, await door_of(session, device_id=device.id))
+    if left is not None:
+        given = await attempts.factors_of(session, attempt_id=left.id)
+        await write_given_up(
+            session, replace(case, attempt=left, given=given, holders=await named_holders(session, given))
+        )
+    return await _outcome(session, case, _at_once(case) or case.ruling())
+
+
+async def give(
+    session: AsyncSession, *, device: Principal, access_point_id: UUID, attempt_id: UUID, prove: Prove, now: datetime
+) -> Outcome:
+    """One more factor, and what comes of it. Raises WrongStore and AttemptNotFound."""
+    attempt = await attempts.attempt_of(session, attempt_id=attempt_id, access_point_id=access_point_id)
+    place = await place_of(session, device=device, access_point_id=access_point_id, now=now)
+    door = await door_of(session, device_id=device.id)
+    given = await attempts.factors_of(session, attempt_id=attempt.id)
+    case = Case(place, attempt, door, given, await named_holders(session, given))
+    if attempt.ended_at is not None:
+        return Outcome(attempt, Denied("attempt_over"), "attempt_over", door.command_number)
+    if now >= case.deadline:
+        return await _outcome(session, case, Denied("attempt_over"))
+    if ruling := _at_once(case):
+        return await _outcome(session, case, ruling)
+    came = await prove(session, case)
+    match came:
+        case Stopped(code, advice):
+            return await _outcome(session, case, Denied(code), advice=advice, stopped=came)
+        case Proof():
+            return await _rule(session, await _with(session, case, came), duress=came.duress)
+        case attempts.Again(code, advice):
+            return Outcome(attempt, case.ruling(), code, door.command_number, case.liveness, advice)
+
+
+def _at_once(case: Case) -> Ruling | None:
+    """What is so for everybody, whoever they are: nobody is looked up for it."""
+    if case.door.released:
+        return Granted()
+    if case.door.is_shut_to(case.place.direction):
+        return Denied("lockdown" if case.door.emergency else "door_locked")
+    if not case.place.point.enabled:
+        return Denied("access_point_off")
+    return None if case.place.policy.rules else Denied("outside_hours")
+
+
+async def _with(session: AsyncSession, case: Case, proof: Proof) -> Case:
+    """One factor more, and everybody who is named under lock: their rights, and where they are, are what they are now.
+
+    Whoever was named stays so: what names somebody else comes out of another person's pocket.
+    """
+    giving = case.giving
+    named = giving.holder_id if giving else None
+    other = proof.fault is None and named is not None and proof.holder_id != named
+    factor = AttemptFactor(
+        attempt_id=case.attempt.id,
+        place=len(case.given),
+        person=len(case.claimants) - 1 if giving else len(case.claimants),
+        factor=proof.factor,
+        fault=OTHER_HOLDER if other else proof.fault,
+        holder_id=proof.holder_id,
+        measured=dict(proof.measured),
+        checks=sorted(proof.checks),
+        reader_id=proof.reader_id,
+        duress=proof.duress,
+        given_at=case.place.now,
+    )
+    session.add(factor)
+    await session.flush()
+    given = [*case.given, factor]
+    return replace(case, given=given, holders=await lock_holders(session, given))
+
+
+async def _rule(session: AsyncSession, case: Case, *, duress: bool) -> Outcome:
+    ruling, noted = case.ruling(), tuple[str, ...]()
+    if isinstance(ruling, More) and len(case.given) >= FACTORS_MAX:
+        ruling = Denied("too_many_factors")
+    if isinstance(ruling, Granted):
+        found = await against(session, case)
+        ruling, noted = case.ruling(*found.barriers), found.noted
+    if isinstance(ruling, Granted) and case.door.interlocked:
+        if await interlocks.claim(session, device_id=case.place.device.id, now=case.place.now):
+            ruling = Denied("door_interlocked")
+    return await _outcome(session, case, ruling, noted=noted, duress=duress)
+
+
+async def _outcome(
+    session: AsyncSession,
+    case: Case,
+    ruling: Ruling,
+    *,
+    advice: tuple[Advice, ...] = (),
+    noted: tuple[str, ...] = (),
+    stopped: Stopped | None = None,
+    duress: bool = False,
+) -> Outcome:
+    match ruling:
+        case More():
+            if duress:
+                await alert_of_duress(session, case)
+            code = "next_person" if case.claimants and case.giving is None else "give_more"
+        case Granted():
+            code = "granted" if not case.door.released else "emergency" if case.door.emergency else "released"
+            await conclude(session, case, decision="granted", code=code, noted=noted, duress=duress)
+        case Denied(code):
+            await conclude(session, case, decision="denied", code=code, stopped=stopped, duress=duress)
+    return Outcome(case.attempt, ruling, code, case.door.command_number, case.liveness, advice)
