@@ -27,6 +27,9 @@ from facepay.kernel.database import Database
 from facepay.kernel.idempotency import Idempotency
 from facepay.kitchen.upkeep import alert_of_late, lapse_tickets
 from facepay.lanes.passages import close_overdue, forget_tags
+from facepay.nightwatch.gate_patrol import watch_entries, watch_exits, watch_refusals
+from facepay.nightwatch.patrol import watch_closing, watch_devices, watch_stays, watch_stillness
+from facepay.nightwatch.tag_patrol import watch_tags
 from facepay.offline.passes import forget_offline_passes
 from facepay.online.intents import settle_due
 from facepay.presentation.challenges import forget_challenges
@@ -87,6 +90,7 @@ def tasks_of(
         Task("close_passages", 5, lambda: close_overdue(database, now=clock())),
         Task("settle_payment_intents", 5, lambda: settle_due(database, now=clock())),
         Task("alert_of_missing_events", 5, lambda: alert_of_missing(database, now=clock())),
+        *_rounds(database, clock),
         Task("expire_points_and_gifts", 60, lambda: expire_due(database, now=clock())),
         Task("fold_accounts", 60, lambda: fold_hot_accounts(database)),
         Task("alert_of_late_tickets", 60, lambda: alert_of_late(database, settings=settings, now=clock())),
@@ -115,6 +119,20 @@ def tasks_of(
         Task("forget_attempts", 3600, lambda: forget_attempts(database, now=clock())),
         Task("forget_access_events", 3600, lambda: forget_access_events(database, lasts=log_lasts, now=clock())),
         Task("forget_biometric_uses", 3600, lambda: forget_uses(database, settings=settings, now=clock())),
+    )
+
+
+def _rounds(database: Database, clock: Clock) -> tuple[Task, ...]:
+    """Of the night watch, each as often as what it looks for can't wait."""
+    return (
+        Task("watch_tags", 5, lambda: watch_tags(database, now=clock())),
+        Task("watch_devices", 10, lambda: watch_devices(database, now=clock())),
+        Task("watch_refusals", 10, lambda: watch_refusals(database, now=clock())),
+        Task("watch_entries", 30, lambda: watch_entries(database, now=clock())),
+        Task("watch_stays", 30, lambda: watch_stays(database, now=clock())),
+        Task("watch_closing", 30, lambda: watch_closing(database, now=clock())),
+        Task("watch_stillness", 30, lambda: watch_stillness(database, now=clock())),
+        Task("watch_exits", 60, lambda: watch_exits(database, now=clock())),
     )
 
 
