@@ -7,7 +7,9 @@ from uuid import UUID
 
 import pytest
 
-from facepay.alerts.alerts import Severity, raise_alert
+from facepay.alerts.alerts import raise_alert
+from facepay.alerts.kinds import Severity
+from facepay.checkout.sold_tags import TAG_SOLD_BEFORE
 from facepay.kernel.clock import utc_now
 from facepay.kernel.database import Database
 from tests.shop import Shop
@@ -22,8 +24,8 @@ async def test_the_same_thing_is_one_alert_however_many_see_it_at_once(shop: Sho
         async with database.begin() as session:
             await raise_alert(
                 session,
+                TAG_SOLD_BEFORE,
                 store_id=UUID(shop.store_id),
-                kind="tag_sold_before",
                 severity=Severity.CRITICAL if number == 3 else Severity.INFO,
                 subject="epc:3034",
                 now=utc_now(),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
-from enum import IntEnum
 from typing import Any
 from uuid import UUID
 
@@ -12,18 +12,28 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
+from facepay.alerts.kinds import AlertKind, Severity
 from facepay.kernel.database import Base, Identified
 from facepay.kernel.errors import Conflict, NotFound
+from facepay.kernel.hub import notify
 from facepay.kernel.ids import new_id
 
 SUBJECT_MAX = 200
 OPEN = "resolved_at is null"
+TOPIC = "alerts"
 
 
-class Severity(IntEnum):
-    INFO = 1
-    WARNING = 2
-    CRITICAL = 3
+def alerts_of(store_id: UUID) -> str:
+    """The topic that wakes whoever watches a store."""
+    return f"{TOPIC}:{store_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Which record shows it: its kind, such as `gate_attempt`, and its id."""
+
+    kind: str
+    id: UUID
 
 
 class Alert(Identified, Base):
@@ -34,8 +44,10 @@ class Alert(Identified, Base):
         CheckConstraint("severity between 1 and 3", name="severity_known"),
         CheckConstraint("times > 0", name="seen"),
         CheckConstraint("(resolved_at is null) = (resolved_by is null)", name="resolved_by_somebody"),
+        CheckConstraint("(evidence_id is null) = (evidence_kind is null)", name="evidence_of_a_kind"),
         Index("uq_alert_open", "store_id", "kind", "subject", unique=True, postgresql_where=text(OPEN)),
         Index("ix_alert_store_id_id", "store_id", "id"),
+        Index("ix_alert_reacted_at", "id", postgresql_where=text("reacted_at is null")),
     )
 
     store_id: Mapped[UUID] = mapped_column(ForeignKey("store.id"))
@@ -44,6 +56,8 @@ class Alert(Identified, Base):
     severity: Mapped[int] = mapped_column(SmallInteger)
     subject: Mapped[str] = mapped_column(String(SUBJECT_MAX))
     details: Mapped[dict[str, Any]] = mapped_column(JSONB)  # of the last time; never of a member
+    evidence_kind: Mapped[str | None] = mapped_column(String(40))  # of the last time, as the details are
+    evidence_id: Mapped[UUID | None]
     times: Mapped[int] = mapped_column(default=1)
     raised_at: Mapped[datetime]
     last_at: Mapped[datetime]
@@ -52,6 +66,7 @@ class Alert(Identified, Base):
     resolved_at: Mapped[datetime | None]
     resolved_by: Mapped[str | None] = mapped_column(String(80))
     note: Mapped[str | None] = mapped_column(String(200))
+    reacted_at: Mapped[datetime | None]  # when the store's reactions to it were carried out
 
 
 class AlertNotFound(NotFound):
@@ -70,13 +85,14 @@ class AlertResolved(Conflict):
 
 async def raise_alert(
     session: AsyncSession,
+    kind: AlertKind,
     *,
     store_id: UUID,
-    kind: str,
-    severity: Severity,
     subject: str,
     now: datetime,
     device_id: UUID | None = None,
+    evidence: Evidence | None = None,
+    severity: Severity | None = None,
     **details: Any,
 ) -> UUID:
     """The open alert of this kind about this subject, new or seen once more; the graver severity stays."""
@@ -84,10 +100,12 @@ async def raise_alert(
         id=new_id(),
         store_id=store_id,
         device_id=device_id,
-        kind=kind,
-        severity=severity,
+        kind=kind.name,
+        severity=severity or kind.severity,
         subject=subject,
         details=details,
+        evidence_kind=evidence and evidence.kind,
+        evidence_id=evidence and evidence.id,
         times=1,
         raised_at=now,
         last_at=now,
@@ -100,9 +118,12 @@ async def raise_alert(
             "last_at": func.greatest(Alert.last_at, row.excluded.last_at),
             "severity": func.greatest(Alert.severity, row.excluded.severity),
             "details": row.excluded.details,
+            "evidence_kind": row.excluded.evidence_kind,
+            "evidence_id": row.excluded.evidence_id,
         },
     )
     alert_id: UUID = (await session.scalars(again.returning(Alert.id))).one()
+    await notify(session, TOPIC, alerts_of(store_id))
     return alert_id
 
 

@@ -7,10 +7,15 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from facepay.alerts.alerts import Severity, raise_alert
+from facepay.alerts.alerts import raise_alert
+from facepay.alerts.kinds import AlertKind, Severity
 from facepay.stores.devices import Device
 from facepay.stores.stores import Store
 from facepay.webhooks.outcomes import Stopped
+
+WEBHOOK_ENDPOINT_STOPPED = AlertKind(
+    "webhook_endpoint_stopped", Severity.CRITICAL, "An endpoint takes no webhooks: nothing is sent there any more."
+)
 
 
 async def alert_of_stopped(session: AsyncSession, stopped: Stopped, now: datetime) -> None:
@@ -23,9 +28,8 @@ async def alert_of_stopped(session: AsyncSession, stopped: Stopped, now: datetim
     if store_id is not None:  # else it's a chain without a store, and the log has to do
         await raise_alert(
             session,
+            WEBHOOK_ENDPOINT_STOPPED,
             store_id=store_id,
-            kind="webhook_endpoint_stopped",
-            severity=Severity.CRITICAL,
             subject=f"webhook_endpoint:{stopped.endpoint_id}",
             now=now,
             device_id=stopped.device_id,

@@ -11,7 +11,8 @@ from pydantic import BeforeValidator, Field
 from sqlalchemy import select
 
 from facepay.alerts import alerts
-from facepay.alerts.alerts import Alert, AlertNotFound, AlertResolved, Severity
+from facepay.alerts.alerts import Alert, AlertNotFound, AlertResolved
+from facepay.alerts.kinds import AlertKindsOf, Severity
 from facepay.kernel.auth import InsufficientScope, Principal, current_staff
 from facepay.kernel.clock import Now
 from facepay.kernel.database import Session
@@ -27,16 +28,27 @@ Writer = Annotated[Principal, Security(current_staff, scopes=["alerts:write"])]
 REFUSALS = (Unauthenticated, InsufficientScope)
 
 
+SeverityName = Annotated[
+    Literal["info", "warning", "critical"], BeforeValidator(lambda value: Severity(value).name.lower())
+]
+
+
+class AlertKindAnswer(Answer):
+    name: str
+    severity: SeverityName
+    words: str
+
+
 class AlertAnswer(Answer):
     id: UUID
     store_id: UUID
     device_id: UUID | None
     kind: Annotated[str, Field(examples=["tag_sold_before"])]
-    severity: Annotated[
-        Literal["info", "warning", "critical"], BeforeValidator(lambda value: Severity(value).name.lower())
-    ]
+    severity: SeverityName
     subject: Annotated[str, Field(description="What it is about, such as a tag or a slot.")]
     details: dict[str, Any]
+    evidence_kind: Annotated[str | None, Field(description="What shows it.", examples=["gate_attempt"])]
+    evidence_id: UUID | None
     times: Annotated[int, Field(description="How often it was seen since it was raised.")]
     raised_at: datetime
     last_at: datetime
@@ -49,6 +61,12 @@ class AlertAnswer(Answer):
 
 class Resolution(Request):
     note: Annotated[Line | None, Field(examples=["Refilled"])] = None
+
+
+@router.get("/alert-kinds", summary="List kinds of alerts", responses=problems(*REFUSALS))
+async def list_alert_kinds(kinds: AlertKindsOf, _: Reader) -> list[AlertKindAnswer]:
+    """All that the shop raises alerts about, with how grave it usually is."""
+    return [AlertKindAnswer.model_validate(kind) for kind in kinds]
 
 
 @router.get("/stores/{store_id}/alerts", summary="List alerts", responses=problems(*REFUSALS, StoreNotFound))

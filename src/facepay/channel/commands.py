@@ -13,10 +13,12 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from facepay.alerts.alerts import Severity, raise_alert
+from facepay.alerts.alerts import raise_alert
+from facepay.alerts.kinds import AlertKind, Severity
 from facepay.channel.door_states import HAVE_DOORS
 from facepay.channel.doors import Emergency, count_command, door_of, hold_door
 from facepay.channel.interlocks import CLAIMED_FOR, DoorInterlocked, claim
+from facepay.channel.kinds import COMMAND_FAILED
 from facepay.channel.payloads import Open, Payload
 from facepay.kernel.auth import Principal
 from facepay.kernel.database import Base, Identified
@@ -241,20 +243,22 @@ async def acknowledge(
         return command
     command.acknowledged_at, command.outcome, command.failure = now, outcome, failure
     if outcome == "failed":
-        await alert_about(session, command, store_id=device.store, kind="command_failed", now=now)
+        await alert_about(session, command, store_id=device.store, kind=COMMAND_FAILED, now=now)
     elif command.effect_expected is not None:
         command.effect_due_at = now + EFFECT_WITHIN + timedelta(seconds=command.payload.get("seconds", 0))
     await session.flush()
     return command
 
 
-async def alert_about(session: AsyncSession, command: Command, *, store_id: UUID, kind: str, now: datetime) -> None:
+async def alert_about(
+    session: AsyncSession, command: Command, *, store_id: UUID, kind: AlertKind, now: datetime
+) -> None:
     """Somebody has to see to this device; its door is a grave matter, what it shows is not."""
     await raise_alert(
         session,
+        kind,
         store_id=store_id,
-        kind=kind,
-        severity=Severity.CRITICAL if command.kind in EFFECTS else Severity.WARNING,
+        severity=Severity.CRITICAL if command.kind in EFFECTS else None,
         subject=f"device:{command.device_id}",
         now=now,
         device_id=command.device_id,

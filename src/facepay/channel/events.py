@@ -15,8 +15,10 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, aliased, mapped_column
 
-from facepay.alerts.alerts import Severity, raise_alert
+from facepay.alerts.alerts import raise_alert
+from facepay.alerts.kinds import AlertKind
 from facepay.channel.door_states import follow
+from facepay.channel.kinds import DOOR_FORCED, DOOR_HELD_OPEN, EVENTS_CONFLICTING, EVENTS_MISSING, TAMPER
 from facepay.channel.sequences import HAS_GAPS, DeviceSequence, Numbers, note_sequence
 from facepay.kernel.auth import Principal
 from facepay.kernel.database import Base, Database, Identified
@@ -25,8 +27,8 @@ from facepay.stores.devices import Device
 
 Verdict = Literal["recorded", "repeated", "conflicting"]
 # What somebody should look at, at once.
-ALARMING: Mapping[str, Severity] = MappingProxyType(
-    {"door_forced": Severity.CRITICAL, "tamper": Severity.CRITICAL, "door_held_open": Severity.WARNING}
+ALARMING: Mapping[str, AlertKind] = MappingProxyType(
+    {kind.name: kind for kind in (DOOR_FORCED, TAMPER, DOOR_HELD_OPEN)}
 )
 MISSING_MAX = timedelta(minutes=1)
 KEPT_FOR = timedelta(days=90)
@@ -111,9 +113,8 @@ async def alert_of_missing(database: Database, *, now: datetime) -> None:
             sequence.alerted_at = now
             await raise_alert(
                 session,
+                EVENTS_MISSING,
                 store_id=store_id,
-                kind="events_missing",
-                severity=Severity.WARNING,
                 subject=f"device:{sequence.device_id}:{sequence.series}:{sequence.run}",
                 now=now,
                 device_id=sequence.device_id,
@@ -162,12 +163,11 @@ async def _alert(
     verdicts: Sequence[tuple[int, Verdict]],
     now: datetime,
 ) -> None:
-    async def alert(kind: str, severity: Severity, **details: Any) -> None:
+    async def alert(kind: AlertKind, **details: Any) -> None:
         await raise_alert(
             session,
+            kind,
             store_id=device.store,
-            kind=kind,
-            severity=severity,
             subject=f"device:{device.id}",
             now=now,
             device_id=device.id,
@@ -177,6 +177,6 @@ async def _alert(
 
     for event in events:
         if event.kind in ALARMING:
-            await alert(event.kind, ALARMING[event.kind], sequence=event.sequence)
+            await alert(ALARMING[event.kind], sequence=event.sequence)
     if conflicting := [sequence for sequence, verdict in verdicts if verdict == "conflicting"]:
-        await alert("events_conflicting", Severity.CRITICAL, sequences=conflicting)
+        await alert(EVENTS_CONFLICTING, sequences=conflicting)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from facepay.channel.commands import EFFECTS, PENDING, WATCHED, Command, alert_about
 from facepay.channel.events import DeviceEvent
+from facepay.channel.kinds import COMMAND_UNACKNOWLEDGED, COMMAND_UNDELIVERED, EFFECT_NOT_OBSERVED
 from facepay.kernel.database import Database
 from facepay.stores.devices import Device
 
@@ -32,7 +33,7 @@ async def _expire(session: AsyncSession, now: datetime) -> None:
     due = _some(Command.expires_at).where(text(PENDING), Command.expires_at <= now)
     for command, device in await session.execute(due):
         command.expired_at = now
-        kind = "command_unacknowledged" if command.deliveries else "command_undelivered"
+        kind = COMMAND_UNACKNOWLEDGED if command.deliveries else COMMAND_UNDELIVERED
         await alert_about(session, command, store_id=device.store_id, kind=kind, now=now)
 
 
@@ -42,7 +43,7 @@ async def _observe(session: AsyncSession, now: datetime) -> None:
         command.effect_observed_at = await _seen_at(session, command, device)
         if command.effect_observed_at is None and command.effect_due_at <= now:
             command.effect_missed_at = now
-            await alert_about(session, command, store_id=device.store_id, kind="effect_not_observed", now=now)
+            await alert_about(session, command, store_id=device.store_id, kind=EFFECT_NOT_OBSERVED, now=now)
 
 
 def _some(first: InstrumentedAttribute[Any]) -> Select[Command, Device]:

@@ -9,7 +9,8 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from facepay.alerts.alerts import Severity, raise_alert
+from facepay.alerts.alerts import raise_alert
+from facepay.alerts.kinds import AlertKind, Severity
 from facepay.catalog.stock import return_stock, take_in_hand, take_stock
 from facepay.checkout import tenders
 from facepay.checkout.benefits import Offer, Refused, Wish, offer
@@ -23,6 +24,8 @@ from facepay.members.members import Member
 from facepay.notices.notices import NoticeKind, notify_member
 from facepay.settings import Settings
 from facepay.wallet.accounts import wallet_balance
+
+STOCK_MISCOUNTED = AlertKind("stock_miscounted", Severity.WARNING, "More was sold than the store is said to have.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,10 +183,9 @@ async def _report(session: AsyncSession, order: Order, short: Mapping[UUID, int]
         if missing := short.get(line.product_id):
             await raise_alert(
                 session,
+                STOCK_MISCOUNTED,
                 store_id=order.store_id,
                 device_id=order.device_id,
-                kind="stock_miscounted",
-                severity=Severity.WARNING,
                 subject=line.sku,
                 now=now,
                 sold=line.quantity,

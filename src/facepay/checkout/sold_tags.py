@@ -28,12 +28,14 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from facepay.alerts.alerts import Severity, raise_alert
+from facepay.alerts.alerts import raise_alert
+from facepay.alerts.kinds import AlertKind, Severity
 from facepay.catalog.epc import HEX_DIGITS, Sgtin
 from facepay.catalog.products import Product, products_of
 from facepay.kernel.database import Base, Identified
 from facepay.kernel.ids import new_id
 
+TAG_SOLD_BEFORE = AlertKind("tag_sold_before", Severity.WARNING, "A tag that was sold is for sale again: two have it.")
 SOLD = "returned_at is null"
 
 
@@ -175,10 +177,9 @@ async def alert_sold_before(
     for epc in sorted(epcs):
         await raise_alert(
             session,
+            TAG_SOLD_BEFORE,
             store_id=store_id,
             device_id=device_id,
-            kind="tag_sold_before",
-            severity=Severity.WARNING,
             subject=epc,
             now=now,
         )

@@ -6,13 +6,17 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Date, cast, func, select
 
-from facepay.alerts.alerts import Severity, raise_alert
+from facepay.alerts.alerts import raise_alert
+from facepay.alerts.kinds import AlertKind, Severity
 from facepay.kernel.database import Database
 from facepay.kernel.hub import notify
 from facepay.kitchen.tickets import Ticket, TicketState, topic_of
 from facepay.settings import Settings
 from facepay.stores.stores import Store
 
+TICKET_LATE = AlertKind("ticket_late", Severity.WARNING, "Somebody waits for dishes for too long.")
+TICKET_LAPSED = AlertKind("ticket_lapsed", Severity.WARNING, "Dishes were paid and never handed out.")
+ALERT_KINDS = (TICKET_LATE, TICKET_LAPSED)
 AT_ONCE_MAX = 500
 # Whoever ordered before midnight may well eat after it.
 LAPSES_AFTER = timedelta(hours=2)
@@ -38,9 +42,8 @@ async def alert_of_late(database: Database, *, settings: Settings, now: datetime
             ticket.late_since = now
             await raise_alert(
                 session,
+                TICKET_LATE,
                 store_id=ticket.store_id,
-                kind="ticket_late",
-                severity=Severity.WARNING,
                 subject=str(ticket.id),
                 now=now,
                 number=ticket.number,
@@ -68,9 +71,9 @@ async def lapse_tickets(database: Database, *, now: datetime) -> int:
         for ticket in lapsed:
             await raise_alert(
                 session,
+                TICKET_LAPSED,
                 store_id=ticket.store_id,
-                kind="ticket_lapsed",
-                severity=Severity.INFO if ticket.state == TicketState.READY else Severity.WARNING,
+                severity=Severity.INFO if ticket.state == TicketState.READY else None,
                 subject=str(ticket.id),
                 now=now,
                 number=ticket.number,

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from facepay.alerts.alerts import Severity, raise_alert
+from facepay.alerts.alerts import raise_alert
+from facepay.alerts.kinds import Severity
 from facepay.channel.commands import issue
 from facepay.channel.payloads import Open
 from facepay.checkout.limits import Declined, NeedsStepUp
@@ -19,6 +20,7 @@ from facepay.entrance.visits import Visit
 from facepay.identity.verdicts import Asked, Ruling, TurnedAway, Verdict
 from facepay.kernel.auth import Principal
 from facepay.lanes.goods import Goods, goods_in
+from facepay.lanes.kinds import GOODS_LEFT_BEHIND, TAGS_DISPUTED
 from facepay.lanes.passages import Passage, let_go
 from facepay.lanes.payers import ask_for_amount, payer_now
 from facepay.lanes.payment import Authorised, TagsSold, claim_all, reserve, sell_goods
@@ -258,17 +260,17 @@ async def _open_lane(session: AsyncSession, step: Step) -> int:
 async def _tell_staff(session: AsyncSession, step: Step, goods: Goods) -> None:
     """Of goods that somebody has to fetch from the kiosk, and of some that may have walked out unpaid."""
     passage = step.passage
-    disputed = Severity.WARNING if goods.verdict.review else Severity.INFO
+    disputed = Severity.WARNING if goods.verdict.review else None
     for kind, epcs, severity in (
-        ("goods_left_behind", passage.left_behind, Severity.INFO),
-        ("tags_disputed", goods.disputed, disputed),
+        (GOODS_LEFT_BEHIND, passage.left_behind, None),
+        (TAGS_DISPUTED, goods.disputed, disputed),
     ):
         if epcs:
             await raise_alert(
                 session,
+                kind,
                 store_id=passage.store_id,
                 device_id=step.device.id,
-                kind=kind,
                 severity=severity,
                 subject=str(passage.id),
                 now=step.now,

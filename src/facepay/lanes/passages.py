@@ -26,12 +26,13 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from facepay.alerts.alerts import Severity, raise_alert
+from facepay.alerts.alerts import raise_alert
 from facepay.entrance.turns import Turn, open_turn, start, turn_indexes
 from facepay.identity.verdicts import WORTH_REVIEW, DeviceDecision
 from facepay.kernel.auth import Principal
 from facepay.kernel.database import Base, Database
 from facepay.kernel.errors import Conflict, NotFound
+from facepay.lanes.kinds import PASSAGE_ABANDONED
 from facepay.lanes.reads import Window
 from facepay.stores.devices import DeviceRole
 from facepay.wallet.payments import void
@@ -219,13 +220,12 @@ async def close(session: AsyncSession, *, passage: Passage, code: str, now: date
     await let_go(session, passage=passage, now=now)
     passage.decision, passage.decided_at = "closed", now
     passage.end(code, now=now)
-    if code == "passage_abandoned":
+    if code == PASSAGE_ABANDONED.name:
         await raise_alert(
             session,
+            PASSAGE_ABANDONED,
             store_id=passage.store_id,
             device_id=passage.device_id,
-            kind=code,
-            severity=Severity.WARNING,
             subject=str(passage.id),
             now=now,
             pieces=sum(passage.basket.values()),

@@ -8,13 +8,16 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from facepay.alerts.alerts import Severity, raise_alert
+from facepay.alerts.alerts import raise_alert
+from facepay.alerts.kinds import AlertKind, Severity
 from facepay.kernel.auth import Principal
 from facepay.offline.clocks import TOLERANCE, DeviceTime, date_event
 from facepay.offline.documents import Document, Mode, Pass, Policy
 from facepay.offline.posts import KINDS_OF, OfflinePost, Told, locked_queue, told_before, told_in_another_run
 from facepay.offline.replays import holder_of, replay
 from facepay.settings import Settings
+
+OFFLINE_DISPUTE = AlertKind("offline_dispute", Severity.WARNING, "What a device did without network must be decided.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +122,8 @@ def _time_fault(name: str, document: Document, at: datetime) -> str | None:
 async def _tell_staff(session: AsyncSession, post: OfflinePost, now: datetime) -> None:
     await raise_alert(
         session,
+        OFFLINE_DISPUTE,
         store_id=post.store_id,
-        kind="offline_dispute",
-        severity=Severity.WARNING,
         subject=str(post.device_id),
         device_id=post.device_id,
         now=now,

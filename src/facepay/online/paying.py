@@ -9,7 +9,8 @@ from types import MappingProxyType
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from facepay.alerts.alerts import Severity, raise_alert
+from facepay.alerts.alerts import raise_alert
+from facepay.alerts.kinds import AlertKind, Severity
 from facepay.checkout.limits import Declined, NeedsStepUp, judge
 from facepay.checkout.orders import Order
 from facepay.kernel.ids import new_id
@@ -21,6 +22,9 @@ from facepay.settings import Settings
 from facepay.wallet.payments import pay
 
 # What a payer is told of a refusal, by its code; those of the presentation checks bring their own words.
+VERIFICATION_FAILED = AlertKind(
+    "payment_verification_failed", Severity.WARNING, "Somebody who isn't the member tried to pay on the web."
+)
 MESSAGES: Mapping[str, str] = MappingProxyType(
     {
         "member_blocked": "This account can't pay at present.",
@@ -150,10 +154,9 @@ async def refuse(
         await cancel(session, intent=intent, reason="failed_verification", now=now)
         await raise_alert(
             session,
+            VERIFICATION_FAILED,
             store_id=intent.store_id,
             device_id=intent.device_id,
-            kind="payment_verification_failed",
-            severity=Severity.WARNING,
             subject=str(intent.id),
             now=now,
             code=refusal.code,

@@ -15,13 +15,14 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from facepay.alerts.alerts import Severity, raise_alert
+from facepay.alerts.alerts import raise_alert
 from facepay.kernel.auth import Principal
 from facepay.kernel.database import Base, Database
 from facepay.kernel.errors import Overloaded
 from facepay.settings import Settings
 from facepay.shelves.drift import Reading, Scale, settle
 from facepay.shelves.judging import AGE_MAX, Change, Judged, happened_at
+from facepay.shelves.kinds import SCALE_SHIFTED, UNKNOWN_SLOT
 from facepay.shelves.planogram import Shelf
 from facepay.shelves.reports import judge_all, keep, note_numbers
 from facepay.shelves.scene import Known, find_shelf
@@ -169,13 +170,12 @@ async def _remember(session: AsyncSession, device_id: UUID, heard: Mapping[str, 
 
 async def _alert(session: AsyncSession, device: Principal, batch: Batch, now: datetime) -> None:
     """Where goods may have been moved unseen, staff count what lies there."""
-    for kind, slots in (("scale_shifted", batch.shifted), ("unknown_slot", batch.unknown)):
+    for kind, slots in ((SCALE_SHIFTED, batch.shifted), (UNKNOWN_SLOT, batch.unknown)):
         for slot in sorted(slots):
             await raise_alert(
                 session,
+                kind,
                 store_id=device.store,
-                kind=kind,
-                severity=Severity.INFO if kind == "scale_shifted" else Severity.WARNING,
                 subject=f"{device.id}/{slot}",
                 now=now,
                 device_id=device.id,

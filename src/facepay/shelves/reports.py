@@ -13,7 +13,8 @@ from uuid import UUID
 from sqlalchemy import ARRAY, Uuid, any_, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from facepay.alerts.alerts import Severity, raise_alert
+from facepay.alerts.alerts import raise_alert
+from facepay.alerts.kinds import AlertKind, Severity
 from facepay.catalog.products import Product
 from facepay.channel.sequences import note_sequence
 from facepay.kernel.auth import Principal
@@ -25,6 +26,7 @@ from facepay.shelves.baskets import PAID_AT, BasketChange, BasketClosing, Standi
 from facepay.shelves.events import ShelfEvent
 from facepay.shelves.fusion import Finding, Move
 from facepay.shelves.judging import AGE_MAX, Change, Judged, happened_at, judge
+from facepay.shelves.kinds import MISPLACED_GOODS, UNKNOWN_SLOT, WEIGHT_UNEXPLAINED
 from facepay.shelves.planogram import Shelf
 from facepay.shelves.restock import take_from_slots
 from facepay.shelves.scene import Known, Watch, find_shelf, look_around
@@ -197,20 +199,20 @@ async def _alert(
     session: AsyncSession, device: Principal, new: Sequence[Judged], shelf: Shelf | None, now: datetime
 ) -> None:
     """Goods that lie where they don't belong, weight that nothing explains, and slots that no planogram knows."""
-    worth: dict[tuple[str, str], Judged] = {}
+    worth: dict[tuple[AlertKind, str], Judged] = {}
     for each in new:
         if each.misplaced or (each.finding is Finding.UNEXPLAINED and each.change.delta_grams > 0):
-            worth["misplaced_goods", each.change.slot] = each
+            worth[MISPLACED_GOODS, each.change.slot] = each
         elif each.finding is Finding.UNEXPLAINED:
-            worth["weight_unexplained", each.change.slot] = each
+            worth[WEIGHT_UNEXPLAINED, each.change.slot] = each
         elif each.finding is Finding.UNKNOWN_SLOT:
-            worth["unknown_slot", each.change.slot] = each
-    for (kind, slot), each in sorted(worth.items(), key=lambda item: item[0]):
+            worth[UNKNOWN_SLOT, each.change.slot] = each
+    for (kind, slot), each in sorted(worth.items(), key=lambda item: (item[0][0].name, item[0][1])):
         await raise_alert(
             session,
+            kind,
             store_id=device.store,
-            kind=kind,
-            severity=Severity.INFO if shelf and kind == "misplaced_goods" else Severity.WARNING,
+            severity=Severity.INFO if shelf and kind is MISPLACED_GOODS else None,
             subject=f"{device.id}/{slot}",
             now=now,
             device_id=device.id,

@@ -16,9 +16,11 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from facepay.alerts.alerts import Severity, raise_alert
+from facepay.alerts.alerts import raise_alert
+from facepay.alerts.kinds import Severity
 from facepay.kernel.database import Base, Identified
 from facepay.kernel.ids import new_id
+from facepay.shelves.kinds import RESTOCK
 from facepay.shelves.planogram import Shelf
 
 
@@ -138,9 +140,9 @@ async def _ask_for_more(
         if slot is not None and pieces < slot.restock_below:
             await raise_alert(
                 session,
+                RESTOCK,
                 store_id=store_id,
-                kind="restock",
-                severity=Severity.INFO if pieces else Severity.WARNING,
+                severity=None if pieces else Severity.WARNING,
                 subject=f"{shelf.device_id}/{code}",
                 now=now,
                 device_id=shelf.device_id,
