@@ -56,25 +56,24 @@ class AttemptAnswer(Decided):
     decision: Literal["granted", "denied", "more"]
     code: Annotated[
         str,
-        Field(
-            description="`not_accepted` for whatever is about the person; the access log has the reason.", max_length=40
-        ),
+        Field(description="`not_accepted` for whatever is about the person; the access log has the reason."),
     ]
     message: Annotated[str, Field(description="For the person, where the door has no words of its own.")]
     next: Annotated[
-        list[list[Factor]], Field(description="What this person still has to give: all of any one of these.")
-    ] = []
+        list[list[Factor]], Field(default=[], description="What this person still has to give: all of any of these.")
+    ]
     persons_left: Annotated[int, Field(description="Who still has to give something, this person included.")] = 0
     liveness: Annotated[
-        list[PresentationCheck], Field(description="What a face has to come with here: a challenge, a depth map, …")
-    ] = []
+        list[PresentationCheck],
+        Field(default=[], description="What a face has to come with here: a challenge, a depth map, …"),
+    ]
     expires_at: Annotated[datetime, Field(description="From then on nothing is taken.")]
     open_seconds: Annotated[int | None, Field(description="How long the door is released for.")] = None
     command_number: Annotated[
         int,
         Field(description="Decided knowing the door's commands up to this one; one with a higher number overrides it."),
     ]
-    feedback: Annotated[list[AdviceAnswer], Field(description="What helps a poor picture most, first.")] = []
+    feedback: Annotated[list[AdviceAnswer], Field(default=[], description="What helps a poor picture most, first.")]
 
     @classmethod
     def of(cls, outcome: Outcome) -> AttemptAnswer:
@@ -84,7 +83,7 @@ class AttemptAnswer(Decided):
             attempt_id=outcome.attempt.id,
             decision=outcome.decision,
             code=code,
-            message=next((each.message for each in outcome.advice), WORDS[code] if code in WORDS else code),
+            message=next((each.message for each in outcome.advice), WORDS.get(code, code)),
             next=[sorted(each, key=FACTORS.index) for each in more.missing] if more else [],
             persons_left=more.persons_left if more else 0,
             liveness=sorted(outcome.liveness) if more else [],

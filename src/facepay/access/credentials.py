@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Literal, get_args
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, LargeBinary, String, func, select, text
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, LargeBinary, String, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -163,7 +163,7 @@ async def live_credential(session: AsyncSession, *, holder_id: UUID, kind: Crede
 
 async def _newest(session: AsyncSession, *conditions: ColumnElement[bool]) -> Credential | None:
     """A live one, if there is one among them: a number may have been somebody else's before."""
-    live_first = func.coalesce(Credential.revoked_at, "infinity").desc()
+    live_first = Credential.revoked_at.desc().nulls_first()
     query = select(Credential).where(*conditions).order_by(live_first, Credential.id.desc()).limit(1)
     return await session.scalar(query, execution_options={"populate_existing": True})
 

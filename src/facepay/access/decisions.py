@@ -67,9 +67,8 @@ async def open_attempt(session: AsyncSession, *, device: Principal, access_point
     case = Case(place, attempt, await door_of(session, device_id=device.id))
     if left is not None:
         given = await attempts.factors_of(session, attempt_id=left.id)
-        await write_given_up(
-            session, replace(case, attempt=left, given=given, holders=await named_holders(session, given))
-        )
+        holders = await named_holders(session, given)
+        await write_given_up(session, replace(case, attempt=left, given=given, holders=holders))
     return await _outcome(session, case, _at_once(case) or case.ruling())
 
 
@@ -143,10 +142,16 @@ async def _rule(session: AsyncSession, case: Case, *, duress: bool) -> Outcome:
     if isinstance(ruling, Granted):
         found = await against(session, case)
         ruling, noted = case.ruling(*found.barriers), found.noted
-    if isinstance(ruling, Granted) and case.door.interlocked:
-        if await interlocks.claim(session, device_id=case.place.device.id, now=case.place.now):
-            ruling = Denied("door_interlocked")
+    if isinstance(ruling, Granted) and await _another_is_open(session, case):
+        ruling = Denied("door_interlocked")
     return await _outcome(session, case, ruling, noted=noted, duress=duress)
+
+
+async def _another_is_open(session: AsyncSession, case: Case) -> bool:
+    """Of the doors of its interlocks; where none is, no other may open for some seconds."""
+    if not case.door.interlocked:
+        return False
+    return await interlocks.claim(session, device_id=case.place.device.id, now=case.place.now) is not None
 
 
 async def _outcome(

@@ -52,9 +52,9 @@ class FaceShown:
     async def _stops(self, session: AsyncSession, case: Case) -> Stopped | None:
         """No person but a picture, or one whom the shop has banned: looked for before anybody is recognised."""
         sighting, device, now = self.sighting, case.place.device, case.place.now
-        if signed := sighting.signed:
-            if code := await edge.spend(session, signed=signed, device_id=device.id, now=now):
-                return Stopped(code)
+        signed = sighting.signed
+        if signed and (code := await edge.spend(session, signed=signed, device_id=device.id, now=now)):
+            return Stopped(code)
         attack = await examine(
             session,
             device=replace(device, presentation_checks=case.liveness),
