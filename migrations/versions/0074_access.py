@@ -128,10 +128,12 @@ def upgrade() -> None:
         sa.Column("rules", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("changed_by", sa.String(length=80), nullable=False),
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
         sa.ForeignKeyConstraint(
             ["policy_id"], ["authentication_policy.id"], name=op.f("fk_authentication_policy_version_policy_id")
         ),
-        sa.PrimaryKeyConstraint("policy_id", "version", name=op.f("pk_authentication_policy_version")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_authentication_policy_version")),
+        sa.UniqueConstraint("policy_id", "version", name=op.f("uq_authentication_policy_version_policy_id")),
     )
     op.create_table(
         "credential",

@@ -7,6 +7,7 @@ consent runs out with it, so that their face is erased.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, get_args
 from uuid import UUID
@@ -87,6 +88,14 @@ class HolderUnclear(Problem):
     status = 422
     code = "holder_unclear"
     title = "Holder unclear"
+
+
+@dataclass(frozen=True, slots=True)
+class Validity:
+    """From when (included) until when (excluded) something of a holder's counts; without, as long as they do."""
+
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
 
 
 def validity_fault(what: str, start: datetime | None, end: datetime | None, at: datetime) -> str | None:

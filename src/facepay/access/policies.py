@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, Field, TypeAdapter
-from sqlalchemy import ForeignKey, Index, String, select
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -22,7 +22,7 @@ from facepay.access.holders import Holder, HolderKind
 from facepay.access.rulings import Factor
 from facepay.access.setting_up import SetUp, note_setting, saved
 from facepay.kernel.auth import PresentationCheck
-from facepay.kernel.database import Base
+from facepay.kernel.database import Base, Identified
 from facepay.kernel.errors import Conflict, NotFound
 from facepay.kernel.schemas import Request
 from facepay.schedules.schedules import Schedule, ScheduleNotFound, covers
@@ -88,11 +88,12 @@ class AuthenticationPolicy(SetUp, Base):
             raise PolicyNotFound("There is no policy with this id in this store.")
 
 
-class AuthenticationPolicyVersion(Base):
+class AuthenticationPolicyVersion(Identified, Base):
     __tablename__ = "authentication_policy_version"
+    __table_args__ = (UniqueConstraint("policy_id", "version"),)
 
-    policy_id: Mapped[UUID] = mapped_column(ForeignKey("authentication_policy.id"), primary_key=True)
-    version: Mapped[int] = mapped_column(primary_key=True)
+    policy_id: Mapped[UUID] = mapped_column(ForeignKey("authentication_policy.id"))
+    version: Mapped[int]
     rules: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     changed_by: Mapped[str] = mapped_column(String(80))
     changed_at: Mapped[datetime]
@@ -207,7 +208,10 @@ async def get_policy(session: AsyncSession, policy_id: UUID, *, lock: bool = Fal
 
 async def rules_of(session: AsyncSession, *, policy_id: UUID, version: int) -> list[Rule]:
     """Raises PolicyNotFound."""
-    kept = await session.get(AuthenticationPolicyVersion, (policy_id, version))
+    found = select(AuthenticationPolicyVersion).where(
+        AuthenticationPolicyVersion.policy_id == policy_id, AuthenticationPolicyVersion.version == version
+    )
+    kept = await session.scalar(found)
     if kept is None:
         raise PolicyNotFound("There is no such version of a policy with this id.")
     return RULES.validate_python(kept.rules)

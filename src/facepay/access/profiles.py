@@ -12,7 +12,7 @@ from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, String
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from facepay.access.holders import Holder, lock_holder, note
+from facepay.access.holders import Holder, Validity, lock_holder, note
 from facepay.access.points import AccessPoint, AccessPointNotFound
 from facepay.access.policies import must_have_schedules
 from facepay.access.setting_up import SetUp, note_setting, saved
@@ -194,8 +194,7 @@ async def give_profile(
     *,
     holder_id: UUID,
     profile_id: UUID,
-    valid_from: datetime | None,
-    valid_until: datetime | None,
+    validity: Validity,
     actor: str,
     now: datetime,
 ) -> HolderProfile:
@@ -203,7 +202,12 @@ async def give_profile(
     profile = await get_profile(session, profile_id)
     holder = await lock_holder(session, holder_id)
     given = await session.merge(
-        HolderProfile(holder_id=holder.id, profile_id=profile.id, valid_from=valid_from, valid_until=valid_until)
+        HolderProfile(
+            holder_id=holder.id,
+            profile_id=profile.id,
+            valid_from=validity.valid_from,
+            valid_until=validity.valid_until,
+        )
     )
     await session.flush()
     await note(session, holder, "profile_given", actor=actor, now=now, details={"profile_id": str(profile.id)})
