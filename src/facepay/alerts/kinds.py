@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from types import MappingProxyType
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Depends, Request
+from pydantic import BeforeValidator
 
 from facepay.kernel.errors import Problem
 
@@ -19,6 +20,11 @@ class Severity(IntEnum):
     INFO = 1
     WARNING = 2
     CRITICAL = 3
+
+
+SeverityName = Annotated[
+    Literal["info", "warning", "critical"], BeforeValidator(lambda value: Severity(value).name.lower())
+]
 
 
 @dataclass(frozen=True, slots=True)
