@@ -129,10 +129,11 @@ async def _with(session: AsyncSession, case: Case, proof: Proof) -> Case:
         duress=proof.duress,
         given_at=case.place.now,
     )
+    given = [*case.given, factor]
+    holders = await lock_holders(session, given)  # before the row that points at one of them is written
     session.add(factor)
     await session.flush()
-    given = [*case.given, factor]
-    return replace(case, given=given, holders=await lock_holders(session, given))
+    return replace(case, given=given, holders=holders)
 
 
 async def _rule(session: AsyncSession, case: Case, *, duress: bool) -> Outcome:

@@ -151,7 +151,7 @@ async def named_holders(session: AsyncSession, given: Sequence[AttemptFactor]) -
 
 async def lock_holders(session: AsyncSession, given: Sequence[AttemptFactor]) -> dict[UUID, Holder]:
     """The same as they are now, and until the transaction ends."""
-    return await _holders(session, select(Holder).with_for_update(), given)
+    return await _holders(session, select(Holder).with_for_update(key_share=True), given)
 
 
 async def _holders(session: AsyncSession, query: Select[Holder], given: Sequence[AttemptFactor]) -> dict[UUID, Holder]:
