@@ -150,5 +150,5 @@ def _odd(until: datetime) -> Select[*tuple[Any, ...]]:
         .select_from(GateAttempt)
         .join(Device, Device.id == GateAttempt.gate_id)
         .join(HouseRules, (HouseRules.store_id == Device.store_id) & HouseRules.tailgating_watched)
-        .where(text(ODD), GateAttempt.decided_at.between(until - LOOK_BACK, until))
+        .where(text(f"({ODD})"), GateAttempt.decided_at.between(until - LOOK_BACK, until))
     )
