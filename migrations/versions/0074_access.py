@@ -27,6 +27,7 @@ def upgrade() -> None:
         sa.Column("may_escort", sa.Boolean(), nullable=False),
         sa.Column("escort_required", sa.Boolean(), nullable=False),
         sa.Column("anti_passback_exempt", sa.Boolean(), nullable=False),
+        sa.Column("face_ends", sa.Boolean(), nullable=False),
         sa.Column("host_id", sa.Uuid(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -159,7 +160,10 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.CheckConstraint(
-            "(kind = 'badge') = (num_nonnulls(card_format, facility_code, number) = 3) and (kind = 'pin') = (pin_hash is not null) and (kind = 'fingerprint') = (reader_user is not null) and (kind = 'invitation') = (token_hash is not null)",
+            "(kind = 'badge') = (num_nonnulls(card_format, facility_code, number) = 3)"
+            " and (kind = 'pin') = (pin_hash is not null)"
+            " and (kind = 'fingerprint') = (reader_user is not null)"
+            " and (kind = 'invitation') = (token_hash is not null)",
             name=op.f("ck_credential_of_kind"),
         ),
         sa.CheckConstraint(

@@ -15,8 +15,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from facepay.access.attempts import forget_attempts
 from facepay.access.emergencies import keep_up
+from facepay.access.holders import keep_consents_ending
 from facepay.access.log import LOG as ACCESS_LOG
 from facepay.access.retention import forget_events as forget_access_events
+from facepay.access.visitors import forget_invitations
 from facepay.channel.events import alert_of_missing, forget_events
 from facepay.channel.upkeep import judge_commands
 from facepay.entrance.gate_turns import forget_turns
@@ -115,6 +117,8 @@ def tasks_of(
         Task("forget_step_ups", 600, lambda: forget_expired(database, now=clock())),
         Task("forget_device_events", 3600, lambda: forget_events(database, now=clock())),
         Task("forget_webhooks", 3600, lambda: forget_webhooks(database, kept=events_last, now=clock())),
+        Task("keep_consents_ending", 60, lambda: keep_consents_ending(database)),
+        Task("forget_invitations", 3600, lambda: forget_invitations(database, now=clock())),
         Task("retain_faces", 3600, retain_faces),
         Task("forget_attempts", 3600, lambda: forget_attempts(database, now=clock())),
         Task("forget_access_events", 3600, lambda: forget_access_events(database, lasts=log_lasts, now=clock())),

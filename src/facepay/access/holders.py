@@ -1,7 +1,7 @@
 """Holders: members who may pass doors, as what, until when. Their consent, face and erasure are the member's.
 
-A contractor's or a visitor's time ends by itself: from then on no credential of theirs proves anything, and their
-consent runs out with it, so that their face is erased.
+A contractor's or a visitor's time ends by itself: from then on no credential of theirs proves anything. The consent
+that they gave for it runs out then, so that their face is erased.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ TEMPORARY: tuple[HolderKind, ...] = ("contractor", "visitor")
 
 class Holder(Identified, Base):
     """`store_id` is the store that vouches for them, in whose log stands what is done about them; profiles may let them
-    into others. `host_id` is whom a visitor came to see.
+    into others. `host_id` is whom a visitor came to see. `face_ends` says that a contractor's or visitor's consent ends
+    when they do; not so where they are a customer besides.
     """
 
     __tablename__ = "access_holder"
@@ -58,6 +59,7 @@ class Holder(Identified, Base):
     may_escort: Mapped[bool]
     escort_required: Mapped[bool]
     anti_passback_exempt: Mapped[bool]
+    face_ends: Mapped[bool] = mapped_column(default=True)
     host_id: Mapped[UUID | None] = mapped_column(ForeignKey("access_holder.id", ondelete="set null"))
     created_at: Mapped[datetime]
 
@@ -113,7 +115,8 @@ async def add_holder(
     """
     store = await get_open_store(session, store_id)
     member = await get_member(session, member_id, lock=True)
-    holder = Holder(store_id=store.id, member_id=member.id, created_at=now, **{"valid_from": now} | dict(fields))
+    given = {name: value for name, value in fields.items() if value is not None}
+    holder = Holder(store_id=store.id, member_id=member.id, created_at=now, **{"valid_from": now} | given)
     await _check(session, holder)
     session.add(holder)
     await saved(session, HolderExists("This member is a holder already."))
@@ -182,6 +185,7 @@ async def end_consents(session: AsyncSession, *, member_id: UUID | None = None) 
         .where(
             Consent.member_id == Holder.member_id,
             Holder.kind.in_(TEMPORARY),
+            Holder.face_ends,
             Consent.withdrawn_at.is_(None),
             or_(Consent.expires_at.is_(None), Consent.expires_at > Holder.valid_until),
             *([Holder.member_id == member_id] if member_id else []),

@@ -100,7 +100,7 @@ class AuthenticationPolicyVersion(Identified, Base):
 
 
 class PolicyNotFound(NotFound):
-    """There is no authentication policy with this id, or no such version of it."""
+    """There is no authentication policy with this id."""
 
     code = "policy_not_found"
     title = "No such policy"
@@ -188,7 +188,7 @@ async def change_policy(
     if name is not None and name != policy.name:
         policy.name, fields = name, ["name"]
         await saved(session, PolicyNameTaken("Another policy of this store has this name."))
-    if rules is not None and list(rules) != await rules_of(session, policy_id=policy.id, version=policy.version):
+    if rules is not None and list(rules) != (await newest_rules(session, policy_ids=[policy.id]))[policy.id]:
         await _add_version(session, policy, rules, actor, now)
         fields.append("rules")
     if fields:
@@ -206,15 +206,15 @@ async def get_policy(session: AsyncSession, policy_id: UUID, *, lock: bool = Fal
     return policy
 
 
-async def rules_of(session: AsyncSession, *, policy_id: UUID, version: int) -> list[Rule]:
-    """Raises PolicyNotFound."""
-    found = select(AuthenticationPolicyVersion).where(
-        AuthenticationPolicyVersion.policy_id == policy_id, AuthenticationPolicyVersion.version == version
+async def newest_rules(session: AsyncSession, *, policy_ids: Sequence[UUID]) -> dict[UUID, list[Rule]]:
+    """The rules of these policies' versions in force."""
+    newest = select(AuthenticationPolicyVersion).join(
+        AuthenticationPolicy,
+        (AuthenticationPolicy.id == AuthenticationPolicyVersion.policy_id)
+        & (AuthenticationPolicy.version == AuthenticationPolicyVersion.version),
     )
-    kept = await session.scalar(found)
-    if kept is None:
-        raise PolicyNotFound("There is no such version of a policy with this id.")
-    return RULES.validate_python(kept.rules)
+    found = await session.scalars(newest.where(AuthenticationPolicy.id.in_(policy_ids)))
+    return {each.policy_id: RULES.validate_python(each.rules) for each in found}
 
 
 async def _add_version(

@@ -222,9 +222,13 @@ async def take_profile(session: AsyncSession, *, holder_id: UUID, profile_id: UU
         await note(session, holder, "profile_taken", actor=actor, now=now, details={"profile_id": str(profile_id)})
 
 
-async def profiles_of(session: AsyncSession, *, holder_id: UUID) -> list[HolderProfile]:
-    theirs = select(HolderProfile).where(HolderProfile.holder_id == holder_id)
-    return list(await session.scalars(theirs.order_by(HolderProfile.profile_id)))
+async def profiles_of(session: AsyncSession, *, holder_ids: Sequence[UUID]) -> dict[UUID, list[HolderProfile]]:
+    """By holder."""
+    found: dict[UUID, list[HolderProfile]] = {each: [] for each in holder_ids}
+    theirs = select(HolderProfile).where(HolderProfile.holder_id.in_(holder_ids)).order_by(HolderProfile.profile_id)
+    for given in await session.scalars(theirs):
+        found[given.holder_id].append(given)
+    return found
 
 
 async def _set_rules(session: AsyncSession, profile: AccessProfile, rules: Sequence[NewRule]) -> None:

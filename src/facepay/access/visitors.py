@@ -25,6 +25,7 @@ from facepay.access.log import NewEvent, Person, write
 from facepay.access.profiles import ProfileNotFound, get_profile, give_profile
 from facepay.kernel.database import Base, Database, Identified
 from facepay.kernel.errors import Conflict, NotFound, Problem
+from facepay.members.consents import standing_consent
 from facepay.members.members import get_member, register
 from facepay.stores.stores import get_open_store
 
@@ -188,7 +189,14 @@ async def _as_visitor(
     }
     known = await session.scalar(select(Holder).where(Holder.member_id == member_id))
     if known is None:
-        fields = terms | {"kind": "visitor", "may_escort": False, "anti_passback_exempt": False}
+        # Whoever agreed to it before did so as a customer.
+        face_ends = await standing_consent(session, member_id=member_id) is None
+        fields = terms | {
+            "kind": "visitor",
+            "may_escort": False,
+            "anti_passback_exempt": False,
+            "face_ends": face_ends,
+        }
         return await add_holder(
             session, store_id=invitation.store_id, member_id=member_id, fields=fields, actor=actor, now=now
         )
