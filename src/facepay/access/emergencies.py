@@ -91,9 +91,9 @@ def _is_under(kind: Kind) -> ColumnElement[bool]:
         Emergency.store_id == Device.store_id,
         Emergency.kind == kind,
         Emergency.ended_at.is_(None),
-        or_(Emergency.zone_id.is_(None), leads_there.exists()),
+        or_(Emergency.zone_id.is_(None), leads_there.correlate(Device, Emergency).exists()),
     )
-    return declared.exists()
+    return declared.correlate(Device).exists()
 
 
 # What holds a door, and which doors are to be told.
