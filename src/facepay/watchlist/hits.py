@@ -169,7 +169,7 @@ async def _stop(
         session,
         WATCHLIST_HIT if asks else WATCHLIST_REFUSED,
         store_id=device.store,
-        subject=str(hit_id if asks else ban.id),
+        subject=str(hit_id),
         now=now,
         device_id=device.id,
         evidence=Evidence("watchlist_hit", hit_id),
