@@ -17,6 +17,8 @@ from starlette.datastructures import State
 from facepay.access import kinds as access
 from facepay.alerts.kinds import AlertKinds
 from facepay.alerts.of_endpoints import WEBHOOK_ENDPOINT_STOPPED, alert_of_stopped
+from facepay.alerts.telling import EVENT_TYPES as ALERT_EVENT_TYPES
+from facepay.alerts.watch import keep_watch
 from facepay.bootstrap import master_key, payment_provider
 from facepay.calibration.versions import CalibrationKeeper
 from facepay.channel import kinds as channel
@@ -87,7 +89,7 @@ ALERT_KINDS = (
     *gate_patrol.ALERT_KINDS,
     *tag_patrol.ALERT_KINDS,
 )
-EVENT_TYPES = (PING, *ONLINE_EVENT_TYPES, REFUND_CREATED)
+EVENT_TYPES = (PING, *ONLINE_EVENT_TYPES, REFUND_CREATED, *ALERT_EVENT_TYPES)
 DESCRIPTION = """
 The backend of shops where a face is the ticket and the wallet.
 
@@ -191,6 +193,7 @@ def _background(app: FastAPI) -> tuple[Coroutine[Any, Any, None], ...]:
         state.provider.run(deliver_to(app, providers.MOCK_WEBHOOKS_PATH)),
         keep_resuming(state.database, state.provider, state.clock),
         state.courier.run(state.hub),
+        keep_watch(state.database, state.hub, state.clock),
         keep_house(state.database, _tasks(state)),
     )
 

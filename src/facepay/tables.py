@@ -6,7 +6,7 @@ from facepay.access import attempts as access_attempts
 from facepay.access import credentials, emergencies, points, policies, presence, profiles, readers, visitors, zones
 from facepay.access import holders as access_holders
 from facepay.access import log as access_log
-from facepay.alerts import alerts
+from facepay.alerts import alerts, escalation, oncall
 from facepay.calibration import versions
 from facepay.campaigns import campaigns, playing
 from facepay.catalog import products, stock
@@ -80,6 +80,7 @@ __all__ = [
     "edge_matches",
     "emergencies",
     "endpoints",
+    "escalation",
     "events",
     "evidence",
     "findings",
@@ -105,6 +106,7 @@ __all__ = [
     "offline_passes",
     "offline_policies",
     "offline_posts",
+    "oncall",
     "orders",
     "passages",
     "passes",

@@ -23,7 +23,8 @@ class Severity(IntEnum):
 
 
 SeverityName = Annotated[
-    Literal["info", "warning", "critical"], BeforeValidator(lambda value: Severity(value).name.lower())
+    Literal["info", "warning", "critical"],
+    BeforeValidator(lambda value: Severity(value).name.lower() if isinstance(value, int) else value),
 ]
 
 

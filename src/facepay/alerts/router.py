@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Security
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 from sqlalchemy import select
 
 from facepay.alerts import alerts
 from facepay.alerts.alerts import Alert, AlertNotFound, AlertResolved
-from facepay.alerts.kinds import AlertKindsOf, Severity
+from facepay.alerts.kinds import AlertKindsOf, SeverityName
+from facepay.alerts.sightings import count
 from facepay.kernel.auth import InsufficientScope, Principal, current_staff
 from facepay.kernel.clock import Now
 from facepay.kernel.database import Session
@@ -26,11 +27,6 @@ router = APIRouter(prefix="/v1", tags=["alerts"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["alerts:read"])]
 Writer = Annotated[Principal, Security(current_staff, scopes=["alerts:write"])]
 REFUSALS = (Unauthenticated, InsufficientScope)
-
-
-SeverityName = Annotated[
-    Literal["info", "warning", "critical"], BeforeValidator(lambda value: Severity(value).name.lower())
-]
 
 
 class AlertKindAnswer(Answer):
@@ -57,6 +53,8 @@ class AlertAnswer(Answer):
     resolved_at: datetime | None
     resolved_by: str | None
     note: str | None
+    escalated_at: datetime | None
+    level: Annotated[int, Field(description="How many steps of the store's escalation were taken.")]
 
 
 class Resolution(Request):
@@ -74,12 +72,14 @@ async def list_alerts(
     store_id: UUID,
     session: Session,
     _: Reader,
+    now: Now,
     paging: Paging,
     open_only: Annotated[bool, Query(alias="open", description="Only what isn't resolved.")] = False,
     kind: Annotated[str | None, Query(max_length=40)] = None,
 ) -> Page[AlertAnswer]:
     """Newest first."""
     await get_store(session, store_id)
+    await count(session, store_id=store_id, now=now)
     query = select(Alert).where(Alert.store_id == store_id)
     if open_only:
         query = query.where(Alert.resolved_at.is_(None))

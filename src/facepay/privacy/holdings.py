@@ -219,6 +219,11 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "access_profile": NOTHING,
         "alembic_version": NOTHING,
         "alert": Holding(Fate.NOTHING_HELD, "what to look at in a store: a tag, a slot, a device; never who"),
+        "alert_sighting": Holding(Fate.NOTHING_HELD, "as the alert that it is counted in"),
+        "alert_escalation": Holding(Fate.NOTHING_HELD, "which staff were called"),
+        "escalation_plan": NOTHING,
+        "on_call_list": NOTHING,
+        "on_call_shift": Holding(Fate.NOTHING_HELD, "which staff are called when"),
         "attention_count": Holding(Fate.NOTHING_HELD, "how people looked at a product on a day, and not who"),
         "attention_places": Holding(
             Fate.NOTHING_HELD, "where in a picture people stand now, for a minute, and not who"
