@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -49,7 +50,7 @@ async def test_who_slips_in_behind_a_member_is_told_of_and_who_follows_by_their_
     await set_rules(shop, tailgating_watched=True)
     both = camera_frame([variant(people()[0], scale=1.0), variant(people()[2], scale=0.4)], fill=0.8)
 
-    async def come_in(*frames: bytes | int, **party: int) -> int:
+    async def come_in(*frames: bytes | int, **party: Any) -> int:
         """How many were told of it a minute later."""
         entered = [await enter(shop, frame, **party) for frame in frames]
         assert {each["code"] for each in entered} == {"welcome"}

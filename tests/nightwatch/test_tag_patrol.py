@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ async def test_goods_that_nobody_paid_for_are_told_of_and_what_was_sold_is_not(
     await shop.add_member(0, balance=20_000)
     sold, stolen, foreign = lanes.tag("SOCKS"), lanes.tag("SCARF"), "3074257BF7194E4000001A85"
     assert (await lanes.walk(0, sold))["code"] == "paid"
-    seen = dict.fromkeys((sold, stolen.lower(), foreign, "no-tag"), 12)
+    seen: dict[str, Any] = dict.fromkeys((sold, stolen.lower(), foreign, "no-tag"), 12)
     for number in (1, 2):
         assert (await report(shop, gate_of(shop), event(number, "tags_seen", **seen))).status_code == 200
         await watch_tags(database, now=clock())
@@ -46,10 +47,12 @@ async def test_what_was_paid_for_at_a_kiosk_without_tags_excuses_as_many_pieces(
     assert (await shop.at_kiosk(0, {"SOCKS": 2})).json()["code"] == "paid"
     assert (await shop.at_gate(0, "exits")).json()["code"] == "goodbye"
     socks = [lanes.tag("SOCKS") for _ in range(3)]
-    await report(shop, gate_of(shop), event(1, "tags_seen", **dict.fromkeys(socks[:2], 9)))
+    bought: dict[str, Any] = dict.fromkeys(socks[:2], 9)
+    one_more: dict[str, Any] = {socks[2]: 9}
+    await report(shop, gate_of(shop), event(1, "tags_seen", **bought))
     await watch_tags(database, now=clock())
     assert await alerts(shop, "tag_unpaid") == []
-    await report(shop, gate_of(shop), event(2, "tags_seen", **{socks[2]: 9}))
+    await report(shop, gate_of(shop), event(2, "tags_seen", **one_more))
     await watch_tags(database, now=clock())
     assert await is_open(shop, "tag_unpaid") == [True]
     clock.ahead += timedelta(minutes=11)
@@ -62,6 +65,7 @@ async def test_a_shelf_that_sees_its_own_tags_says_nothing_of_exits(
 ) -> None:
     lanes = await LaneShop.open(shop)
     shelf = await shop.add_device("shelf")
-    await report(shop, shelf, event(1, "tags_seen", **{lanes.tag("SOCKS"): 40}))
+    lying_there: dict[str, Any] = {lanes.tag("SOCKS"): 40}
+    await report(shop, shelf, event(1, "tags_seen", **lying_there))
     await watch_tags(database, now=clock())
     assert await alerts(shop, "tag_unpaid") == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -31,7 +32,7 @@ def admit_anyway(gate: OfflineDevice, shown: str) -> None:
     """As a gate that has been tampered with."""
     now, policy = gate.moment(), gate.journal.note("policy")
     assert policy
-    gate.journal.add(policy, {"kind": "entry", "time": now.told(), "pass": shown}, pass_id=None, amount=0)
+    gate.journal.add(policy, {"kind": "entry", "time": now.told(), "pass": shown}, pass_id=uuid4(), amount=0)
 
 
 @pytest.mark.parametrize("rule", [{"capacity_max": 3}, {"one_party_at_a_time": True}, {"face_must_show": True}])

@@ -135,6 +135,7 @@ def uncounted_exits(now: datetime) -> Select[*tuple[Any, ...]]:
             Visit.member_id == GateAttempt.member_id,
             Visit.store_id == Device.store_id,
             Visit.left_at.between(GateAttempt.decided_at - literal(UNCOUNTED_AFTER), GateAttempt.decided_at),
+            Visit.left_at >= now - LOOK_BACK - 2 * UNCOUNTED_AFTER,  # as follows, and lets an index find them
         )
         .exists()
     )

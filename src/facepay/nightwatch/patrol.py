@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
@@ -18,7 +19,6 @@ from sqlalchemy import (
     func,
     literal,
     select,
-    true,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 from sqlalchemy.sql.selectable import LateralFromClause
@@ -130,19 +130,23 @@ def occupied_with_hours() -> Select[*tuple[Any, ...]]:
 
 
 def still_stores(now: datetime) -> Select[*tuple[Any, ...]]:
-    """Whatever the store has that tells movement, the latest of it."""
+    """By whatever the store has that tells movement, the latest of it. It is looked for where somebody is inside."""
     inside = _people_inside()
-    moved_at = select(func.greatest(*_movements()).label("moved_at")).lateral()
-    return (
-        select(HouseRules.store_id, moved_at.c.moved_at, *inside.c)
+    occupied = (
+        select(HouseRules.store_id, HouseRules.still_max_minutes, *inside.c)
         .select_from(HouseRules)
         .join(inside, inside.c.visits > 0)
-        .join(moved_at, true())
-        .where(
-            HouseRules.still_max_minutes.is_not(None),
-            moved_at.c.moved_at <= before(now, HouseRules.still_max_minutes * 60),
-        )
+        .where(HouseRules.still_max_minutes.is_not(None))
+        .cte("occupied")
+        .prefix_with("materialized")
     )
+    moved = (
+        select(occupied, func.greatest(*_movements(occupied.c.store_id)).label("moved_at"))
+        .cte("moved")
+        .prefix_with("materialized")
+    )
+    columns = (moved.c.store_id, moved.c.moved_at, moved.c.visits, moved.c.people, moved.c.first_id)
+    return select(*columns).where(moved.c.moved_at <= before(now, moved.c.still_max_minutes * 60))
 
 
 def silent_devices(now: datetime) -> Select[*tuple[Any, ...]]:
@@ -178,23 +182,22 @@ def _people_inside() -> LateralFromClause:
     )
 
 
-def _movements() -> tuple[ScalarSelect[Any], ...]:
-    """When each kind of movement was last seen in a store with rules: somebody came, went or paid, a door or goods
-    moved, a camera saw something move.
+def _movements(store_id: ColumnElement[UUID]) -> tuple[ScalarSelect[Any], ...]:
+    """When each kind of movement was last seen in a store: somebody came, went or paid, a door or goods moved, a camera
+    saw something move.
     """
-    of_store = Device.store_id == HouseRules.store_id
     visits, shelf_events, orders = (
-        select(at).where(of.store_id == HouseRules.store_id).order_by(of.id.desc()).limit(1)
+        # By both columns of the index: by the id alone, the table's last rows are looked through for one of this store.
+        select(at).where(of.store_id == store_id).order_by(of.store_id.desc(), of.id.desc()).limit(1)
         for of, at in ((Visit, Visit.entered_at), (ShelfEvent, ShelfEvent.received_at), (Order, Order.created_at))
     )
-    left = select(func.max(Visit.left_at)).where(Visit.store_id == HouseRules.store_id)
+    left = select(func.max(Visit.left_at)).where(Visit.store_id == store_id)
     doors, cameras, shelves = (
-        select(func.max(at)).join(Device, Device.id == of.device_id).where(of_store)
+        select(func.max(at)).join(Device, Device.id == of.device_id).where(Device.store_id == store_id)
         for of, at in (
             (DoorSensor, DoorSensor.since),
             (CameraState, CameraState.last_motion_at),
             (ShelfMotion, ShelfMotion.ended_at),
         )
     )
-    found = (visits, left, shelf_events, orders, doors, cameras, shelves)
-    return tuple(each.correlate(HouseRules).scalar_subquery() for each in found)
+    return tuple(each.scalar_subquery() for each in (visits, left, shelf_events, orders, doors, cameras, shelves))
