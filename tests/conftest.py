@@ -24,6 +24,7 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+import sqlalchemy
 from fastapi import FastAPI
 from starlette.routing import BaseRoute
 
@@ -31,6 +32,7 @@ from facepay import edge_device
 from facepay.app import create_app
 from facepay.kernel import passwords
 from facepay.kernel.clock import utc_now
+from facepay.kernel.database import Database
 from facepay.kernel.embedded import DATABASE, OWNER, SUPERUSER, EmbeddedPostgres
 from facepay.kernel.secrets import MasterKey
 from facepay.migrate import connect, migrate
@@ -41,7 +43,9 @@ from tests.server import serving
 from tests.shop import PASSWORD, Shop
 
 pytest_plugins = ["tests.browser", "tests.processes"]
-gc.set_threshold(20_000)  # the default goes through all that was imported every few tests: a tenth of a second each
+# The collector goes through all that was imported every few tests, a tenth of a second each, unless it is told not to.
+gc.freeze()
+gc.set_threshold(20_000)
 MASTER_KEY = MasterKey.generate_text()
 SHOP_DATABASE = "shop"
 MEMORY, MEMORY_LEAST = Path("/dev/shm"), 4 << 30
@@ -167,6 +171,23 @@ def routes() -> list[BaseRoute]:
     return []
 
 
+class Statements:
+    """What the first app's were compiled to, for all apps: each app has an engine, and so a cache, of its own."""
+
+    def __init__(self) -> None:
+        self._first: sqlalchemy.Engine | None = None
+
+    def share(self, database: Database) -> None:
+        engine = database.engine.sync_engine
+        self._first = self._first or engine
+        engine.dialect, engine._compiled_cache = self._first.dialect, self._first._compiled_cache
+
+
+@pytest.fixture(scope="session")
+def statements() -> Statements:
+    return Statements()
+
+
 @dataclass
 class Clock:
     """The time of day, and whatever a test adds to it."""
@@ -199,13 +220,14 @@ OpenShop = Callable[..., Awaitable[Shop]]
 
 @pytest.fixture
 async def open_app(
-    database_url: str, app_engine: Engine, clock: Clock, routes: list[BaseRoute]
+    database_url: str, app_engine: Engine, clock: Clock, routes: list[BaseRoute], statements: Statements
 ) -> AsyncIterator[OpenApp]:
     """Starts the app, with other settings where a test needs them."""
     async with AsyncExitStack() as stack:
 
         async def start(**changes: Any) -> FastAPI:
             app = create_app(settings_for(database_url, **changes), engine=app_engine, clock=clock)
+            statements.share(app.state.database)
             if not routes:
                 routes.extend(app.router.routes)
             app.router.routes[:] = routes
@@ -282,6 +304,8 @@ class LiveShop:
             "/stores/{store_id}/payment-intents": "staff",
             "/payment-intents": "webshop",
             "/payer/": "payer",
+            "/access-points/{access_point_id}/attempts": "door",
+            "/doors/{door_id}/challenges": "door",
             "/heartbeats": "gate",
             "/metrics": "monitor",
         }

@@ -101,7 +101,8 @@ def test_two_persons_are_two_holders(holder: UUID, rules: tuple[FactorSet, ...],
 
 
 def test_what_is_asked_for_is_the_least_that_would_do() -> None:
-    rules = (FACE_AND_PIN, BADGE_AND_PIN, FACE_AND_PIN | {"badge"})
+    all_three: FactorSet = frozenset({"face", "badge", "pin"})
+    rules = (FACE_AND_PIN, BADGE_AND_PIN, all_three)
     nothing_yet = rule_on([], newcomer=rules, persons=2)
     assert nothing_yet == More(rules, 2)
     person = Claimant(HOLDERS[0], (Given("badge"),), rules)

@@ -11,7 +11,7 @@ from pydantic import Field, StringConstraints
 from facepay.access.decisions import Outcome
 from facepay.access.readers import RESULT_MAX
 from facepay.access.rulings import FACTORS, Factor, More
-from facepay.access.words import WORDS, told
+from facepay.access.words import NOT_ACCEPTED, WORDS
 from facepay.identity.schemas import AdviceAnswer, Decided
 from facepay.kernel.auth import PresentationCheck
 from facepay.kernel.schemas import Code, Request
@@ -77,13 +77,12 @@ class AttemptAnswer(Decided):
 
     @classmethod
     def of(cls, outcome: Outcome) -> AttemptAnswer:
-        code = told(outcome.code)
         more = outcome.ruling if isinstance(outcome.ruling, More) else None
         return cls(
             attempt_id=outcome.attempt.id,
             decision=outcome.decision,
-            code=code,
-            message=next((each.message for each in outcome.advice), WORDS.get(code, code)),
+            code=outcome.code,
+            message=next((each.message for each in outcome.advice), WORDS.get(outcome.code, WORDS[NOT_ACCEPTED])),
             next=[sorted(each, key=FACTORS.index) for each in more.missing] if more else [],
             persons_left=more.persons_left if more else 0,
             liveness=sorted(outcome.liveness) if more else [],

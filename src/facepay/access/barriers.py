@@ -44,7 +44,10 @@ class Passer:
 
 
 async def against(session: AsyncSession, case: Case) -> Against:
-    """The holders' rows are locked, so that nobody is in two places; the zone's is here, where its room is counted."""
+    """The holders' rows are locked, so that nobody is in two places; the zone's is here, where its room is counted.
+
+    A QR code is copied easily, so that nobody comes in by an invitation whose visitor is in, whatever the zone says.
+    """
     place = case.place
     passers = await _passers(session, place, case.named)
     barriers: list[str] = []
@@ -56,17 +59,16 @@ async def against(session: AsyncSession, case: Case) -> Against:
     if place.point.to_zone_id is None:
         return Against(tuple(barriers))
     zone = await session.get_one(Zone, place.point.to_zone_id, populate_existing=True)
-    passbacks = [
-        fault
-        for each in passers
-        if not each.holder.anti_passback_exempt
-        and (fault := passback_fault(zone, each.was, from_zone_id=place.point.from_zone_id, now=place.now))
-    ]
-    if zone.anti_passback != "soft":
-        barriers += passbacks
+    invited = {each.holder_id for each in case.given if each.factor == "invitation"}
+    noted: list[str] = []
+    for passer in passers:
+        if fault := _passback(zone, place, passer):
+            (noted if zone.anti_passback == "soft" else barriers).append(fault)
+        elif passer.holder.id in invited and passer.was and passer.was.zone_id == zone.id:
+            barriers.append("already_inside")
     if not barriers and await _is_full(session, zone, passers):
         barriers.append("zone_full")
-    return Against(tuple(barriers), tuple(passbacks) if zone.anti_passback == "soft" else ())
+    return Against(tuple(barriers), tuple(noted))
 
 
 def passback_fault(zone: Zone, was: Whereabouts | None, *, from_zone_id: UUID | None, now: datetime) -> str | None:
@@ -81,6 +83,12 @@ def passback_fault(zone: Zone, was: Whereabouts | None, *, from_zone_id: UUID | 
     if was.zone_id == zone.id:
         return "already_inside"
     return "wrong_zone" if was.zone_id != from_zone_id else None
+
+
+def _passback(zone: Zone, place: Place, passer: Passer) -> str | None:
+    if passer.holder.anti_passback_exempt:
+        return None
+    return passback_fault(zone, passer.was, from_zone_id=place.point.from_zone_id, now=place.now)
 
 
 async def _passers(session: AsyncSession, place: Place, holder_ids: Sequence[UUID]) -> list[Passer]:

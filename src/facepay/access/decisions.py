@@ -20,6 +20,7 @@ from facepay.access.barriers import against
 from facepay.access.places import Case, lock_holders, named_holders, place_of
 from facepay.access.recording import alert_of_duress, conclude, write_given_up
 from facepay.access.rulings import OTHER_HOLDER, Denied, Granted, More, Ruling
+from facepay.access.words import told
 from facepay.channel import interlocks
 from facepay.channel.doors import door_of
 from facepay.identity.sighting import Advice
@@ -34,7 +35,7 @@ Prove = Callable[[AsyncSession, Case], Awaitable[Given]]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the door does now. `code` is the true reason, which is for the log."""
+    """What the door does now, and the reason that it is told: the log has the true one."""
 
     attempt: AccessAttempt
     ruling: Ruling
@@ -82,7 +83,7 @@ async def give(
     given = await attempts.factors_of(session, attempt_id=attempt.id)
     case = Case(place, attempt, door, given, await named_holders(session, given))
     if attempt.ended_at is not None:
-        return Outcome(attempt, Denied("attempt_over"), "attempt_over", door.command_number)
+        return Outcome(attempt, Denied("attempt_over"), told("attempt_over"), door.command_number)
     if now >= case.deadline:
         return await _outcome(session, case, Denied("attempt_over"))
     if ruling := _at_once(case):
@@ -175,4 +176,5 @@ async def _outcome(
             await conclude(session, case, decision="granted", code=code, noted=noted, duress=duress)
         case Denied(code):
             await conclude(session, case, decision="denied", code=code, stopped=stopped, duress=duress)
-    return Outcome(case.attempt, ruling, code, case.door.command_number, case.liveness, advice)
+    shown = told(code, stopped=stopped is not None)
+    return Outcome(case.attempt, ruling, shown, case.door.command_number, case.liveness, advice)

@@ -118,7 +118,7 @@ async def _write(
         persons=_persons(case),
         details={
             "attempt_id": str(attempt.id),
-            "told": told(code),
+            "told": told(code, stopped=stopped is not None),
             "opened_under": attempt.opened_under,
             "noted": list(noted),
             "reader_id": suspect,

@@ -15,10 +15,12 @@ WORDS: Mapping[str, str] = MappingProxyType(
         NOT_ACCEPTED: "That did not open the door. Please try once more, or ask the staff.",
         "granted": "Please come through.",
         "emergency": "The doors are open. Please leave the building.",
+        "released": "This door is open.",
         "give_more": "Please go on.",
         "next_person": "Now the other person, please.",
         "name_yourself_first": "Please show your badge, finger or face first.",
         "door_locked": "This door is locked. Please ask the staff.",
+        "lockdown": "Nobody can come in now. Please follow what the staff say.",
         "access_point_off": "This way is closed. Please ask the staff.",
         "outside_hours": "Nobody can pass here at this time.",
         "not_now": "You can't pass here at this time.",
@@ -29,7 +31,7 @@ WORDS: Mapping[str, str] = MappingProxyType(
         "escort_needed": "Please come with the person who looks after you.",
         "same_holder": "This door wants two different people.",
         "door_interlocked": "Please wait until the other door is closed.",
-        "attempt_over": "That took too long. Please start again.",
+        "attempt_over": "That is over. Please start again.",
         "please_wait": "Please wait for the staff.",
         "result_invalid": "Please put your finger on the reader again.",
         "result_stale": "Please put your finger on the reader again.",
@@ -44,6 +46,8 @@ WORDS: Mapping[str, str] = MappingProxyType(
 )
 
 
-def told(code: str) -> str:
-    """The code that the door is given for this reason."""
-    return code if code in WORDS else NOT_ACCEPTED
+def told(code: str, *, stopped: bool = False) -> str:
+    """The code that the door is given for this reason. What has `stopped` an attempt is about what was shown (a picture
+    of a face, an old signature), and says nothing about anybody.
+    """
+    return code if stopped or code in WORDS else NOT_ACCEPTED

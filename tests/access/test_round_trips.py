@@ -1,0 +1,31 @@
+"""How often a door asks the database: each time somebody stands before it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.access.site import PIN, Site
+from tests.checkout.test_round_trips import recorded
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_door_asks_the_database_no_more_often_than_it_must(site: Site) -> None:
+    zone = await site.zone(anti_passback="hard", capacity_max=100)
+    way = await site.way(await site.policy({"factors": [["face", "badge", "pin"]]}), zone)
+    holder = await site.holder(member_id=await site.shop.add_member(0))
+    badge = await site.badge(holder)
+    await site.pin(holder)
+    counted = {}
+    database = site.app.state.database
+    with recorded(database) as counted["open"]:
+        attempt = await way.open()
+    with recorded(database) as counted["face"]:
+        await way.face(attempt, 0)
+    with recorded(database) as counted["badge"]:
+        await way.badge(attempt, badge)
+    with recorded(database) as counted["pin"]:
+        answer = await way.give(attempt, "pin", pin=PIN)
+    assert answer["decision"] == "granted"
+    for (name, sent), most in zip(counted.items(), (7, 18, 13, 27), strict=True):
+        assert len(sent) <= most, name + "\n" + "\n".join(sent)
