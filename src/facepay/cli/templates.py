@@ -26,8 +26,8 @@ def rekey_templates(
         bool, typer.Option("--forget", help="Then remove the keys before from master.key; first restart every server.")
     ] = False,
 ) -> None:
-    """Move every face template, and every webhook endpoint's secret, to the master key in force, while the shop is open
-    and without a new photo.
+    """Move every face template and ban, and every webhook endpoint's secret, to the master key in force, while the shop
+    is open and without a new photo.
 
     FACEPAY_MASTER_KEY names the keys, apart by commas: the first is in force, the others open what they sealed.
     Restart every replica with `old,new`, then with `new,old`; rekey; and restart with `new` once nothing is left.
@@ -40,6 +40,8 @@ def rekey_templates(
     from facepay.kernel.secrets import MasterKey
     from facepay.templates.protection import Protection
     from facepay.templates.rekeying import Rekeyed, left_under_others, rekey
+    from facepay.watchlist.gallery import protection_of
+    from facepay.watchlist.rekeying import bans_under_others, rekey_bans
     from facepay.webhooks.endpoints import reseal
 
     settings = Settings()
@@ -49,9 +51,9 @@ def rekey_templates(
     if key_file and new_key:
         MasterKey.succeed_in_file(key_file)
     key = master_key(settings)
-    protection = Protection(key)
+    protection, of_bans = Protection(key), protection_of(key)
 
-    async def move(database: Database) -> tuple[Rekeyed, dict[str, int]]:
+    async def move(database: Database) -> tuple[Rekeyed, dict[str, int], dict[str, int]]:
         with Progress(console=console) as progress:
             task = progress.add_task("rekeying", total=None)
             done = await rekey(
@@ -61,12 +63,20 @@ def rekey_templates(
             )
         async with database.begin() as session:
             await reseal(session, key=key)
-            return done, await left_under_others(session, protection=protection)
+            await rekey_bans(session, protection=of_bans)
+            bans_left = await bans_under_others(session, protection=of_bans)
+            return done, await left_under_others(session, protection=protection), bans_left
 
-    done, left = on_database(move)
+    done, left, bans_left = on_database(move)
     console.print(f"{done.moved} members moved to the key {protection.key_id}.")
     for member_id in done.unreadable:
         console.print(f"[red]The templates of member {member_id} can't be read: withdraw that face, enrol it again.[/]")
+    for key_id, count in bans_left.items():
+        console.print(
+            f"[yellow]{count} bans are left under the watchlist's key {key_id}: lift those, or give the key.[/]"
+        )
+    if bans_left:
+        raise typer.Exit(code=1)
     _say_what_is_left(left, protection.known_key_ids, key_file, forget=forget)
 
 
