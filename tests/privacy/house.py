@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,6 +14,7 @@ from psycopg.rows import dict_row
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from facepay.access.attempts import AttemptFactor, start
 from facepay.access.log import NewEvent, Person, write
 from facepay.campaigns.playing import SmilePlay, reward
 from facepay.checkout.orders import OrderLine
@@ -61,7 +63,8 @@ async def add_regular(shop: Shop, database: Database, *, teas: int = 0) -> Regul
     """Enrolled, inside, with a coupon, points, a gift, limits, a thawed wallet, a payment, a step-up and a pass."""
     await set_rules(shop, earning=EARNING)
     await add_coupon(shop)
-    member = await shop.add_member(0, balance=10_000, phone=PHONE, pin="739150")
+    member = await shop.add_member(0, phone=PHONE, pin="739150")
+    await shop.top_up_by_provider(member, 10_000)
     await shop.do("PATCH", f"/v1/members/{member}", json={"display_name": NAME})
     await shop.do("PUT", f"/v1/members/{member}/profiling-consent", json=AGREED)
     await give(shop, member, 300)
@@ -89,6 +92,7 @@ async def add_regular(shop: Shop, database: Database, *, teas: int = 0) -> Regul
     await _plant(shop, database, UUID(member))
     await _smile(shop, database, UUID(member))
     await _pass_a_door(shop, database, UUID(member))
+    await _visit_the_warehouse(shop, database, member)
     return Regular(member, paid)
 
 
@@ -205,6 +209,37 @@ async def _pass_a_door(shop: Shop, database: Database, member_id: UUID) -> None:
     )
     async with database.begin() as session:
         await write(session, opened, now=utc_now())
+
+
+async def _visit_the_warehouse(shop: Shop, database: Database, member_id: str) -> None:
+    """Invited by somebody who works there, and halfway through its door."""
+    store = f"/v1/stores/{shop.store_id}"
+    zone = await shop.do("POST", f"{store}/zones", json={"name": "Warehouse"})
+    policy = await shop.do("POST", f"{store}/authentication-policies", json={"name": "Any", "rules": []})
+    door, _ = await shop.add_device("door")
+    point = {"name": "In", "device_id": door, "to_zone_id": zone["id"], "policy_id": policy["id"]}
+    point = await shop.do("POST", f"{store}/access-points", json=point)
+    profile = await shop.do("POST", f"{store}/access-profiles", json={"name": "Guests", "rules": []})
+    host = await shop.do("POST", "/v1/members", json={"display_name": "Liu Bei"})
+    host = await shop.do("POST", f"{store}/holders", json={"member_id": host["id"], "kind": "employee"})
+    now = utc_now()
+    times = {"valid_from": now.isoformat(), "valid_until": (now + timedelta(days=1)).isoformat()}
+    invitation = {"host_id": host["id"], "profile_id": profile["id"], "visitor_name": NAME} | times
+    token = (await shop.do("POST", f"{store}/invitations", json=invitation))["token"]
+    visitor = await shop.do("POST", f"{store}/redemptions", json={"token": token, "member_id": member_id})
+    inside = {"zone_id": zone["id"], "why": f"{NAME} came by the loading bay"}
+    await shop.do("PUT", f"/v1/holders/{visitor['id']}/presence", json=inside)
+    async with database.begin() as session:
+        attempt, _ = await start(
+            session,
+            access_point_id=UUID(point["id"]),
+            opened_under=f"{policy['id']}@1",
+            lasts=timedelta(seconds=30),
+            now=now,
+        )
+        given = {"attempt_id": attempt.id, "place": 0, "person": 0, "factor": "invitation", "given_at": now}
+        theirs = {"holder_id": UUID(visitor["id"]), "measured": {"name": NAME}, "checks": []}
+        await session.execute(insert(AttemptFactor).values(given | theirs))
 
 
 async def _plant_dispute(session: AsyncSession, shop: Shop, member_id: UUID) -> None:

@@ -79,7 +79,8 @@ async def test_an_erased_member_is_in_no_table_that_may_not_name_them(
     before = rows(owner_database_url)
     visits = [json.loads(line)["id"] for line in before["visit"]]
     payments = [json.loads(line)["id"] for line in before["payment_intent"]]
-    named = naming(before, regular.id).union(*(naming(before, each) for each in visits + payments))
+    (holder,) = (json.loads(each)["id"] for each in before["access_holder"] if regular.id in each)
+    named = naming(before, regular.id).union(*(naming(before, each) for each in [*visits, *payments, holder]))
     assert ERASING - {"template", "template_key"} <= named, (
         f"tests/privacy/house.py: the regular has left no row in {sorted(ERASING - named)}, so nothing shows that it"
         " is erased there"
@@ -94,7 +95,7 @@ async def test_an_erased_member_is_in_no_table_that_may_not_name_them(
     assert naming(after, regular.id) <= MAY_KEEP_ID
     for visit in visits:
         assert naming(after, visit) <= {"idempotency_record", "passage"}  # of a visit that is gone
-    for word in (NAME, PHONE, PHONE[3:], sealed[2:], wrapped[2:], PHOTO.decode()):
+    for word in (NAME, PHONE, PHONE[3:], holder, sealed[2:], wrapped[2:], PHOTO.decode()):
         assert naming(after, word) == set(), word
     (left,) = (line for line in map(json.loads, after["member"]) if line["id"] == regular.id)
     blank = {field for field, value in left.items() if value in (None, "", 0, False)}
@@ -191,7 +192,8 @@ async def test_a_retried_erasure_gets_its_receipt_again(shop: Shop) -> None:
 async def test_a_wallet_with_money_is_only_erased_when_the_member_gives_it_up(
     shop: Shop, database_url: str, app: FastAPI
 ) -> None:
-    member = await shop.add_member(0, balance=10_000)
+    member = await shop.add_member(0)
+    await shop.top_up_by_provider(member, 10_000)
     order = (await shop.at_kiosk(0, {"TEA-001": 1})).json()["order"]["id"]
     refused = await shop.client.delete(f"/v1/members/{member}", headers=shop.staff)
     assert verdict(refused) == (409, "wallet_not_empty")
@@ -215,7 +217,7 @@ async def test_a_wallet_with_money_is_only_erased_when_the_member_gives_it_up(
 async def test_nobody_is_erased_while_their_money_is_under_way(open_shop: OpenShop, database_url: str) -> None:
     shop = await open_shop(provider_delay_ms=3_600_000, provider_wait_ms=0)
     member = await shop.add_member(0, enrol=False)
-    await shop.top_up(member, 5000)
+    await shop.top_up_by_provider(member, 5000)
     refused = await shop.client.delete(f"/v1/members/{member}?forfeit=true", headers=shop.staff)
     assert verdict(refused) == (409, "money_underway")
     assert refused.json()["pending"] == {"top_ups": 1, "top_up_refunds": 0}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +14,9 @@ from facepay.cli.running import console
 from facepay.demo.scenarios import Scenario
 from facepay.settings import Settings
 from facepay.vision.packs import find_pack
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 
 def serve(
@@ -36,7 +40,7 @@ def serve(
         if sys.stdout.isatty():
             console.print(f"Loading models; then at http://{host or settings.host}:{port or settings.port}/docs")
         uvicorn.run(
-            "facepay.app:create_app",
+            "facepay.cli.api:create_lasting_app",
             factory=True,
             host=host or settings.host,
             port=settings.port if port is None else port,
@@ -46,6 +50,17 @@ def serve(
             server_header=False,
             timeout_graceful_shutdown=15,
         )
+
+
+def create_lasting_app() -> FastAPI:
+    """For a process that does nothing else: what is loaded at its start stays, so the collector needn't look at it."""
+    gc.disable()
+    from facepay.app import create_app
+
+    app = create_app()
+    gc.freeze()
+    gc.enable()
+    return app
 
 
 def demo(
