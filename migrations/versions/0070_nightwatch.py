@@ -37,8 +37,9 @@ def upgrade() -> None:
         sa.Column("last_frame_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("last_motion_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("faults", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),
-        sa.Column("baseline", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-        sa.Column("baseline_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("view", sa.BigInteger(), server_default=sa.text("1"), nullable=False),
+        sa.Column("memory", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
+        sa.Column("memory_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["device_id"], ["device.id"], name=op.f("fk_camera_state_device_id")),
         sa.PrimaryKeyConstraint("device_id", name=op.f("pk_camera_state")),
     )

@@ -37,9 +37,11 @@ from facepay.kernel.hub import Hub, closing_on_signals
 from facepay.kernel.idempotency import Idempotency
 from facepay.kernel.metrics import Metrics
 from facepay.kernel.passwords import PasswordHasher
+from facepay.kernel.recent import Recent
 from facepay.kitchen import upkeep as kitchen
 from facepay.lanes import kinds as lanes
 from facepay.nightwatch import cameras, gate_patrol, patrol, tag_patrol
+from facepay.nightwatch.reacting import keep_reacting
 from facepay.offline.taking import OFFLINE_DISPUTE
 from facepay.online.paying import VERIFICATION_FAILED
 from facepay.online.secrets import authenticate as authenticate_payer
@@ -137,6 +139,7 @@ def _furnish(app: FastAPI, settings: Settings, clock: Clock) -> None:
     state.database = Database(settings.database_url, pool_size=settings.database_pool_size)
     state.hub = Hub()
     state.motion_watchers, state.known_planograms = MotionWatchers(), Known()
+    state.camera_eyes = Recent[cameras.Eye](count_max=cameras.EYES_MAX)
     state.authenticators = {
         "staff": authenticate_staff,
         "device": authenticate_device,
@@ -193,6 +196,7 @@ def _background(app: FastAPI) -> tuple[Coroutine[Any, Any, None], ...]:
         state.provider.run(deliver_to(app, providers.MOCK_WEBHOOKS_PATH)),
         keep_resuming(state.database, state.provider, state.clock),
         state.courier.run(state.hub),
+        keep_reacting(state.database, state.hub, state.clock),
         keep_watch(state.database, state.hub, state.clock),
         keep_house(state.database, _tasks(state)),
     )

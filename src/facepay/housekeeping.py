@@ -31,6 +31,7 @@ from facepay.kitchen.upkeep import alert_of_late, lapse_tickets
 from facepay.lanes.passages import close_overdue, forget_tags
 from facepay.nightwatch.gate_patrol import watch_entries, watch_exits, watch_refusals
 from facepay.nightwatch.patrol import watch_closing, watch_devices, watch_stays, watch_stillness
+from facepay.nightwatch.reacting import forget_outcomes
 from facepay.nightwatch.tag_patrol import watch_tags
 from facepay.offline.passes import forget_offline_passes
 from facepay.online.intents import settle_due
@@ -116,6 +117,7 @@ def tasks_of(
         Task("forget_turns", 600, lambda: forget_turns(database, now=clock())),
         Task("forget_step_ups", 600, lambda: forget_expired(database, now=clock())),
         Task("forget_device_events", 3600, lambda: forget_events(database, now=clock())),
+        Task("forget_reaction_outcomes", 3600, lambda: forget_outcomes(database, now=clock())),
         Task("forget_webhooks", 3600, lambda: forget_webhooks(database, kept=events_last, now=clock())),
         Task("keep_consents_ending", 60, lambda: keep_consents_ending(database)),
         Task("forget_invitations", 3600, lambda: forget_invitations(database, now=clock())),

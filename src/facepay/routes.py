@@ -51,6 +51,8 @@ from facepay.members import notice_router as notices
 from facepay.members import router as members
 from facepay.members import top_up_router as top_ups
 from facepay.members import wallet_router as wallet
+from facepay.nightwatch import camera_router as cameras
+from facepay.nightwatch import reaction_router as reactions
 from facepay.offline import device_router as offline
 from facepay.offline import staff_router as offline_desk
 from facepay.online import page_router as pay_page
@@ -106,6 +108,8 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
         watchlist,
         watchlist_hits,
         alerts,
+        cameras,
+        reactions,
         escalation,
         device_commands,
         device_events,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,7 +14,6 @@ from psycopg.rows import dict_row
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from facepay.access.attempts import AttemptFactor, start
 from facepay.access.attempts import AttemptFactor, start
 from facepay.access.log import NewEvent, Person, write
 from facepay.campaigns.playing import SmilePlay, reward
@@ -94,7 +92,6 @@ async def add_regular(shop: Shop, database: Database, *, teas: int = 0) -> Regul
     await _plant(shop, database, UUID(member))
     await _smile(shop, database, UUID(member))
     await _pass_a_door(shop, database, UUID(member))
-    await _visit_the_warehouse(shop, database, member)
     await _visit_the_warehouse(shop, database, member)
     return Regular(member, paid)
 
@@ -212,37 +209,6 @@ async def _pass_a_door(shop: Shop, database: Database, member_id: UUID) -> None:
     )
     async with database.begin() as session:
         await write(session, opened, now=utc_now())
-
-
-async def _visit_the_warehouse(shop: Shop, database: Database, member_id: str) -> None:
-    """Invited by somebody who works there, and halfway through its door."""
-    store = f"/v1/stores/{shop.store_id}"
-    zone = await shop.do("POST", f"{store}/zones", json={"name": "Warehouse"})
-    policy = await shop.do("POST", f"{store}/authentication-policies", json={"name": "Any", "rules": []})
-    door, _ = await shop.add_device("door")
-    point = {"name": "In", "device_id": door, "to_zone_id": zone["id"], "policy_id": policy["id"]}
-    point = await shop.do("POST", f"{store}/access-points", json=point)
-    profile = await shop.do("POST", f"{store}/access-profiles", json={"name": "Guests", "rules": []})
-    host = await shop.do("POST", "/v1/members", json={"display_name": "Liu Bei"})
-    host = await shop.do("POST", f"{store}/holders", json={"member_id": host["id"], "kind": "employee"})
-    now = utc_now()
-    times = {"valid_from": now.isoformat(), "valid_until": (now + timedelta(days=1)).isoformat()}
-    invitation = {"host_id": host["id"], "profile_id": profile["id"], "visitor_name": NAME} | times
-    token = (await shop.do("POST", f"{store}/invitations", json=invitation))["token"]
-    visitor = await shop.do("POST", f"{store}/redemptions", json={"token": token, "member_id": member_id})
-    inside = {"zone_id": zone["id"], "why": f"{NAME} came by the loading bay"}
-    await shop.do("PUT", f"/v1/holders/{visitor['id']}/presence", json=inside)
-    async with database.begin() as session:
-        attempt, _ = await start(
-            session,
-            access_point_id=UUID(point["id"]),
-            opened_under=f"{policy['id']}@1",
-            lasts=timedelta(seconds=30),
-            now=now,
-        )
-        given = {"attempt_id": attempt.id, "place": 0, "person": 0, "factor": "invitation", "given_at": now}
-        theirs = {"holder_id": UUID(visitor["id"]), "measured": {"name": NAME}, "checks": []}
-        await session.execute(insert(AttemptFactor).values(given | theirs))
 
 
 async def _visit_the_warehouse(shop: Shop, database: Database, member_id: str) -> None:

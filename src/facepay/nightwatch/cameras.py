@@ -1,21 +1,64 @@
-"""Cameras: how each one is, and when something last moved before it."""
+"""Cameras: how each one is, and when something last moved before it. The picture is gone with the request."""
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
+import asyncio
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Annotated, Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, text
-from sqlalchemy.dialects.postgresql import JSONB
+from fastapi import Depends, Request
+from sqlalchemy import ForeignKey, func, text
+from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from facepay.kernel.database import Base
+from facepay.alerts.alerts import AlertNotFound, AlertResolved, Evidence, raise_alert, resolve
+from facepay.alerts.kinds import AlertKind, Severity
+from facepay.identity.recognition import RecogniserOf
+from facepay.kernel.auth import Principal
+from facepay.kernel.database import Base, Db
+from facepay.kernel.errors import NotFound
+from facepay.kernel.recent import Recent
+from facepay.vision.camera_health import CameraHealth, Fault, Health
+from facepay.vision.frames import FrameLimits, decode_frame
+from facepay.vision.motion import MotionWatcher, Zone
+
+KEPT_EVERY = timedelta(seconds=60)
+EYES_MAX = 64  # each takes some 4 MB
+# Motion is looked for in each of these, so that somebody far away is as much of one as somebody near is of the view.
+COLUMNS, ROWS = 4, 3
+FIELDS: Mapping[str, Zone] = MappingProxyType(
+    {
+        f"{row}.{column}": tuple(
+            ((column + right) / COLUMNS, (row + down) / ROWS) for right, down in ((0, 0), (1, 0), (1, 1), (0, 1))
+        )
+        for row in range(ROWS)
+        for column in range(COLUMNS)
+    }
+)
+ALERT_OF: Mapping[Fault, AlertKind] = MappingProxyType(
+    {
+        Fault.COVERED: AlertKind("camera_covered", Severity.CRITICAL, "A camera sees nothing: something is before it."),
+        Fault.MOVED: AlertKind("camera_moved", Severity.CRITICAL, "A camera looks somewhere else than it did."),
+        Fault.BLURRED: AlertKind("camera_blurred", Severity.WARNING, "A camera is out of focus, or its lens is dirty."),
+        Fault.FROZEN: AlertKind("camera_frozen", Severity.CRITICAL, "A camera shows a picture of before."),
+        Fault.DARK: AlertKind("camera_dark", Severity.WARNING, "It is too dark for a camera."),
+        Fault.NOISY: AlertKind("camera_noisy", Severity.WARNING, "A camera's signal is broken."),
+    }
+)
+
+ALERT_KINDS = tuple(ALERT_OF.values())
 
 
 class CameraState(Base):
-    """Of a device that shows what its camera sees, from its first frame on. No picture is kept: `baseline` holds how
-    many edges of which direction a 16th of the view has, and how sharp and bright it is.
+    """Of a device that shows what its camera sees, from its first frame on. `view` counts what staff said it is to
+    see; `memory` is how that usually looks, as histograms of edges, of which no picture can be made. Each of `faults`
+    is there with its alert's id, `since` when it is seen.
     """
 
     __tablename__ = "camera_state"
@@ -23,6 +66,130 @@ class CameraState(Base):
     device_id: Mapped[UUID] = mapped_column(ForeignKey("device.id"), primary_key=True)
     last_frame_at: Mapped[datetime]
     last_motion_at: Mapped[datetime | None]
-    faults: Mapped[dict[str, str]] = mapped_column(JSONB, server_default=text("'{}'"))  # each with the time since when
-    baseline: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
-    baseline_at: Mapped[datetime | None]
+    faults: Mapped[dict[str, dict[str, str]]] = mapped_column(JSONB, server_default=text("'{}'"))
+    view: Mapped[int] = mapped_column(server_default=text("1"))
+    memory: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    memory_at: Mapped[datetime | None]
+
+    @property
+    def faults_since(self) -> dict[Fault, datetime]:
+        return {Fault(name): datetime.fromisoformat(fault["since"]) for name, fault in self.faults.items()}
+
+
+class CameraUnknown(NotFound):
+    """This device has shown nothing yet."""
+
+    code = "camera_unknown"
+    title = "No such camera"
+
+
+@dataclass(slots=True)
+class Eye:
+    """What this process knows of a camera that sees one view."""
+
+    health: CameraHealth
+    motion: MotionWatcher = field(default_factory=lambda: MotionWatcher(FIELDS))
+    kept_at: datetime | None = None
+
+    @classmethod
+    def of(cls, state: CameraState | None) -> Eye:
+        if state is None:
+            return cls(CameraHealth())
+        return cls(CameraHealth(state.memory, state.faults_since), kept_at=state.memory_at)
+
+
+Eyes = Recent[Eye]
+
+
+async def get_eyes(request: Request) -> Eyes:
+    eyes: Eyes = request.app.state.camera_eyes
+    return eyes
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    health: Health
+    learning: bool
+    motion: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """A camera's frames have to come to one process, which alone knows what it saw a second ago."""
+
+    database: Db
+    recogniser: RecogniserOf
+    eyes: Annotated[Eyes, Depends(get_eyes)]
+
+    async def look(self, frame: bytes, *, device: Principal, now: datetime) -> Seen:
+        """Raises vision's problems with the frame."""
+        async with self.database.read() as session:
+            state = await session.get(CameraState, device.id)
+        view = 1 if state is None else state.view
+        eye = self.eyes.get((device.id, view), lambda: Eye.of(state))
+        seen = await asyncio.to_thread(_see, eye, frame, self.recogniser.inference.engine.limits, now)
+        async with self.database.begin() as session:
+            await _note(session, device, eye, seen, view=view, now=now)
+        return seen
+
+
+def _see(eye: Eye, frame: bytes, limits: FrameLimits, now: datetime) -> Seen:
+    image = decode_frame(frame, limits=limits)
+    return Seen(eye.health.see(image, now), eye.health.learning, bool(eye.motion.see(image, now)))
+
+
+async def _note(session: AsyncSession, device: Principal, eye: Eye, seen: Seen, *, view: int, now: datetime) -> None:
+    moved_at = now if seen.motion else None
+    row = insert(CameraState).values(device_id=device.id, last_frame_at=now, last_motion_at=moved_at)
+    noted = row.on_conflict_do_update(
+        index_elements=["device_id"],
+        set_={
+            "last_frame_at": func.greatest(CameraState.last_frame_at, row.excluded.last_frame_at),
+            "last_motion_at": func.greatest(CameraState.last_motion_at, row.excluded.last_motion_at),
+        },
+    )
+    state = (await session.scalars(noted.returning(CameraState))).one()
+    if state.view != view:  # staff have said meanwhile that it is to see something else
+        return
+    await _tell(session, state, seen.health, device, now)
+    if not seen.learning and (eye.kept_at is None or now - eye.kept_at >= KEPT_EVERY):
+        eye.kept_at = state.memory_at = now
+        state.memory = eye.health.remember()
+    await session.flush()
+
+
+async def _tell(session: AsyncSession, state: CameraState, health: Health, device: Principal, now: datetime) -> None:
+    """Alert of what is new, and resolve what is over: once, whichever process saw it first."""
+    known = dict(state.faults)
+    await _resolve(session, [known.pop(fault) for fault in sorted(health.over & known.keys())], by="camera", now=now)
+    for fault in sorted(health.said - known.keys()):
+        since = health.faults[fault].isoformat()
+        alert_id = await raise_alert(
+            session,
+            ALERT_OF[fault],
+            store_id=device.store,
+            subject=f"device:{device.id}",
+            now=now,
+            device_id=device.id,
+            evidence=Evidence("camera", device.id),
+            since=since,
+        )
+        known[fault] = {"since": since, "alert_id": str(alert_id)}
+    state.faults = known
+
+
+async def _resolve(session: AsyncSession, faults: Iterable[Mapping[str, str]], *, by: str, now: datetime) -> None:
+    for alert_id in sorted(UUID(fault["alert_id"]) for fault in faults):
+        with suppress(AlertNotFound, AlertResolved):  # staff were quicker
+            await resolve(session, alert_id=alert_id, by=by, note=None, now=now)
+
+
+async def accept_view(session: AsyncSession, *, device_id: UUID, by: str, now: datetime) -> CameraState:
+    """What it sees from now on is what it is to see; it is learnt anew. Raises CameraUnknown."""
+    state = await session.get(CameraState, device_id, with_for_update=True)
+    if state is None:
+        raise CameraUnknown("This device has shown nothing yet.")
+    await _resolve(session, state.faults.values(), by=by, now=now)
+    state.view, state.faults, state.memory, state.memory_at = state.view + 1, {}, None, None
+    await session.flush()
+    return state

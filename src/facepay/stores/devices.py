@@ -43,18 +43,30 @@ class DeviceRole(StrEnum):
 
 
 SCOPES_OF = {
-    DeviceRole.GATE: frozenset({"gate:decide", "device:heartbeat", "offline:act", "device:commands"}),
+    DeviceRole.GATE: frozenset({"gate:decide", "camera:report", "device:heartbeat", "offline:act", "device:commands"}),
     DeviceRole.KIOSK: frozenset(
-        {"kiosk:checkout", "campaign:play", "board:read", "device:heartbeat", "offline:act", "device:commands"}
+        {
+            "kiosk:checkout",
+            "campaign:play",
+            "board:read",
+            "camera:report",
+            "device:heartbeat",
+            "offline:act",
+            "device:commands",
+        }
     ),
-    DeviceRole.LANE: frozenset({"lane:checkout", "device:heartbeat", "offline:act", "device:commands"}),
-    DeviceRole.SHELF: frozenset({"shelf:report", "attention:report", "device:heartbeat", "device:commands"}),
+    DeviceRole.LANE: frozenset(
+        {"lane:checkout", "camera:report", "device:heartbeat", "offline:act", "device:commands"}
+    ),
+    DeviceRole.SHELF: frozenset(
+        {"shelf:report", "attention:report", "camera:report", "device:heartbeat", "device:commands"}
+    ),
     DeviceRole.DISPLAY: frozenset(
         {"campaign:play", "attention:report", "board:read", "device:heartbeat", "device:commands"}
     ),
     DeviceRole.KITCHEN: frozenset({"kitchen:work", "board:read", "device:heartbeat", "device:commands"}),
     DeviceRole.WEBSHOP: frozenset({"payments:create", "device:heartbeat"}),
-    DeviceRole.DOOR: frozenset({"access:decide", "device:heartbeat", "device:commands"}),
+    DeviceRole.DOOR: frozenset({"access:decide", "camera:report", "device:heartbeat", "device:commands"}),
     # What it matched, it signs, and a door brings it along.
     DeviceRole.READER: frozenset({"device:heartbeat"}),
     DeviceRole.CAMERA: frozenset({"camera:report", "device:heartbeat", "device:commands"}),

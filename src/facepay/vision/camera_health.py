@@ -135,12 +135,13 @@ class CameraHealth:
         fit_now = float(fits[structured].mean())
         blind = fit_now < FIT_MIN and float(np.median(kept[structured])) < BLIND
         lately = float((self._lately(fits, passed)[structured] >= LATELY_MIN).mean())
+        clear = min(fit_now, lately) >= FIT_AGAIN
         night = black and self._knows_nights
         return {
             Fault.COVERED: blind and not night,
             Fault.DARK: black and (night or not blind),
-            Fault.MOVED: None if blind else lately < (FIT_AGAIN if Fault.MOVED in self._faults else FIT_MIN),
-            Fault.BLURRED: None if fit_now < FIT_MIN else self._is_blurred(usual.sharpness_kept(view, fits)),
+            Fault.MOVED: None if blind or black else lately < (FIT_AGAIN if Fault.MOVED in self._faults else FIT_MIN),
+            Fault.BLURRED: self._is_blurred(usual.sharpness_kept(view, fits)) if clear else None,
         }
 
     def _lately(self, fits: Flags, passed: timedelta) -> Values:

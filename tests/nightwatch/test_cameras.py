@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import cv2
+import httpx
+import numpy as np
+import pytest
+import simplejpeg
+from benchmarks.cameras import scene
+
+from facepay.vision.frames import Image
+from tests.conftest import Clock, OpenApp, client_of
+from tests.shop import Shop
+
+pytestmark = pytest.mark.anyio
+WIDTH, HEIGHT = 320, 240
+TAPE = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+
+
+@dataclass
+class Camera:
+    """On a wall of the shop, before a photograph."""
+
+    shop: Shop
+    clock: Clock
+    id: str
+    headers: dict[str, str]
+    random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(3))
+
+    @classmethod
+    async def put_up(cls, shop: Shop, clock: Clock, role: str = "camera") -> Camera:
+        return cls(shop, clock, *await shop.add_device(role))
+
+    def sight(self, *, turned_px: int = 0) -> Image:
+        picture = cv2.resize(scene("motorcycle_left.png"), (2 * WIDTH, 2 * HEIGHT))
+        return picture[100 : 100 + HEIGHT, 100 + turned_px : 100 + turned_px + WIDTH].astype(np.uint8)
+
+    async def post(self, frame: bytes, *, to: str = "", headers: dict[str, str] | None = None) -> httpx.Response:
+        sent = (headers or self.headers) | {"Content-Type": "image/jpeg"}
+        return await self.shop.client.post(f"/v1/cameras/{to or self.id}/frames", content=frame, headers=sent)
+
+    async def show(self, view: Image, *, seconds: int) -> dict[str, Any]:
+        """One frame a second, each with noise of its own; the last answer."""
+        for _ in range(seconds):
+            self.clock.ahead += timedelta(seconds=1)
+            noisy = np.clip(view + self.random.normal(0, 2, (HEIGHT, WIDTH, 1)), 0, 255).astype(np.uint8)
+            answer = await self.post(simplejpeg.encode_jpeg(noisy, 85, "BGR"))
+            assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def state(self) -> dict[str, Any]:
+        cameras = (await self.shop.do("GET", f"/v1/stores/{self.shop.store_id}/cameras"))["items"]
+        return next(each for each in cameras if each["device_id"] == self.id)
+
+    async def alerts(self, **query: Any) -> list[dict[str, Any]]:
+        found = await self.shop.do("GET", f"/v1/stores/{self.shop.store_id}/alerts", params=query)
+        return [alert for alert in found["items"] if alert["device_id"] == self.id]
+
+
+async def test_a_covered_camera_is_alerted_of_and_the_alert_ends_with_the_cover(shop: Shop, clock: Clock) -> None:
+    camera = await Camera.put_up(shop, clock)
+    assert (await camera.show(camera.sight(), seconds=2))["learning"]
+    assert await camera.show(camera.sight(), seconds=10) == {"motion": False, "faults": [], "learning": False}
+
+    assert (await camera.show(TAPE, seconds=6))["faults"] == ["covered"]
+    (alert,) = await camera.alerts(open=True)
+    assert (alert["kind"], alert["severity"], alert["times"]) == ("camera_covered", "critical", 1)
+    assert list((await camera.state())["faults"]) == ["covered"]
+
+    assert (await camera.show(camera.sight(), seconds=8))["faults"] == []
+    (alert,) = await camera.alerts()
+    assert alert["resolved_by"] == "camera"
+    assert (await camera.state())["faults"] == {}
+
+
+async def test_what_moves_is_noted_with_its_time(shop: Shop, clock: Clock) -> None:
+    camera = await Camera.put_up(shop, clock)
+    await camera.show(camera.sight(), seconds=10)
+    assert (await camera.state())["last_motion_at"] is None
+    passing = camera.sight()
+    passing[80:, 100:180] = (90, 120, 200)
+    assert (await camera.show(passing, seconds=1))["motion"]
+    state = await camera.state()
+    assert state["last_motion_at"] == state["last_frame_at"]
+
+
+async def test_a_turned_camera_is_known_after_a_restart_until_staff_accept_its_view(
+    shop: Shop, clock: Clock, open_app: OpenApp
+) -> None:
+    camera = await Camera.put_up(shop, clock)
+    await camera.show(camera.sight(), seconds=10)
+    async with client_of(await open_app()) as client:  # another process, on the same database
+        camera.shop = await shop.reached_by(client)
+        assert (await camera.show(camera.sight(turned_px=60), seconds=18))["faults"] == ["moved"]
+        accepted = await camera.shop.do("POST", f"/v1/cameras/{camera.id}/view")
+        assert (accepted["faults"], accepted["learning"], accepted["view"]) == ({}, True, 2)
+        (alert,) = await camera.alerts()
+        assert alert["kind"] == "camera_moved"
+        assert alert["resolved_by"].startswith("staff:")
+    camera.shop = shop  # the first process hears of it too
+    seen = await camera.show(camera.sight(turned_px=60), seconds=18)
+    assert (seen["faults"], seen["learning"]) == ([], False)
+
+
+async def test_staff_who_resolve_an_alert_are_not_alerted_of_the_same_again(shop: Shop, clock: Clock) -> None:
+    camera = await Camera.put_up(shop, clock, role="gate")
+    await camera.show(camera.sight(), seconds=10)
+    await camera.show(TAPE, seconds=6)
+    (alert,) = await camera.alerts()
+    await shop.do("POST", f"/v1/alerts/{alert['id']}/resolution", json={"note": "Cleaning"})
+    await camera.show(TAPE, seconds=3)
+    await camera.show(camera.sight(), seconds=8)
+    (alert,) = await camera.alerts()
+    assert (alert["note"], alert["times"]) == ("Cleaning", 1)
+
+
+async def test_what_is_no_frame_of_this_camera_is_refused(shop: Shop, clock: Clock) -> None:
+    camera = await Camera.put_up(shop, clock)
+    frame = simplejpeg.encode_jpeg(camera.sight(), 85, "BGR")
+    assert (await camera.post(frame, to=shop.gate_id)).json()["code"] == "device_of_other_store"
+    _, monitor = await shop.add_device("monitor")
+    assert (await camera.post(frame, headers=monitor)).json()["code"] == "insufficient_scope"
+    assert (await camera.post(frame[:200])).json()["code"] == "corrupt_image"
+    unknown = await shop.client.post(f"/v1/cameras/{camera.id}/view", headers=shop.staff)
+    assert unknown.json()["code"] == "camera_unknown"
