@@ -171,6 +171,23 @@ async def test_a_covered_face_comes_in_where_it_may_and_not_where_faces_must_sho
     assert (await shop.at_gate(mask, "exits")).json()["code"] == "goodbye"
 
 
+async def test_where_faces_must_show_a_pass_lets_out_and_not_in(shop: Shop) -> None:
+    member = await shop.add_member_without_face()
+    text = (await shop.issue_pass(member))["pass"]
+    await set_rules(shop, face_must_show=True)
+    refused = (await shop.pass_at_gate(text)).json()
+    assert (refused["decision"], refused["code"], refused["feedback"][0]["code"]) == (
+        "deny",
+        "face_required",
+        "face_required",
+    )
+    await set_rules(shop)
+    assert (await shop.pass_at_gate(text)).json()["code"] == "welcome"  # it was not spent
+    await set_rules(shop, face_must_show=True)
+    out = (await shop.issue_pass(member))["pass"]
+    assert (await shop.pass_at_gate(out, "exits")).json()["code"] == "goodbye"
+
+
 def test_whether_a_face_is_covered_is_judged_as_at_enrolment() -> None:
     judged = {
         name: getattr(UNCOVERED, name)

@@ -41,6 +41,7 @@ from facepay.watchlist.hits import Stopped, check
 
 Direction = Literal["entry", "exit"]
 ALONE = Party()
+FACE_REQUIRED = "Nobody comes in here without showing their face to the camera."
 # Of fewer people than stood there, and of somebody whom nobody had seen come in.
 ODD = "code = 'welcome' and faces > 1 + guests or code = 'not_inside'"
 
@@ -69,7 +70,7 @@ class GateAttempt(DeviceDecision, Base):
     @property
     def is_crowded(self) -> bool:
         """Whether it opened for fewer people than stood there."""
-        return self.decision == "open" and self.code != "emergency" and (self.faces or 0) > 1 + self.guests
+        return self.decision == "open" and self.code not in ("emergency", "released") and (self.faces or 0) > 1 + self.guests
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,9 @@ async def decide(
         refused = Refused(stopped.code, stopped.words, retry_after_seconds=stopped.retry_after_seconds(now))
         return GateDecision(attempt, advice=(Advice(stopped.code, stopped.words),), refused=refused)
     if doorway.house and direction == "entry":
+        if doorway.house.wants_face(shown):  # before the pass is spent
+            await _settle(session, attempt, "deny", "face_required")
+            return GateDecision(attempt, advice=(Advice("face_required", FACE_REQUIRED),))
         shown = doorway.house.look_at(shown)
     verdict = await identify(session, record=attempt, device=gate, shown=shown, now=now, settings=settings)
     return await _act(session, gate, doorway, attempt, verdict, now, settings)
@@ -165,7 +169,7 @@ async def finish_step_up(
 async def _settle_unseen(session: AsyncSession, door: Door, attempt: GateAttempt) -> GateDecision | None:
     """What doesn't depend on who it is."""
     if door.released:
-        return await _settle(session, attempt, "open", "emergency")
+        return await _settle(session, attempt, "open", door.release_code)
     if door.is_shut_to("entry" if attempt.direction == "entry" else "exit"):
         return await _settle(session, attempt, "deny", "gate_locked")
     return None

@@ -94,6 +94,10 @@ class House:
         """As the store's own clocks show it."""
         return at.astimezone(ZoneInfo(self.timezone))
 
+    def wants_face(self, shown: Shown) -> bool:
+        """Whether it isn't enough to come in by."""
+        return self.rules.face_must_show and not isinstance(shown, Sighting)
+
     def look_at(self, shown: Shown) -> Shown:
         """What somebody who comes in shows: a covered face says nothing about who they are, where faces must show."""
         if not self.rules.face_must_show or not isinstance(shown, Sighting) or isinstance(shown.outcome, Unusable):
