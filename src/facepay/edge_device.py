@@ -2,7 +2,8 @@
 
 A device follows `GET /v1/stores/{store_id}/gallery` by `read_delta` and `applied`, compares each face that its engine
 has embedded by `compared`, and posts what `signed_match` makes of it as `signed_face`. A kiosk with a scale signs what
-that reads by `sign_weighing` (docs/counter.md).
+that reads by `sign_weighing` (docs/counter.md), a fingerprint reader what it has matched by `sign_finger_match`
+(docs/access.md).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from facepay.access import readers
 from facepay.checkout import weighing
 from facepay.checkout.weighing import Scale
 from facepay.identity.edge import AUDIENCE
@@ -140,3 +142,19 @@ def sign_weighing(
         "scale": scale.model_dump(),
     }
     return signed_claims(claims, device_id=device_id, key=key, audience=weighing.AUDIENCE, at=weighed_at, nonce=nonce)
+
+
+def sign_finger_match(
+    *,
+    user: str,
+    score: float,
+    counter: int,
+    device_id: UUID,
+    key: Ed25519PrivateKey,
+    matched_at: datetime,
+    nonce: str,
+    live: bool = True,
+) -> str:
+    """The `result` of a fingerprint reader: a JWS in compact form. `counter` is larger each time."""
+    claims = {"user": user, "score": score, "counter": counter, "live": live}
+    return signed_claims(claims, device_id=device_id, key=key, audience=readers.AUDIENCE, at=matched_at, nonce=nonce)

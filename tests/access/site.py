@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 from uuid import UUID, uuid4
@@ -22,14 +22,13 @@ from facepay.access.points import add_access_point
 from facepay.access.policies import Rule, add_policy, change_policy
 from facepay.access.presence import presence_of
 from facepay.access.profiles import HolderProfile, NewRule, add_profile
-from facepay.access.readers import AUDIENCE
 from facepay.access.zones import add_zone
 from facepay.alerts.alerts import Alert
 from facepay.alerts.sightings import count as count_sightings
+from facepay.edge_device import sign_finger_match
 from facepay.members.members import register
 from facepay.schedules.schedules import Timetable, add_schedule
 from facepay.stores.devices import change_device
-from facepay.stores.signatures import signed_claims
 from tests.conftest import Clock
 from tests.photos import people, variant
 from tests.shop import Shop
@@ -48,10 +47,19 @@ class Reader:
     clock: Clock
     counter: count[int] = field(default_factory=lambda: count(1))
 
-    def result(self, user: str, **claims: Any) -> str:
-        found: dict[str, Any] = {"user": user, "score": 87.5, "counter": next(self.counter), "live": True} | claims
-        at = found.pop("at", self.clock())
-        return signed_claims(found, device_id=self.id, key=self.key, audience=AUDIENCE, at=at, nonce=uuid4().hex)
+    def result(
+        self, user: str, *, counter: int | None = None, live: bool = True, matched_at: datetime | None = None
+    ) -> str:
+        return sign_finger_match(
+            user=user,
+            score=87.5,
+            counter=next(self.counter) if counter is None else counter,
+            live=live,
+            device_id=self.id,
+            key=self.key,
+            matched_at=matched_at or self.clock(),
+            nonce=uuid4().hex,
+        )
 
 
 @dataclass(frozen=True)

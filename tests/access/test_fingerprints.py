@@ -56,9 +56,9 @@ async def test_a_result_that_is_old_replayed_forged_or_of_no_living_finger_opens
     assert alert.times == len(forged)
     assert await shown(way, not_ours.result(finger)) == "reader_unknown"
     assert await shown(way, tampered) == "result_invalid"
-    assert await shown(way, reader.result(finger, counter="2")) == "result_invalid"
+    assert await shown(way, reader.result(finger, counter=-1)) == "result_invalid"
     assert await shown(way, reader.result(finger, live=False)) == "finger_not_live"
-    assert await shown(way, reader.result(finger, at=site.clock() - timedelta(seconds=31))) == "result_stale"
+    assert await shown(way, reader.result(finger, matched_at=site.clock() - timedelta(seconds=31))) == "result_stale"
     assert {each.decision for each in (await site.logged())[:-1]} == {"denied"}
     assert await shown(way, reader.result(finger)) == "granted", "and the reader itself goes on"
 
