@@ -90,7 +90,7 @@ async def test_a_release_reaches_every_door_in_a_lockdown_and_what_was_before_co
     await end(shop, lockdown)
     assert await held(shop) == dict.fromkeys(doors)
     assert {each: await last_told(shop, each) for each in doors} == before
-    assert [await code(shop, gate=gate) for gate in (locked, plain, freed)] == ["gate_locked", "welcome", "emergency"]
+    assert [await code(shop, gate=gate) for gate in (locked, plain, freed)] == ["gate_locked", "welcome", "released"]
 
 
 async def test_doors_that_are_registered_in_an_emergency_are_under_it_from_their_first_request_on(shop: Shop) -> None:

@@ -172,7 +172,7 @@ async def _outcome(
                 await alert_of_duress(session, case)
             code = "next_person" if case.claimants and case.giving is None else "give_more"
         case Granted():
-            code = "granted" if not case.door.released else "emergency" if case.door.emergency else "released"
+            code = case.door.release_code if case.door.released else "granted"
             await conclude(session, case, decision="granted", code=code, noted=noted, duress=duress)
         case Denied(code):
             await conclude(session, case, decision="denied", code=code, stopped=stopped, duress=duress)

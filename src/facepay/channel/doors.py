@@ -61,6 +61,11 @@ class Door:
         return self.locked if direction == "entry" else self.exits_locked
 
     @property
+    def release_code(self) -> Literal["emergency", "released"]:
+        """Why whoever comes passes a released door: what decisions about it say."""
+        return "emergency" if self.emergency else "released"
+
+    @property
     def payload(self) -> Lock | Unlock | Release:
         """The command that makes it so."""
         if self.released:
@@ -116,11 +121,13 @@ async def count_command(session: AsyncSession, *, device_id: UUID, payload: Payl
         update(DeviceChannel)
         .where(DeviceChannel.device_id == device_id)
         .values(command_number=DeviceChannel.command_number + 1, **state)
-        .returning(DeviceChannel.command_number, DeviceChannel.emergency)
+        .returning(DeviceChannel.command_number)
     )
-    number, emergency = (await session.execute(counted)).one()
-    if state and emergency:
-        raise DoorInEmergency("An emergency holds this door; end that first.", emergency=emergency)
+    if state:
+        counted = counted.where(DeviceChannel.emergency.is_(None))
+    number: int | None = await session.scalar(counted)
+    if number is None:
+        raise DoorInEmergency("An emergency holds this door; end that first.")
     return number
 
 

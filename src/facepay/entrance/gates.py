@@ -70,7 +70,11 @@ class GateAttempt(DeviceDecision, Base):
     @property
     def is_crowded(self) -> bool:
         """Whether it opened for fewer people than stood there."""
-        return self.decision == "open" and self.code not in ("emergency", "released") and (self.faces or 0) > 1 + self.guests
+        return (
+            self.decision == "open"
+            and self.code not in ("emergency", "released")
+            and (self.faces or 0) > 1 + self.guests
+        )
 
 
 @dataclass(frozen=True, slots=True)

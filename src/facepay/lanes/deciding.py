@@ -234,7 +234,7 @@ async def _let_out(session: AsyncSession, step: Step) -> PassageDecision:
     visits = await lock_visits(session, visit_ids=passage.visit_ids) if passage.visit_ids else []
     await let_go(session, passage=passage, now=now)
     passage.decision, passage.decided_at = "release", now
-    passage.end("emergency", now=now)
+    passage.end(step.found.door.release_code, now=now)
     for visit in visits:
         if visit.left_at is None:
             visit.left_at, visit.exit_gate_id = now, passage.device_id

@@ -24,6 +24,7 @@ WORDS: Mapping[str, str] = MappingProxyType(
         "wallet_frozen": "Your wallet is frozen. Please ask the staff.",
         "lane_locked": "This lane is closed. Please wait for the staff.",
         "emergency": "Please leave now.",
+        "released": "Please go through.",
         "passage_expired": "Time is over. Please begin again.",
         "passage_abandoned": "Time is over. Please begin again.",
         "gave_up": "Nothing was charged.",
