@@ -306,6 +306,7 @@ class LiveShop:
             "/payer/": "payer",
             "/access-points/{access_point_id}/attempts": "door",
             "/doors/{door_id}/challenges": "door",
+            "/cameras/{camera_id}/frames": "camera",
             "/heartbeats": "gate",
             "/metrics": "monitor",
         }
