@@ -255,3 +255,16 @@ async def test_a_door_that_is_locked_released_or_switched_off_looks_nobody_up(si
     assert ((await way.open())["decision"], (await site.logged())[0].code) == ("granted", "released")
     off = await site.way(policy, zone, enabled=False)
     assert (await off.open())["code"] == "access_point_off"
+
+
+async def test_in_an_emergency_everybody_gets_out_and_in_a_lockdown_nobody_comes_in(site: Site) -> None:
+    zone, policy = await site.zone(), await site.policy(BADGE)
+    way, badge = await site.way(policy, zone), await site.badge(await site.holder())
+    out = await site.way(policy, None, out_of=zone, door=way)
+    answers = []
+    for kind in ("lockdown", "release"):
+        body = {"kind": kind, "reason": "a test"}
+        await site.shop.do("POST", f"/v1/stores/{site.store_id}/emergencies", json=body)
+        answers += [await each.by_badge(badge) for each in (way, out)]
+    assert [each["code"] for each in answers] == ["lockdown", "granted", "emergency", "emergency"]
+    assert [each.code for each in await site.logged()] == [each["code"] for each in reversed(answers)]
