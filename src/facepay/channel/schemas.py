@@ -138,7 +138,7 @@ class EventReport(Request):
         Field(
             description="`door_opened`, `door_closed`, `door_locked` and `door_unlocked` show what commands did;"
             " `door_forced`, `door_held_open` and `tamper` raise alerts; `tamper_ended` ends one, and `door_unknown`"
-            " says that the sensor can't tell; any other is kept.",
+            " says that the sensor can't tell; `tags_seen` at an exit names EPCs as details; any other is kept.",
             examples=["door_opened"],
         ),
     ]
