@@ -114,7 +114,8 @@ def rebuild_templates(
         bool, typer.Option("--drop-others", help="Then delete the templates of all other packs.")
     ] = False,
 ) -> None:
-    """Make templates of FACEPAY_MODEL_PACK from the photos that were kept, while the shop is open under another pack.
+    """Make templates of FACEPAY_MODEL_PACK from the photos that were kept, and those of bans, while the shop is open
+    under another pack.
 
     Then restart every replica with the new pack, and call this once more for who enrolled meanwhile. A rebuilding that
     was stopped goes on where it was.
@@ -129,9 +130,11 @@ def rebuild_templates(
     from facepay.vision.engine import load_engine
     from facepay.vision.evidence import FaceQuality
     from facepay.vision.quality import ENROLMENT, assess
+    from facepay.watchlist import rebuilding as of_bans
+    from facepay.watchlist.gallery import protection_of
 
     settings = Settings()
-    engine = load_engine(settings.model_pack)
+    key, engine = master_key(settings), load_engine(settings.model_pack)
 
     async def look(photo: bytes) -> tuple[Floats, FaceQuality] | None:
         evidence = await asyncio.to_thread(engine.analyse, photo, points=True)
@@ -145,13 +148,19 @@ def rebuild_templates(
             task = progress.add_task("rebuilding", total=None)
             done = await rebuild(
                 database,
-                protection=Protection(master_key(settings)),
+                protection=Protection(key),
                 pack=engine.pack,
                 look=look,
                 now=utc_now(),
                 progress=lambda seen, total: progress.update(task, completed=seen, total=total),
             )
+        bans, unseen = await of_bans.rebuild_bans(database, protection=protection_of(key), pack=engine.pack, look=look)
+        console.print(f"{bans} bans have templates of {engine.pack} now.")
+        for ban_id in unseen:
+            console.print(f"[yellow]No photo of the ban {ban_id} does: lift it, and propose it again.[/]")
         async with database.begin() as session:
+            if drop_others:
+                await of_bans.drop_other_packs(session, pack=engine.pack)
             left, first = await must_enrol_again(session, pack=engine.pack, most=LISTED_MAX)
             return done, left, first, await drop_other_packs(session, pack=engine.pack) if drop_others else 0
 

@@ -5,6 +5,7 @@ template without both, and followed by every process as the members' is.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -12,11 +13,13 @@ from fastapi import Depends, Request
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from facepay.kernel.ids import new_id
 from facepay.kernel.secrets import MasterKey
 from facepay.templates.gallery import MemoryGallery
 from facepay.templates.keeper import GalleryKeeper, Kept
-from facepay.templates.protection import Protection
+from facepay.templates.protection import Floats, Protection
 from facepay.templates.templates import PORTION, Change, next_version
+from facepay.vision.evidence import FaceQuality
 from facepay.watchlist.bans import Ban, BanFace
 
 GALLERY, TOPIC = 2, "watchlist"
@@ -69,6 +72,27 @@ async def count_change(session: AsyncSession, ban: Ban) -> None:
     """From now on every process's gallery has it as it is."""
     ban.gallery_version = await next_version(session, gallery=GALLERY, topic=TOPIC)
     await session.flush()
+
+
+def sealed_face(
+    ban: Ban, embedding: Floats, quality: FaceQuality, *, photo: bytes, protection: Protection, pack: str, now: datetime
+) -> BanFace:
+    """A row to be added: the embedding, rotated, and the photo it is of, under the ban's key. Raises GalleryLocked."""
+    face_id, key, key_id = new_id(), ban.wrapped_key, ban.key_id
+    assert key is not None
+    assert key_id is not None
+    assert quality.embedding_norm is not None, "this face was embedded"
+    theirs = protection.under(key_id)
+    template = theirs.rotate(embedding)
+    return BanFace(
+        id=face_id,
+        ban_id=ban.id,
+        pack=pack,
+        sealed_template=theirs.seal_template(template, wrapped_key=key, owner_id=ban.id, template_id=face_id),
+        sealed_photo=theirs.seal(photo, wrapped_key=key, owner_id=ban.id, place=place_of(face_id)),
+        embedding_norm=quality.embedding_norm,
+        created_at=now,
+    )
 
 
 def place_of(face_id: UUID) -> bytes:

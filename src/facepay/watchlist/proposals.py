@@ -17,8 +17,8 @@ from facepay.settings import Settings
 from facepay.stores.stores import get_open_store
 from facepay.templates.protection import Protection
 from facepay.vision.evidence import FrameEvidence
-from facepay.watchlist.bans import Ban, BanFace, BanNotInForce, BanNotProposed, OnHit, Reason, get_ban
-from facepay.watchlist.gallery import count_change, place_of
+from facepay.watchlist.bans import Ban, BanNotInForce, BanNotProposed, OnHit, Reason, get_ban
+from facepay.watchlist.gallery import count_change, sealed_face
 
 
 class WatchlistOff(Conflict):
@@ -81,7 +81,6 @@ async def propose(
     faces = select_faces(evidences, policy.quality)
     require_agreement([embedding_of(face) for face in faces], policy)
     ban_id = new_id()
-    key = protection.new_key(ban_id)
     ban = Ban(
         id=ban_id,
         store_id=proposal.store_id,
@@ -94,28 +93,23 @@ async def propose(
         review_days=proposal.review_days,
         proposed_by=staff_id,
         proposed_at=now,
-        wrapped_key=key,
+        wrapped_key=protection.new_key(ban_id),
         key_id=protection.key_id,
     )
     session.add(ban)
     await session.flush()
-    for evidence, face, photo in zip(evidences, faces, photos, strict=True):
-        face_id, norm = new_id(), face.quality.embedding_norm
-        assert norm is not None, "this face was embedded"
-        template = protection.rotate(embedding_of(face))
-        session.add(
-            BanFace(
-                id=face_id,
-                ban_id=ban_id,
-                pack=evidence.pack,
-                sealed_template=protection.seal_template(
-                    template, wrapped_key=key, owner_id=ban_id, template_id=face_id
-                ),
-                sealed_photo=protection.seal(photo, wrapped_key=key, owner_id=ban_id, place=place_of(face_id)),
-                embedding_norm=norm,
-                created_at=now,
-            )
+    session.add_all(
+        sealed_face(
+            ban,
+            embedding_of(face),
+            face.quality,
+            photo=photo,
+            protection=protection,
+            pack=evidence.pack,
+            now=now,
         )
+        for evidence, face, photo in zip(evidences, faces, photos, strict=True)
+    )
     await session.flush()
     return ban
 
