@@ -66,6 +66,7 @@ class Refused:
         "store_full",
         "party_inside",
         "door_interlocked",
+        "face_required",
         "please_wait",
         "please_ask_staff",
     ]
@@ -106,8 +107,7 @@ async def admit(
     if house and not house.is_open(now):
         return _closed(house, now)
     if interlocked and await stands_in_way(session, device_id=gate.id, now=now):
-        words, wait = "Another door is open. Please wait until it has closed.", CLAIMED_FOR.seconds
-        return Refused("door_interlocked", words, retry_after_seconds=wait)
+        return interlocked_now()
     is_host = False
     if party.group_id is not None:
         joined = await join_on_entering(session, group_id=party.group_id, gate_id=gate.id, now=now)
@@ -124,6 +124,11 @@ async def admit(
         if refused := await _why_not(session, entry):
             return refused
     return Refused("already_inside")  # they come and go at other gates in the meantime
+
+
+def interlocked_now() -> Refused:
+    words = "Another door is open. Please wait until it has closed."
+    return Refused("door_interlocked", words, retry_after_seconds=CLAIMED_FOR.seconds)
 
 
 def _closed(house: House, now: datetime) -> Refused:

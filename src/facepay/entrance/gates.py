@@ -13,7 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.channel.doors import Door
 from facepay.channel.interlocks import claim
-from facepay.entrance.admission import Party, Refused, admit
+from facepay.entrance.admission import Party, Refused, admit, interlocked_now
 from facepay.entrance.doorways import Doorway
 from facepay.entrance.visits import current_visit
 from facepay.identity.decisions import answer, identify
@@ -117,13 +117,11 @@ async def decide(
     if stopped := await stop(
         session, gate=gate, doorway=doorway, direction=direction, shown=shown, now=now, settings=settings
     ):
-        await _settle(session, attempt, "deny", stopped.code)
         refused = Refused(stopped.code, stopped.words, retry_after_seconds=stopped.retry_after_seconds(now))
-        return GateDecision(attempt, advice=(Advice(stopped.code, stopped.words),), refused=refused)
+        return await _refuse(session, attempt, refused)
     if doorway.house and direction == "entry":
         if doorway.house.wants_face(shown):  # before the pass is spent
-            await _settle(session, attempt, "deny", "face_required")
-            return GateDecision(attempt, advice=(Advice("face_required", FACE_REQUIRED),))
+            return await _refuse(session, attempt, Refused("face_required", FACE_REQUIRED))
         shown = doorway.house.look_at(shown)
     verdict = await identify(session, record=attempt, device=gate, shown=shown, now=now, settings=settings)
     return await _act(session, gate, doorway, attempt, verdict, now, settings)
@@ -225,9 +223,7 @@ async def _let_through(
         now=now,
     )
     if isinstance(admitted, Refused):
-        await _settle(session, attempt, "deny", admitted.code, member)
-        advice = (Advice(admitted.code, admitted.words),) if admitted.words else ()
-        return GateDecision(attempt, member, advice=advice, refused=admitted)
+        return await _refuse(session, attempt, admitted, member)
     attempt.visit_id = admitted
     return await _settle(session, attempt, "open", "welcome", member)
 
@@ -239,7 +235,7 @@ async def _let_out(
     tells staff what was not in order.
     """
     if door.interlocked and await claim(session, device_id=gate.id, now=now):
-        return await _settle(session, attempt, "deny", "door_interlocked", member)
+        return await _refuse(session, attempt, interlocked_now(), member)
     visit = await current_visit(session, store_id=gate.store, member_id=member.id)
     if visit is None:
         return await _settle(session, attempt, "open", "not_inside", member)
@@ -247,6 +243,14 @@ async def _let_out(
     unpaid = visit.basket_unpaid
     await _settle(session, attempt, "open", "basket_unpaid" if unpaid else "goodbye", member)
     return GateDecision(attempt, member, basket_unpaid=unpaid)
+
+
+async def _refuse(
+    session: AsyncSession, attempt: GateAttempt, refused: Refused, member: Member | None = None
+) -> GateDecision:
+    await _settle(session, attempt, "deny", refused.code)
+    advice = (Advice(refused.code, refused.words),) if refused.words else ()
+    return GateDecision(attempt, member, advice=advice, refused=refused)
 
 
 async def _settle(
