@@ -195,11 +195,18 @@ async def _tell_doors(session: AsyncSession, *, store_id: UUID, by: str, reason:
         .join(DeviceChannel, DeviceChannel.device_id == Device.id)
         .where(Device.store_id == store_id, *_DIFFERING)
         .order_by(Device.id)
+        .with_for_update(of=DeviceChannel)
     )
     told = doors.all()
-    for device_id, emergency, has_sensor in told:
+    for emergency in {each for _, each, _ in told}:
         await hold(
-            session, device_id=device_id, emergency=emergency, by=by, reason=reason, now=now, has_sensor=has_sensor
+            session,
+            device_ids=[device_id for device_id, each, _ in told if each == emergency],
+            emergency=emergency,
+            by=by,
+            reason=reason,
+            now=now,
+            have_sensors=[device_id for device_id, _, has_bolt in told if has_bolt],
         )
     return len(told)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, func, select, text, update
@@ -16,7 +16,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from facepay.alerts.alerts import raise_alert
 from facepay.alerts.kinds import AlertKind, Severity
 from facepay.channel.door_states import HAVE_DOORS
-from facepay.channel.doors import Emergency, count_command, door_of, hold_door
+from facepay.channel.doors import Emergency, count_command, door_of, hold_doors
 from facepay.channel.interlocks import CLAIMED_FOR, DoorInterlocked, claim
 from facepay.channel.kinds import COMMAND_FAILED
 from facepay.channel.payloads import Open, Payload
@@ -86,6 +86,13 @@ class Command(Identified, Base):
     @property
     def acknowledged_late(self) -> bool:
         return self.acknowledged_at is not None and self.acknowledged_at >= self.expires_at
+
+    def to_be(self, payload: Payload, *, has_sensor: bool) -> Self:
+        """The command with what it says, and what shows its effect where something does."""
+        effect = EFFECTS.get(payload.kind) if has_sensor else None
+        self.kind, self.effect_expected = payload.kind, effect and effect[0]
+        self.payload = payload.model_dump(mode="json", exclude={"kind"}, exclude_none=True)
+        return self
 
     def status_at(self, now: datetime) -> Status:
         if self.outcome is not None:
@@ -157,42 +164,38 @@ async def issue(
         issued_at=now,
         expires_at=now + (lasts or LASTS[payload.kind]),
     )
-    return await _send(session, told, payload, has_sensor=has_sensor)
+    session.add(told.to_be(payload, has_sensor=has_sensor))
+    await session.flush()
+    await notify(session, topic_of(device_id))
+    return told
 
 
 async def hold(
     session: AsyncSession,
     *,
-    device_id: UUID,
+    device_ids: Collection[UUID],
     emergency: Emergency | None,
     by: str,
     reason: str,
     now: datetime,
-    has_sensor: bool,
-) -> Command:
-    """Put a door under an emergency, or under none: then it is told to be as staff last said. However many commands
-    wait for it already.
+    have_sensors: Collection[UUID],
+) -> None:
+    """Put doors under an emergency, or under none: then each is told to be as staff last said. However many commands
+    wait for it already. Their rows are locked, in the order of their ids.
     """
-    door = await hold_door(session, device_id=device_id, emergency=emergency)
-    told = Command(
-        device_id=device_id,
-        number=door.command_number,
-        issued_by=by,
-        reason=reason,
-        issued_at=now,
-        expires_at=now + LASTS_MAX,
-    )
-    return await _send(session, told, door.payload, has_sensor=has_sensor)
-
-
-async def _send(session: AsyncSession, told: Command, payload: Payload, *, has_sensor: bool) -> Command:
-    effect = EFFECTS.get(payload.kind) if has_sensor else None
-    told.kind, told.effect_expected = payload.kind, effect and effect[0]
-    told.payload = payload.model_dump(mode="json", exclude={"kind"}, exclude_none=True)
-    session.add(told)
+    doors = await hold_doors(session, device_ids=device_ids, emergency=emergency)
+    for device_id, door in doors.items():
+        told = Command(
+            device_id=device_id,
+            number=door.command_number,
+            issued_by=by,
+            reason=reason,
+            issued_at=now,
+            expires_at=now + LASTS_MAX,
+        )
+        session.add(told.to_be(door.payload, has_sensor=device_id in have_sensors))
     await session.flush()
-    await notify(session, topic_of(told.device_id))
-    return told
+    await notify(session, *map(topic_of, doors))
 
 
 async def _claim_interlock(session: AsyncSession, device_id: UUID, payload: Open, now: datetime) -> None:

@@ -131,15 +131,20 @@ async def count_command(session: AsyncSession, *, device_id: UUID, payload: Payl
     return number
 
 
-async def hold_door(session: AsyncSession, *, device_id: UUID, emergency: Emergency | None) -> Door:
-    """The door under another emergency or under none, and the number of the command that has yet to say so."""
+async def hold_doors(
+    session: AsyncSession, *, device_ids: Collection[UUID], emergency: Emergency | None
+) -> dict[UUID, Door]:
+    """Doors under another emergency or under none, each with the number of the command that has yet to say so. Their
+    rows are locked, in the order of their ids.
+    """
     held = (
         update(DeviceChannel)
-        .where(DeviceChannel.device_id == device_id)
+        .where(DeviceChannel.device_id.in_(device_ids))
         .values(command_number=DeviceChannel.command_number + 1, emergency=emergency)
-        .returning(*_COLUMNS)
+        .returning(DeviceChannel.device_id, *_COLUMNS)
     )
-    return Door(*(await session.execute(held)).one())
+    found = await session.execute(held, execution_options={"synchronize_session": False})
+    return {row[0]: Door(*row[1:]) for row in found}
 
 
 def _state_after(payload: Payload) -> dict[str, bool]:

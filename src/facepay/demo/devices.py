@@ -24,7 +24,7 @@ from facepay.demo.stage import PRODUCTS, SceneWentWrong, Stage
 COMPANY_PREFIX_LENGTH = 7
 WITHIN_SECONDS = 10.0
 # How the sensor of a door shows that a command was carried out.
-EFFECTS = {"lock": "door_locked", "unlock": "door_unlocked", "open": "door_opened"}
+EFFECTS = {"lock": "door_locked", "unlock": "door_unlocked", "release": "door_unlocked", "open": "door_opened"}
 
 
 def tag(sku: str, serial: int) -> str:
