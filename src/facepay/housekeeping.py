@@ -17,6 +17,7 @@ from facepay.access.attempts import forget_attempts
 from facepay.access.emergencies import keep_up
 from facepay.access.holders import keep_consents_ending
 from facepay.access.log import LOG as ACCESS_LOG
+from facepay.access.logged import lapse_attempts
 from facepay.access.retention import forget_events as forget_access_events
 from facepay.access.visitors import forget_invitations
 from facepay.channel.events import alert_of_missing, forget_events
@@ -122,6 +123,7 @@ def tasks_of(
         Task("keep_consents_ending", 60, lambda: keep_consents_ending(database)),
         Task("forget_invitations", 3600, lambda: forget_invitations(database, now=clock())),
         Task("retain_faces", 3600, retain_faces),
+        Task("lapse_attempts", 60, lambda: lapse_attempts(database, now=clock())),
         Task("forget_attempts", 3600, lambda: forget_attempts(database, now=clock())),
         Task("forget_access_events", 3600, lambda: forget_access_events(database, lasts=log_lasts, now=clock())),
         Task("forget_biometric_uses", 3600, lambda: forget_uses(database, settings=settings, now=clock())),

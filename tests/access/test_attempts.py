@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from facepay.access.attempts import forget_attempts
+from facepay.access.logged import lapse_attempts
 from facepay.access.profiles import NewRule
 from facepay.kernel.passwords import PasswordHasher
 from facepay.members.pins import FAILURES_MAX, LOCKED_FOR
@@ -227,6 +228,9 @@ async def test_an_attempt_lasts_as_long_as_its_policy_says_and_one_is_served_at_
     assert [each.code for each in await site.logged()] == ["given_up", "attempt_over"]
     await way.open()
     assert len(await site.logged()) == 2, "whoever gave nothing wasn't there"
+    await way.badge(await way.open(), badge)
+    await lapse_attempts(site.app.state.database, now=site.clock() + timedelta(seconds=31))
+    assert [each.code for each in await site.logged()][:2] == ["expired", "given_up"], "nobody came after them"
     await forget_attempts(site.app.state.database, now=site.clock() + timedelta(days=2))
     refused = await site.shop.client.post(
         f"/v1/access-points/{way.point_id}/attempts/{second['attempt_id']}/pin",

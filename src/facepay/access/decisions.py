@@ -17,8 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from facepay.access import attempts
 from facepay.access.attempts import FACTORS_MAX, AccessAttempt, AttemptFactor, Given, Proof, Stopped
 from facepay.access.barriers import against
+from facepay.access.logged import write_left
 from facepay.access.places import Case, lock_holders, named_holders, place_of
-from facepay.access.recording import alert_of_duress, conclude, write_given_up
+from facepay.access.recording import alert_of_duress, conclude
 from facepay.access.rulings import OTHER_HOLDER, Denied, Granted, More, Ruling
 from facepay.access.words import told
 from facepay.channel import interlocks
@@ -67,9 +68,7 @@ async def open_attempt(session: AsyncSession, *, device: Principal, access_point
     )
     case = Case(place, attempt, await door_of(session, device_id=device.id))
     if left is not None:
-        given = await attempts.factors_of(session, attempt_id=left.id)
-        holders = await named_holders(session, given)
-        await write_given_up(session, replace(case, attempt=left, given=given, holders=holders))
+        await write_left(session, left, place.point, now=now)
     return await _outcome(session, case, _at_once(case) or case.ruling())
 
 

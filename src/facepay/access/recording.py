@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from itertools import groupby
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.access import presence
-from facepay.access.attempts import AttemptFactor, Stopped, refusals_since
+from facepay.access.attempts import Stopped, refusals_since
 from facepay.access.kinds import DURESS, FINGERPRINT_UNTRUSTED, PASSBACK_NOTED, REFUSED_REPEATEDLY
-from facepay.access.log import Decision, NewEvent, Person, write
+from facepay.access.log import Decision, write
+from facepay.access.logged import as_event
 from facepay.access.places import Case, Place
-from facepay.access.words import told
 from facepay.alerts.alerts import Evidence, raise_alert
 from facepay.alerts.kinds import AlertKind
 
@@ -39,7 +37,16 @@ async def conclude(
     place, now = case.place, case.place.now
     case.attempt.end(code, now=now, decision=decision)
     await session.flush()
-    event_id = await _write(session, case, decision, code, noted, stopped)
+    event = as_event(
+        case.attempt,
+        place.point,
+        policy=place.policy.reference,
+        given=case.given,
+        holders=case.holders,
+        noted=noted,
+        stopped=stopped,
+    )
+    event_id = await write(session, event, now=now)
     if decision == "granted" and not case.door.released:
         for holder_id in case.named:
             await presence.move(
@@ -54,13 +61,6 @@ async def conclude(
         kinds.append(REFUSED_REPEATEDLY)
     for kind in sorted(kinds, key=lambda each: each.name):
         await _alert(session, place, kind, Evidence("access_event", event_id), stopped, code=code)
-
-
-async def write_given_up(session: AsyncSession, case: Case) -> None:
-    """Whoever gave something and went away is in the log, too."""
-    if case.given:
-        assert case.attempt.code
-        await _write(session, case, "denied", case.attempt.code)
 
 
 async def alert_of_duress(session: AsyncSession, case: Case) -> None:
@@ -92,63 +92,3 @@ async def _alert(
         access_point_id=str(place.point.id),
         **details,
     )
-
-
-async def _write(
-    session: AsyncSession,
-    case: Case,
-    decision: Decision,
-    code: str,
-    noted: Sequence[str] = (),
-    stopped: Stopped | None = None,
-) -> UUID:
-    place, attempt = case.place, case.attempt
-    suspect = str(stopped.suspect) if stopped and stopped.suspect else None
-    event = NewEvent(
-        kind="attempt",
-        store_id=place.device.store,
-        code=code,
-        actor=f"device:{place.device.id}",
-        decision=decision,
-        access_point_id=place.point.id,
-        device_id=place.device.id,
-        zone_id=place.point.to_zone_id,
-        policy=place.policy.reference,
-        factors=[_as_logged(each) for each in case.given],
-        persons=_persons(case),
-        details={
-            "attempt_id": str(attempt.id),
-            "told": told(code, stopped=stopped is not None),
-            "opened_under": attempt.opened_under,
-            "noted": list(noted),
-            "reader_id": suspect,
-        },
-    )
-    return await write(session, event, now=place.now)
-
-
-def _as_logged(factor: AttemptFactor) -> dict[str, Any]:
-    """Without whose it is, and how sure."""
-    return {
-        "factor": factor.factor,
-        "person": factor.person,
-        "fault": factor.fault,
-        "checks": factor.checks,
-        "reader_id": str(factor.reader_id) if factor.reader_id else None,
-        "duress": factor.duress,
-        "given_at": factor.given_at.isoformat(),
-    }
-
-
-def _persons(case: Case) -> list[Person]:
-    """Everybody whom a factor was of, whether it proved that or not, and what was measured of them."""
-    persons = []
-    for person, theirs in groupby(case.given, key=lambda each: each.person):
-        measured: dict[UUID, dict[str, Any]] = {}
-        for factor in theirs:
-            if factor.holder_id is not None:
-                measured.setdefault(factor.holder_id, {})[factor.factor] = factor.measured
-        for holder_id, factors in measured.items():
-            details = {"person": person, "factors": factors}
-            persons.append(Person(case.holders[holder_id].member_id, holder_id, details))
-    return persons
