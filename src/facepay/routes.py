@@ -52,6 +52,7 @@ from facepay.members import router as members
 from facepay.members import top_up_router as top_ups
 from facepay.members import wallet_router as wallet
 from facepay.nightwatch import camera_router as cameras
+from facepay.nightwatch import guard_router as guard
 from facepay.nightwatch import reaction_router as reactions
 from facepay.offline import device_router as offline
 from facepay.offline import staff_router as offline_desk
@@ -110,6 +111,7 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
         alerts,
         cameras,
         reactions,
+        guard,
         escalation,
         device_commands,
         device_events,

@@ -103,6 +103,8 @@ PUBLIC_PATHS = frozenset(
         "/board/{name}",
         "/kitchen",
         "/kitchen/{name}",
+        "/guard",
+        "/guard/{name}",
         "/muster",
         "/muster/{name}",
     }
@@ -208,6 +210,11 @@ async def current_payer(
 async def still_current(request: Request, *scopes: str) -> Principal:
     """The device that a connection was opened for, for as long as it may stay. Raises what `current_device` does."""
     return await current_device(request, SecurityScopes(list(scopes)), await _device_scheme(request))
+
+
+async def staff_still_current(request: Request, *scopes: str) -> Principal:
+    """The same for staff. Raises what `current_staff` does."""
+    return await current_staff(request, SecurityScopes(list(scopes)), await _staff_scheme(request))
 
 
 def acts_as(device: Principal, device_id: UUID) -> None:

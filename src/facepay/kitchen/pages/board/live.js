@@ -1,4 +1,4 @@
-// What both screens stand on: a token that comes in the address, and a store's board that comes as it changes.
+// What screens stand on: a token that comes in the address, and a store's board that comes as it changes.
 const SILENT_MS_MAX = 25_000; // the server says something every ten seconds
 const AGAIN_MS = [500, 1000, 2000, 4000, 8000, 15_000];
 const REFUSED_AGAIN_MS = 30_000;
@@ -34,22 +34,27 @@ export class Store {
     this.#headers = { Authorization: `Bearer ${token}` };
   }
 
-  /** The answer's JSON. Throws Refused, and TypeError where nobody answers. */
+  /** The answer's JSON, of a path below the store's. Throws Refused, and TypeError where nobody answers. */
   async call(method, path, body) {
+    return (await this.send(method, this.#path + path, body)).json();
+  }
+
+  /** The answer, of any path. */
+  async send(method, path, body) {
     const headers = body ? { ...this.#headers, "Content-Type": "application/json" } : this.#headers;
     const signal = AbortSignal.timeout(SILENT_MS_MAX);
     const sent = { method, headers, signal, cache: "no-store", body: body && JSON.stringify(body) };
-    const response = await fetch(this.#path + path, sent);
+    const response = await fetch(path, sent);
     if (!response.ok) throw await refusal(response);
-    return response.json();
+    return response;
   }
 
   /** Calls `told` with each board, and `lost` whenever none will come for a while; goes on for ever. */
-  async follow({ told, lost }) {
+  async follow({ path = "/board/events", told, lost }) {
     for (let failures = 0; ; failures += 1) {
       let refused;
       try {
-        for await (const board of this.#boards()) {
+        for await (const board of this.#boards(path)) {
           failures = 0;
           told(board);
         }
@@ -62,12 +67,12 @@ export class Store {
     }
   }
 
-  async *#boards() {
+  async *#boards(path) {
     const silence = new AbortController();
     let timer = setTimeout(() => silence.abort(), SILENT_MS_MAX);
     try {
       const sent = { headers: this.#headers, signal: silence.signal, cache: "no-store" };
-      const response = await fetch(this.#path + "/board/events", sent);
+      const response = await fetch(this.#path + path, sent);
       if (!response.ok) throw await refusal(response);
       let text = "";
       for await (const part of parts(response.body.pipeThrough(new TextDecoderStream()))) {
