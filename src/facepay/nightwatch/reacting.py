@@ -1,8 +1,9 @@
 """Reacting to alerts: each rule once for each alert at each device, however many replicas are at it.
 
 An alert that waits for its reactions is taken under an advisory lock, and not under a lock of its row: devices are
-locked before alerts everywhere in the house. In one transaction the devices are locked by id, their commands issued,
-what came of each is written down, and the alert is marked. A replica that dies before it commits has told nobody.
+locked before alerts everywhere in the house. In one transaction its rules are taken in the same way (or two alerts at
+once would each find the rule cooled down), commands are issued in the order of the devices' ids, what came of each is
+written down, and the alert is marked. A replica that dies before it commits has told nobody.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.alerts.alerts import TOPIC, Alert
 from facepay.channel.commands import issue
-from facepay.channel.doors import DeviceChannel
 from facepay.kernel.clock import Clock
 from facepay.kernel.database import Database
 from facepay.kernel.errors import Problem
@@ -33,7 +33,7 @@ AT_ONCE_MAX = 100
 TOO_LATE = timedelta(minutes=10)
 PASSED_OVER_MAX = 2000
 KEPT_FOR = timedelta(days=90)
-LOCKS = 1_667_855_205  # the first half of an advisory lock's key
+ALERT_LOCKS, RULE_LOCKS = 1_667_855_205, 1_667_855_206  # the first halves of advisory locks' keys
 
 _ABOUT_ALERT = (
     Reaction.store_id == Alert.store_id,
@@ -80,7 +80,7 @@ async def react_to_all(database: Database, clock: Clock) -> bool:
 
 async def react(session: AsyncSession, *, alert_id: UUID, now: datetime) -> bool:
     """Do what the store's rules say about this alert. False where it is done, or another replica is at it."""
-    if not await session.scalar(select(func.pg_try_advisory_xact_lock(LOCKS, func.hashtext(str(alert_id))))):
+    if not await session.scalar(select(func.pg_try_advisory_xact_lock(ALERT_LOCKS, func.hashtext(str(alert_id))))):
         return False
     alert = await session.get(Alert, alert_id, populate_existing=True)
     if alert is None or alert.reacted_at is not None:
@@ -126,6 +126,8 @@ async def _rules(session: AsyncSession, alert: Alert) -> Sequence[Reaction]:
 
 async def _take(session: AsyncSession, alert: Alert, rules: Sequence[Reaction], now: datetime) -> None:
     """The steps of all rules, device by device."""
+    for rule in rules:
+        await session.execute(select(func.pg_advisory_xact_lock(RULE_LOCKS, func.hashtext(str(rule.id)))))
     done = await session.execute(
         select(ReactionOutcome.reaction_id, ReactionOutcome.device_id).where(ReactionOutcome.alert_id == alert.id)
     )
@@ -140,19 +142,12 @@ async def _take(session: AsyncSession, alert: Alert, rules: Sequence[Reaction], 
 
 
 async def _devices(session: AsyncSession, alert: Alert, steps: Mapping[UUID, Sequence[Step]]) -> Sequence[Device]:
-    """Those that the steps are for, with their channels locked by id: so each replica sees what the last one issued."""
+    """Those that the steps are for, by id."""
     of_store = await session.scalars(
         select(Device).where(Device.store_id == alert.store_id, Device.revoked_at.is_(None)).order_by(Device.id)
     )
     every = [step for of_rule in steps.values() for step in of_rule]
-    devices = [device for device in of_store if any(step.is_for(device, alert.device_id) for step in every)]
-    await session.execute(
-        select(DeviceChannel.device_id)
-        .where(DeviceChannel.device_id.in_([device.id for device in devices]))
-        .order_by(DeviceChannel.device_id)
-        .with_for_update()
-    )
-    return devices
+    return [device for device in of_store if any(step.is_for(device, alert.device_id) for step in every)]
 
 
 async def _outcome(
