@@ -7,7 +7,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from facepay.demo.run import play
+from facepay.demo.run import STAGES, play
 from facepay.demo.scenarios import Scenario
 from facepay.demo.serving import serving
 from facepay.demo.stage import SceneWentWrong
@@ -50,7 +50,8 @@ def test_the_demo_plays_a_day_and_its_books_are_in_order() -> None:
 @pytest.mark.parametrize("scenario", STORIES)
 def test_a_scenario_is_played_on_eighty_columns(scenario: Scenario, engine: Engine, database_url: str) -> None:
     console = Console(file=StringIO(), width=80)
-    with serving(console, port=0, engine=engine, database_url=database_url) as served:
+    settings = STAGES[scenario].settings
+    with serving(console, port=0, engine=engine, database_url=database_url, **settings) as served:
         play(scenario, console, served)
         with pytest.raises(SceneWentWrong, match="store_code_taken"):
             play(scenario, console, served)

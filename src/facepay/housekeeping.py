@@ -94,7 +94,7 @@ def tasks_of(
         Task("close_passages", 5, lambda: close_overdue(database, now=clock())),
         Task("settle_payment_intents", 5, lambda: settle_due(database, now=clock())),
         Task("alert_of_missing_events", 5, lambda: alert_of_missing(database, now=clock())),
-        *_rounds(database, clock),
+        *rounds(database, clock),
         Task("expire_points_and_gifts", 60, lambda: expire_due(database, now=clock())),
         Task("fold_accounts", 60, lambda: fold_hot_accounts(database)),
         Task("alert_of_late_tickets", 60, lambda: alert_of_late(database, settings=settings, now=clock())),
@@ -130,7 +130,7 @@ def tasks_of(
     )
 
 
-def _rounds(database: Database, clock: Clock) -> tuple[Task, ...]:
+def rounds(database: Database, clock: Clock) -> tuple[Task, ...]:
     """Of the night watch, each as often as what it looks for can't wait."""
     return (
         Task("watch_tags", 5, lambda: watch_tags(database, now=clock())),

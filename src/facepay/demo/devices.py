@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from itertools import count
@@ -113,29 +113,38 @@ class Listener:
 
 
 class Door(Listener):
-    """A device's door: does what it is told, has its sensor show it, and only then says that it is done."""
+    """A device that does what it is told: its door moves, has its sensor show it, and only then says that it is done.
+
+    One that is told to say something is heard saying it.
+    """
 
     def __init__(self, stage: Stage, device: str) -> None:
         device_id, headers = stage.devices[device]
         super().__init__(stage, headers)
         self._path, self._run, self._numbers = f"/v1/devices/{device_id}", uuid4().hex, count(1)
 
+    def tell(self, kind: str, **details: Any) -> None:
+        """What its sensors notice by themselves."""
+        self._stage.call("POST", f"{self._path}/events", headers=self._headers, json=self._event(kind, details))
+
     async def _listen(self, client: httpx.AsyncClient) -> None:
         carried_out = 0
         while True:
             answer = await client.get(f"{self._path}/commands", params={"wait": 20})
             for command in answer.raise_for_status().json()["items"]:
-                kind, number = command["command"]["kind"], command["number"]
-                if number > carried_out:
-                    await self._show(client, EFFECTS[kind])
-                    carried_out = number
+                told, number = command["command"], command["number"]
+                effect = EFFECTS.get(told["kind"])
+                if effect and number > carried_out:
+                    (await client.post(f"{self._path}/events", json=self._event(effect, {}))).raise_for_status()
+                carried_out = number
                 path = f"{self._path}/commands/{number}/acknowledgement"
                 (await client.post(path, json={"outcome": "done"})).raise_for_status()
-                self._note(EFFECTS[kind])
+                self._note(effect or told["text"])
 
-    async def _show(self, client: httpx.AsyncClient, effect: str) -> None:
-        event = {"sequence": next(self._numbers), "kind": effect, "happened_at": self._stage.now().isoformat()}
-        (await client.post(f"{self._path}/events", json={"run": self._run, "events": [event]})).raise_for_status()
+    def _event(self, kind: str, details: Mapping[str, Any]) -> dict[str, Any]:
+        happened_at = self._stage.now().isoformat()
+        event = {"sequence": next(self._numbers), "kind": kind, "happened_at": happened_at, "details": details}
+        return {"run": self._run, "events": [event]}
 
 
 class BasketFollower(Listener):

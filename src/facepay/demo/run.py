@@ -17,7 +17,7 @@ from facepay.demo.scenarios import Scenario
 from facepay.demo.serving import Served, check_books, serving
 from facepay.demo.shelves import Shelves
 from facepay.demo.smile import Smile
-from facepay.demo.stage import OWNER, SceneWentWrong, Stage
+from facepay.demo.stage import OWNER, STORE, SceneWentWrong, Stage
 
 STAGES: dict[Scenario, type[Stage]] = {
     Scenario.DAY: Day,
@@ -32,7 +32,7 @@ STAGES: dict[Scenario, type[Stage]] = {
 def run_demo(console: Console, *, scenario: Scenario, serve: bool, port: int) -> int:
     """Play a scenario; the exit status says whether everything came out as it should."""
     try:
-        with serving(console, port=port) as served:
+        with serving(console, port=port, **STAGES[scenario].settings) as served:
             pages = play(scenario, console, served)
             _leave(console, served, pages, serve=serve)
     except (SceneWentWrong, httpx.HTTPError) as wrong:
@@ -47,11 +47,19 @@ def play(scenario: Scenario, console: Console, served: Served) -> Mapping[str, s
     Raises SceneWentWrong where anything, or the books, didn't come out right.
     """
     played = STAGES[scenario]
+    if played.begins_at:
+        served.clock.put_forward(played.begins_at, STORE["timezone"])
     console.print(f"\n[bold]{played.title}[/] at {served.address}: over HTTP, faces from photographs\n")
     with (
         httpx.Client(base_url=served.address, timeout=30) as client,
         played(
-            client, console, served.password, engine=served.engine, clock=served.clock, pass_time=served.pass_time
+            client,
+            console,
+            served.password,
+            engine=served.engine,
+            clock=served.clock,
+            pass_time=served.pass_time,
+            database_url=served.settings.database_url,
         ) as stage,
     ):
         stage.play()

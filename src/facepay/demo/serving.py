@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,11 +22,14 @@ from pydantic import SecretStr
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from facepay.access.log import LOG as ACCESS_LOG
+from facepay.access.verify import verify as verify_access_log
+from facepay.alerts.escalation import escalate_due
 from facepay.app import create_app
 from facepay.bootstrap import with_database
+from facepay.demo.clock import StoreClock
 from facepay.demo.stage import OWNER, SceneWentWrong
-from facepay.housekeeping import Task, keep_house_once
-from facepay.kernel.clock import utc_now
+from facepay.housekeeping import Task, keep_house_once, rounds
 from facepay.kernel.database import Database
 from facepay.kernel.proofs import Report
 from facepay.online.audit import CHECKS
@@ -40,16 +43,6 @@ HOUSEKEEPING_TRIES_MAX = 200
 ENDS_WITHIN_SECONDS = 20
 
 
-@dataclass(slots=True)
-class StoreClock:
-    """The time of day, and whatever a scenario has let pass."""
-
-    ahead: timedelta = timedelta()
-
-    def __call__(self) -> datetime:
-        return utc_now() + self.ahead
-
-
 @dataclass(frozen=True, slots=True)
 class Served:
     """`password` is the owner's."""
@@ -61,18 +54,20 @@ class Served:
     engine: Engine
 
     def pass_time(self, span: timedelta) -> None:
-        """It is later, and the housekeeping that settles what shelves saw has been round."""
+        """It is later, the night watch has made its rounds, and what shelves saw is settled."""
         self.clock.ahead += span
-        asyncio.run(self._settle())
+        asyncio.run(self._keep_house())
 
-    async def _settle(self) -> None:
+    async def _keep_house(self) -> None:
         async with _database(self.settings) as database:
             tasks = [
                 Task(settle.__name__, 0, partial(settle, database, settings=self.settings, now=self.clock()))
                 for settle in (settle_late_changes, charge_left_visits)
             ]
+            tasks += rounds(database, self.clock)
             for _ in range(HOUSEKEEPING_TRIES_MAX):
                 if await keep_house_once(database, tasks):
+                    await escalate_due(database, now=self.clock())
                     return
                 await asyncio.sleep(0.05)  # the server itself is at it
             raise SceneWentWrong("the server's housekeeping took too long")
@@ -107,16 +102,19 @@ def serving(console: Console, *, port: int, engine: Engine | None = None, **chan
 
 
 def check_books(console: Console, settings: Settings) -> None:
-    """Raises SceneWentWrong where they aren't in order."""
+    """And the access log, where there is any. Raises SceneWentWrong where they aren't in order."""
 
-    async def check() -> Report:
+    async def check() -> tuple[Report, Report]:
         async with _database(settings) as database:
             await LEDGER.seal_all(database)
-            return await verify(database, extra_checks=CHECKS)
+            await ACCESS_LOG.seal_all(database)
+            return await verify(database, extra_checks=CHECKS), await verify_access_log(database)
 
-    report = asyncio.run(check())
-    console.print(f"\nBooks: {report}")
-    if not report.ok:
+    books, access_log = asyncio.run(check())
+    console.print(f"\nBooks: {books}")
+    if access_log.checked["events"]:
+        console.print(f"Access log: {access_log}")
+    if not (books.ok and access_log.ok):
         raise SceneWentWrong("the books are not in order")
 
 

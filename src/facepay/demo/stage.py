@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import time, timedelta
 from functools import partial
 from time import perf_counter
 from typing import Any, ClassVar, Self
@@ -20,11 +20,12 @@ from rich.live import Live
 from rich.table import Column, Table
 
 from facepay.demo.actors import Actor
-from facepay.kernel.clock import Clock, utc_now
+from facepay.demo.clock import StoreClock
 from facepay.vision import samples
 from facepay.vision.engine import Engine
 
 OWNER = "owner"
+STORE = {"name": "Xixi Road", "code": "XIXI", "timezone": "Asia/Shanghai"}
 # The six that have a face, in the order of their portraits.
 NAMES = ("Lin", "Mei", "Bo", "Yan", "Hao", "Ping")
 PRODUCTS = (
@@ -37,7 +38,8 @@ STOCK = 20
 # How the later frames differ from the enrolled photo: what a camera at a gate makes of a face.
 at_gate = partial(samples.variant, quality=60, scale=0.8, brightness=0.75)
 at_kiosk = partial(samples.variant, quality=75, scale=1.2, brightness=1.15)
-GOOD, BAD = {"open", "paid", "release"}, {"deny", "declined", "hold", "warning"}
+GOOD = {"open", "paid", "release", "granted"}
+BAD = {"deny", "declined", "hold", "denied", "warning", "critical"}
 
 
 class SceneWentWrong(Exception):
@@ -48,6 +50,9 @@ class Stage:
     """A store over HTTP. Use it as a context manager: the table is live while it is open."""
 
     title: ClassVar[str]
+    settings: ClassVar[Mapping[str, Any]] = {}
+    begins_at: ClassVar[time | None] = None  # on the store's wall; None is now
+    stands: ClassVar[str] = "balance"  # what the last column shows of whom a row is about
 
     def __init__(
         self,
@@ -56,13 +61,17 @@ class Stage:
         password: str,
         *,
         engine: Engine | None = None,
-        clock: Clock = utc_now,
+        clock: StoreClock | None = None,
         pass_time: Callable[[timedelta], None] | None = None,
+        database_url: str | None = None,
     ) -> None:
-        """`pass_time` makes it later by the store's clock, and does what its server does by itself meanwhile."""
-        self.client, self.engine, self.now, self.pass_time = client, engine, clock, pass_time
+        """`pass_time` makes it later by the store's clock, and does what its server does by itself meanwhile.
+        `database_url` is for what isn't done over HTTP.
+        """
+        self.client, self.engine, self.now, self.pass_time = client, engine, clock or StoreClock(), pass_time
         self.called_at, self.took_ms, self.silent = 0.0, 0.0, False
-        self.staff = {"Authorization": f"Bearer {self._token(password)}"}
+        self.database_url, self._password = database_url, password
+        self.sign_in()
         self.faces = dict(zip(NAMES, samples.people(), strict=True))
         self.ids: dict[str, str] = {}
         self.store_id = ""
@@ -70,7 +79,7 @@ class Stage:
         self.table = Table(
             "step", "who", "decision", Column("why", overflow="fold"), pad_edge=False, header_style="bold", box=None
         )
-        for right in ("match", "ms", "balance"):
+        for right in ("match", "ms", self.stands):
             self.table.add_column(right, justify="right", no_wrap=True)
         self.live = Live(self.table, console=console, vertical_overflow="visible")
 
@@ -94,9 +103,14 @@ class Stage:
     def __exit__(self, *_: object) -> None:
         self.live.stop()
 
+    def sign_in(self) -> None:
+        """As the owner, for an hour by the store's clock."""
+        form = {"username": OWNER, "password": self._password}
+        self.staff = {"Authorization": f"Bearer {self.call('POST', '/v1/auth/token', data=form)['access_token']}"}
+
     def open_store(self, *roles: str) -> None:
         """With one device of each role, and some of every product in stock."""
-        self.store_id = self.as_staff("POST", "/v1/stores", json={"name": "Xixi Road", "code": "XIXI"})["id"]
+        self.store_id = self.as_staff("POST", "/v1/stores", json=STORE)["id"]
         for role in roles:
             self.add_device(role)
         for product in PRODUCTS:
@@ -123,15 +137,17 @@ class Stage:
 
     def enrol(self, top_ups: Mapping[str, int]) -> None:
         """Members with a face, and money in fen."""
-        for number, (name, amount) in enumerate(top_ups.items()):
-            consent = {"policy_version": "2026-01", "accepted": True}
-            body = {"display_name": name, "phone": f"+861380013800{number}", "consent": consent}
-            member = self.as_staff("POST", "/v1/members", json=body)
-            self.ids[name] = member["id"]
-            frames = [("frames", ("face.jpg", self.faces[name], "image/jpeg"))]
-            self.as_staff("PUT", f"/v1/members/{member['id']}/face", files=frames)
-            self.row("enrol", name, "enrolled", "consent given")
+        for name, amount in top_ups.items():
+            self.enrol_face(name)
             self.top_up(name, amount)
+
+    def enrol_face(self, who: str) -> None:
+        consent = {"policy_version": "2026-01", "accepted": True}
+        body = {"display_name": who, "phone": f"+861380013800{NAMES.index(who)}", "consent": consent}
+        self.ids[who] = self.as_staff("POST", "/v1/members", json=body)["id"]
+        frames = [("frames", ("face.jpg", self.faces[who], "image/jpeg"))]
+        self.as_staff("PUT", f"/v1/members/{self.ids[who]}/face", files=frames)
+        self.row("enrol", who, "enrolled", "consent given")
 
     def register(self, who: str, amount: int) -> None:
         """A member who wants no face recognition, and has the shop's app instead."""
@@ -215,8 +231,12 @@ class Stage:
             why,
             "" if similarity is None else f"{similarity:.3f}",
             f"{self.took_ms:.0f}",
-            yuan(self._balance(who)) if who in self.ids else "",
+            self.standing(who) if who in self.ids else "",
         )
+
+    def standing(self, who: str) -> str:
+        """What the last column shows of a member."""
+        return yuan(self.look(f"/v1/members/{self.ids[who]}/wallet")["available"])
 
     def expect(self, answer: dict[str, Any], decision: str, code: str, who: str) -> None:
         found = answer["decision"], answer["code"]
@@ -230,6 +250,10 @@ class Stage:
     def as_staff(self, method: str, path: str, *, headers: dict[str, str] | None = None, **body: Any) -> Any:
         return self.call(method, path, headers={**self.staff, **(headers or {})}, **body)
 
+    def look(self, path: str, **query: Any) -> Any:
+        """As staff, without that the next row shows how long it took."""
+        return self._send("GET", path, headers=self.staff, params=query)
+
     def call(self, method: str, path: str, **request: Any) -> Any:
         self.called_at = perf_counter()
         answer = self._send(method, path, **request)
@@ -241,13 +265,6 @@ class Stage:
         if response.is_error:
             raise SceneWentWrong(f"{method} {path}: {response.status_code} {response.text}")
         return response.json() if response.content else None
-
-    def _balance(self, who: str) -> int:
-        return int(self._send("GET", f"/v1/members/{self.ids[who]}/wallet", headers=self.staff)["available"])
-
-    def _token(self, password: str) -> str:
-        form = {"username": OWNER, "password": password}
-        return str(self.call("POST", "/v1/auth/token", data=form)["access_token"])
 
 
 def lines_of(basket: Mapping[str, int | str]) -> list[dict[str, Any]]:
