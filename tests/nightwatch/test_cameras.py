@@ -9,7 +9,7 @@ import httpx
 import numpy as np
 import pytest
 import simplejpeg
-from benchmarks.cameras import scene
+from benchmarks.camera_scenes import scene
 
 from facepay.vision.frames import Image
 from tests.conftest import Clock, OpenApp, client_of

@@ -7,7 +7,7 @@ from datetime import timedelta
 import cv2
 import numpy as np
 import pytest
-from benchmarks.cameras import NOON, person, scene
+from benchmarks.camera_scenes import NOON, person, scene
 
 from facepay.vision.camera_health import CameraHealth, Fault
 from facepay.vision.frames import Image
