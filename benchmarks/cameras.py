@@ -64,7 +64,7 @@ TAMPERS = {
     "spray": Fault.COVERED,
     "paper": Fault.COVERED,
     "turned by 10 %": Fault.MOVED,
-    "turned by 25 %": Fault.MOVED,
+    "turned by 20 %": Fault.MOVED,
     "tilted by 15 degrees": Fault.MOVED,
     "other view": Fault.MOVED,
     "defocus 2 px": Fault.BLURRED,
