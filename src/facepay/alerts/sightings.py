@@ -76,9 +76,7 @@ async def _open_id(session: AsyncSession, of: AlertSighting) -> UUID | None:
 
 
 async def count(session: AsyncSession, *, store_id: UUID, now: datetime) -> bool:
-    """Count the store's sightings, and wake whoever watches it. Whether some are left: there were too many, or somebody
-    had their alert.
-    """
+    """Count the store's sightings, and wake whoever watches it. Whether there are more than were looked at."""
     await session.execute(select(func.pg_advisory_xact_lock(COUNTING, func.hashtext(str(store_id)))))
     waiting = (
         select(AlertSighting.kind, AlertSighting.subject)
@@ -88,28 +86,29 @@ async def count(session: AsyncSession, *, store_id: UUID, now: datetime) -> bool
         .limit(SUBJECTS_MAX)
     )
     subjects = (await session.execute(waiting)).all()
-    done = [await _count_of(session, store_id, kind, subject, now) for kind, subject in subjects]
-    if any(done):
-        await notify(session, alerts_of(store_id))
-    return not all(done) or len(subjects) == SUBJECTS_MAX
+    counted = [await _count_of(session, store_id, kind, subject, now) for kind, subject in subjects]
+    if not any(counted):
+        return False
+    await notify(session, alerts_of(store_id))
+    return len(subjects) == SUBJECTS_MAX or SIGHTINGS_MAX in counted
 
 
-async def _count_of(session: AsyncSession, store_id: UUID, kind: str, subject: str, now: datetime) -> bool:
-    """Whether they were counted, all of them."""
+async def _count_of(session: AsyncSession, store_id: UUID, kind: str, subject: str, now: datetime) -> int:
+    """How many there were; none where somebody holds the alert, or is raising it."""
     if not await session.scalar(_MINE, {"store_id": str(store_id), "kind": kind, "subject": subject}):
-        return False  # somebody is raising it
+        return 0
     opened = select(Alert).where(
         Alert.store_id == store_id, Alert.kind == kind, Alert.subject == subject, Alert.resolved_at.is_(None)
     )
     alert = await session.scalar(opened.with_for_update(key_share=True, skip_locked=True))
     if alert is None and await session.scalar(select(opened.exists())):
-        return False
+        return 0
     seen = await take(session, store_id=store_id, kind=kind, subject=subject)
     if alert is not None:
         await add(session, alert, seen)
     elif seen:
         await _raise(session, seen, now)
-    return len(seen) < SIGHTINGS_MAX
+    return len(seen)
 
 
 async def take(session: AsyncSession, *, store_id: UUID, kind: str, subject: str) -> list[AlertSighting]:
@@ -169,12 +168,12 @@ def new_alert(first: AlertSighting) -> Alert:
     )
 
 
-async def count_all(database: Database, *, now: datetime) -> bool:
-    """Count every store's. Whether some are left."""
+async def count_all(database: Database, *, now: datetime) -> None:
+    """Every store's."""
     async with database.read() as session:
         store_ids = (await session.scalars(select(AlertSighting.store_id).distinct())).all()
-    left = False
     for store_id in sorted(store_ids):
-        async with database.begin() as session:
-            left |= await count(session, store_id=store_id, now=now)
-    return left
+        more = True
+        while more:
+            async with database.begin() as session:
+                more = await count(session, store_id=store_id, now=now)

@@ -8,27 +8,26 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from facepay.alerts.escalation import escalate_due
-from facepay.alerts.records import SIGHTINGS
+from facepay.alerts.records import SIGHTINGS, TOPIC
 from facepay.alerts.sightings import count_all
 from facepay.kernel.clock import Clock
 from facepay.kernel.database import Database
 from facepay.kernel.hub import Hub
 
 log = structlog.get_logger()
-ROUND_SECONDS = 5.0
+ROUND_SECONDS = 2.0
 # In a storm, many sightings are counted at once: whoever asks for alerts has them counted before.
-AGAIN_SECONDS = 0.2
+PAUSE_SECONDS = 0.2
 
 
 async def keep_watch(database: Database, hub: Hub, clock: Clock) -> None:
     """Until cancelled; in each replica."""
-    async with hub.subscribe(SIGHTINGS) as woken:
+    async with hub.subscribe(SIGHTINGS, TOPIC) as woken:
         while True:
-            left = False
             try:
-                left = await count_all(database, now=clock())
+                await count_all(database, now=clock())
                 await escalate_due(database, now=clock())
             except (SQLAlchemyError, OSError) as error:
                 log.warning("alerts_unwatched", error=type(error).__name__)
-            await asyncio.sleep(AGAIN_SECONDS)
-            await woken.wait(AGAIN_SECONDS if left else ROUND_SECONDS)
+            await asyncio.sleep(PAUSE_SECONDS)
+            await woken.wait(ROUND_SECONDS)
