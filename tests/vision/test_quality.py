@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import simplejpeg
 
+from facepay.vision import samples
 from facepay.vision.alignment import TEMPLATE
 from facepay.vision.engine import Engine
 from facepay.vision.evidence import FaceEvidence, Floats
@@ -108,18 +109,8 @@ def test_a_turned_head_and_a_weak_embedding_are_refused(engine: Engine) -> None:
 
 
 def covered(portrait: bytes, face: FaceEvidence, colour: tuple[int, int, int]) -> bytes:
-    """A mask over mouth and nose, as light and shaded as the face beneath."""
     assert face.points is not None
-    edge = face.points[[74, 82, 27, 29, 31, 18, 20, 22, 24, 0, 7, 5, 3, 16, 14, 12, 10, 76]].astype(np.int32)
-
-    def draw(image: Image) -> Image:
-        cloth = np.zeros(image.shape[:2], np.uint8)
-        cv2.fillPoly(cloth, [edge], 255)
-        light = cv2.GaussianBlur(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), (0, 0), 6).astype(np.float32)
-        shaded = np.clip(np.array(colour) * (light / light[cloth > 0].mean())[..., None], 0, 255).astype(np.uint8)
-        return np.where(cv2.GaussianBlur(cloth, (0, 0), 1)[..., None] > 127, shaded, image)
-
-    return changed(portrait, draw)
+    return samples.masked(portrait, face.points, colour=colour)
 
 
 def with_sunglasses(portrait: bytes, face: FaceEvidence) -> bytes:
@@ -135,7 +126,7 @@ def with_sunglasses(portrait: bytes, face: FaceEvidence) -> bytes:
     return changed(portrait, draw)
 
 
-MASKS = {"surgical": (205, 185, 140), "black": (28, 26, 25), "white": (215, 215, 212), "skin": (130, 150, 195)}
+MASKS = {"surgical": samples.SURGICAL, "black": (28, 26, 25), "white": (215, 215, 212), "skin": (130, 150, 195)}
 
 
 @pytest.mark.parametrize("colour", MASKS.values(), ids=MASKS.keys())

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import simplejpeg
 
+from facepay.vision.evidence import Floats
 from facepay.vision.frames import FrameLimits, Image, decode_frame
 
 # One portrait each in t1.jpg (1280x886): left, top, right, bottom.
@@ -25,6 +26,10 @@ _PORTRAITS = (
     (820, 0, 1095, 310),
     (1050, 205, 1280, 510),
 )
+
+SURGICAL = (205, 185, 140)
+# Of the 106 landmarks, from ear to ear over the nose and back along the chin.
+_MASK_EDGE = (74, 82, 27, 29, 31, 18, 20, 22, 24, 0, 7, 5, 3, 16, 14, 12, 10, 76)
 
 
 @cache
@@ -44,6 +49,19 @@ def variant(jpeg: bytes, *, quality: int = 90, scale: float = 1.0, brightness: f
     """The same photograph in another JPEG quality, size and light (a factor on every pixel)."""
     image = cv2.resize(_decode(jpeg), None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     return _encode(cv2.convertScaleAbs(image, alpha=brightness), quality=quality)
+
+
+def masked(jpeg: bytes, points: Floats, *, colour: tuple[int, int, int] = SURGICAL) -> bytes:
+    """With a mask over mouth and nose, as light and shaded as the face beneath, whose 106 `points` say where it is.
+
+    `colour` is BGR.
+    """
+    image = _decode(jpeg)
+    cloth = np.zeros(image.shape[:2], np.uint8)
+    cv2.fillPoly(cloth, [points[list(_MASK_EDGE)].astype(np.int32)], 255)
+    light = cv2.GaussianBlur(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), (0, 0), 6).astype(np.float32)
+    shaded = np.clip(np.array(colour) * (light / light[cloth > 0].mean())[..., None], 0, 255).astype(np.uint8)
+    return _encode(np.where(cv2.GaussianBlur(cloth, (0, 0), 1)[..., None] > 127, shaded, image), quality=95)
 
 
 def camera_frame(
