@@ -64,7 +64,7 @@ def create_lasting_app() -> FastAPI:
 
 
 def demo(
-    scenario: Annotated[Scenario, typer.Option(help="A day, the payment lane or the smart shelves.")] = Scenario.DAY,
+    scenario: Annotated[Scenario, typer.Option(help="What happens in the store.")] = Scenario.DAY,
     keep: Annotated[bool, typer.Option("--serve", help="Stay up when it is over.")] = False,
     port: Annotated[int, typer.Option(help="Port, 0 for a free one.")] = 0,
 ) -> None:

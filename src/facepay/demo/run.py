@@ -18,6 +18,7 @@ from facepay.demo.serving import Served, check_books, serving
 from facepay.demo.shelves import Shelves
 from facepay.demo.smile import Smile
 from facepay.demo.stage import OWNER, STORE, SceneWentWrong, Stage
+from facepay.demo.warehouse import Warehouse
 
 STAGES: dict[Scenario, type[Stage]] = {
     Scenario.DAY: Day,
@@ -26,6 +27,7 @@ STAGES: dict[Scenario, type[Stage]] = {
     Scenario.COUNTER: Counter,
     Scenario.SMILE: Smile,
     Scenario.ONLINE: Online,
+    Scenario.WAREHOUSE: Warehouse,
 }
 
 

@@ -12,3 +12,4 @@ class Scenario(StrEnum):
     COUNTER = "counter"
     SMILE = "smile"
     ONLINE = "online"
+    WAREHOUSE = "warehouse"
