@@ -108,6 +108,17 @@ async def test_what_was_seen_is_forgotten_once_no_answer_counts(desk: Desk, cloc
     assert (hit["sealed_face"], hit["sealed_frame"], hit["answered_by"]) == (None, None, "nobody")
 
 
+async def test_whoever_waits_when_the_ban_is_lifted_waits_for_nobody(desk: Desk) -> None:
+    ban_id = await desk.ban(0)
+    await desk.shop.at_gate(0)
+    (hit,) = await desk.waiting()
+    await desk.say(ban_id, "lifting", by=desk.second)
+    assert await desk.waiting() == []
+    assert verdict(await desk.answer(hit["id"], "refuse")) == (409, "hit_answered")
+    assert (await desk.look(f"hits/{hit['id']}")).json()["answer"] == "admit"
+    assert (await desk.shop.at_gate(0)).json()["code"] == "unknown_face"
+
+
 async def test_a_ban_is_reviewed_in_time_or_ends_by_itself(desk: Desk, clock: Clock) -> None:
     kept, left = await desk.ban(0), await desk.ban(1)
     clock.ahead += timedelta(days=30)
@@ -166,6 +177,23 @@ async def test_an_appeal_is_decided_by_a_third_person_and_erases_the_ban_where_i
     assert rows("ban_face") == []
     assert {(each["words"], each["finding"]) for each in rows("ban_appeal")} == {(None, None)}
     assert rows("ban")[0]["ending"] == "appeal_upheld"
+
+
+async def test_an_appeal_is_told_of_and_decided_while_the_ban_lasts_or_not_at_all(desk: Desk, rows: Any) -> None:
+    shop = desk.shop
+    ban_id = await desk.ban(0)
+    words = {"words": "It was my brother.", "received_on": "2026-01-02"}
+    appeal = await shop.do("POST", f"/v1/watchlist/bans/{ban_id}/appeals", json=words)
+    (alert,) = await desk.alerts()
+    assert (alert["kind"], alert["evidence_kind"], alert["evidence_id"]) == ("ban_appealed", "ban", ban_id)
+    assert (await desk.say(ban_id, "lifting", by=desk.second)).status_code == 200
+    path = f"/v1/watchlist/appeals/{appeal['id']}/decision"
+    for upheld in (True, False):
+        body = {"upheld": upheld, "finding": "His brother looks like him."}
+        late = await shop.client.post(path, json=body, headers=desk.third)
+        assert verdict(late) == (409, "ban_not_in_force")
+    assert rows("ban")[0]["ending"] == "lifted"
+    assert {(each["words"], each["finding"]) for each in rows("ban_appeal")} == {(None, None)}
 
 
 async def test_every_look_is_written_down_with_what_it_is_for(desk: Desk) -> None:

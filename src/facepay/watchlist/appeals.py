@@ -9,9 +9,11 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
+from facepay.alerts.alerts import Evidence, raise_alert
 from facepay.kernel.database import Base, Identified
 from facepay.kernel.errors import Conflict, NotFound, Problem
 from facepay.watchlist.bans import BanNotInForce, get_ban
+from facepay.watchlist.kinds import BAN_APPEALED
 
 WORDS_MAX = 2_000
 A_DAY = timedelta(days=1)
@@ -94,4 +96,12 @@ async def record_appeal(
     )
     session.add(appeal)
     await session.flush()
+    await raise_alert(
+        session,
+        BAN_APPEALED,
+        store_id=ban.store_id,
+        subject=str(appeal.id),
+        now=now,
+        evidence=Evidence("ban", ban.id),
+    )
     return appeal

@@ -26,13 +26,15 @@ HOUSE = "housekeeping"
 
 
 async def end(session: AsyncSession, ban: Ban, ending: Ending, *, by: str, now: datetime) -> None:
-    """Erase all that says who it is. The ban is locked, and open."""
+    """Erase all that says who it is, and keep nobody waiting for it. The ban is locked, and open."""
     ban.ended_at, ban.ended_by, ban.ending = now, by, ending
     ban.name = ban.story = ban.wrapped_key = ban.key_id = None
     await session.execute(delete(BanFace).where(BanFace.ban_id == ban.id))
     await session.execute(update(BanAppeal).where(BanAppeal.ban_id == ban.id).values(words=None, finding=None))
     hits = update(WatchlistHit).where(WatchlistHit.ban_id == ban.id)
     await session.execute(hits.values(sealed_face=None, sealed_frame=None, similarity=None))
+    waiting = hits.where(WatchlistHit.answer.is_(None), WatchlistHit.expires_at > now)
+    await session.execute(waiting.values(answer="admit", answered_by=by, answered_at=now))
     if ban.approved_at is not None:
         await count_change(session, ban)
     await session.flush()
@@ -59,7 +61,7 @@ async def lift(session: AsyncSession, *, ban_id: UUID, by: str, now: datetime) -
 async def decide_appeal(
     session: AsyncSession, *, appeal_id: UUID, upheld: bool, finding: str, staff_id: UUID, now: datetime
 ) -> BanAppeal:
-    """Upheld, the ban ends here and now. Raises AppealNotFound and NotForYou."""
+    """Upheld, the ban ends here and now. Raises AppealNotFound, BanNotInForce and NotForYou."""
     ban_id = await session.scalar(select(BanAppeal.ban_id).where(BanAppeal.id == appeal_id))
     if ban_id is None:
         raise AppealNotFound("There is no appeal with this id.")
@@ -67,6 +69,8 @@ async def decide_appeal(
     appeal = await session.get_one(BanAppeal, appeal_id, with_for_update=True, populate_existing=True)
     if appeal.decided_at is not None:
         raise AppealNotFound("This appeal was decided already.")
+    if ban.status != "in_force":
+        raise BanNotInForce("The ban has ended, and what it said of anybody is erased.")
     if staff_id in (appeal.proposed_by, appeal.approved_by):
         raise NotForYou("Whoever proposed or approved a ban doesn't decide about an appeal against it.")
     appeal.decided_by, appeal.decided_at, appeal.upheld, appeal.finding = staff_id, now, upheld, finding

@@ -110,7 +110,7 @@ async def add_appeal(ban_id: UUID, body: NewAppeal, session: Session, staff: Pro
 @router.post(
     "/watchlist/appeals/{appeal_id}/decision",
     summary="Decide an appeal",
-    responses=problems(*REFUSALS, AppealNotFound, NotForYou),
+    responses=problems(*REFUSALS, AppealNotFound, BanNotInForce, NotForYou),
 )
 async def decide(appeal_id: UUID, body: AppealDecision, session: Session, staff: Approver, now: Now) -> AppealAnswer:
     """By neither of the two whose ban it is. Upheld, the ban ends and is erased, and so are the words."""

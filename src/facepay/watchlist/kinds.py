@@ -11,4 +11,7 @@ WATCHLIST_REFUSED = AlertKind(
     "watchlist_refused", Severity.WARNING, "A door has refused somebody who looks like a banned person."
 )
 BAN_REVIEW_DUE = AlertKind("ban_review_due", Severity.WARNING, "A ban has to be looked at again, or it ends by itself.")
-ALERT_KINDS = (WATCHLIST_HIT, WATCHLIST_REFUSED, BAN_REVIEW_DUE)
+BAN_APPEALED = AlertKind(
+    "ban_appealed", Severity.WARNING, "Somebody says that their ban is wrong: a third person has to decide."
+)
+ALERT_KINDS = (WATCHLIST_HIT, WATCHLIST_REFUSED, BAN_REVIEW_DUE, BAN_APPEALED)

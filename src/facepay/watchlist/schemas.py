@@ -121,7 +121,11 @@ class HitAnswer(Body):
     basis: str
     answer: Answer | None
     answered_by: Annotated[
-        str | None, Field(description="`staff:…`, `policy` for a ban that refuses at once, `nobody` in time.")
+        str | None,
+        Field(
+            description="`staff:…`, `policy` for a ban that refuses at once, `nobody` in time; or whoever ended the ban"
+            " meanwhile."
+        ),
     ]
     answered_at: datetime | None
     counts_until: Annotated[datetime, Field(description="The answer holds until then.")]

@@ -17,7 +17,6 @@ class Shown(StrEnum):
     BANS = "bans"  # a list: reasons and dates, no names
     BAN = "ban"
     PHOTO = "photo"
-    APPEALS = "appeals"
     HITS = "hits"
     HIT = "hit"
     FRAME = "frame"
