@@ -227,8 +227,8 @@ async def _visit_the_warehouse(shop: Shop, database: Database, member_id: str) -
     invitation = {"host_id": host["id"], "profile_id": profile["id"], "visitor_name": NAME} | times
     token = (await shop.do("POST", f"{store}/invitations", json=invitation))["token"]
     visitor = await shop.do("POST", f"{store}/redemptions", json={"token": token, "member_id": member_id})
-    inside = {"zone_id": zone["id"], "why": f"{NAME} came by the loading bay"}
-    await shop.do("PUT", f"/v1/holders/{visitor['id']}/presence", json=inside)
+    outside = {"zone_id": None, "why": f"{NAME} left by the loading bay"}
+    await shop.do("PUT", f"/v1/holders/{visitor['id']}/presence", json=outside)
     async with database.begin() as session:
         attempt, _ = await start(
             session,

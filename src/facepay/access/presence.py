@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from facepay.access.holders import lock_holder
+from facepay.access.holders import Holder, lock_holder
 from facepay.access.log import NewEvent, Person, write
 from facepay.access.zones import Zone, ZoneNotFound
 from facepay.kernel.database import Base
@@ -66,6 +66,12 @@ async def inside(session: AsyncSession, zone_id: UUID) -> list[Presence]:
     """Who is in a zone, whoever came first first."""
     there = select(Presence).where(Presence.zone_id == zone_id)
     return list(await session.scalars(there.order_by(Presence.since, Presence.holder_id)))
+
+
+async def is_inside(session: AsyncSession, *, member_id: UUID) -> bool:
+    """Whether a door, or staff, saw them in a zone last."""
+    there = select(Presence.zone_id).join(Holder).where(Holder.member_id == member_id, Presence.zone_id.is_not(None))
+    return await session.scalar(there) is not None
 
 
 async def count_inside(session: AsyncSession, zone_id: UUID) -> int:

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import CursorResult, Table, delete, func, null, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from facepay.access.presence import is_inside
 from facepay.access.retention import unlink_member
 from facepay.identity.enrolment import withdraw
 from facepay.identity.lookalikes import hold_pairs
@@ -50,6 +51,13 @@ class BasketUnsettled(Conflict):
     title = "Basket unsettled"
 
 
+class StillInside(Conflict):
+    """The member is in a zone, as far as its doors know: in a fire they would be on nobody's list."""
+
+    code = "still_inside"
+    title = "Still inside"
+
+
 async def erase_face(
     session: AsyncSession, *, member_id: UUID, reason: Reason, signer: Signer, actor: str, now: datetime
 ) -> ErasureReceipt:
@@ -71,10 +79,12 @@ async def erase_member(
     """Erase the face and everything that says who they were. What has to stay names nobody.
 
     Whoever decides on a member holds their row until the answer is kept, so nothing can come after this. The
-    gallery's lock, which holds up everybody who enrols, is taken last. Raises MemberNotFound, BasketUnsettled, and
-    wallets.py's refusals where there is money left.
+    gallery's lock, which holds up everybody who enrols, is taken last. Raises MemberNotFound, StillInside,
+    BasketUnsettled, and wallets.py's refusals where there is money left.
     """
     member = await get_member(session, member_id, lock=True)
+    if await is_inside(session, member_id=member_id):
+        raise StillInside("This member is inside: say where they are if they have left.")
     if await is_unsettled(session, member_id=member_id):
         raise BasketUnsettled("What this member took from shelves isn't settled yet.")
     await hold_pairs(session, member_id=member_id)

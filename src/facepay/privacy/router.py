@@ -87,6 +87,7 @@ async def withdraw_face(
         MemberNotFound,
         WalletNotEmpty,
         MoneyUnderway,
+        erasure.StillInside,
         erasure.BasketUnsettled,
         DebtOutstanding,
         WalletFrozen,
