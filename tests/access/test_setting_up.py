@@ -190,12 +190,32 @@ async def test_a_profile_counts_for_its_time_and_what_is_done_about_a_holder_is_
     assert {person["member_id"] for each in events for person in each["persons"]} == {member}
 
 
-async def test_a_guard_looks_and_changes_nothing(shop: Shop) -> None:
+async def as_guard(shop: Shop) -> dict[str, str]:
     body = {"username": "guard", "display_name": "Guard", "role": "guard", "password": PASSWORD}
     await shop.do("POST", "/v1/staff", json=body)
     form = {"username": "guard", "password": PASSWORD}
     token = (await shop.client.post("/v1/auth/token", data=form)).json()["access_token"]
-    guard = {"Authorization": f"Bearer {token}"}
+    return {"Authorization": f"Bearer {token}"}
+
+
+async def test_a_guard_sees_that_somebody_has_a_badge_and_not_what_a_copy_of_it_takes(site: Site) -> None:
+    shop, holder = site.shop, await site.holder()
+    badge, finger = await site.badge(holder), await site.finger(holder)
+    guard = await as_guard(shop)
+    path = f"/v1/holders/{holder}/credentials"
+    seen = (await shop.client.get(path, headers=guard)).json()["items"]
+    assert [(each["kind"], each["number"], each["facility_code"], each["reader_user"]) for each in seen] == [
+        ("fingerprint", None, None, None),
+        ("badge", None, None, None),
+    ]
+    alone = (await shop.client.get(f"/v1/credentials/{seen[1]['id']}", headers=guard)).json()
+    assert (alone["number"], alone["facility_code"]) == (None, None)
+    issuing = (await shop.do("GET", path))["items"]
+    assert (issuing[1]["number"], issuing[0]["reader_user"]) == (badge, finger)
+
+
+async def test_a_guard_looks_and_changes_nothing(shop: Shop) -> None:
+    guard = await as_guard(shop)
     path = f"/v1/stores/{shop.store_id}/zones"
     assert (await shop.client.get(path, headers=guard)).is_success
     assert verdict(await shop.client.post(path, json={"name": "Mine"}, headers=guard)) == (403, "insufficient_scope")

@@ -108,6 +108,15 @@ async def test_an_invitation_that_is_over_is_not_taken(site: Site) -> None:
     assert await site.shop.do("GET", f"/v1/holders/{visitor['id']}")
 
 
+async def test_whoever_is_not_invited_any_more_is_forgotten_as_soon_as_those_who_were(site: Site) -> None:
+    host, later = await site.holder(), (site.clock() + 60 * DAY).isoformat()
+    withdrawn, standing = [await invite(site, host, valid_until=later) for _ in range(2)]
+    await site.shop.do("DELETE", f"/v1/invitations/{withdrawn['id']}")
+    await forget_invitations(site.app.state.database, now=site.clock() + KEPT_FOR + DAY)
+    left = (await site.shop.do("GET", f"/v1/stores/{site.store_id}/invitations"))["items"]
+    assert [each["id"] for each in left] == [standing["id"]]
+
+
 async def test_only_who_may_pass_doors_invites_and_for_a_time_that_makes_sense(site: Site) -> None:
     now, host = site.clock(), await site.holder()
     visitor = await site.holder(kind="visitor", host_id=host)

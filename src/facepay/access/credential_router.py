@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
@@ -28,6 +29,7 @@ Reader = Annotated[Principal, Security(current_staff, scopes=["access:read"])]
 Writer = Annotated[Principal, Security(current_staff, scopes=["access:write"])]
 REFUSALS = (Unauthenticated, InsufficientScope)
 CHANGE_REFUSALS = (*REFUSALS, CredentialNotFound, CredentialRevoked)
+COPIED_BY = ("facility_code", "number", "reader_user")
 
 
 @router.get(
@@ -35,11 +37,11 @@ CHANGE_REFUSALS = (*REFUSALS, CredentialNotFound, CredentialRevoked)
     summary="List a holder's credentials",
     responses=problems(*REFUSALS, HolderNotFound),
 )
-async def list_credentials(holder_id: UUID, session: Session, _: Reader, paging: Paging) -> Page[CredentialAnswer]:
+async def list_credentials(holder_id: UUID, session: Session, reader: Reader, paging: Paging) -> Page[CredentialAnswer]:
     """Newest first, the revoked ones too."""
     await holders.get_holder(session, holder_id)
     query = select(Credential).where(Credential.holder_id == holder_id)
-    return await page(session, query, by=Credential.id, paging=paging, show=CredentialAnswer.model_validate)
+    return await page(session, query, by=Credential.id, paging=paging, show=partial(_shown, to=reader))
 
 
 @router.post(
@@ -112,8 +114,8 @@ async def set_door_pin(
 @router.get(
     "/credentials/{credential_id}", summary="See a credential", responses=problems(*REFUSALS, CredentialNotFound)
 )
-async def see_credential(credential_id: UUID, session: Session, _: Reader) -> CredentialAnswer:
-    return CredentialAnswer.model_validate(await get_credential(session, credential_id))
+async def see_credential(credential_id: UUID, session: Session, reader: Reader) -> CredentialAnswer:
+    return _shown(await get_credential(session, credential_id), to=reader)
 
 
 @router.put(
@@ -144,3 +146,9 @@ async def revoke(credential_id: UUID, body: Why, session: Session, by: Writer, n
         session, credential_id=credential_id, why=body.why, actor=f"staff:{by.id}", now=now
     )
     return CredentialAnswer.model_validate(credential)
+
+
+def _shown(credential: Credential, *, to: Principal) -> CredentialAnswer:
+    """What a copy of it takes is shown to nobody but those who issue credentials."""
+    answer = CredentialAnswer.model_validate(credential)
+    return answer if "access:write" in to.scopes else answer.model_copy(update=dict.fromkeys(COPIED_BY))

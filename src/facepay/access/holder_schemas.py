@@ -131,6 +131,8 @@ class CredentialAnswer(Answer):
     holder_id: UUID
     kind: CredentialKind
     card_format: str | None
+    """Numbers and references, of which a copy could be made, are null without `access:write`."""
+
     facility_code: int | None
     number: int | None
     reader_user: str | None

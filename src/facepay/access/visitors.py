@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, delete, select
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -165,9 +165,12 @@ async def get_invitation(session: AsyncSession, invitation_id: UUID, *, lock: bo
 
 
 async def forget_invitations(database: Database, *, now: datetime) -> None:
-    """Drop those that ended a week ago: whoever never came is nobody's business, and of the others the log tells."""
+    """Drop those that ended, or were withdrawn, a week ago: whoever never came is nobody's business, and of the others
+    the log tells.
+    """
+    over = or_(Invitation.valid_until < now - KEPT_FOR, Invitation.withdrawn_at < now - KEPT_FOR)
     async with database.begin() as session:
-        await session.execute(delete(Invitation).where(Invitation.valid_until < now - KEPT_FOR))
+        await session.execute(delete(Invitation).where(over))
 
 
 async def _host(session: AsyncSession, invitation: Invitation, now: datetime) -> Holder | None:
