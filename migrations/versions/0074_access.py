@@ -27,6 +27,7 @@ def upgrade() -> None:
         sa.Column("may_escort", sa.Boolean(), nullable=False),
         sa.Column("escort_required", sa.Boolean(), nullable=False),
         sa.Column("anti_passback_exempt", sa.Boolean(), nullable=False),
+        sa.Column("needs_more_time", sa.Boolean(), nullable=False),
         sa.Column("face_ends", sa.Boolean(), nullable=False),
         sa.Column("host_id", sa.Uuid(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
@@ -100,11 +101,14 @@ def upgrade() -> None:
         sa.Column("to_zone_id", sa.Uuid(), nullable=True),
         sa.Column("policy_id", sa.Uuid(), nullable=False),
         sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("open_seconds", sa.BigInteger(), nullable=False),
+        sa.Column("open_seconds_extended", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.CheckConstraint(
             "from_zone_id is distinct from to_zone_id", name=op.f("ck_access_point_leads_somewhere_else")
         ),
+        sa.CheckConstraint("least(open_seconds, open_seconds_extended) > 0", name=op.f("ck_access_point_opens")),
         sa.ForeignKeyConstraint(["device_id"], ["device.id"], name=op.f("fk_access_point_device_id")),
         sa.ForeignKeyConstraint(["from_zone_id"], ["zone.id"], name=op.f("fk_access_point_from_zone_id")),
         sa.ForeignKeyConstraint(["policy_id"], ["authentication_policy.id"], name=op.f("fk_access_point_policy_id")),

@@ -56,6 +56,10 @@ async def test_a_face_after_a_badge_is_compared_with_its_holder_alone(site: Site
         attempt = await way.badge(await way.open(), badge)
         assert (await way.face(attempt, face))["code"] == "not_accepted"
         assert (await site.logged())[0].code == code
+    (person,) = await site.persons((await site.logged())[0])
+    assert person.details is not None
+    compared = person.details["factors"]["face"]
+    assert compared["similarity"] < compared["threshold"], "the log says how little the face was the badge's"
     uses = (await site.shop.do("GET", f"/v1/members/{members[0]}/biometric-uses"))["items"]
     assert [each["use"] for each in uses][:2] == ["recognised", "verified"]
 

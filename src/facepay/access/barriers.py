@@ -10,12 +10,17 @@ from uuid import UUID
 from sqlalchemy import and_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from facepay.access.credentials import Credential
 from facepay.access.holders import Holder
+from facepay.access.kinds import SEEN_IN_TWO_STORES
+from facepay.access.log import AccessEvent
 from facepay.access.places import Case, Place
 from facepay.access.presence import Presence, count_inside
 from facepay.access.profiles import NotAllowed, may_pass
 from facepay.access.zones import Zone
 from facepay.members.members import Member, MemberStatus
+
+STORES_APART = timedelta(minutes=1)  # nobody gets from one store to another in less
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,7 @@ class Passer:
     holder: Holder
     is_active: bool
     was: Whereabouts | None
+    let_in_by: UUID | None  # the store whose door saw them last
 
 
 async def against(session: AsyncSession, case: Case) -> Against:
@@ -50,21 +56,22 @@ async def against(session: AsyncSession, case: Case) -> Against:
     """
     place = case.place
     passers = await _passers(session, place, case.named)
-    barriers: list[str] = []
+    barriers = await _taken_back(session, case)
     for passer in passers:
         if reason := await _standing_fault(session, place, passer):
             barriers.append(reason)
-    if any(case.needs_escort(each.holder) for each in passers) and not any(each.holder.may_escort for each in passers):
+    alone = [case.needs_escort(each.holder) or not each.holder.may_escort for each in passers]
+    if all(alone) and any(case.needs_escort(each.holder) for each in passers):
         barriers.append("escort_needed")
+    noted = [SEEN_IN_TWO_STORES.name] if any(_was_just_elsewhere(each, place) for each in passers) else []
     if place.point.to_zone_id is None:
-        return Against(tuple(barriers))
+        return Against(tuple(barriers), tuple(noted))
     zone = await session.get_one(Zone, place.point.to_zone_id, populate_existing=True)
     invited = {each.holder_id for each in case.given if each.factor == "invitation"}
-    noted: list[str] = []
     for passer in passers:
         if fault := _passback(zone, place, passer):
             (noted if zone.anti_passback == "soft" else barriers).append(fault)
-        elif passer.holder.id in invited and passer.was and passer.was.zone_id == zone.id:
+        elif passer.holder.id in invited and _is_in(passer, place):
             barriers.append("already_inside")
     if not barriers and await _is_full(session, zone, passers):
         barriers.append("zone_full")
@@ -85,6 +92,17 @@ def passback_fault(zone: Zone, was: Whereabouts | None, *, from_zone_id: UUID | 
     return "wrong_zone" if was.zone_id != from_zone_id else None
 
 
+def _is_in(passer: Passer, place: Place) -> bool:
+    """Where this way leads, or, coming from outside, anywhere in the store."""
+    zone_id = passer.was.zone_id if passer.was else None
+    return zone_id is not None and (zone_id == place.point.to_zone_id or place.point.from_zone_id is None)
+
+
+def _was_just_elsewhere(passer: Passer, place: Place) -> bool:
+    elsewhere = passer.let_in_by not in (None, place.point.store_id)
+    return elsewhere and passer.was is not None and place.now < passer.was.since + STORES_APART
+
+
 def _passback(zone: Zone, place: Place, passer: Passer) -> str | None:
     if passer.holder.anti_passback_exempt:
         return None
@@ -93,17 +111,29 @@ def _passback(zone: Zone, place: Place, passer: Passer) -> str | None:
 
 async def _passers(session: AsyncSession, place: Place, holder_ids: Sequence[UUID]) -> list[Passer]:
     found = await session.execute(
-        select(Holder, Member.status == MemberStatus.ACTIVE, Presence.since, Zone.id)
+        select(Holder, Member.status == MemberStatus.ACTIVE, Presence.since, Zone.id, AccessEvent.store_id)
         .join(Member, Member.id == Holder.member_id)
         .outerjoin(Presence, Presence.holder_id == Holder.id)
         .outerjoin(Zone, and_(Zone.id == Presence.zone_id, Zone.store_id == place.point.store_id))
+        .outerjoin(AccessEvent, and_(AccessEvent.id == Presence.event_id, AccessEvent.kind == "attempt"))
         .where(Holder.id.in_(holder_ids))
         .order_by(Holder.id)
     )
     return [
-        Passer(holder, is_active, None if since is None else Whereabouts(zone_id, since))
-        for holder, is_active, since, zone_id in found
+        Passer(holder, is_active, None if since is None else Whereabouts(zone_id, since), let_in_by)
+        for holder, is_active, since, zone_id, let_in_by in found
     ]
+
+
+async def _taken_back(session: AsyncSession, case: Case) -> list[str]:
+    """What has become of badges and the like that were shown a moment ago: since then they may have been revoked."""
+    earlier = [each for each in case.given if each.fault is None and each.given_at < case.place.now]
+    shown = [UUID(known) for each in earlier if (known := each.measured.get("credential_id"))]
+    if not shown:
+        return []
+    now_so = select(Credential).where(Credential.id.in_(shown)).order_by(Credential.id)
+    found = await session.scalars(now_so, execution_options={"populate_existing": True})
+    return [fault for each in found if (fault := each.fault(case.place.now))]
 
 
 async def _standing_fault(session: AsyncSession, place: Place, passer: Passer) -> str | None:

@@ -6,7 +6,7 @@ raises. Locks are taken in the order: attempt, door, member, holders (by id), cr
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
@@ -17,18 +17,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from facepay.access import attempts
 from facepay.access.attempts import FACTORS_MAX, AccessAttempt, AttemptFactor, Given, Proof, Stopped
 from facepay.access.barriers import against
+from facepay.access.kinds import DURESS, PIN_LOCKED
 from facepay.access.logged import write_left
-from facepay.access.places import Case, lock_holders, named_holders, place_of
-from facepay.access.recording import alert_of_duress, conclude
+from facepay.access.places import Case, hold_holders, lock_holders, named_holders, place_of
+from facepay.access.recording import alert_at_once, conclude
 from facepay.access.rulings import OTHER_HOLDER, Denied, Granted, More, Ruling
 from facepay.access.words import told
+from facepay.alerts.kinds import AlertKind
 from facepay.channel import interlocks
 from facepay.channel.doors import door_of
 from facepay.identity.sighting import Advice
 from facepay.kernel.auth import PresentationCheck, Principal
-
-OPEN_SECONDS = 5
-
 
 # What comes of a factor that is given now, in the case as it stands.
 Prove = Callable[[AsyncSession, Case], Awaitable[Given]]
@@ -42,6 +41,7 @@ class Outcome:
     ruling: Ruling
     code: str
     command_number: int
+    open_seconds: int | None = None
     liveness: frozenset[PresentationCheck] = frozenset()
     advice: tuple[Advice, ...] = ()
 
@@ -54,10 +54,6 @@ class Outcome:
                 return "denied"
             case More():
                 return "more"
-
-    @property
-    def open_seconds(self) -> int | None:
-        return OPEN_SECONDS if isinstance(self.ruling, Granted) else None
 
 
 async def open_attempt(session: AsyncSession, *, device: Principal, access_point_id: UUID, now: datetime) -> Outcome:
@@ -84,17 +80,22 @@ async def give(
     if attempt.ended_at is not None:
         return Outcome(attempt, Denied("attempt_over"), told("attempt_over"), door.command_number)
     if now >= case.deadline:
-        return await _outcome(session, case, Denied("attempt_over"))
+        return await _cut_short(session, case, Denied("attempt_over"))
     if ruling := _at_once(case):
-        return await _outcome(session, case, ruling)
+        return await _cut_short(session, case, ruling)
     came = await prove(session, case)
     match came:
         case Stopped(code, advice):
-            return await _outcome(session, case, Denied(code), advice=advice, stopped=came)
+            return await _cut_short(session, case, Denied(code), advice=advice, stopped=came)
         case Proof():
-            return await _rule(session, await _with(session, case, came), duress=came.duress)
+            return await _rule(session, await _with(session, case, came), alarms=_alarms(came))
         case attempts.Again(code, advice):
-            return Outcome(attempt, case.ruling(), code, door.command_number, case.liveness, advice)
+            return Outcome(attempt, case.ruling(), code, door.command_number, liveness=case.liveness, advice=advice)
+
+
+def _alarms(proof: Proof) -> list[AlertKind]:
+    """What the guard hears of a factor at once, whatever else is to come."""
+    return [DURESS] * proof.duress + [PIN_LOCKED] * (proof.fault == "pin_locked")
 
 
 def _at_once(case: Case) -> Ruling | None:
@@ -111,15 +112,19 @@ def _at_once(case: Case) -> Ruling | None:
 async def _with(session: AsyncSession, case: Case, proof: Proof) -> Case:
     """One factor more, and everybody who is named under lock: their rights, and where they are, are what they are now.
 
-    Whoever was named stays so: what names somebody else comes out of another person's pocket.
+    Whoever was named stays so: what names somebody else comes out of another person's pocket. Of somebody who was
+    erased meanwhile, nothing was given.
     """
-    giving = case.giving
+    case = case.of(await lock_holders(session, [*(each.holder_id for each in case.given), proof.holder_id]))
+    if proof.holder_id not in (None, *case.holders):
+        proof = Proof(proof.factor, fault="holder_erased")
+    giving, last = case.giving, case.given[-1] if case.given else None
     named = giving.holder_id if giving else None
     other = proof.fault is None and named is not None and proof.holder_id != named
     factor = AttemptFactor(
         attempt_id=case.attempt.id,
-        place=len(case.given),
-        person=len(case.claimants) - 1 if giving else len(case.claimants),
+        place=last.place + 1 if last else 0,
+        person=last.person + (giving is None) if last else 0,
         factor=proof.factor,
         fault=OTHER_HOLDER if other else proof.fault,
         holder_id=proof.holder_id,
@@ -129,14 +134,25 @@ async def _with(session: AsyncSession, case: Case, proof: Proof) -> Case:
         duress=proof.duress,
         given_at=case.place.now,
     )
-    given = [*case.given, factor]
-    holders = await lock_holders(session, given)  # before the row that points at one of them is written
     session.add(factor)
     await session.flush()
-    return replace(case, given=given, holders=holders)
+    return replace(case, given=[*case.given, factor])
 
 
-async def _rule(session: AsyncSession, case: Case, *, duress: bool) -> Outcome:
+async def _cut_short(
+    session: AsyncSession,
+    case: Case,
+    ruling: Ruling,
+    *,
+    advice: tuple[Advice, ...] = (),
+    stopped: Stopped | None = None,
+) -> Outcome:
+    """What is decided without a factor more: nobody who was named has been locked for it."""
+    case = case.of(await hold_holders(session, case.given))
+    return await _outcome(session, case, ruling, advice=advice, stopped=stopped)
+
+
+async def _rule(session: AsyncSession, case: Case, *, alarms: Sequence[AlertKind]) -> Outcome:
     ruling, noted = case.ruling(), tuple[str, ...]()
     if isinstance(ruling, More) and len(case.given) >= FACTORS_MAX:
         ruling = Denied("too_many_factors")
@@ -145,7 +161,7 @@ async def _rule(session: AsyncSession, case: Case, *, duress: bool) -> Outcome:
         ruling, noted = case.ruling(*found.barriers), found.noted
     if isinstance(ruling, Granted) and await _another_is_open(session, case):
         ruling = Denied("door_interlocked")
-    return await _outcome(session, case, ruling, noted=noted, duress=duress)
+    return await _outcome(session, case, ruling, noted=noted, alarms=alarms)
 
 
 async def _another_is_open(session: AsyncSession, case: Case) -> bool:
@@ -163,17 +179,18 @@ async def _outcome(
     advice: tuple[Advice, ...] = (),
     noted: tuple[str, ...] = (),
     stopped: Stopped | None = None,
-    duress: bool = False,
+    alarms: Sequence[AlertKind] = (),
 ) -> Outcome:
+    open_seconds = None
     match ruling:
         case More():
-            if duress:
-                await alert_of_duress(session, case)
+            await alert_at_once(session, case, alarms)
             code = "next_person" if case.claimants and case.giving is None else "give_more"
         case Granted():
             code = case.door.release_code if case.door.released else "granted"
-            await conclude(session, case, decision="granted", code=code, noted=noted, duress=duress)
+            open_seconds = case.open_seconds
+            await conclude(session, case, decision="granted", code=code, noted=noted, alarms=alarms)
         case Denied(code):
-            await conclude(session, case, decision="denied", code=code, stopped=stopped, duress=duress)
+            await conclude(session, case, decision="denied", code=code, stopped=stopped, alarms=alarms)
     shown = told(code, stopped=stopped is not None)
-    return Outcome(case.attempt, ruling, shown, case.door.command_number, case.liveness, advice)
+    return Outcome(case.attempt, ruling, shown, case.door.command_number, open_seconds, case.liveness, advice)

@@ -32,8 +32,9 @@ class DuressTooAlike(Problem):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class TypedPin:
-    """What came of comparing a PIN; it counts for nothing once the credential is another."""
+    """What came of comparing a PIN with those of a holder; it counts for nothing once the credential is another."""
 
+    holder_id: UUID | None
     credential_id: UUID | None
     pin_hash: str | None
     is_right: bool
@@ -44,14 +45,19 @@ async def compare_pin(session: AsyncSession, *, holder_id: UUID, pin: str, hashe
     """Slow on purpose, so before anything is locked; `judge_pin` says what it counts for."""
     credential = await live_credential(session, holder_id=holder_id, kind="pin")
     if credential is None or credential.pin_hash is None:
-        return TypedPin(None, None, False, False)
+        return TypedPin(holder_id, None, None, False, False)
     is_right = await hasher.verify(credential.pin_hash, pin)
     is_duress = await hasher.verify(credential.duress_hash or credential.pin_hash, pin) and not is_right
-    return TypedPin(credential.id, credential.pin_hash, is_right, is_duress)
+    return TypedPin(holder_id, credential.id, credential.pin_hash, is_right, is_duress)
 
 
 async def judge_pin(session: AsyncSession, *, holder_id: UUID, typed: TypedPin, now: datetime) -> Shown:
-    """Under the credential's lock, so that guesses can't be tried side by side. The holder is locked already."""
+    """Under the credential's lock, so that guesses can't be tried side by side. The holder is locked already.
+
+    Whoever calls for help is heard though the PIN is locked or suspended.
+    """
+    if typed.holder_id != holder_id:
+        return Shown(holder_id, fault="pin_wrong")  # another was named while it was compared: it may be theirs
     if typed.credential_id is None:
         return Shown(holder_id, fault="no_pin")
     credential = await session.get(Credential, typed.credential_id, with_for_update=True, populate_existing=True)
@@ -59,7 +65,7 @@ async def judge_pin(session: AsyncSession, *, holder_id: UUID, typed: TypedPin, 
         return Shown(holder_id, fault="pin_wrong")  # it has changed since
     fault = credential.fault(now) or _count(credential, typed, now)
     await session.flush()
-    return Shown(holder_id, credential.id, fault, duress=typed.is_duress and fault is None)
+    return Shown(holder_id, credential.id, fault, duress=typed.is_duress)
 
 
 def _count(credential: Credential, typed: TypedPin, now: datetime) -> str | None:
@@ -69,9 +75,10 @@ def _count(credential: Credential, typed: TypedPin, now: datetime) -> str | None
         credential.failures = 0
         return None
     credential.failures += 1
-    if credential.failures >= FAILURES_MAX:
-        credential.failures, credential.locked_until = 0, now + LOCKED_FOR
-    return "pin_wrong"
+    if credential.failures < FAILURES_MAX:
+        return "pin_wrong"
+    credential.failures, credential.locked_until = 0, now + LOCKED_FOR
+    return "pin_locked"
 
 
 async def set_door_pin(

@@ -14,10 +14,10 @@ from facepay.access.attempts import Again, Proof, Stopped
 from facepay.access.holders import Holder
 from facepay.access.places import Case
 from facepay.identity import edge
-from facepay.identity.policy import Match
+from facepay.identity.policy import Match, NoMatch, Uncertain
 from facepay.identity.sighting import Advice, Sighting, Unusable, code_of
 from facepay.identity.standing import standing_member
-from facepay.identity.verification import verify_member
+from facepay.identity.verification import Verification, verify_member
 from facepay.members.biometric_uses import Use, record_use
 from facepay.presentation.examination import examine
 from facepay.settings import Settings
@@ -41,13 +41,20 @@ class FaceShown:
         if stopped := await self._stops(session, case):
             return stopped
         giving = case.giving
-        named = case.holders[giving.holder_id].member_id if giving and giving.holder_id else None
-        if named is not None and (match := self._is_theirs(named)):
-            return await self._of_member(session, case, match, alone=False)
+        holder_id = giving.holder_id if giving else None
+        named = case.holders[holder_id].member_id if holder_id else None
+        compared = self._compared(named) if named else None
+        if isinstance(compared, Match):
+            return await self._of_member(session, case, compared, alone=False)
         if isinstance(sighting.outcome, Match):
             alone = sighting.outcome.member_id != named
             return await self._of_member(session, case, sighting.outcome, alone=alone)
-        return Proof("face", fault=code_of(sighting.outcome), checks=case.liveness)
+        fault = code_of(sighting.outcome)
+        if isinstance(compared, NoMatch | Uncertain):
+            # How little the face is theirs, whoever was named, is of them, and in the log.
+            measured = _measured(compared, sighting)
+            return Proof("face", holder_id, fault=fault, measured=measured, checks=case.liveness)
+        return Proof("face", fault=fault, checks=case.liveness)
 
     async def _stops(self, session: AsyncSession, case: Case) -> Stopped | None:
         """No person but a picture, or one whom the shop has banned: looked for before anybody is recognised."""
@@ -71,18 +78,17 @@ class FaceShown:
         banned = await watchlist.check(session, sighting=sighting, device=device, now=now, settings=self.settings)
         return Stopped(banned.code, (Advice(banned.code, banned.words),)) if banned else None
 
-    def _is_theirs(self, member_id: UUID) -> Match | None:
+    def _compared(self, member_id: UUID) -> Verification | None:
         sighting = self.sighting
         if sighting.signed is not None and sighting.signed.comparison is not None:
             return None  # the device compared it with everybody, and kept the face
-        verified = verify_member(
+        return verify_member(
             sighting.evidences,
             member_id=member_id,
             keeper=self.keeper,
             calibration=sighting.calibration,
             settings=self.settings,
         )
-        return verified if isinstance(verified, Match) else None
 
     async def _of_member(self, session: AsyncSession, case: Case, match: Match, *, alone: bool) -> Proof:
         """`alone` is a face that nothing else has named the member of: it mustn't be one that is mistaken easily."""
@@ -107,13 +113,17 @@ class FaceShown:
         return Proof("face", holder_id, fault=fault, measured=measured, checks=case.liveness)
 
 
-def _measured(match: Match, sighting: Sighting) -> Mapping[str, Any]:
+def _measured(match: Match | NoMatch | Uncertain, sighting: Sighting) -> Mapping[str, Any]:
     return {
-        "similarity": round(match.similarity, 4),
+        "similarity": _rounded(match.similarity),
         "threshold": round(match.threshold, 4),
-        "margin": None if match.margin is None else round(match.margin, 4),
+        "margin": None if isinstance(match, NoMatch) else _rounded(match.margin),
         "false_positive_rate": match.false_positive_rate,
         "searched": match.searched,
         "basis": match.basis,
         "pack": sighting.evidences[0].pack,
     }
+
+
+def _rounded(similarity: float | None) -> float | None:
+    return None if similarity is None else round(similarity, 4)

@@ -16,7 +16,7 @@ from facepay.access.rulings import Factor
 from facepay.kernel.database import Database
 from facepay.kernel.passwords import PasswordHasher
 
-NOBODYS = TypedPin(None, None, False, False)
+NOBODYS = TypedPin(None, None, None, False, False)
 
 
 async def prove_badge(session: AsyncSession, case: Case, *, facility_code: int, number: int, card_format: str) -> Given:
@@ -68,7 +68,7 @@ async def prove_pin(session: AsyncSession, case: Case, *, typed: TypedPin) -> Gi
         return Again("name_yourself_first")
     if giving.holder_id is None:
         return Proof("pin", fault="nobody_named")
-    await lock_holders(session, case.given)
+    await lock_holders(session, [each.holder_id for each in case.given])
     return _proof("pin", await judge_pin(session, holder_id=giving.holder_id, typed=typed, now=case.place.now))
 
 

@@ -24,6 +24,7 @@ FaceEnds = Annotated[
         " somebody who is a customer besides."
     ),
 ]
+MoreTime = Annotated[bool, Field(description="Whether doors stay open longer for them.")]
 FacilityCode = Annotated[int, Field(ge=0, lt=2**31, strict=True, description="The site's, on every card of it.")]
 CardNumber = Annotated[int, Field(ge=0, lt=2**63, strict=True)]
 CardFormatName = Annotated[
@@ -47,6 +48,7 @@ class NewHolder(Request):
     may_escort: bool = False
     escort_required: bool = False
     anti_passback_exempt: bool = False
+    needs_more_time: MoreTime = False
     face_ends: FaceEnds = True
     host_id: Host = None
 
@@ -58,6 +60,7 @@ class HolderChange(Change):
     may_escort: bool = Field(default_factory=unsent)
     escort_required: bool = Field(default_factory=unsent)
     anti_passback_exempt: bool = Field(default_factory=unsent)
+    needs_more_time: MoreTime = Field(default_factory=unsent)
     face_ends: FaceEnds = Field(default_factory=unsent)
     host_id: Host = None
 
@@ -82,6 +85,7 @@ class HolderAnswer(Answer):
     may_escort: bool
     escort_required: bool
     anti_passback_exempt: bool
+    needs_more_time: bool
     face_ends: bool
     host_id: UUID | None
     profiles: list[GivenProfile]
@@ -127,12 +131,12 @@ class NewDoorPin(Request):
 
 
 class CredentialAnswer(Answer):
+    """Numbers and references, of which a copy could be made, are null without `access:write`."""
+
     id: UUID
     holder_id: UUID
     kind: CredentialKind
     card_format: str | None
-    """Numbers and references, of which a copy could be made, are null without `access:write`."""
-
     facility_code: int | None
     number: int | None
     reader_user: str | None

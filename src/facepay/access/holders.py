@@ -59,6 +59,7 @@ class Holder(Identified, Base):
     may_escort: Mapped[bool]
     escort_required: Mapped[bool]
     anti_passback_exempt: Mapped[bool]
+    needs_more_time: Mapped[bool] = mapped_column(default=False)
     face_ends: Mapped[bool] = mapped_column(default=True)
     host_id: Mapped[UUID | None] = mapped_column(ForeignKey("access_holder.id", ondelete="set null"))
     created_at: Mapped[datetime]

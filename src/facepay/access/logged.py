@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from facepay.access.attempts import AccessAttempt, AttemptFactor, Stopped, factors_of
 from facepay.access.holders import Holder
 from facepay.access.log import NewEvent, Person, write
-from facepay.access.places import named_holders
+from facepay.access.places import hold_holders
 from facepay.access.points import AccessPoint
 from facepay.access.words import told
 from facepay.kernel.database import Database
@@ -61,7 +61,7 @@ async def write_left(session: AsyncSession, attempt: AccessAttempt, point: Acces
     """Whoever gave something and went away is in the log, too."""
     given = await factors_of(session, attempt_id=attempt.id)
     if given:
-        holders = await named_holders(session, given)
+        holders = await hold_holders(session, given)
         event = as_event(attempt, point, policy=attempt.opened_under, given=given, holders=holders)
         await write(session, event, now=now)
 
@@ -97,12 +97,14 @@ def _as_logged(factor: AttemptFactor) -> dict[str, Any]:
 
 
 def _persons(given: Sequence[AttemptFactor], holders: Mapping[UUID, Holder]) -> list[Person]:
-    """Everybody whom a factor was of, whether it proved that or not, and what was measured of them."""
+    """Everybody whom a factor was of, whether it proved that or not, and what was measured of them; of those who were
+    erased meanwhile, nothing.
+    """
     persons = []
     for person, theirs in groupby(given, key=lambda each: each.person):
         measured: dict[UUID, dict[str, Any]] = {}
         for factor in theirs:
-            if factor.holder_id is not None:
+            if factor.holder_id is not None and factor.holder_id in holders:
                 measured.setdefault(factor.holder_id, {})[factor.factor] = factor.measured
         for holder_id, factors in measured.items():
             details = {"person": person, "factors": factors}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Literal
@@ -59,6 +59,11 @@ class Case:
     given: Sequence[AttemptFactor] = ()
     holders: Mapping[UUID, Holder] = field(default_factory=dict)
 
+    def of(self, holders: Mapping[UUID, Holder]) -> Case:
+        """The same as it stands with those who are there: of somebody who was erased meanwhile, nothing was given."""
+        given = [each for each in self.given if each.holder_id is None or each.holder_id in holders]
+        return replace(self, given=given, holders=holders)
+
     @property
     def claimants(self) -> list[Claimant]:
         """Those who take part, in the order in which they came."""
@@ -87,6 +92,13 @@ class Case:
         named = self.giving.holder_id if self.giving else None
         rule = self.place.policy.rule_for(self.holders[named]) if named else None
         return self.place.device.presentation_checks | _checks(rule) if rule else self.place.liveness
+
+    @property
+    def open_seconds(self) -> int:
+        """As long as the slowest of them needs."""
+        point = self.place.point
+        slow = any(self.holders[each].needs_more_time for each in self.named)
+        return max(point.open_seconds, point.open_seconds_extended) if slow else point.open_seconds
 
     def needs_escort(self, holder: Holder) -> bool:
         """Not on the way out: nobody is locked in for want of company."""
@@ -146,16 +158,24 @@ async def place_of(session: AsyncSession, *, device: Principal, access_point_id:
 
 async def named_holders(session: AsyncSession, given: Sequence[AttemptFactor]) -> dict[UUID, Holder]:
     """All whom these factors are of."""
-    return await _holders(session, select(Holder), given)
+    return await _holders(session, select(Holder), [each.holder_id for each in given])
 
 
-async def lock_holders(session: AsyncSession, given: Sequence[AttemptFactor]) -> dict[UUID, Holder]:
-    """The same as they are now, and until the transaction ends."""
-    return await _holders(session, select(Holder).with_for_update(key_share=True), given)
+async def hold_holders(session: AsyncSession, given: Sequence[AttemptFactor]) -> dict[UUID, Holder]:
+    """The same, but for those who were erased; and nobody else is until the transaction ends."""
+    held = select(Holder).with_for_update(read=True, key_share=True)
+    return await _holders(session, held, [each.holder_id for each in given])
 
 
-async def _holders(session: AsyncSession, query: Select[Holder], given: Sequence[AttemptFactor]) -> dict[UUID, Holder]:
-    ids = {each.holder_id for each in given if each.holder_id}
+async def lock_holders(session: AsyncSession, holder_ids: Iterable[UUID | None]) -> dict[UUID, Holder]:
+    """Those of them who are there, as they are now and until the transaction ends."""
+    return await _holders(session, select(Holder).with_for_update(key_share=True), holder_ids)
+
+
+async def _holders(
+    session: AsyncSession, query: Select[Holder], holder_ids: Iterable[UUID | None]
+) -> dict[UUID, Holder]:
+    ids = set(filter(None, holder_ids))
     if not ids:
         return {}
     fresh = query.where(Holder.id.in_(ids)).order_by(Holder.id).execution_options(populate_existing=True)

@@ -26,6 +26,7 @@ class AccessPoint(SetUp, Base):
     __tablename__ = "access_point"
     __table_args__ = (
         CheckConstraint("from_zone_id is distinct from to_zone_id", name="leads_somewhere_else"),
+        CheckConstraint("least(open_seconds, open_seconds_extended) > 0", name="opens"),
         Index("uq_access_point_name", "store_id", "name", unique=True),
         Index(
             "uq_access_point_way",
@@ -44,6 +45,8 @@ class AccessPoint(SetUp, Base):
     to_zone_id: Mapped[UUID | None] = mapped_column(ForeignKey("zone.id"))
     policy_id: Mapped[UUID] = mapped_column(ForeignKey("authentication_policy.id"))
     enabled: Mapped[bool]
+    open_seconds: Mapped[int] = mapped_column(default=5)
+    open_seconds_extended: Mapped[int] = mapped_column(default=15)  # for whoever needs more time
 
 
 class AccessPointReader(Base):

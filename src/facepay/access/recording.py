@@ -6,14 +6,23 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.access import presence
 from facepay.access.attempts import Stopped, refusals_since
-from facepay.access.kinds import DURESS, FINGERPRINT_UNTRUSTED, PASSBACK_NOTED, REFUSED_REPEATEDLY
+from facepay.access.holders import Holder
+from facepay.access.kinds import (
+    FINGERPRINT_UNTRUSTED,
+    PASSBACK_NOTED,
+    REFUSED_REPEATEDLY,
+    SEEN_IN_TWO_STORES,
+    VISITOR_LEFT_ALONE,
+)
 from facepay.access.log import Decision, write
 from facepay.access.logged import as_event
 from facepay.access.places import Case, Place
+from facepay.access.presence import Presence
 from facepay.alerts.alerts import Evidence, raise_alert
 from facepay.alerts.kinds import AlertKind
 
@@ -31,9 +40,9 @@ async def conclude(
     code: str,
     noted: Sequence[str] = (),
     stopped: Stopped | None = None,
-    duress: bool = False,
+    alarms: Sequence[AlertKind] = (),
 ) -> None:
-    """End the attempt as decided, in the log and everywhere else. `duress` is of a PIN that was typed just now."""
+    """End the attempt as decided, in the log and everywhere else. `alarms` are of what was given just now."""
     place, now = case.place, case.place.now
     case.attempt.end(code, now=now, decision=decision)
     await session.flush()
@@ -52,20 +61,33 @@ async def conclude(
             await presence.move(
                 session, holder_id=holder_id, to_zone=place.point.to_zone_id, event_id=event_id, now=now
             )
-    kinds = [DURESS] if duress else []
-    if decision == "granted" and noted:
-        kinds.append(PASSBACK_NOTED)
+    kinds = set(alarms)
+    if decision == "granted":
+        kinds |= {SEEN_IN_TWO_STORES if each == SEEN_IN_TWO_STORES.name else PASSBACK_NOTED for each in noted}
+        if await _leaves_a_visitor_alone(session, case):
+            kinds.add(VISITOR_LEFT_ALONE)
+    elif await _refused_again_and_again(session, place):
+        kinds.add(REFUSED_REPEATEDLY)
     if code in FORGED:
-        kinds.append(FINGERPRINT_UNTRUSTED)
-    if decision == "denied" and await _refused_again_and_again(session, place):
-        kinds.append(REFUSED_REPEATEDLY)
+        kinds.add(FINGERPRINT_UNTRUSTED)
     for kind in sorted(kinds, key=lambda each: each.name):
         await _alert(session, place, kind, Evidence("access_event", event_id), stopped, code=code)
 
 
-async def alert_of_duress(session: AsyncSession, case: Case) -> None:
-    """At once, before all is given, and where nobody at the door can see it."""
-    await _alert(session, case.place, DURESS, Evidence("access_attempt", case.attempt.id))
+async def alert_at_once(session: AsyncSession, case: Case, kinds: Sequence[AlertKind]) -> None:
+    """Before all is given, and where nobody at the door can see it."""
+    for kind in kinds:
+        await _alert(session, case.place, kind, Evidence("access_attempt", case.attempt.id))
+
+
+async def _leaves_a_visitor_alone(session: AsyncSession, case: Case) -> bool:
+    """Somebody who may escort is gone, and nobody else who may is where somebody needs it."""
+    zone_id = case.place.point.from_zone_id
+    if zone_id is None or not any(case.holders[each].may_escort for each in case.named):
+        return False
+    there = select(Holder.id).join(Presence, Presence.holder_id == Holder.id).where(Presence.zone_id == zone_id)
+    needs, may = there.where(Holder.escort_required).exists(), there.where(Holder.may_escort).exists()
+    return bool(await session.scalar(select(needs & ~may)))
 
 
 async def _refused_again_and_again(session: AsyncSession, place: Place) -> bool:

@@ -25,6 +25,10 @@ Passback = Annotated[
 ]
 Rules = Annotated[list[Rule], Field(max_length=RULES_MAX, description="The first that applies counts.")]
 Readers = Annotated[list[UUID], Field(max_length=READERS_MAX, description="Devices of the role `reader`.")]
+OpenSeconds = Annotated[int, Field(ge=1, le=60, strict=True, description="How long a grant releases the door for.")]
+ExtendedSeconds = Annotated[
+    int, Field(ge=1, le=300, strict=True, description="The same for holders who need more time, where it is longer.")
+]
 FromZone = Annotated[UUID | None, Field(description="Null: outside.")]
 
 
@@ -59,6 +63,8 @@ class NewAccessPoint(Request):
     to_zone_id: FromZone = None
     policy_id: UUID
     enabled: bool = True
+    open_seconds: OpenSeconds = 5
+    open_seconds_extended: ExtendedSeconds = 15
     reader_ids: Readers = Field(default=[])
 
 
@@ -69,6 +75,8 @@ class AccessPointChange(Change):
     to_zone_id: FromZone = None
     policy_id: UUID = Field(default_factory=unsent)
     enabled: bool = Field(default_factory=unsent)
+    open_seconds: OpenSeconds = Field(default_factory=unsent)
+    open_seconds_extended: ExtendedSeconds = Field(default_factory=unsent)
     reader_ids: Readers = Field(default_factory=unsent)
 
 
@@ -81,6 +89,8 @@ class AccessPointAnswer(Answer):
     to_zone_id: UUID | None
     policy_id: UUID
     enabled: bool
+    open_seconds: int
+    open_seconds_extended: int
     reader_ids: list[UUID]
     created_at: datetime
 
