@@ -32,6 +32,13 @@ STORIES = {
         ("at the stand, strength 0.", "not_neutral, a photo", "the rest, strength", "budget_spent", "-¥9.00"),
         ("-¥1.00", "left, ¥10.00 given", "as nobody", "recommend", "all that was inferred", "in order"),
     ),
+    Scenario.BOX: (
+        ("the mask, please", "party_inside", "store_full", "the entry stands open", "tailgating: 2 faces", "3 times"),
+        ("please_wait", "1 waits", "please_ask_staff", "Gu knows better", "tag_unpaid", "camera_covered"),
+        ("door_locked", "gate_locked", "door_unlocked", "camera_moved", "camera_frozen", "a door is forced"),
+        ("The guard sees you", "door_held_open", "device_silent", "We close at three", "outside_hours"),
+        ("Please leave now", "is with another store", "nobody came", "nobody looks up", "by itself", "2 links)"),
+    ),
     Scenario.ONLINE: (
         ("requires_action", "intent.succeeded", "face_not_verified", "a print", "PIN", "link again", "refund.created"),
         ("expired", "intent.canceled", "2 orders on the web", "in order"),

@@ -9,6 +9,7 @@ from contextlib import suppress
 import httpx
 from rich.console import Console
 
+from facepay.demo.box import Box
 from facepay.demo.counter import Counter
 from facepay.demo.day import Day
 from facepay.demo.lane import Lane
@@ -27,6 +28,7 @@ STAGES: dict[Scenario, type[Stage]] = {
     Scenario.COUNTER: Counter,
     Scenario.SMILE: Smile,
     Scenario.ONLINE: Online,
+    Scenario.BOX: Box,
     Scenario.WAREHOUSE: Warehouse,
 }
 

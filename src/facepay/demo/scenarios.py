@@ -12,4 +12,5 @@ class Scenario(StrEnum):
     COUNTER = "counter"
     SMILE = "smile"
     ONLINE = "online"
+    BOX = "box"
     WAREHOUSE = "warehouse"

@@ -172,8 +172,7 @@ class Site(Stage):
         self.now.put_forward(time(hour, minute), STORE["timezone"])
         if self.now() - before > SIGNED_IN_FOR:
             self.sign_in()
-        self.table.add_section()
-        self.table.add_row(f"[bold]{hour:02}:{minute:02}[/]", "", "", f"[bold]{what}[/]")
+        self.heading(hour, minute, what)
 
     def standing(self, who: str) -> str:
         if who not in self.holders:

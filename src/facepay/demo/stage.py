@@ -165,10 +165,19 @@ class Stage:
         self.row("top up", who, "paid in", yuan(amount))
 
     def at_gate(
-        self, way: str, who: str, decision: str, code: str, frame: bytes | None = None, why: str = "", **party: Any
+        self,
+        way: str,
+        who: str,
+        decision: str,
+        code: str,
+        frame: bytes | None = None,
+        why: str = "",
+        *,
+        gate: str = "gate",
+        **party: Any,
     ) -> Any:
         """`party`: who comes along, as `guests` and `group_id`."""
-        gate_id, headers = self.devices["gate"]
+        gate_id, headers = self.devices[gate]
         body = frame or at_gate(self.faces[who])
         sent: dict[str, Any]
         if party:
@@ -218,6 +227,11 @@ class Stage:
     def pass_of(self, who: str) -> dict[str, str]:
         """What a scanner reads from their phone."""
         return {"pass": self.as_staff("POST", f"/v1/members/{self.ids[who]}/passes")["pass"]}
+
+    def heading(self, hour: int, minute: int, what: str) -> None:
+        """What the rows from here on are about, and how late it is."""
+        self.table.add_section()
+        self.table.add_row(f"[bold]{hour:02}:{minute:02}[/]", "", "", f"[bold]{what}[/]")
 
     def row(self, step: str, who: str, decision: str, why: str, similarity: float | None = None) -> None:
         """With the milliseconds that the last call took."""
