@@ -7,6 +7,7 @@ import random
 
 import pytest
 
+from facepay.alerts.alerts import Alert
 from facepay.alerts.kinds import Severity
 from facepay.kernel.database import Database
 from tests.alerts.seen import alerts, counted, see, told
@@ -87,3 +88,16 @@ async def test_a_storm_is_counted_to_the_last_sighting(shop: Shop, database: Dat
     assert set(times) == set(subjects)
     for alert in await alerts(shop):
         assert [type for type, _ in await told(shop, alert["id"])] == ["alert.raised"]
+
+
+async def test_what_is_seen_while_somebody_holds_the_alert_shows_all_the_same(shop: Shop, database: Database) -> None:
+    async with database.begin() as session:
+        alert_id = await see(session, shop, "vault")
+    async with database.begin() as holding:
+        await holding.get(Alert, alert_id, with_for_update=True)
+        async with database.begin() as session:
+            await see(session, shop, "vault", severity=Severity.CRITICAL)
+        (alert,) = await alerts(shop)
+        assert (alert["times"], alert["severity"]) == (2, "critical")
+    (alert,) = await alerts(shop)
+    assert (alert["times"], alert["severity"]) == (2, "critical")

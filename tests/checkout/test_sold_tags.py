@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from facepay.alerts.alerts import Evidence
 from facepay.catalog.epc import Sgtin, decode_sgtin96, encode_sgtin96
 from facepay.checkout.sold_tags import (
     Piece,
@@ -16,6 +17,7 @@ from facepay.checkout.sold_tags import (
 )
 from facepay.kernel.clock import utc_now
 from facepay.kernel.database import Database
+from facepay.kernel.ids import new_id
 from tests.checkout.counter import sold_tags
 from tests.locks import somebody_waits
 from tests.shop import Shop
@@ -147,6 +149,7 @@ async def test_a_tag_sold_before_is_one_alert_however_often_it_comes(till: Till)
                 epcs=epcs,
                 store_id=UUID(till.shop.store_id),
                 device_id=UUID(till.shop.kiosk_id),
+                evidence=Evidence("passage", new_id()),
                 now=utc_now(),
             )
     alerts = (await till.shop.do("GET", f"/v1/stores/{till.shop.store_id}/alerts"))["items"]

@@ -56,6 +56,9 @@ async def test_a_guard_sees_who_is_inside_how_doors_stand_and_what_to_look_at(sh
     assert view["figures"]["by_severity"] == {"info": 0, "warning": 1, "critical": 0}
     (alert,) = view["alerts"]
     assert (alert["kind"], alert["words"]) == ("door_held_open", "A door is open for longer than it may.")
+    events = (await shop.do("GET", f"/v1/devices/{shop.gate_id}/events"))["items"]
+    assert alert["evidence_kind"] == "device_event"
+    assert [each["kind"] for each in events if each["id"] == alert["evidence_id"]] == ["door_held_open"]
     assert view["figures"]["unacknowledged_since"] == alert["raised_at"]
     await shop.do("POST", f"/v1/alerts/{alert['id']}/acknowledgement")
     view = await shop.do("GET", path)

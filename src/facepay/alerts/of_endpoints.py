@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from facepay.alerts.alerts import raise_alert
+from facepay.alerts.alerts import Evidence, raise_alert
 from facepay.alerts.kinds import AlertKind, Severity
 from facepay.stores.devices import Device
 from facepay.stores.stores import Store
@@ -33,6 +33,7 @@ async def alert_of_stopped(session: AsyncSession, stopped: Stopped, now: datetim
             subject=f"webhook_endpoint:{stopped.endpoint_id}",
             now=now,
             device_id=stopped.device_id,
+            evidence=Evidence("webhook_endpoint", stopped.endpoint_id),
             endpoint_id=str(stopped.endpoint_id),
             why=stopped.why,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Security
@@ -12,8 +12,8 @@ from sqlalchemy import select
 
 from facepay.alerts import alerts
 from facepay.alerts.alerts import Alert, AlertNotFound, AlertResolved
-from facepay.alerts.kinds import AlertKindsOf, SeverityName
-from facepay.alerts.sightings import count
+from facepay.alerts.kinds import AlertKindsOf, Severity, SeverityName
+from facepay.alerts.sightings import Uncounted, count, uncounted
 from facepay.kernel.auth import InsufficientScope, Principal, current_staff
 from facepay.kernel.clock import Now
 from facepay.kernel.database import Session
@@ -56,6 +56,16 @@ class AlertAnswer(Answer):
     escalated_at: datetime | None
     level: Annotated[int, Field(description="How many steps of the store's escalation were taken.")]
 
+    @classmethod
+    def of(cls, alert: Alert, left: Uncounted) -> Self:
+        """With what is left to be counted."""
+        shown = cls.model_validate(alert)
+        if alert.resolved_at is not None or (alert.kind, alert.subject) not in left:
+            return shown
+        times, severity = left[alert.kind, alert.subject]
+        graver = Severity(max(alert.severity, severity)).name.lower()
+        return shown.model_copy(update={"times": alert.times + times, "severity": graver})
+
 
 class Resolution(Request):
     note: Annotated[Line | None, Field(examples=["Refilled"])] = None
@@ -85,7 +95,8 @@ async def list_alerts(
         query = query.where(Alert.resolved_at.is_(None))
     if kind:
         query = query.where(Alert.kind == kind)
-    return await page(session, query, by=Alert.id, paging=paging, show=AlertAnswer.model_validate)
+    left = await uncounted(session, store_id=store_id)
+    return await page(session, query, by=Alert.id, paging=paging, show=lambda alert: AlertAnswer.of(alert, left))
 
 
 @router.post(

@@ -7,6 +7,7 @@ of them either: what somebody holds is left for the next round.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from facepay.alerts.telling import RAISED, tell
 from facepay.kernel.database import Database
 from facepay.kernel.hub import CHANNEL, notify
 
+Uncounted = Mapping[tuple[str, str], tuple[int, int]]
 COUNTING = 1_634_493_029  # the first half of a store's advisory lock
 SUBJECTS_MAX, SIGHTINGS_MAX = 200, 5000  # in one transaction; the others come in the next
 # One transaction at a time raises a new alert of a kind about a subject; who comes meanwhile leaves a sighting.
@@ -93,16 +95,26 @@ async def count(session: AsyncSession, *, store_id: UUID, now: datetime) -> bool
     return len(subjects) == SUBJECTS_MAX or SIGHTINGS_MAX in counted
 
 
+async def uncounted(session: AsyncSession, *, store_id: UUID) -> Uncounted:
+    """What `count` had to leave, since somebody held the alert: how many by kind and subject, and the gravest."""
+    left = await session.execute(
+        select(AlertSighting.kind, AlertSighting.subject, func.count(), func.max(AlertSighting.severity))
+        .where(AlertSighting.store_id == store_id)
+        .group_by(AlertSighting.kind, AlertSighting.subject)
+    )
+    return {(kind, subject): (times, severity) for kind, subject, times, severity in left}
+
+
 async def _count_of(session: AsyncSession, store_id: UUID, kind: str, subject: str, now: datetime) -> int:
     """How many there were; none where somebody holds the alert, or is raising it."""
-    if not await session.scalar(_MINE, {"store_id": str(store_id), "kind": kind, "subject": subject}):
-        return 0
     opened = select(Alert).where(
         Alert.store_id == store_id, Alert.kind == kind, Alert.subject == subject, Alert.resolved_at.is_(None)
     )
     alert = await session.scalar(opened.with_for_update(key_share=True, skip_locked=True))
-    if alert is None and await session.scalar(select(opened.exists())):
-        return 0
+    if alert is None:
+        alone = await session.scalar(_MINE, {"store_id": str(store_id), "kind": kind, "subject": subject})
+        if not alone or await session.scalar(select(opened.exists())):
+            return 0
     seen = await take(session, store_id=store_id, kind=kind, subject=subject)
     if alert is not None:
         await add(session, alert, seen)

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from facepay.alerts.alerts import raise_alert
+from facepay.alerts.alerts import Evidence, raise_alert
 from facepay.alerts.kinds import AlertKind, Severity
 from facepay.channel.door_states import HAVE_DOORS
 from facepay.channel.doors import Emergency, count_command, door_of, hold_doors
@@ -265,6 +265,7 @@ async def alert_about(
         subject=f"device:{command.device_id}",
         now=now,
         device_id=command.device_id,
+        evidence=Evidence("command", command.id),
         number=command.number,
         command=command.kind,
         deliveries=command.deliveries,

@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, aliased, mapped_column
 
-from facepay.alerts.alerts import raise_alert
+from facepay.alerts.alerts import Evidence, raise_alert
 from facepay.alerts.kinds import AlertKind
 from facepay.channel.door_states import follow
 from facepay.channel.kinds import DOOR_FORCED, DOOR_HELD_OPEN, EVENTS_CONFLICTING, EVENTS_MISSING, TAMPER
@@ -92,9 +92,9 @@ async def record_events(
         else:  # what it was may have been forgotten
             same = event == (recorded | known).get(event.sequence, event)
             verdicts.append((event.sequence, "repeated" if same else "conflicting"))
-    await _insert(session, device.id, run, list(recorded.values()), now)
+    ids = await _insert(session, device.id, run, list(recorded.values()), now)
     await follow(session, device=device, run=run, events=recorded.values(), now=now)
-    await _alert(session, device, run, list(recorded.values()), verdicts, now)
+    await _alert(session, device, run, [(ids[event.sequence], event) for event in recorded.values()], verdicts, now)
     return Recorded(verdicts, noted.numbers)
 
 
@@ -149,21 +149,27 @@ async def _known(session: AsyncSession, device_id: UUID, run: str, sequences: Ab
     return {event.sequence: Reported(event.sequence, event.kind, event.happened_at, event.details) for event in found}
 
 
-async def _insert(session: AsyncSession, device_id: UUID, run: str, events: Sequence[Reported], now: datetime) -> None:
+async def _insert(
+    session: AsyncSession, device_id: UUID, run: str, events: Sequence[Reported], now: datetime
+) -> dict[int, UUID]:
+    """Their ids, by sequence."""
+    ids = {event.sequence: new_id() for event in events}
+    of_all = {"device_id": device_id, "run": run, "received_at": now}
     if events:
-        of_all = {"device_id": device_id, "run": run, "received_at": now}
-        await session.execute(insert(DeviceEvent), [{"id": new_id()} | of_all | asdict(event) for event in events])
+        rows = [{"id": ids[event.sequence]} | of_all | asdict(event) for event in events]
+        await session.execute(insert(DeviceEvent), rows)
+    return ids
 
 
 async def _alert(
     session: AsyncSession,
     device: Principal,
     run: str,
-    events: Sequence[Reported],
+    events: Sequence[tuple[UUID, Reported]],
     verdicts: Sequence[tuple[int, Verdict]],
     now: datetime,
 ) -> None:
-    async def alert(kind: AlertKind, **details: Any) -> None:
+    async def alert(kind: AlertKind, event_id: UUID | None = None, **details: Any) -> None:
         await raise_alert(
             session,
             kind,
@@ -171,12 +177,13 @@ async def _alert(
             subject=f"device:{device.id}",
             now=now,
             device_id=device.id,
+            evidence=Evidence("device_event", event_id) if event_id else None,
             run=run,
             **details,
         )
 
-    for event in events:
+    for event_id, event in events:
         if event.kind in ALARMING:
-            await alert(ALARMING[event.kind], sequence=event.sequence)
+            await alert(ALARMING[event.kind], event_id, sequence=event.sequence)
     if conflicting := [sequence for sequence, verdict in verdicts if verdict == "conflicting"]:
         await alert(EVENTS_CONFLICTING, sequences=conflicting)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from facepay.alerts.alerts import raise_alert
+from facepay.alerts.alerts import Evidence, raise_alert
 from facepay.alerts.kinds import AlertKind, Severity
 from facepay.catalog.stock import return_stock, take_in_hand, take_stock
 from facepay.checkout import tenders
@@ -188,6 +188,7 @@ async def _report(session: AsyncSession, order: Order, short: Mapping[UUID, int]
                 device_id=order.device_id,
                 subject=line.sku,
                 now=now,
+                evidence=Evidence("order", order.id),
                 sold=line.quantity,
                 missing=missing,
             )

@@ -28,7 +28,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from facepay.alerts.alerts import raise_alert
+from facepay.alerts.alerts import Evidence, raise_alert
 from facepay.alerts.kinds import AlertKind, Severity
 from facepay.catalog.epc import HEX_DIGITS, Sgtin
 from facepay.catalog.products import Product, products_of
@@ -171,7 +171,7 @@ async def sales_of_tag(session: AsyncSession, *, epc: str, limit: int) -> list[S
 
 
 async def alert_sold_before(
-    session: AsyncSession, *, epcs: Iterable[str], store_id: UUID, device_id: UUID, now: datetime
+    session: AsyncSession, *, epcs: Iterable[str], store_id: UUID, device_id: UUID, evidence: Evidence, now: datetime
 ) -> None:
     """Somebody should look: a tag that was sold is in a lane. It was copied, or came back past the till."""
     for epc in sorted(epcs):
@@ -182,4 +182,5 @@ async def alert_sold_before(
             device_id=device_id,
             subject=epc,
             now=now,
+            evidence=evidence,
         )

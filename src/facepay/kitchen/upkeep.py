@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Date, cast, func, select
 
-from facepay.alerts.alerts import raise_alert
+from facepay.alerts.alerts import Evidence, raise_alert
 from facepay.alerts.kinds import AlertKind, Severity
 from facepay.kernel.database import Database
 from facepay.kernel.hub import notify
@@ -46,6 +46,7 @@ async def alert_of_late(database: Database, *, settings: Settings, now: datetime
                 store_id=ticket.store_id,
                 subject=str(ticket.id),
                 now=now,
+                evidence=Evidence("ticket", ticket.id),
                 number=ticket.number,
                 state=ticket.state,
             )
@@ -76,6 +77,7 @@ async def lapse_tickets(database: Database, *, now: datetime) -> int:
                 severity=Severity.INFO if ticket.state == TicketState.READY else None,
                 subject=str(ticket.id),
                 now=now,
+                evidence=Evidence("ticket", ticket.id),
                 number=ticket.number,
                 state=ticket.state,
             )

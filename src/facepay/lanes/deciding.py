@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from facepay.alerts.alerts import raise_alert
+from facepay.alerts.alerts import Evidence, raise_alert
 from facepay.alerts.kinds import Severity
 from facepay.channel.commands import issue
 from facepay.channel.payloads import Open
@@ -274,13 +274,21 @@ async def _tell_staff(session: AsyncSession, step: Step, goods: Goods) -> None:
                 severity=severity,
                 subject=str(passage.id),
                 now=step.now,
+                evidence=Evidence("passage", passage.id),
                 epcs=list(epcs),
             )
 
 
 async def _alert_sold(session: AsyncSession, step: Step, epcs: frozenset[str] | tuple[str, ...]) -> None:
     passage = step.passage
-    await alert_sold_before(session, epcs=epcs, store_id=passage.store_id, device_id=passage.device_id, now=step.now)
+    await alert_sold_before(
+        session,
+        epcs=epcs,
+        store_id=passage.store_id,
+        device_id=passage.device_id,
+        evidence=Evidence("passage", passage.id),
+        now=step.now,
+    )
 
 
 async def _show(session: AsyncSession, step: Step, bill: Bill, verdict: Verdict | None) -> PassageDecision:

@@ -26,7 +26,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from facepay.alerts.alerts import raise_alert
+from facepay.alerts.alerts import Evidence, raise_alert
 from facepay.entrance.turns import Turn, open_turn, start, turn_indexes
 from facepay.identity.verdicts import WORTH_REVIEW, DeviceDecision
 from facepay.kernel.auth import Principal
@@ -228,6 +228,7 @@ async def close(session: AsyncSession, *, passage: Passage, code: str, now: date
             device_id=passage.device_id,
             subject=str(passage.id),
             now=now,
+            evidence=Evidence("passage", passage.id),
             pieces=sum(passage.basket.values()),
             unknown_tags=len(passage.unknown_tags),
             total=passage.total,

@@ -16,7 +16,7 @@ from facepay.access.presence import Presence
 from facepay.access.zones import Zone
 from facepay.alerts.alerts import Alert, alerts_of
 from facepay.alerts.kinds import Severity
-from facepay.alerts.sightings import count
+from facepay.alerts.sightings import Uncounted, count, uncounted
 from facepay.channel.door_states import HAVE_DOORS, DoorState, doors_of, states_of
 from facepay.channel.doors import Door, doors_by_id
 from facepay.entrance.house_rules import HouseRules
@@ -81,6 +81,7 @@ class GuardView:
     hits: Sequence[WatchlistHit]
     figures: AlertFigures
     alerts: Sequence[Alert]
+    uncounted: Uncounted
 
 
 async def view_of(session: AsyncSession, *, store_id: UUID, now: datetime) -> GuardView:
@@ -96,6 +97,7 @@ async def view_of(session: AsyncSession, *, store_id: UUID, now: datetime) -> Gu
         hits=await _waiting(session, store_id, now),
         figures=await _figures(session, store_id),
         alerts=await _alerts(session, store_id),
+        uncounted=await uncounted(session, store_id=store_id),
     )
 
 

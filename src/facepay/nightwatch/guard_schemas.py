@@ -130,7 +130,9 @@ class GuardAnswer(Answer):
             hits=[HitAnswer.model_validate(hit) for hit in view.hits],
             figures=FiguresAnswer.model_validate(view.figures),
             alerts=[
-                GuardAlert(**AlertAnswer.model_validate(alert).model_dump(), words=words.get(alert.kind, alert.kind))
+                GuardAlert(
+                    **AlertAnswer.of(alert, view.uncounted).model_dump(), words=words.get(alert.kind, alert.kind)
+                )
                 for alert in view.alerts
             ],
         )

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from facepay.alerts.alerts import raise_alert
+from facepay.alerts.alerts import Evidence, raise_alert
 from facepay.alerts.kinds import AlertKind, Severity
 from facepay.kernel.auth import Principal
 from facepay.offline.clocks import TOLERANCE, DeviceTime, date_event
@@ -127,6 +127,7 @@ async def _tell_staff(session: AsyncSession, post: OfflinePost, now: datetime) -
         subject=str(post.device_id),
         device_id=post.device_id,
         now=now,
+        evidence=Evidence("offline_post", post.id),
         code=post.code,
         post=str(post.id),
     )

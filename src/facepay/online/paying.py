@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from facepay.alerts.alerts import raise_alert
+from facepay.alerts.alerts import Evidence, raise_alert
 from facepay.alerts.kinds import AlertKind, Severity
 from facepay.checkout.limits import Declined, NeedsStepUp, judge
 from facepay.checkout.orders import Order
@@ -159,5 +159,6 @@ async def refuse(
             device_id=intent.device_id,
             subject=str(intent.id),
             now=now,
+            evidence=Evidence("payment_intent", intent.id),
             code=refusal.code,
         )
