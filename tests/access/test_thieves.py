@@ -15,11 +15,13 @@ from facepay.access.holders import Holder
 from facepay.access.log import AccessEventPerson
 from facepay.access.logged import lapse_attempts
 from facepay.access.profiles import HolderProfile, NewRule
+from facepay.channel.interlocks import add_interlock
 from facepay.kernel.passwords import PasswordHasher
 from facepay.members.pins import FAILURES_MAX
 from facepay.privacy.erasure import erase_member
 from facepay.privacy.receipts import Signer
 from tests.access.site import DURESS, PIN, Site, Way, told
+from tests.access.test_door_races import says
 from tests.conftest import Clock, OpenApp, client_of
 from tests.locks import somebody_waits
 from tests.shop import Shop
@@ -279,3 +281,32 @@ async def test_who_is_banned_waits_at_a_door_too_until_staff_have_looked(open_ap
         assert (await desk.answer(hit["id"], "refuse")).is_success
         refused = await way.face(await way.open(), 0)
         assert (refused["decision"], refused["code"]) == ("denied", "please_ask_staff")
+
+
+async def test_an_unknown_badge_is_asked_for_what_known_ones_are_whomever_the_first_rule_is_for(
+    site: Site,
+) -> None:
+    visitors = {"holder_kinds": ["visitor"], "factors": [["invitation"], ["face"]]}
+    way = await site.way(await site.policy(visitors, BADGE_AND_PIN), await site.zone())
+    attempt = await way.open()
+    assert attempt["next"] == [["invitation"], ["face"], ["badge", "pin"]], "whoever it is, they see what they may give"
+    known = await way.badge(attempt, await armed(site))
+    assert told(await way.badge(await way.open(), 9999)) == told(known)
+    assert known["next"] == [["pin"]]
+
+
+async def test_a_mantraps_other_door_waits_for_as_long_as_this_one_is_released(site: Site) -> None:
+    trap, policy = await site.zone(), await site.policy(BADGE)
+    ways = [await site.way(policy, trap), await site.way(policy, None, out_of=trap)]
+    for way in ways:
+        await says(way, 1, "door_closed")
+    async with site.app.state.database.begin() as session:
+        doors = [each.device_id for each in ways]
+        await add_interlock(session, store_id=site.store_id, name="Mantrap", device_ids=doors, now=site.clock())
+    await site.shop.do("PATCH", f"/v1/access-points/{ways[0].point_id}", json={"open_seconds": 30})
+    badges = [await site.badge(await site.holder()) for _ in ways]
+    assert (await ways[0].by_badge(badges[0]))["decision"] == "granted"
+    site.clock.ahead += timedelta(seconds=29)
+    assert (await ways[1].by_badge(badges[1]))["code"] == "door_interlocked"
+    site.clock.ahead += timedelta(seconds=10)
+    assert (await ways[1].by_badge(badges[1]))["decision"] == "granted"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
@@ -29,6 +29,7 @@ from facepay.channel.doors import door_of
 from facepay.identity.sighting import Advice
 from facepay.kernel.auth import PresentationCheck, Principal
 
+ON_ITS_WAY = timedelta(seconds=3)  # from a door that somebody opened until its sensor has said so
 # What comes of a factor that is given now, in the case as it stands.
 Prove = Callable[[AsyncSession, Case], Awaitable[Given]]
 
@@ -165,10 +166,12 @@ async def _rule(session: AsyncSession, case: Case, *, alarms: Sequence[AlertKind
 
 
 async def _another_is_open(session: AsyncSession, case: Case) -> bool:
-    """Of the doors of its interlocks; where none is, no other may open for some seconds."""
+    """Of the doors of its interlocks; where none is, no other may open while this one is released."""
     if not case.door.interlocked:
         return False
-    return await interlocks.claim(session, device_id=case.place.device.id, now=case.place.now) is not None
+    lasts = timedelta(seconds=case.open_seconds) + ON_ITS_WAY
+    claimed = interlocks.claim(session, device_id=case.place.device.id, now=case.place.now, lasts=lasts)
+    return await claimed is not None
 
 
 async def _outcome(

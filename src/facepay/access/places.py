@@ -109,18 +109,24 @@ class Case:
     def ruling(self, *barriers: str) -> Ruling:
         """What comes of what was given so far."""
         rule = self.place.newcomer
-        newcomer, persons = (_sets(rule), rule.persons) if rule else ((), 1)
+        newcomer = tuple(dict.fromkeys(each for rule in self.place.policy.rules for each in _sets(rule)))
+        persons = rule.persons if rule else 1
         return rule_on(self.claimants, newcomer=newcomer, persons=persons, barriers=barriers)
 
     def _claimant(self, given: Sequence[AttemptFactor]) -> Claimant:
-        """Somebody for whom there is no rule is asked what a stranger is."""
+        """Somebody for whom there is no rule is asked what those are who give the same."""
         holder_id = next((each.holder_id for each in given if each.fault is None and each.holder_id), None)
         holder = self.holders[holder_id] if holder_id else None
-        rule = (self.place.policy.rule_for(holder) if holder else None) or self.place.newcomer
+        rule = (self.place.policy.rule_for(holder) if holder else None) or self._rule_taking(given)
         if rule is None:
             return Claimant(holder_id, (), ())
         persons = max(rule.persons, 2 if holder and self.needs_escort(holder) else 1)
         return Claimant(holder_id, tuple(_as_given(each, _checks(rule)) for each in given), _sets(rule), persons)
+
+    def _rule_taking(self, given: Sequence[AttemptFactor]) -> Rule | None:
+        factors = {each.factor for each in given}
+        taking = (rule for rule in self.place.policy.rules if any(factors <= each for each in _sets(rule)))
+        return next(taking, self.place.newcomer)
 
 
 def _as_given(factor: AttemptFactor, wanted: frozenset[PresentationCheck]) -> Given:
