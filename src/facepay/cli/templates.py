@@ -53,7 +53,7 @@ def rekey_templates(
     key = master_key(settings)
     protection, of_bans = Protection(key), protection_of(key)
 
-    async def move(database: Database) -> tuple[Rekeyed, dict[str, int], dict[str, int]]:
+    async def move(database: Database) -> tuple[Rekeyed, int, dict[str, int], dict[str, int]]:
         with Progress(console=console) as progress:
             task = progress.add_task("rekeying", total=None)
             done = await rekey(
@@ -63,12 +63,12 @@ def rekey_templates(
             )
         async with database.begin() as session:
             await reseal(session, key=key)
-            await rekey_bans(session, protection=of_bans)
+            bans = await rekey_bans(session, protection=of_bans)
             bans_left = await bans_under_others(session, protection=of_bans)
-            return done, await left_under_others(session, protection=protection), bans_left
+            return done, bans, await left_under_others(session, protection=protection), bans_left
 
-    done, left, bans_left = on_database(move)
-    console.print(f"{done.moved} members moved to the key {protection.key_id}.")
+    done, bans, left, bans_left = on_database(move)
+    console.print(f"{done.moved} members moved to the key {protection.key_id}, and {bans} bans to {of_bans.key_id}.")
     for member_id in done.unreadable:
         console.print(f"[red]The templates of member {member_id} can't be read: withdraw that face, enrol it again.[/]")
     for key_id, count in bans_left.items():

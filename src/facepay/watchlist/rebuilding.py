@@ -29,8 +29,10 @@ async def rebuild_bans(database: Database, *, protection: Protection, pack: str,
     rebuilt, refused = 0, list[UUID]()
     for ban in waiting:
         async with database.read() as session:
-            faces = await session.scalars(select(BanFace).where(BanFace.ban_id == ban.id).order_by(BanFace.id))
-        made = [each for face in faces if (each := await _remade(ban, face, protection, look))]
+            of_ban = select(BanFace).where(BanFace.ban_id == ban.id).order_by(BanFace.id)
+            faces = (await session.scalars(of_ban)).all()
+        photos = [face for face in faces if face.pack == faces[0].pack]  # each photo once, however many packs it is of
+        made = [each for face in photos if (each := await _remade(ban, face, protection, look))]
         if not made:
             refused.append(ban.id)
             continue
