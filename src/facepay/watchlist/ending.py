@@ -1,7 +1,7 @@
 """How bans end, and what ending one erases: photos, templates, frames of hits, names and words, and the key to them.
 
 What stays is a receipt: that there was a ban of this reason, who decided when, and how it ended. It says of nobody who
-it was. A copy of the rows, say in a backup, can't be opened any more without the key.
+it was. What is left of the others in Postgres' pages can't be opened any more: their key is gone.
 """
 
 from __future__ import annotations
