@@ -51,6 +51,8 @@ async def test_a_result_that_is_old_replayed_forged_or_of_no_living_finger_opens
     }
     for code, result in forged.items():
         assert await shown(way, result) == code
+        (factor,) = (await site.logged())[0].factors
+        assert (factor["factor"], factor["fault"]) == ("fingerprint", code), "what ended it is in the log, too"
         alert = (await site.alerts())["fingerprint_untrusted"]
         assert (alert.severity, alert.details["code"]) == (3, code)
     assert alert.times == len(forged)

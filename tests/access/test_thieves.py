@@ -310,3 +310,39 @@ async def test_a_mantraps_other_door_waits_for_as_long_as_this_one_is_released(s
     assert (await ways[1].by_badge(badges[1]))["code"] == "door_interlocked"
     site.clock.ahead += timedelta(seconds=10)
     assert (await ways[1].by_badge(badges[1]))["decision"] == "granted"
+
+
+async def test_whoever_is_exempt_from_anti_passback_takes_a_place_and_keeps_it(site: Site) -> None:
+    zone, policy = await site.zone(anti_passback="hard", capacity_max=2), await site.policy(BADGE)
+    way, out = await site.way(policy, zone), await site.way(policy, None, out_of=zone)
+    exempt = await site.badge(await site.holder(anti_passback_exempt=True))
+    others = [await site.badge(await site.holder()) for _ in range(2)]
+    found = [(await way.by_badge(each))["code"] for each in (exempt, exempt, *others)]
+    assert found == ["granted", "granted", "granted", "zone_full"]
+    await site.shop.do("PATCH", f"/v1/zones/{zone}", json={"capacity_max": 1})
+    assert (await way.by_badge(exempt))["code"] == "granted", "they are counted already"
+    assert (await out.by_badge(others[0]))["code"] == "granted"
+    assert (await way.by_badge(others[1]))["code"] == "zone_full"
+
+
+async def test_a_profile_that_ends_while_somebody_stands_at_the_door_lets_them_in_no_more(site: Site) -> None:
+    zone = await site.zone()
+    way, profile = await site.way(await site.policy(BADGE_AND_PIN), zone), await site.profile(NewRule("allow"))
+    holder = await site.holder(await site.profile())
+    badge = await site.badge(holder)
+    await site.pin(holder)
+    ends = {"valid_until": (site.clock() + timedelta(seconds=10)).isoformat()}
+    await site.shop.do("PUT", f"/v1/holders/{holder}/profiles/{profile}", json=ends)
+    assert (await way.by_badge(badge, PIN))["code"] == "granted"
+    attempt = await way.badge(await way.open(), badge)
+    site.clock.ahead += timedelta(seconds=11)
+    assert (await way.give(attempt, "pin", pin=PIN))["code"] == "not_accepted"
+    assert (await site.logged())[0].code == "no_access"
+
+
+async def test_a_reader_that_is_revoked_signs_for_nothing_any_more(site: Site) -> None:
+    reader = await site.reader()
+    way = await site.way(await site.policy({"factors": [["fingerprint"]]}), await site.zone(), readers=[reader])
+    signed = reader.result(await site.finger(await site.holder()))
+    await site.shop.do("DELETE", f"/v1/devices/{reader.id}")
+    assert (await way.give(await way.open(), "fingerprint", result=signed))["code"] == "reader_unknown"

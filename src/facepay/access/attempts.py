@@ -115,8 +115,11 @@ class Again:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """The attempt ends here, whatever else would be given. `suspect` is the device that may have been tampered with."""
+    """The attempt ends here, whatever else would be given, by what was shown as this factor. `suspect` is the device
+    that may have been tampered with.
+    """
 
+    factor: Factor
     code: str
     advice: tuple[Advice, ...] = ()
     suspect: UUID | None = None

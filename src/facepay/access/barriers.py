@@ -153,4 +153,8 @@ async def _is_full(session: AsyncSession, zone: Zone, passers: Sequence[Passer])
         return False
     await session.refresh(zone, with_for_update=True)
     coming = sum(each.was is None or each.was.zone_id != zone.id for each in passers)
-    return zone.capacity_max is not None and await count_inside(session, zone.id) + coming > zone.capacity_max
+    return (
+        coming > 0
+        and zone.capacity_max is not None
+        and await count_inside(session, zone.id) + coming > zone.capacity_max
+    )

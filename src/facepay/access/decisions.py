@@ -86,7 +86,7 @@ async def give(
         return await _cut_short(session, case, ruling)
     came = await prove(session, case)
     match came:
-        case Stopped(code, advice):
+        case Stopped(_, code, advice):
             return await _cut_short(session, case, Denied(code), advice=advice, stopped=came)
         case Proof():
             return await _rule(session, await _with(session, case, came), alarms=_alarms(came))

@@ -61,7 +61,7 @@ class FaceShown:
         sighting, device, now = self.sighting, case.place.device, case.place.now
         signed = sighting.signed
         if signed and (code := await edge.spend(session, signed=signed, device_id=device.id, now=now)):
-            return Stopped(code)
+            return Stopped("face", code)
         attack = await examine(
             session,
             device=replace(device, presentation_checks=case.liveness),
@@ -72,11 +72,11 @@ class FaceShown:
             calibration=sighting.calibration,
         )
         if attack:
-            return Stopped(attack.code, (Advice(attack.code, attack.hint),))
+            return Stopped("face", attack.code, (Advice(attack.code, attack.hint),))
         if case.place.direction == "exit":
             return None
         banned = await watchlist.check(session, sighting=sighting, device=device, now=now, settings=self.settings)
-        return Stopped(banned.code, (Advice(banned.code, banned.words),)) if banned else None
+        return Stopped("face", banned.code, (Advice(banned.code, banned.words),)) if banned else None
 
     def _compared(self, member_id: UUID) -> Verification | None:
         sighting = self.sighting

@@ -35,7 +35,7 @@ async def prove_finger(session: AsyncSession, case: Case, *, result: str) -> Giv
     place = case.place
     found = await read_match(session, text=result, access_point_id=place.point.id, now=place.now)
     if isinstance(found, Untrusted):
-        return Stopped(found.code, suspect=found.reader_id)
+        return Stopped("fingerprint", found.code, suspect=found.reader_id)
     reader_id, match = found
     shown = await fingerprint_shown(session, reader_user=match.user, now=place.now)
     measured = {"score": match.score, "credential_id": shown.credential_id and str(shown.credential_id)}

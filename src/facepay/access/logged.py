@@ -34,7 +34,6 @@ def as_event(
 ) -> NewEvent:
     """Of an attempt that has ended. `policy` is the version that decided."""
     assert attempt.code is not None, "it has ended"
-    suspect = str(stopped.suspect) if stopped and stopped.suspect else None
     return NewEvent(
         kind="attempt",
         store_id=point.store_id,
@@ -45,14 +44,13 @@ def as_event(
         device_id=point.device_id,
         zone_id=point.to_zone_id,
         policy=policy,
-        factors=[_as_logged(each) for each in given],
+        factors=[*map(_as_logged, given), *([_as_logged(_stopping(attempt, given, stopped))] if stopped else [])],
         persons=_persons(given, holders),
         details={
             "attempt_id": str(attempt.id),
             "told": told(attempt.code, stopped=stopped is not None),
             "opened_under": attempt.opened_under,
             "noted": list(noted),
-            "reader_id": suspect,
         },
     )
 
@@ -81,6 +79,19 @@ async def lapse_attempts(database: Database, *, now: datetime) -> None:
             attempt.end("expired", now=now)
             await session.flush()
             await write_left(session, attempt, point, now=now)
+
+
+def _stopping(attempt: AccessAttempt, given: Sequence[AttemptFactor], stopped: Stopped) -> AttemptFactor:
+    """What ended the attempt as it was shown: it is of nobody, and is nowhere else."""
+    return AttemptFactor(
+        person=given[-1].person if given else 0,
+        factor=stopped.factor,
+        fault=attempt.code,
+        checks=[],
+        reader_id=stopped.suspect,
+        duress=False,
+        given_at=attempt.ended_at,
+    )
 
 
 def _as_logged(factor: AttemptFactor) -> dict[str, Any]:
