@@ -58,7 +58,8 @@ class BoxStore(Stage):
         return {"The guard's view": f"/guard#store={self.store_id}&token={token}"}
 
     def standing(self, who: str) -> str:
-        return str(self.look(f"/v1/stores/{self.store_id}/guard")["inside"]["people"])
+        visits = self.look(f"/v1/stores/{self.store_id}/visits", inside=True)["items"]
+        return str(sum(1 + visit["guests"] for visit in visits))
 
     def open_box(self) -> None:
         self.heading(self.begins_at.hour, 0, "The rules of the house")
@@ -129,18 +130,21 @@ class BoxStore(Stage):
     def _pass(self, door: Door, answer: Mapping[str, Any]) -> None:
         """Through an open door, which falls shut behind them; the other may open ten seconds later."""
         if answer["code"] in ("welcome", "goodbye"):
-            door.tell("door_opened")
-            door.tell("door_closed")
+            door.tell("door_opened", "door_closed")
             self.now.ahead += timedelta(seconds=10)
 
     def at(self, hour: int, minute: int, what: str = "") -> None:
-        """It is so late by the store's clock, and the night watch is on its round."""
-        assert self.pass_time
+        """It is so late by the store's clock."""
         self.now.put_forward(time(hour, minute), STORE["timezone"])
-        self.pass_time(timedelta())
-        self.called_at = perf_counter()
         if what:
             self.heading(hour, minute, what)
+
+    def watch_at(self, hour: int, minute: int) -> None:
+        """Then the night watch is on its round."""
+        assert self.pass_time
+        self.at(hour, minute)
+        self.pass_time(timedelta())
+        self.called_at = perf_counter()
 
     def alerted(self, kind: str, what: str, *, by: str | None = None) -> Any:
         """The newest of a kind, as staff find it; one of them may look after it at once."""

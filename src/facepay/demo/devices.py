@@ -123,9 +123,9 @@ class Door(Listener):
         super().__init__(stage, headers)
         self._path, self._run, self._numbers = f"/v1/devices/{device_id}", uuid4().hex, count(1)
 
-    def tell(self, kind: str, **details: Any) -> None:
-        """What its sensors notice by themselves."""
-        self._stage.call("POST", f"{self._path}/events", headers=self._headers, json=self._event(kind, details))
+    def tell(self, *kinds: str, **details: Any) -> None:
+        """What its sensors notice by themselves, one after the other."""
+        self._stage.call("POST", f"{self._path}/events", headers=self._headers, json=self._events(kinds, details))
 
     async def _listen(self, client: httpx.AsyncClient) -> None:
         carried_out = 0
@@ -135,16 +135,18 @@ class Door(Listener):
                 told, number = command["command"], command["number"]
                 effect = EFFECTS.get(told["kind"])
                 if effect and number > carried_out:
-                    (await client.post(f"{self._path}/events", json=self._event(effect, {}))).raise_for_status()
+                    (await client.post(f"{self._path}/events", json=self._events([effect], {}))).raise_for_status()
                 carried_out = number
                 path = f"{self._path}/commands/{number}/acknowledgement"
                 (await client.post(path, json={"outcome": "done"})).raise_for_status()
                 self._note(effect or told["text"])
 
-    def _event(self, kind: str, details: Mapping[str, Any]) -> dict[str, Any]:
-        happened_at = self._stage.now().isoformat()
-        event = {"sequence": next(self._numbers), "kind": kind, "happened_at": happened_at, "details": details}
-        return {"run": self._run, "events": [event]}
+    def _events(self, kinds: Sequence[str], details: Mapping[str, Any]) -> dict[str, Any]:
+        shared = {"happened_at": self._stage.now().isoformat(), "details": details}
+        return {
+            "run": self._run,
+            "events": [shared | {"sequence": next(self._numbers), "kind": kind} for kind in kinds],
+        }
 
 
 class BasketFollower(Listener):

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from anyio.from_thread import start_blocking_portal
+from anyio.from_thread import BlockingPortal, start_blocking_portal
 from fastapi import FastAPI
 from pydantic import SecretStr
 from rich.console import Console
@@ -52,25 +52,28 @@ class Served:
     settings: Settings
     clock: StoreClock
     engine: Engine
+    app: FastAPI
+    portal: BlockingPortal
 
     def pass_time(self, span: timedelta) -> None:
         """It is later, the night watch has made its rounds, and what shelves saw is settled."""
         self.clock.ahead += span
-        asyncio.run(self._keep_house())
+        self.portal.call(self._keep_house)
 
     async def _keep_house(self) -> None:
-        async with _database(self.settings) as database:
-            tasks = [
-                Task(settle.__name__, 0, partial(settle, database, settings=self.settings, now=self.clock()))
-                for settle in (settle_late_changes, charge_left_visits)
-            ]
-            tasks += rounds(database, self.clock)
-            for _ in range(HOUSEKEEPING_TRIES_MAX):
-                if await keep_house_once(database, tasks):
-                    await escalate_due(database, now=self.clock())
-                    return
-                await asyncio.sleep(0.05)  # the server itself is at it
-            raise SceneWentWrong("the server's housekeeping took too long")
+        """On the server's own database."""
+        database: Database = self.app.state.database
+        tasks = [
+            Task(settle.__name__, 0, partial(settle, database, settings=self.settings, now=self.clock()))
+            for settle in (settle_late_changes, charge_left_visits)
+        ]
+        tasks += rounds(database, self.clock)
+        for _ in range(HOUSEKEEPING_TRIES_MAX):
+            if await keep_house_once(database, tasks):
+                await escalate_due(database, now=self.clock())
+                return
+            await asyncio.sleep(0.05)  # the server itself is at it
+        raise SceneWentWrong("the server's housekeeping took too long")
 
 
 @contextmanager
@@ -96,9 +99,10 @@ def serving(console: Console, *, port: int, engine: Engine | None = None, **chan
         with _progress(console) as progress, with_database(settings) as ready:
             engine = engine or load_engine(ready.model_pack, progress=progress)
             progress("starting the API")
-            with _running(create_app(ready, engine=engine, clock=clock), ready, port) as address:
+            app = create_app(ready, engine=engine, clock=clock)
+            with _running(app, ready, port) as (address, portal):
                 progress("")
-                yield Served(address, password, ready, clock, engine)
+                yield Served(address, password, ready, clock, engine, app, portal)
 
 
 def check_books(console: Console, settings: Settings) -> None:
@@ -145,8 +149,8 @@ def _progress(console: Console) -> Iterator[Any]:
 
 
 @contextmanager
-def _running(app: FastAPI, settings: Settings, port: int) -> Iterator[str]:
-    """The API on a real socket, in a thread of this process."""
+def _running(app: FastAPI, settings: Settings, port: int) -> Iterator[tuple[str, BlockingPortal]]:
+    """The API on a real socket, in a thread of this process, which the portal leads to."""
     try:
         listener = socket.create_server((settings.host, port))
     except OSError as error:
@@ -160,7 +164,7 @@ def _running(app: FastAPI, settings: Settings, port: int) -> Iterator[str]:
                 if serving.done():
                     raise SceneWentWrong("the API did not start")
                 time.sleep(0.02)
-            yield f"http://{settings.host}:{listener.getsockname()[1]}"
+            yield f"http://{settings.host}:{listener.getsockname()[1]}", portal
         finally:
             portal.call(app.state.hub.close)  # whoever still listens hears the end
             server.should_exit = True

@@ -19,7 +19,7 @@ from facepay.vision.samples import package_file
 
 WIDTH, HEIGHT = 320, 240
 LARGER = 2  # than what the camera sees of it is the picture that it turns within
-EVERY = timedelta(seconds=3)
+EVERY = timedelta(seconds=5)
 NOISE = 2.0
 TAPE = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
 
@@ -47,7 +47,7 @@ class Camera:
         return encoded
 
     def show(self, view: Image, *, frames: int) -> list[str]:
-        """A frame every three seconds by the store's clock; what is wrong with the picture, at last."""
+        """A frame every five seconds by the store's clock; what is wrong with the picture, at last."""
         for _ in range(frames):
             faults = self.send(self.frame(view))
         return faults
