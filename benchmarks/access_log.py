@@ -19,9 +19,9 @@ from rich.console import Console
 from sqlalchemy import text
 
 from benchmarks.ledger import repeat
-from facepay.access.log import LOG, NewEvent, Person, write
-from facepay.access.retention import forget_events
-from facepay.access.verify import verify
+from facepay.access_log.log import LOG, NewEvent, Person, write
+from facepay.access_log.retention import forget_events
+from facepay.access_log.verify import verify
 from facepay.kernel.clock import utc_now
 from facepay.kernel.database import Database
 from facepay.kernel.embedded import OWNER, SUPERUSER, EmbeddedPostgres

@@ -16,10 +16,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from facepay.access.attempts import forget_attempts
 from facepay.access.emergencies import keep_up
 from facepay.access.holders import keep_consents_ending
-from facepay.access.log import LOG as ACCESS_LOG
 from facepay.access.logged import lapse_attempts
-from facepay.access.retention import forget_events as forget_access_events
 from facepay.access.visitors import forget_invitations
+from facepay.access_log.log import LOG as ACCESS_LOG
+from facepay.access_log.retention import forget_events as forget_access_events
 from facepay.channel.events import alert_of_missing, forget_events
 from facepay.channel.upkeep import judge_commands
 from facepay.entrance.gate_turns import forget_turns

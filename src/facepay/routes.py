@@ -8,12 +8,12 @@ from facepay import health
 from facepay.access import credential_router as credentials
 from facepay.access import emergency_router as emergencies
 from facepay.access import holder_router as holders
-from facepay.access import log_router as access_log
 from facepay.access import muster_router as muster
 from facepay.access import rights_router as access_rights
 from facepay.access import router as access_attempts
 from facepay.access import setup_router as access_setup
 from facepay.access import visitor_router as visitors
+from facepay.access_log import router as access_log
 from facepay.alerts import escalation_router as escalation
 from facepay.alerts import router as alerts
 from facepay.campaigns import play_router as smiles

@@ -5,7 +5,7 @@ from __future__ import annotations
 from facepay.access import attempts as access_attempts
 from facepay.access import credentials, emergencies, points, policies, presence, profiles, readers, visitors, zones
 from facepay.access import holders as access_holders
-from facepay.access import log as access_log
+from facepay.access_log import log as access_log
 from facepay.alerts import alerts, escalation, oncall
 from facepay.calibration import versions
 from facepay.campaigns import campaigns, playing

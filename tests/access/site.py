@@ -17,12 +17,12 @@ from sqlalchemy import select
 from facepay.access.credentials import Credential
 from facepay.access.door_pins import set_door_pin
 from facepay.access.holders import HolderKind, add_holder
-from facepay.access.log import AccessEvent, AccessEventPerson
 from facepay.access.points import add_access_point
 from facepay.access.policies import Rule, add_policy, change_policy
 from facepay.access.presence import presence_of
 from facepay.access.profiles import HolderProfile, NewRule, add_profile
 from facepay.access.zones import add_zone
+from facepay.access_log.log import AccessEvent, AccessEventPerson
 from facepay.alerts.alerts import Alert
 from facepay.alerts.sightings import count as count_sightings
 from facepay.edge_device import sign_finger_match

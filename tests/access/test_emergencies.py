@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from sqlalchemy import select, text
 
 from facepay.access.emergencies import keep_up
-from facepay.access.log import AccessEvent
+from facepay.access_log.log import AccessEvent
 from facepay.kernel.clock import utc_now
 from facepay.kernel.database import Database
 from tests.access.site import Site

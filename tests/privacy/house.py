@@ -15,7 +15,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.access.attempts import AttemptFactor, start
-from facepay.access.log import NewEvent, Person, write
+from facepay.access_log.log import NewEvent, Person, write
 from facepay.campaigns.playing import SmilePlay, reward
 from facepay.checkout.orders import OrderLine
 from facepay.checkout.sold_tags import Piece, claim_tags

@@ -13,11 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from facepay.access.credentials import Credential
 from facepay.access.holders import Holder
 from facepay.access.kinds import SEEN_IN_TWO_STORES
-from facepay.access.log import AccessEvent
 from facepay.access.places import Case, Place
 from facepay.access.presence import Presence, count_inside
 from facepay.access.profiles import NotAllowed, may_pass
 from facepay.access.zones import Zone
+from facepay.access_log.log import AccessEvent
 from facepay.members.members import Member, MemberStatus
 
 STORES_APART = timedelta(minutes=1)  # nobody gets from one store to another in less

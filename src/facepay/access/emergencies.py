@@ -32,9 +32,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.access.kinds import EMERGENCY_DECLARED
-from facepay.access.log import NewEvent, write
 from facepay.access.points import AccessPoint
 from facepay.access.zones import Zone, ZoneNotFound
+from facepay.access_log.log import NewEvent, write
 from facepay.alerts.alerts import Evidence, raise_alert
 from facepay.channel.commands import hold
 from facepay.channel.door_states import HAVE_DOORS, DoorSensor

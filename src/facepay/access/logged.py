@@ -13,10 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.access.attempts import AccessAttempt, AttemptFactor, Stopped, factors_of
 from facepay.access.holders import Holder
-from facepay.access.log import NewEvent, Person, write
 from facepay.access.places import hold_holders
 from facepay.access.points import AccessPoint
 from facepay.access.words import told
+from facepay.access_log.log import NewEvent, Person, write
 from facepay.kernel.database import Database
 
 LAPSED_AT_ONCE_MAX = 200

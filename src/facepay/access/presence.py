@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.access.holders import Holder, lock_holder
-from facepay.access.log import NewEvent, Person, write
 from facepay.access.zones import Zone, ZoneNotFound
+from facepay.access_log.log import NewEvent, Person, write
 from facepay.kernel.database import Base
 
 

@@ -19,10 +19,10 @@ from facepay.access.kinds import (
     SEEN_IN_TWO_STORES,
     VISITOR_LEFT_ALONE,
 )
-from facepay.access.log import Decision, write
 from facepay.access.logged import as_event
 from facepay.access.places import Case, Place
 from facepay.access.presence import Presence
+from facepay.access_log.log import Decision, write
 from facepay.alerts.alerts import Evidence, raise_alert
 from facepay.alerts.kinds import AlertKind
 

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from facepay.access.log import NewEvent, write
+from facepay.access_log.log import NewEvent, write
 from facepay.kernel.database import Identified
 from facepay.kernel.errors import Problem
 

@@ -21,8 +21,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from facepay.access.credentials import token_hash
 from facepay.access.holders import Holder, HolderExists, HolderNotFound, Validity, add_holder, change_holder
 from facepay.access.issuing import issue_invitation
-from facepay.access.log import NewEvent, Person, write
 from facepay.access.profiles import ProfileNotFound, get_profile, give_profile
+from facepay.access_log.log import NewEvent, Person, write
 from facepay.kernel.database import Base, Database, Identified
 from facepay.kernel.errors import Conflict, NotFound, Problem
 from facepay.members.consents import standing_consent

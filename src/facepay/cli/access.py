@@ -20,6 +20,6 @@ def verify_command(head: HeadOption = None) -> None:
 
     No door waits for it. Keep the head that it prints somewhere else: only that shows a chain that was cut short.
     """
-    from facepay.access.verify import verify
+    from facepay.access_log.verify import verify
 
     prove(head, lambda database, expected, progress: verify(database, expected_head=expected, progress=progress))

@@ -22,8 +22,8 @@ from pydantic import SecretStr
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from facepay.access.log import LOG as ACCESS_LOG
-from facepay.access.verify import verify as verify_access_log
+from facepay.access_log.log import LOG as ACCESS_LOG
+from facepay.access_log.verify import verify as verify_access_log
 from facepay.alerts.escalation import escalate_due
 from facepay.app import create_app
 from facepay.bootstrap import with_database

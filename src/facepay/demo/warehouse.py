@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 import psycopg
 from sqlalchemy import make_url
 
-from facepay.access.log import LOG
-from facepay.access.verify import verify
+from facepay.access_log.log import LOG
+from facepay.access_log.verify import verify
 from facepay.demo.site import FACILITY, Factor, Site, badge, finger, invitation, pin, told
 from facepay.demo.stage import STORE
 from facepay.kernel.database import Database

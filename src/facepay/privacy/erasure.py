@@ -11,7 +11,7 @@ from sqlalchemy import CursorResult, Table, delete, func, null, select, text, up
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.access.presence import is_inside
-from facepay.access.retention import unlink_member
+from facepay.access_log.retention import unlink_member
 from facepay.identity.enrolment import withdraw
 from facepay.identity.lookalikes import hold_pairs
 from facepay.kernel.database import Base

@@ -9,7 +9,7 @@ from pydantic_core import to_json
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from facepay.access.log import LOG, NewEvent, write
+from facepay.access_log.log import LOG, NewEvent, write
 from facepay.kernel.database import Database
 from facepay.kernel.ids import new_id
 

@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import text
 from typer.testing import CliRunner
 
-from facepay.access.log import LOG, NewEvent, Person, write
-from facepay.access.retention import unlink_member
-from facepay.access.verify import verify
+from facepay.access_log.log import LOG, NewEvent, Person, write
+from facepay.access_log.retention import unlink_member
+from facepay.access_log.verify import verify
 from facepay.cli import app as command_line
 from facepay.kernel.clock import utc_now
 from facepay.kernel.database import Database

@@ -16,9 +16,9 @@ from psycopg import errors
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
 
-from facepay.access.log import LOG, AccessEvent, AccessEventPerson, NewEvent, Person, write
-from facepay.access.retention import forget_events, unlink_member
-from facepay.access.verify import verify
+from facepay.access_log.log import LOG, AccessEvent, AccessEventPerson, NewEvent, Person, write
+from facepay.access_log.retention import forget_events, unlink_member
+from facepay.access_log.verify import verify
 from facepay.kernel.clock import utc_now
 from facepay.kernel.database import Database
 from facepay.kernel.embedded import SUPERUSER, EmbeddedPostgres

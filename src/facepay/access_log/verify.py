@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from facepay.access.log import LOG
+from facepay.access_log.log import LOG
 from facepay.kernel.chain import Head, Link
 from facepay.kernel.database import Database
 from facepay.kernel.proofs import FIRST, Finding, Paged, Progress, Report, snapshot, turn_pages

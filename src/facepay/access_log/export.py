@@ -15,8 +15,8 @@ from uuid import UUID
 from pydantic import Field
 from sqlalchemy.orm import selectinload
 
-from facepay.access.log import AccessEvent, Decision, Kind
-from facepay.access.log_search import Sought
+from facepay.access_log.log import AccessEvent, Decision, Kind
+from facepay.access_log.search import Sought
 from facepay.kernel.database import Database
 from facepay.kernel.schemas import Answer
 

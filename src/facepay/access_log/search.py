@@ -10,7 +10,7 @@ from fastapi import Query
 from pydantic_core import to_jsonable_python
 from sqlalchemy import Select, select
 
-from facepay.access.log import CHAIN_WIDE, AccessEvent, AccessEventPerson, Decision, Kind
+from facepay.access_log.log import CHAIN_WIDE, AccessEvent, AccessEventPerson, Decision, Kind
 from facepay.kernel.schemas import DeviceClock
 
 

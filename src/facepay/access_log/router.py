@@ -9,9 +9,9 @@ from fastapi import APIRouter, Depends, Query, Security
 from fastapi.responses import StreamingResponse
 from sqlalchemy.orm import selectinload
 
-from facepay.access.log import AccessEvent, NewEvent, Person, write
-from facepay.access.log_export import FORMS, AccessEventAnswer, exported
-from facepay.access.log_search import Sought
+from facepay.access_log.export import FORMS, AccessEventAnswer, exported
+from facepay.access_log.log import AccessEvent, NewEvent, Person, write
+from facepay.access_log.search import Sought
 from facepay.kernel.auth import InsufficientScope, Principal, current_staff
 from facepay.kernel.clock import Now
 from facepay.kernel.database import Db, Session
