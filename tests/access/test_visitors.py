@@ -117,6 +117,18 @@ async def test_whoever_is_not_invited_any_more_is_forgotten_as_soon_as_those_who
     assert [each["id"] for each in left] == [standing["id"]]
 
 
+async def test_of_two_invitations_at_once_neither_cuts_the_other_short(site: Site) -> None:
+    host, now = await site.holder(), site.clock()
+    profile = str(await site.profile())
+    week = await invite(site, host, profile_id=profile, valid_until=(now + 7 * DAY).isoformat())
+    day = await invite(site, host, profile_id=profile, escort_required=False)
+    _, visitor = await take_in(site, week)
+    status, known = await take_in(site, day, member_id=visitor["member_id"])
+    assert (status, known["id"], known["escort_required"]) == (201, visitor["id"], True)
+    assert known["valid_until"] == visitor["valid_until"]
+    assert known["profiles"] == visitor["profiles"]
+
+
 async def test_only_who_may_pass_doors_invites_and_for_a_time_that_makes_sense(site: Site) -> None:
     now, host = site.clock(), await site.holder()
     visitor = await site.holder(kind="visitor", host_id=host)

@@ -19,9 +19,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.access.credentials import token_hash
-from facepay.access.holders import Holder, HolderExists, HolderNotFound, Validity, add_holder, change_holder
+from facepay.access.holders import (
+    Holder,
+    HolderExists,
+    HolderNotFound,
+    Validity,
+    add_holder,
+    change_holder,
+    validity_fault,
+)
 from facepay.access.issuing import issue_invitation
-from facepay.access.profiles import ProfileNotFound, get_profile, give_profile
+from facepay.access.profiles import HolderProfile, ProfileNotFound, get_profile, give_profile
 from facepay.access_log.log import NewEvent, Person, write
 from facepay.kernel.database import Base, Database, Identified
 from facepay.kernel.errors import Conflict, NotFound, Problem
@@ -131,10 +139,12 @@ async def redeem(
     if host is None or invitation.redeemed_at or invitation.withdrawn_at or now >= invitation.valid_until:
         raise InvitationOver("This invitation is over, or was used.")
     holder = await _as_visitor(session, invitation, host, member.id, actor, now)
-    validity = Validity(invitation.valid_from, invitation.valid_until)
+    given = await session.get(HolderProfile, (holder.id, invitation.profile_id))
+    passes = _joined(given, invitation, now)
     await give_profile(
-        session, holder_id=holder.id, profile_id=invitation.profile_id, validity=validity, actor=actor, now=now
+        session, holder_id=holder.id, profile_id=invitation.profile_id, validity=passes, actor=actor, now=now
     )
+    validity = Validity(invitation.valid_from, invitation.valid_until)
     await issue_invitation(
         session, holder=holder, hashed_token=invitation.token_hash, validity=validity, actor=actor, now=now
     )
@@ -205,7 +215,23 @@ async def _as_visitor(
         )
     if known.kind != "visitor" or known.blocked_at is not None:
         raise HolderExists("This member is an employee, a contractor, or a visitor who is blocked.")
-    return await change_holder(session, holder_id=known.id, changes=terms, actor=actor, now=now)
+    window = _joined(known, invitation, now)
+    if known.fault(now) is None:
+        terms["escort_required"] = known.escort_required or invitation.escort_required
+    changes = terms | {"valid_from": window.valid_from, "valid_until": window.valid_until}
+    return await change_holder(session, holder_id=known.id, changes=changes, actor=actor, now=now)
+
+
+def _joined(before: Holder | HolderProfile | None, asked: Invitation, now: datetime) -> Validity:
+    """Of two invitations at once neither cuts the other short. One that is over, hasn't begun, or has a gap behind it gives way."""
+    start, end = asked.valid_from, asked.valid_until
+    if before is None or validity_fault("before", before.valid_from, before.valid_until, now):
+        return Validity(start, end)
+    if before.valid_until is None:
+        return Validity(before.valid_from, None)
+    if start > before.valid_until:
+        return Validity(start, end)
+    return Validity(before.valid_from and min(before.valid_from, start), max(before.valid_until, end))
 
 
 async def _note(
