@@ -18,7 +18,7 @@ from tests.answers import verdict
 from tests.checkout.test_round_trips import recorded
 from tests.conftest import Clock
 from tests.entrance.doors import enter, open_group, show, start
-from tests.photos import people
+from tests.photos import people, variant
 from tests.shop import Shop
 from tests.vision.test_quality import MASKS, covered, with_sunglasses
 
@@ -151,13 +151,16 @@ def masked(engine: Engine, number: int) -> bytes:
 
 async def test_a_covered_face_comes_in_where_it_may_and_not_where_faces_must_show(shop: Shop, engine: Engine) -> None:
     await shop.add_member(2)
-    mask = masked(engine, 2)
+    mask, poor = masked(engine, 2), variant(masked(engine, 0), brightness=0.75)  # hardly a face any more
+    assert (await enter(shop, poor))["code"] == "low_quality"
     assert (await enter(shop, mask))["code"] == "welcome"
     assert (await shop.at_gate(mask, "exits")).json()["code"] == "goodbye"
     await set_rules(shop, face_must_show=True)
     refused = await enter(shop, mask)
     assert (refused["decision"], refused["code"], refused["member"]) == ("deny", "face_covered", None)
     assert refused["feedback"][0]["code"] == "take_the_mask_off"
+    refused = await enter(shop, poor)
+    assert (refused["code"], refused["feedback"][0]["code"]) == ("face_covered", "take_the_mask_off")
     dark = with_sunglasses(people()[2], engine.analyse(people()[2]).faces[0])
     assert (await enter(shop, dark))["feedback"][0]["code"] == "uncover_your_eyes"
     turn = (await start(shop)).json()

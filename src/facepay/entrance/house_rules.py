@@ -99,12 +99,21 @@ class House:
         return self.rules.face_must_show and not isinstance(shown, Sighting)
 
     def look_at(self, shown: Shown) -> Shown:
-        """What somebody who comes in shows: a covered face says nothing about who they are, where faces must show."""
-        if not self.rules.face_must_show or not isinstance(shown, Sighting) or isinstance(shown.outcome, Unusable):
+        """What somebody who comes in shows: a covered face says nothing about who they are, where faces must show. Of
+        one that is too poor to say so anyway, the cover may be why, and is what they can do something about.
+        """
+        if not self.rules.face_must_show or not isinstance(shown, Sighting):
             return shown
-        _, face = shown.best_view
-        refusals = assess(face, policy=UNCOVERED)
-        if refusals or face.quality.mouth_detail is None or face.quality.eyes_light is None:
+        match shown.outcome:
+            case Unusable("low_quality"):
+                faces, unmeasured = [seen.faces[0] for seen in shown.evidences if seen.faces], False
+            case Unusable():
+                return shown
+            case _:
+                faces = [shown.best_view[1]]
+                unmeasured = faces[0].quality.mouth_detail is None or faces[0].quality.eyes_light is None
+        refusals = [refusal for face in faces for refusal in assess(face, policy=UNCOVERED)]
+        if refusals or unmeasured:
             advice = tuple(Advice(each.code, each.message) for each in feedback(refusals))
             return replace(shown, outcome=Unusable("face_covered", advice))
         return shown
