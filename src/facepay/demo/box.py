@@ -133,7 +133,7 @@ class Box(BoxStore):
         self.check(self.wall(closed["opens_at"]) == "04:00", f"it opens at {closed['opens_at']}")
         self.watch_at(3, 16)
         self.alerted("stayed_too_long", "40 min")
-        self.alerted("inside_after_closing", "")
+        self.alerted("inside_after_closing")
         self.told(self.kiosk, "the kiosk")
         self.alert = self.alerted("nothing_moves", "for 30 min")
 

@@ -146,7 +146,7 @@ class BoxStore(Stage):
         self.pass_time(timedelta())
         self.called_at = perf_counter()
 
-    def alerted(self, kind: str, what: str, *, by: str | None = None) -> Any:
+    def alerted(self, kind: str, what: str = "", *, by: str | None = None) -> Any:
         """The newest of a kind, as staff find it; one of them may look after it at once."""
         found = self.look(f"/v1/stores/{self.store_id}/alerts", kind=kind)["items"]
         self.check(bool(found), f"nobody was alerted of {kind}")
@@ -158,7 +158,7 @@ class BoxStore(Stage):
         return found[0]
 
     def told(self, device: Door, name: str) -> None:
-        """What a device does that nobody has told but a reaction."""
+        """What a device has done, told by a reaction or an emergency."""
         self.row("reacts", name, "done", device.hear())
 
     def guard_sees(self, screen: Screen, what: str, of: Callable[[Any], Sequence[Any]], *, since: datetime) -> Any:
