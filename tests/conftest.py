@@ -1,7 +1,8 @@
 """A migrated Postgres for every test that asks: one server for each worker, one cloned database for each test.
 
 On it the whole app, with real models: in this process for most tests (`shop`), on a socket for some (`live_shop`).
-The shop of `shop` was opened once, through the API, in the database that is cloned for it; all others start empty.
+The shop of `shop` and `open_shop` was opened once, through the API, in a database that is cloned for each test that
+asks for it; all others start empty.
 """
 
 from __future__ import annotations
@@ -117,7 +118,8 @@ def shop_clones(postgres: EmbeddedPostgres, opened_shop: Shop) -> Iterator[Clone
 
 @pytest.fixture
 def database_name(request: pytest.FixtureRequest) -> Iterator[str]:
-    clones: Clones = request.getfixturevalue("shop_clones" if "shop" in request.fixturenames else "empty_clones")
+    opened = {"shop", "open_shop"}.intersection(request.fixturenames)
+    clones: Clones = request.getfixturevalue("shop_clones" if opened else "empty_clones")
     name = clones.take()
     yield name
     clones.give_back(name)
@@ -167,7 +169,8 @@ def cheap_secrets() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def routes() -> list[BaseRoute]:
-    """The first app's. FastAPI works them out at an app's first request, which takes a sixth of a second."""
+    """The first app's. FastAPI works them out at an app's first request, which takes a sixth of a second, and wraps
+    what an app starts and ends with once for each router, 70 deep."""
     return []
 
 
@@ -226,10 +229,12 @@ async def open_app(
     async with AsyncExitStack() as stack:
 
         async def start(**changes: Any) -> FastAPI:
-            app = create_app(settings_for(database_url, **changes), engine=app_engine, clock=clock)
+            with pytest.MonkeyPatch.context() as patch:
+                if routes:
+                    patch.setattr("facepay.app.ROUTERS", ())
+                app = create_app(settings_for(database_url, **changes), engine=app_engine, clock=clock)
             statements.share(app.state.database)
-            if not routes:
-                routes.extend(app.router.routes)
+            routes.extend([] if routes else app.router.routes)
             app.router.routes[:] = routes
             await stack.enter_async_context(app.router.lifespan_context(app))
             return app
@@ -249,13 +254,13 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-async def open_shop(open_app: OpenApp) -> AsyncIterator[OpenShop]:
-    """Opens a shop, with other settings where a test needs them."""
+async def open_shop(open_app: OpenApp, opened_shop: Shop) -> AsyncIterator[OpenShop]:
+    """The test's clone of the opened shop, with other settings where a test needs them."""
     async with AsyncExitStack() as stack:
 
         async def start(**changes: Any) -> Shop:
             app = await open_app(**changes)
-            return await Shop.open(await stack.enter_async_context(client_of(app)))
+            return await opened_shop.reached_by(await stack.enter_async_context(client_of(app)))
 
         yield start
 

@@ -39,11 +39,13 @@ def start(data_dir: Path, port: int) -> subprocess.Popen[bytes]:
     }
     server = subprocess.Popen([sys.executable, "-m", "facepay.cli", "serve", "--port", str(port)], env=environment)
     deadline = time.monotonic() + START_SECONDS_MAX
-    while time.monotonic() < deadline and server.poll() is None:
-        try:
-            if httpx.get(f"http://127.0.0.1:{port}/readyz").is_success:
-                return server
-        except httpx.TransportError:
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+        while time.monotonic() < deadline and server.poll() is None:
+            try:
+                if client.get("/readyz").is_success:
+                    return server
+            except httpx.TransportError:
+                pass
             time.sleep(0.02)
     server.kill()
     raise AssertionError("the server did not start")

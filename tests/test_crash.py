@@ -16,7 +16,7 @@ from tests.server import free_port, start
 from tests.shop import PASSWORD
 
 KIOSKS = 4
-PAYMENTS_EACH = 4
+PAYMENTS_EACH = 3
 PRICE = 100
 BALANCE = 100_000
 
@@ -28,10 +28,11 @@ def test_a_killed_server_charges_each_key_once(tmp_path: Path) -> None:
     try:
         staff, kiosk, member = open_shop(address)
         payments: list[dict[str, Any]] = []
-        shoppers = [threading.Thread(target=shop, args=(address, kiosk, payments)) for _ in range(KIOSKS)]
+        paid_once = threading.Event()
+        shoppers = [threading.Thread(target=shop, args=(address, kiosk, payments, paid_once)) for _ in range(KIOSKS)]
         for shopper in shoppers:
             shopper.start()
-        time.sleep(0.6)
+        assert paid_once.wait(60)  # and the others are in the middle of it
         server.kill()
         server.wait()
         server = start(tmp_path, port)
@@ -71,12 +72,13 @@ def open_shop(address: str) -> tuple[dict[str, str], dict[str, Any], str]:
         return {"Authorization": f"Bearer {token}"}, kiosk, member
 
 
-def shop(address: str, kiosk: dict[str, Any], payments: list[dict[str, Any]]) -> None:
+def shop(address: str, kiosk: dict[str, Any], payments: list[dict[str, Any]], paid_once: threading.Event) -> None:
     """Pay a few times; after any doubt, again with the same key."""
     headers = {"Authorization": f"Bearer {kiosk['token']}"}
     with httpx.Client(base_url=address, headers=headers, timeout=30) as client:
         for _ in range(PAYMENTS_EACH):
             payments.append(pay(client, kiosk["id"], uuid4().hex))
+            paid_once.set()
 
 
 def pay(client: httpx.Client, kiosk_id: str, key: str) -> dict[str, Any]:

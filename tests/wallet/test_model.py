@@ -87,12 +87,13 @@ class Ledger(RuleBasedStateMachine):
         ceilings = {account.id: account.kind.ceiling for account in accounts if account.kind.ceiling is not None}
         self.model = Model({account.id: account.unit for account in accounts}, floors, ceilings)
         # The house's accounts are every example's, so only what this one moved is compared.
-        self.before = {account.id: self.balance(account.id)[0] for account in accounts}
+        self.before = dict.fromkeys((account.id for account in accounts), 0)
+        self.before = {account: posted for account, posted, _ in self.balances()}
 
-    def balance(self, account_id: UUID) -> tuple[int, int]:
-        row = self.connection.execute("select posted, held from ledger.balance(%s)", [account_id]).fetchone()
-        assert row is not None
-        return row[0], row[1]
+    def balances(self) -> list[tuple[UUID, int, int]]:
+        """Of each account, what is posted and what is held."""
+        said = "select account_id, posted, held from unnest(%s::uuid[]) as account_id, ledger.balance(account_id)"
+        return self.connection.execute(said, [list(self.before)]).fetchall()
 
     def post(self, *batch: Posting) -> list[str]:
         rows = self.connection.execute(*as_psycopg_takes_it(batch)).fetchall()
@@ -217,9 +218,8 @@ class Ledger(RuleBasedStateMachine):
 
     @invariant()
     def the_balances_are_the_models(self) -> None:
-        for account, before in self.before.items():
-            posted, held = self.balance(account)
-            assert (posted - before, held) == (self.model.posted[account], self.model.held[account])
+        moved = {account: (posted - self.before[account], held) for account, posted, held in self.balances()}
+        assert moved == {account: (self.model.posted[account], self.model.held[account]) for account in self.before}
         by_unit = dict.fromkeys(self.model.units.values(), 0)
         for account, unit in self.model.units.items():
             by_unit[unit] += self.model.posted[account]
