@@ -165,7 +165,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.CheckConstraint(
             "(kind = 'badge') = (num_nonnulls(card_format, facility_code, number) = 3)"
-            " and (kind = 'pin') = (pin_hash is not null)"
+            " and (kind = 'pin') = (pin_hash is not null or kind = 'pin' and revoked_at is not null)"
             " and (kind = 'fingerprint') = (reader_user is not null)"
             " and (kind = 'invitation') = (token_hash is not null)",
             name=op.f("ck_credential_of_kind"),

@@ -25,7 +25,7 @@ CredentialKind = Literal["badge", "pin", "fingerprint", "invitation"]
 LIVE = "revoked_at is null"
 OF_KIND = {
     "badge": "num_nonnulls(card_format, facility_code, number) = 3",
-    "pin": "pin_hash is not null",
+    "pin": "pin_hash is not null or kind = 'pin' and revoked_at is not null",
     "fingerprint": "reader_user is not null",
     "invitation": "token_hash is not null",
 }
@@ -87,6 +87,11 @@ class Credential(Identified, Base):
     failures: Mapped[int] = mapped_column(default=0)
     locked_until: Mapped[datetime | None]
     created_at: Mapped[datetime]
+
+    def revoke(self, why: str, *, actor: str, now: datetime) -> None:
+        """For good, and without its PINs: people use them elsewhere, and few digits are soon guessed from a hash."""
+        self.revoked_at, self.revoked_by, self.revoked_why = now, actor, why
+        self.pin_hash = self.duress_hash = None
 
     def fault(self, at: datetime) -> str | None:
         """Why it proves nothing at this moment, if so."""

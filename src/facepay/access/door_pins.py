@@ -32,11 +32,10 @@ class DuressTooAlike(Problem):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class TypedPin:
-    """What came of comparing a PIN with those of a holder; it counts for nothing once the credential is another."""
+    """What came of comparing a PIN with those of a holder; it counts for nothing once the credential is revoked."""
 
     holder_id: UUID | None
     credential_id: UUID | None
-    pin_hash: str | None
     is_right: bool
     is_duress: bool
 
@@ -45,10 +44,10 @@ async def compare_pin(session: AsyncSession, *, holder_id: UUID, pin: str, hashe
     """Slow on purpose, so before anything is locked; `judge_pin` says what it counts for."""
     credential = await live_credential(session, holder_id=holder_id, kind="pin")
     if credential is None or credential.pin_hash is None:
-        return TypedPin(holder_id, None, None, False, False)
+        return TypedPin(holder_id, None, False, False)
     is_right = await hasher.verify(credential.pin_hash, pin)
     is_duress = await hasher.verify(credential.duress_hash or credential.pin_hash, pin) and not is_right
-    return TypedPin(holder_id, credential.id, credential.pin_hash, is_right, is_duress)
+    return TypedPin(holder_id, credential.id, is_right, is_duress)
 
 
 async def judge_pin(session: AsyncSession, *, holder_id: UUID, typed: TypedPin, now: datetime) -> Shown:
@@ -61,8 +60,8 @@ async def judge_pin(session: AsyncSession, *, holder_id: UUID, typed: TypedPin, 
     if typed.credential_id is None:
         return Shown(holder_id, fault="no_pin")
     credential = await session.get(Credential, typed.credential_id, with_for_update=True, populate_existing=True)
-    if credential is None or credential.pin_hash != typed.pin_hash:
-        return Shown(holder_id, fault="pin_wrong")  # it has changed since
+    if credential is None:
+        return Shown(holder_id, fault="no_pin")  # they are erased meanwhile
     fault = credential.fault(now) or _count(credential, typed, now)
     await session.flush()
     return Shown(holder_id, credential.id, fault, duress=typed.is_duress)
@@ -104,7 +103,7 @@ async def set_door_pin(
         refuse_weak(each, phone=member.phone)
     before = await live_credential(session, holder_id=holder.id, kind="pin")
     if before is not None:
-        before.revoked_at, before.revoked_by, before.revoked_why = now, actor, "replaced"
+        before.revoke("replaced", actor=actor, now=now)
         await session.flush()
     credential = Credential(holder_id=holder.id, kind="pin", pin_hash=pin_hash, duress_hash=duress_hash, created_at=now)
     session.add(credential)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import UUID
 
 from sqlalchemy import select
@@ -10,24 +11,24 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from facepay.access.attempts import Again, AttemptFactor, Given, Proof, Stopped
 from facepay.access.credentials import Shown, badge_shown, fingerprint_shown, invitation_shown
 from facepay.access.door_pins import TypedPin, compare_pin, judge_pin
-from facepay.access.places import Case, lock_holders
+from facepay.access.places import Case, Place, lock_holders
 from facepay.access.readers import Untrusted, read_match
 from facepay.access.rulings import Factor
 from facepay.kernel.database import Database
 from facepay.kernel.passwords import PasswordHasher
 
-NOBODYS = TypedPin(None, None, None, False, False)
+NOBODYS = TypedPin(None, None, False, False)
 
 
 async def prove_badge(session: AsyncSession, case: Case, *, facility_code: int, number: int, card_format: str) -> Given:
     shown = await badge_shown(
         session, facility_code=facility_code, number=number, card_format=card_format, now=case.place.now
     )
-    return _proof("badge", shown)
+    return _proof("badge", shown, case.place)
 
 
 async def prove_invitation(session: AsyncSession, case: Case, *, token: str) -> Given:
-    return _proof("invitation", await invitation_shown(session, token=token, now=case.place.now))
+    return _proof("invitation", await invitation_shown(session, token=token, now=case.place.now), case.place)
 
 
 async def prove_finger(session: AsyncSession, case: Case, *, result: str) -> Given:
@@ -38,8 +39,8 @@ async def prove_finger(session: AsyncSession, case: Case, *, result: str) -> Giv
         return Stopped("fingerprint", found.code, suspect=found.reader_id)
     reader_id, match = found
     shown = await fingerprint_shown(session, reader_user=match.user, now=place.now)
-    measured = {"score": match.score, "credential_id": shown.credential_id and str(shown.credential_id)}
-    return Proof("fingerprint", shown.holder_id, fault=shown.fault, measured=measured, reader_id=reader_id)
+    proof = _proof("fingerprint", shown, place)
+    return replace(proof, measured={"score": match.score} | dict(proof.measured), reader_id=reader_id)
 
 
 async def typed_pin(database: Database, *, attempt_id: UUID, pin: str, hasher: PasswordHasher) -> TypedPin:
@@ -69,9 +70,11 @@ async def prove_pin(session: AsyncSession, case: Case, *, typed: TypedPin) -> Gi
     if giving.holder_id is None:
         return Proof("pin", fault="nobody_named")
     await lock_holders(session, [each.holder_id for each in case.given])
-    return _proof("pin", await judge_pin(session, holder_id=giving.holder_id, typed=typed, now=case.place.now))
+    shown = await judge_pin(session, holder_id=giving.holder_id, typed=typed, now=case.place.now)
+    return _proof("pin", shown, case.place)
 
 
-def _proof(factor: Factor, shown: Shown) -> Proof:
+def _proof(factor: Factor, shown: Shown, place: Place) -> Proof:
+    fault = None if place.overlooks(shown.fault) else shown.fault
     measured = {"credential_id": str(shown.credential_id)} if shown.credential_id else {}
-    return Proof(factor, shown.holder_id, fault=shown.fault, measured=measured, duress=shown.duress)
+    return Proof(factor, shown.holder_id, fault=fault, measured=measured, duress=shown.duress)

@@ -122,7 +122,7 @@ async def resume(session: AsyncSession, *, credential_id: UUID, actor: str, now:
 async def revoke(session: AsyncSession, *, credential_id: UUID, why: str, actor: str, now: datetime) -> Credential:
     """For good; its number is free for another. Raises CredentialNotFound and CredentialRevoked."""
     holder, credential = await _lock(session, credential_id)
-    credential.revoked_at, credential.revoked_by, credential.revoked_why = now, actor, why
+    credential.revoke(why, actor=actor, now=now)
     await _note(session, holder, credential, "credential_revoked", actor, now, why)
     return credential
 

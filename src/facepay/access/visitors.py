@@ -223,7 +223,9 @@ async def _as_visitor(
 
 
 def _joined(before: Holder | HolderProfile | None, asked: Invitation, now: datetime) -> Validity:
-    """Of two invitations at once neither cuts the other short. One that is over, hasn't begun, or has a gap behind it gives way."""
+    """Of two invitations at once neither cuts the other short. One that is over, hasn't begun, or ends before the other
+    begins gives way.
+    """
     start, end = asked.valid_from, asked.valid_until
     if before is None or validity_fault("before", before.valid_from, before.valid_until, now):
         return Validity(start, end)
