@@ -346,3 +346,23 @@ async def test_a_reader_that_is_revoked_signs_for_nothing_any_more(site: Site) -
     signed = reader.result(await site.finger(await site.holder()))
     await site.shop.do("DELETE", f"/v1/devices/{reader.id}")
     assert (await way.give(await way.open(), "fingerprint", result=signed))["code"] == "reader_unknown"
+
+
+async def test_whose_time_has_run_out_inside_gets_out_and_not_in_again(site: Site) -> None:
+    zone, policy = await site.zone(anti_passback="hard"), await site.policy({"factors": [["badge"], ["invitation"]]})
+    way, out = await site.way(policy, zone), await site.way(policy, None, out_of=zone)
+    soon: dict[str, Any] = {"valid_until": site.clock() + timedelta(hours=1)}
+    profile = await site.profile(NewRule("allow"))
+    visitor = await site.holder(profile, kind="visitor", host_id=await site.holder(), **soon)
+    blocked = await site.holder()
+    badges = [await site.badge(visitor, **soon), await site.badge(blocked)]
+    until = {"valid_until": soon["valid_until"].isoformat()}
+    await site.shop.do("PUT", f"/v1/holders/{visitor}/profiles/{profile}", json=until)
+    assert [(await way.by_badge(each))["decision"] for each in badges] == ["granted"] * 2
+    await site.shop.do("PUT", f"/v1/holders/{blocked}/block", json={"why": "A theft"})
+    site.clock.ahead += timedelta(hours=2)
+    assert (await out.by_badge(badges[1]))["code"] == "not_accepted", "somebody has decided that"
+    assert (await out.by_badge(badges[0]))["decision"] == "granted"
+    assert await site.where(visitor) is None
+    assert (await way.by_badge(badges[0]))["code"] == "not_accepted"
+    assert (await site.logged())[0].code == "credential_ended"

@@ -133,13 +133,15 @@ async def _taken_back(session: AsyncSession, case: Case) -> list[str]:
         return []
     now_so = select(Credential).where(Credential.id.in_(shown)).order_by(Credential.id)
     found = await session.scalars(now_so, execution_options={"populate_existing": True})
-    return [fault for each in found if (fault := each.fault(case.place.now))]
+    faults = [each.fault(case.place.now) for each in found]
+    return [fault for fault in faults if fault and not case.place.overlooks(fault)]
 
 
 async def _standing_fault(session: AsyncSession, place: Place, passer: Passer) -> str | None:
     if not passer.is_active:
         return "member_blocked"
-    if fault := passer.holder.fault(place.now):
+    fault = passer.holder.fault(place.now)
+    if fault and not place.overlooks(fault):
         return fault
     if place.policy.rule_for(passer.holder) is None:
         return "no_rule"

@@ -21,6 +21,8 @@ from facepay.channel.doors import Door
 from facepay.kernel.auth import PresentationCheck, Principal, WrongStore
 from facepay.stores.stores import Store
 
+RUN_OUT = frozenset({"holder_ended", "credential_ended"})
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -33,6 +35,10 @@ class Place:
     @property
     def direction(self) -> Literal["entry", "exit"]:
         return "exit" if self.point.to_zone_id is None else "entry"
+
+    def overlooks(self, fault: str | None) -> bool:
+        """Whose time has run out inside gets out; that somebody was blocked, or a badge revoked, was decided."""
+        return self.direction == "exit" and fault in RUN_OUT
 
     @property
     def window(self) -> timedelta:

@@ -97,9 +97,11 @@ async def may_pass(
 ) -> Allowed | NotAllowed:
     """By all profiles that the holder has at this moment, and the wall clock of the zone `tz` (IANA).
 
-    Nobody is locked in: whoever may come into a zone may leave it to the outside, at whatever hour, and only a rule
-    that names that very access point denies it.
+    Nobody is locked in: whoever may come into a zone, or might until their profile ended, may leave it to the outside
+    at whatever hour, and only a rule that names that very access point denies it.
     """
+    has_ended = and_(HolderProfile.valid_until.is_not(None), HolderProfile.valid_until <= at)
+    leaves = access_point.to_zone_id is None
     rules = await session.execute(
         select(ProfileRule, Schedule)
         .join(HolderProfile, HolderProfile.profile_id == ProfileRule.profile_id)
@@ -108,12 +110,11 @@ async def may_pass(
         .where(
             HolderProfile.holder_id == holder.id,
             or_(HolderProfile.valid_from.is_(None), HolderProfile.valid_from <= at),
-            or_(HolderProfile.valid_until.is_(None), HolderProfile.valid_until > at),
+            or_(~has_ended, ProfileRule.effect == "allow") if leaves else ~has_ended,
             AccessProfile.store_id == access_point.store_id,
             _is_about(access_point),
         )
     )
-    leaves = access_point.to_zone_id is None
     in_time, allowed_ever = set(), False
     for rule, schedule in rules:
         allows = rule.effect == "allow"
