@@ -75,6 +75,7 @@ async def prove_pin(session: AsyncSession, case: Case, *, typed: TypedPin) -> Gi
 
 
 def _proof(factor: Factor, shown: Shown, place: Place) -> Proof:
-    fault = None if place.overlooks(shown.fault) else shown.fault
+    # Of a PIN that has ended it wasn't asked whether it is right.
+    fault = None if factor != "pin" and place.overlooks(shown.fault) else shown.fault
     measured = {"credential_id": str(shown.credential_id)} if shown.credential_id else {}
     return Proof(factor, shown.holder_id, fault=fault, measured=measured, duress=shown.duress)
