@@ -67,6 +67,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=5,
+            pool_use_lifo=True,  # whoever worked last has tables and statements at hand
             hide_parameters=True,  # an error's message would quote them, and some are personal
             connect_args={"options": SERVER_OPTIONS, "connect_timeout": 5},
         )
