@@ -39,7 +39,7 @@ from facepay.online.intents import settle_due
 from facepay.presentation.challenges import forget_challenges
 from facepay.presentation.replays import forget_frames
 from facepay.privacy.receipts import Signer
-from facepay.privacy.retention import forget_uses, retain, warn_of_filing
+from facepay.privacy.retention import forget_uses, forget_visitors, retain, warn_of_filing
 from facepay.rewards.expiry import expire_due
 from facepay.settings import Settings
 from facepay.shelves.settling import charge_left_visits, forget_sightings, settle_late_changes
@@ -79,6 +79,7 @@ def tasks_of(
 
     async def retain_faces() -> None:
         await retain(database, settings=settings, signer=signer, now=clock(), erasures_max=FACES_ERASED_MAX)
+        await forget_visitors(database, settings=settings, signer=signer, now=clock())
         await warn_of_filing(database, settings=settings)
 
     evidence_lasts = timedelta(days=settings.evidence_days)

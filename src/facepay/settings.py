@@ -134,6 +134,7 @@ class Settings(BaseSettings):
     biometric_uses_kept_days: int = Field(default=365, ge=1, le=3650)
     evidence_days: int = Field(default=0, ge=0, le=365)
     access_log_days: int = Field(default=180, ge=1, le=3650)
+    visitor_kept_days: int = Field(default=30, ge=1, le=3650)
 
     @property
     def public_base(self) -> str:

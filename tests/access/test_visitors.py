@@ -14,7 +14,7 @@ from facepay.access.credentials import invitation_shown, token_hash
 from facepay.access.holders import keep_consents_ending
 from facepay.access.visitors import KEPT_FOR, Invitation, forget_invitations
 from facepay.privacy.receipts import Signer
-from facepay.privacy.retention import retain
+from facepay.privacy.retention import forget_visitors, retain
 from facepay.templates.templates import Template
 from tests.access.site import Site
 from tests.answers import verdict
@@ -166,6 +166,32 @@ async def test_a_visitor_who_agrees_is_forgotten_by_face_when_they_leave_and_a_c
     assert await faces_left(site) == 2
     site.clock.ahead = DAY
     assert await faces_left(site) == 1
+
+
+async def test_a_visitor_who_is_no_customer_is_forgotten_a_month_later(site: Site) -> None:
+    shop, host, state = site.shop, await site.holder(), site.app.state
+    vault, names = await site.zone(), ("Gone", "Back", "Customer", "Inside", "Blocked")
+    _, *others = taken = [(await take_in(site, await invite(site, host, visitor_name=name)))[1] for name in names]
+    back, customer, inside, blocked = others
+    await shop.do("PATCH", f"/v1/members/{customer['member_id']}", json={"phone": "+8613800137394"})
+    await shop.do("PUT", f"/v1/holders/{inside['id']}/presence", json={"zone_id": str(vault), "why": "Seen there"})
+    await shop.do("PUT", f"/v1/holders/{blocked['id']}/block", json={"why": "Took pictures"})
+
+    async def forgotten(after: timedelta) -> int:
+        site.clock.ahead = after
+        signer = Signer(state.master_key)
+        return await forget_visitors(state.database, settings=state.settings, signer=signer, now=site.clock())
+
+    assert await forgotten(30 * DAY) == 0
+    site.shop = shop = await shop.reached_by(shop.client)
+    await take_in(site, await invite(site, host), member_id=back["member_id"])
+    assert await forgotten(31 * DAY) == 1
+    site.shop = shop = await shop.reached_by(shop.client)
+    left = {each["display_name"] for each in (await shop.do("GET", "/v1/members"))["items"]}
+    assert left & set(names) == {"Back", "Customer", "Inside", "Blocked"}
+    (receipt,) = (await shop.do("GET", "/v1/erasures"))["items"]
+    assert (receipt["scope"], receipt["reason"], receipt["erased_by"]) == ("member", "retention", "system:retention")
+    assert (await shop.client.get(f"/v1/holders/{taken[0]['id']}", headers=shop.staff)).status_code == 404
 
 
 async def test_a_contractors_holder_credentials_and_face_end_with_the_contract(site: Site) -> None:

@@ -74,7 +74,14 @@ async def erase_face(
 
 
 async def erase_member(
-    session: AsyncSession, *, member_id: UUID, forfeit: bool, signer: Signer, actor: str, now: datetime
+    session: AsyncSession,
+    *,
+    member_id: UUID,
+    forfeit: bool,
+    signer: Signer,
+    actor: str,
+    now: datetime,
+    reason: Reason = Reason.REQUEST,
 ) -> ErasureReceipt:
     """Erase the face and everything that says who they were. What has to stay names nobody.
 
@@ -103,7 +110,7 @@ async def erase_member(
     receipt = signer.sign(
         receipt_id=receipt_id,
         scope="member",
-        reason=Reason.REQUEST,
+        reason=reason,
         erased=erased,
         given_up=given_up,
         erased_by=actor,

@@ -30,7 +30,7 @@ from facepay.kernel.secrets import MasterKey
 class Reason(StrEnum):
     WITHDRAWAL = "withdrawal"  # the member no longer agrees to face recognition
     REQUEST = "request"  # the member wants to be forgotten
-    RETENTION = "retention"  # not seen for too long, or the consent ran out
+    RETENTION = "retention"  # not seen for too long, or the consent or a visit is over
 
 
 class ErasureReceipt(Identified, Base):

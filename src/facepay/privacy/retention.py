@@ -1,4 +1,6 @@
-"""How long a face is kept: until its consent has run out, or its member was not seen for as long as the law allows."""
+"""How long people are kept: a face until its consent has run out, or its member was not seen for as long as the law
+allows; a visitor some weeks longer than their invitation.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +11,19 @@ from typing import Literal
 from uuid import UUID
 
 import structlog
-from sqlalchemy import ColumnElement, delete, func, select, text
+from sqlalchemy import ColumnElement, Select, delete, exists, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from facepay.access.holders import Holder
+from facepay.checkout.orders import Order
+from facepay.entrance.visits import Visit
 from facepay.kernel.database import Database
+from facepay.kernel.errors import Conflict
 from facepay.kernel.jurisdictions import LAWS, Jurisdiction, idle_days
 from facepay.members.biometric_uses import BiometricUse
 from facepay.members.consents import Consent
-from facepay.members.members import MemberNotFound, get_member
-from facepay.privacy.erasure import erase_face
+from facepay.members.members import Member, MemberNotFound, MemberStatus, get_member
+from facepay.privacy.erasure import erase_face, erase_member
 from facepay.privacy.receipts import Reason, Signer
 from facepay.settings import Settings
 from facepay.templates.templates import TemplateKey
@@ -86,6 +92,60 @@ async def retain(
             break
         erased += await _erase_if_due(database, due.member_id, settings, signer, now)
     return erased
+
+
+async def forget_visitors(database: Database, *, settings: Settings, signer: Signer, now: datetime) -> int:
+    """Erase members who were visitors and never customers, some time after their last visit; answers how many.
+
+    Who is blocked is kept, and so is who has money left or is inside as far as the doors know: that is for staff.
+    """
+    async with database.read() as session:
+        due = list(await session.scalars(_past_visitors(settings, now)))
+    return sum([await _forget_if_due(database, member_id, settings, signer, now) for member_id in due])
+
+
+async def _forget_if_due(
+    database: Database, member_id: UUID, settings: Settings, signer: Signer, now: datetime
+) -> bool:
+    """Asked again behind the member's lock: they may be here again."""
+    try:
+        async with database.begin() as session:
+            await get_member(session, member_id, lock=True)
+            if await session.scalar(_past_visitors(settings, now).where(Member.id == member_id)) is None:
+                return False
+            await erase_member(
+                session,
+                member_id=member_id,
+                forfeit=False,
+                signer=signer,
+                actor=ACTOR,
+                now=now,
+                reason=Reason.RETENTION,
+            )
+    except (MemberNotFound, Conflict):
+        return False
+    return True
+
+
+def _past_visitors(settings: Settings, now: datetime) -> Select[UUID]:
+    customers = (
+        (Consent.member_id == Member.id) & Consent.withdrawn_at.is_(None),
+        Visit.member_id == Member.id,
+        Order.member_id == Member.id,
+    )
+    return (
+        select(Member.id)
+        .join(Holder, Holder.member_id == Member.id)
+        .where(
+            Holder.kind == "visitor",
+            Holder.valid_until <= now - timedelta(days=settings.visitor_kept_days),
+            Holder.blocked_at.is_(None),
+            Member.status == MemberStatus.ACTIVE,
+            Member.phone.is_(None),
+            *(~exists().where(each) for each in customers),
+        )
+        .order_by(Member.id)
+    )
 
 
 async def _erase_if_due(database: Database, member_id: UUID, settings: Settings, signer: Signer, now: datetime) -> bool:
