@@ -83,6 +83,18 @@ async def test_refused_or_unanswered_they_stay_outside_until_the_answer_no_longe
     assert (late.status_code, late.json()["answer"]) == (409, "refuse")
 
 
+async def test_of_two_guards_who_answer_at_once_the_first_says_what_holds(desk: Desk) -> None:
+    await desk.ban(0)
+    await desk.shop.at_gate(0)
+    (hit,) = await desk.waiting()
+    given = await asyncio.gather(desk.answer(hit["id"], "admit"), desk.answer(hit["id"], "refuse"))
+    first, second = sorted(given, key=lambda each: each.status_code)
+    assert (first.status_code, second.status_code) == (200, 409)
+    assert second.json()["answer"] == first.json()["answer"]
+    code = {"admit": "unknown_face", "refuse": "please_ask_staff"}[first.json()["answer"]]
+    assert (await desk.shop.at_gate(0)).json()["code"] == code
+
+
 async def test_a_ban_may_refuse_at_once_and_tells_staff(desk: Desk) -> None:
     await desk.ban(0, on_hit="refuse")
     assert (await desk.shop.at_gate(0)).json()["code"] == "please_ask_staff"
