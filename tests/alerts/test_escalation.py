@@ -8,9 +8,12 @@ from uuid import UUID
 
 import numpy as np
 import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from facepay.alerts.alerts import acknowledge, resolve
+from facepay.alerts.alerts import Alert, acknowledge, resolve
 from facepay.alerts.escalation import escalate_due
+from facepay.alerts.kinds import Severity
+from facepay.alerts.telling import tell_of_escalation
 from facepay.kernel.clock import utc_now
 from tests.alerts.seen import alerts, see, told
 from tests.conftest import Clock
@@ -170,3 +173,40 @@ async def test_an_on_call_list_says_who_is_on_call_now(shop: Shop) -> None:
     assert changed["now_on_call"] == [first, second]
     listed = await shop.do("GET", f"/v1/stores/{shop.store_id}/on-call-lists")
     assert [UUID(each["id"]) for each in listed["items"]] == [UUID(list_id)]
+
+
+async def test_an_alert_that_becomes_graver_is_told_of_again_whoever_looked_after_the_lesser_one(
+    shop: Shop, clock: Clock
+) -> None:
+    chief = await add_staff(shop, "chief")
+    chiefs = await add_list(shop, "Chiefs", {"staff_id": chief})
+    await plan(shop, {"severity_min": "critical", "steps": [{"minutes": 1, "on_call_list_id": chiefs}]})
+    alert_id = await raised(shop)
+    await shop.do("POST", f"/v1/alerts/{alert_id}/acknowledgement")
+    async with shop.app.state.database.begin() as session:
+        await see(session, shop, "vault", now=shop.app.state.clock(), severity=Severity.CRITICAL)
+    (graver,) = await alerts(shop, open=True)
+    assert (graver["severity"], graver["acknowledged_at"]) == ("critical", None)
+    heard = [(type, data["severity"]) for type, data in await told(shop, alert_id)]
+    assert heard[-1] == ("alert.raised", "critical")
+    clock.ahead = timedelta(minutes=2)
+    await escalate(shop)
+    assert await steps(shop, alert_id) == [(1, [chief])]
+
+
+async def test_one_alert_that_cannot_be_escalated_keeps_no_other_from_it(
+    shop: Shop, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chief = await add_staff(shop, "chief")
+    chiefs = await add_list(shop, "Chiefs", {"staff_id": chief})
+    await plan(shop, {"steps": [{"minutes": 0, "on_call_list_id": chiefs}]})
+    broken, sound = await raised(shop, "broken"), await raised(shop, "sound")
+
+    async def fail(session: AsyncSession, alert: Alert, **about: Any) -> None:
+        if str(alert.id) == broken:
+            raise ValueError("a bug")
+        await tell_of_escalation(session, alert, **about)
+
+    monkeypatch.setattr("facepay.alerts.escalation.tell_of_escalation", fail)
+    await escalate(shop)
+    assert (await steps(shop, broken), await steps(shop, sound)) == ([], [(1, [chief])])

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import simplejpeg
 from benchmarks.camera_scenes import scene
+from sqlalchemy.exc import OperationalError
 
 from facepay.vision.frames import Image
 from tests.conftest import Clock, OpenApp, client_of
@@ -127,3 +128,24 @@ async def test_what_is_no_frame_of_this_camera_is_refused(shop: Shop, clock: Clo
     assert (await camera.post(frame[:200])).json()["code"] == "corrupt_image"
     unknown = await shop.client.post(f"/v1/cameras/{camera.id}/view", headers=shop.staff)
     assert unknown.json()["code"] == "camera_unknown"
+
+
+async def test_a_fault_is_alerted_of_though_the_database_was_away_when_it_was_said(
+    shop: Shop, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    camera = await Camera.put_up(shop, clock)
+    await camera.show(camera.sight(), seconds=10)
+    answered = []
+    with monkeypatch.context() as away:
+
+        async def gone(*_: Any, **__: Any) -> None:
+            raise OperationalError("insert", {}, OSError("the database is away"))
+
+        away.setattr("facepay.nightwatch.cameras._note", gone)
+        for _ in range(6):
+            clock.ahead += timedelta(seconds=1)
+            noisy = np.clip(TAPE + camera.random.normal(0, 2, (HEIGHT, WIDTH, 1)), 0, 255).astype(np.uint8)
+            answered.append((await camera.post(simplejpeg.encode_jpeg(noisy, 85, "BGR"))).status_code)
+    assert set(answered) == {503}
+    assert (await camera.show(TAPE, seconds=1))["faults"] == ["covered"]
+    assert [alert["kind"] for alert in await camera.alerts(open=True)] == ["camera_covered"]

@@ -69,3 +69,17 @@ async def test_a_shelf_that_sees_its_own_tags_says_nothing_of_exits(
     await report(shop, shelf, event(1, "tags_seen", **lying_there))
     await watch_tags(database, now=clock())
     assert await alerts(shop, "tag_unpaid") == []
+
+
+async def test_a_storm_of_tags_hides_no_theft_that_comes_after_it(
+    shop: Shop, database: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("facepay.nightwatch.tag_patrol.EVENTS_MAX", 3)
+    lanes = await LaneShop.open(shop)
+    foreign, stolen = "3074257BF7194E4000001A85", lanes.tag("SCARF")
+    for number, tag in enumerate([foreign] * 5 + [stolen], start=1):
+        clock.ahead += timedelta(seconds=1)
+        seen: dict[str, Any] = {tag: 1}
+        await report(shop, gate_of(shop), event(number, "tags_seen", **seen))
+    await watch_tags(database, now=clock())
+    assert [each["subject"] for each in await alerts(shop, "tag_unpaid")] == [stolen]

@@ -82,7 +82,7 @@ async def raise_alert(
 
 async def acknowledge(session: AsyncSession, *, alert_id: UUID, by: str, now: datetime) -> Alert:
     """Somebody looks after it; whoever was first stays. Raises AlertNotFound and AlertResolved."""
-    alert = await _open(session, alert_id)
+    alert = await _open(session, alert_id, now)
     if alert.acknowledged_at is None:
         alert.acknowledged_at, alert.acknowledged_by = now, by
         await session.flush()
@@ -92,14 +92,14 @@ async def acknowledge(session: AsyncSession, *, alert_id: UUID, by: str, now: da
 
 async def resolve(session: AsyncSession, *, alert_id: UUID, by: str, note: str | None, now: datetime) -> Alert:
     """It is over; should it come back, that is another alert. Raises AlertNotFound and AlertResolved."""
-    alert = await _open(session, alert_id)
+    alert = await _open(session, alert_id, now)
     alert.resolved_at, alert.resolved_by, alert.note = now, by, note
     await session.flush()
     await _told(session, alert, RESOLVED, now)
     return alert
 
 
-async def _open(session: AsyncSession, alert_id: UUID) -> Alert:
+async def _open(session: AsyncSession, alert_id: UUID, now: datetime) -> Alert:
     """Held, with all that was seen of it until now."""
     alert = await session.get(Alert, alert_id, with_for_update={"key_share": True}, populate_existing=True)
     if alert is None:
@@ -107,7 +107,7 @@ async def _open(session: AsyncSession, alert_id: UUID) -> Alert:
     if alert.resolved_at is not None:
         raise AlertResolved("This alert was resolved already.", resolved_at=alert.resolved_at.isoformat())
     while seen := await take(session, store_id=alert.store_id, kind=alert.kind, subject=alert.subject):
-        await add(session, alert, seen)
+        await add(session, alert, seen, now=now)
     return alert
 
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, Self
 from uuid import UUID
 
+import structlog
 from pydantic import Field, TypeAdapter, model_validator
 from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger, String, Uuid, delete, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -24,6 +25,7 @@ from facepay.kernel.hub import notify
 from facepay.kernel.schemas import Request
 from facepay.stores.stores import get_open_store
 
+log = structlog.get_logger()
 STEPS_MAX = 10
 AT_ONCE_MAX = 200
 
@@ -147,8 +149,11 @@ async def escalate_due(database: Database, *, now: datetime) -> int:
     async with database.read() as session:
         due = (await session.scalars(_DUE, {"now": now})).all()
     for alert_id in due:
-        async with database.begin() as session:
-            await _escalate(session, alert_id, now)
+        try:
+            async with database.begin() as session:
+                await _escalate(session, alert_id, now)
+        except Exception as error:  # the others mustn't wait for it
+            log.error("escalation_failed", alert_id=str(alert_id), exc_info=error)
     return len(due)
 
 

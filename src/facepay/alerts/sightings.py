@@ -117,7 +117,7 @@ async def _count_of(session: AsyncSession, store_id: UUID, kind: str, subject: s
             return 0
     seen = await take(session, store_id=store_id, kind=kind, subject=subject)
     if alert is not None:
-        await add(session, alert, seen)
+        await add(session, alert, seen, now=now)
     elif seen:
         await _raise(session, seen, now)
     return len(seen)
@@ -136,8 +136,10 @@ async def take(session: AsyncSession, *, store_id: UUID, kind: str, subject: str
     return sorted(rows.all(), key=lambda each: (each.at, each.id))
 
 
-async def add(session: AsyncSession, alert: Alert, seen: list[AlertSighting]) -> None:
-    """To an alert that the caller holds. The graver severity stays, and its reactions and guards hear of it."""
+async def add(session: AsyncSession, alert: Alert, seen: list[AlertSighting], *, now: datetime) -> None:
+    """To an alert that the caller holds. The graver severity stays; where it grows, reactions and guards hear of it as
+    of a new alert, and whoever looked after the lesser one has to say so again.
+    """
     if not seen:
         return
     last, severity = seen[-1], max(each.severity for each in seen)
@@ -146,7 +148,8 @@ async def add(session: AsyncSession, alert: Alert, seen: list[AlertSighting]) ->
         alert.last_at, alert.device_id, alert.details = last.at, last.device_id, last.details
         alert.evidence_kind, alert.evidence_id = last.evidence_kind, last.evidence_id
     if severity > alert.severity:
-        alert.severity, alert.reacted_at = severity, None
+        alert.severity, alert.reacted_at, alert.acknowledged_at, alert.acknowledged_by = severity, None, None, None
+        await tell(session, alert, RAISED, now=now)
         await notify(session, TOPIC)
     await session.flush()
 
@@ -155,9 +158,10 @@ async def _raise(session: AsyncSession, seen: list[AlertSighting], now: datetime
     """An alert of sightings alone: whoever was raising it meanwhile has failed."""
     first = seen[0]
     alert = new_alert(first)
+    alert.severity = max(each.severity for each in seen)
     session.add(alert)
     await session.flush()
-    await add(session, alert, seen[1:])
+    await add(session, alert, seen[1:], now=now)
     await tell(session, alert, RAISED, now=now)
     await notify(session, TOPIC)
 

@@ -24,10 +24,12 @@ async def keep_watch(database: Database, hub: Hub, clock: Clock) -> None:
     """Until cancelled; in each replica."""
     async with hub.subscribe(SIGHTINGS, TOPIC) as woken:
         while True:
-            try:
-                await count_all(database, now=clock())
-                await escalate_due(database, now=clock())
-            except (SQLAlchemyError, OSError) as error:
-                log.warning("alerts_unwatched", error=type(error).__name__)
+            for each in (count_all, escalate_due):
+                try:
+                    await each(database, now=clock())
+                except (SQLAlchemyError, OSError) as error:
+                    log.warning("alerts_unwatched", error=type(error).__name__)
+                except Exception as error:  # a bug is no reason to call nobody until somebody restarts the server
+                    log.error("alerts_unwatched", exc_info=error)
             await asyncio.sleep(PAUSE_SECONDS)
             await woken.wait(ROUND_SECONDS)

@@ -89,6 +89,7 @@ class Eye:
 
     health: CameraHealth
     motion: MotionWatcher = field(default_factory=lambda: MotionWatcher(FIELDS))
+    untold: dict[Fault, datetime | None] = field(default_factory=dict)  # since when, or over, and not on record yet
     kept_at: datetime | None = None
 
     @classmethod
@@ -111,6 +112,7 @@ class Seen:
     health: Health
     learning: bool
     motion: bool
+    untold: Mapping[Fault, datetime | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +132,18 @@ class Watch:
         seen = await asyncio.to_thread(_see, eye, frame, self.recogniser.inference.engine.limits, now)
         async with self.database.begin() as session:
             await _note(session, device, eye, seen, view=view, now=now)
+        for fault, since in seen.untold.items():
+            if eye.untold.get(fault, since) == since:
+                eye.untold.pop(fault, None)
         return seen
 
 
 def _see(eye: Eye, frame: bytes, limits: FrameLimits, now: datetime) -> Seen:
     image = decode_frame(frame, limits=limits)
-    return Seen(eye.health.see(image, now), eye.health.learning, bool(eye.motion.see(image, now)))
+    health = eye.health.see(image, now)
+    # Until they are on record, whatever becomes of this request: they are said once.
+    eye.untold |= {fault: health.faults[fault] for fault in health.said} | dict.fromkeys(health.over)
+    return Seen(health, eye.health.learning, bool(eye.motion.see(image, now)), dict(eye.untold))
 
 
 async def _note(session: AsyncSession, device: Principal, eye: Eye, seen: Seen, *, view: int, now: datetime) -> None:
@@ -151,19 +159,27 @@ async def _note(session: AsyncSession, device: Principal, eye: Eye, seen: Seen, 
     state = (await session.scalars(noted.returning(CameraState))).one()
     if state.view != view:  # staff have said meanwhile that it is to see something else
         return
-    await _tell(session, state, seen.health, device, now)
+    await _tell(session, state, seen.untold, device, now)
     if not seen.learning and (eye.kept_at is None or now - eye.kept_at >= KEPT_EVERY):
         eye.kept_at = state.memory_at = now
         state.memory = eye.health.remember()
     await session.flush()
 
 
-async def _tell(session: AsyncSession, state: CameraState, health: Health, device: Principal, now: datetime) -> None:
+async def _tell(
+    session: AsyncSession,
+    state: CameraState,
+    untold: Mapping[Fault, datetime | None],
+    device: Principal,
+    now: datetime,
+) -> None:
     """Alert of what is new, and resolve what is over: once, whichever process saw it first."""
     known = dict(state.faults)
-    await _resolve(session, [known.pop(fault) for fault in sorted(health.over & known.keys())], by="camera", now=now)
-    for fault in sorted(health.said - known.keys()):
-        since = health.faults[fault].isoformat()
+    over = [known.pop(fault) for fault, since in untold.items() if since is None and fault in known]
+    await _resolve(session, over, by="camera", now=now)
+    for fault, since in sorted(untold.items()):
+        if since is None or fault in known:
+            continue
         alert_id = await raise_alert(
             session,
             ALERT_OF[fault],
@@ -172,9 +188,9 @@ async def _tell(session: AsyncSession, state: CameraState, health: Health, devic
             now=now,
             device_id=device.id,
             evidence=Evidence("camera", device.id),
-            since=since,
+            since=since.isoformat(),
         )
-        known[fault] = {"since": since, "alert_id": str(alert_id)}
+        known[fault] = {"since": since.isoformat(), "alert_id": str(alert_id)}
     state.faults = known
 
 

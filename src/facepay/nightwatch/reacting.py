@@ -73,8 +73,8 @@ async def react_to_all(database: Database, clock: Clock) -> bool:
         try:
             async with database.begin() as session:
                 reacted += await react(session, alert_id=alert_id, now=clock())
-        except SQLAlchemyError as error:  # the others mustn't wait for it
-            log.warning("reaction_failed", alert_id=str(alert_id), error=type(error).__name__)
+        except Exception as error:  # the others mustn't wait for it
+            log.error("reaction_failed", alert_id=str(alert_id), exc_info=error)
     return reacted == AT_ONCE_MAX or plain == PASSED_OVER_MAX
 
 

@@ -85,17 +85,17 @@ def _read(rows: Iterable[Any]) -> tuple[dict[str, Seen], dict[str, Sgtin]]:
             with suppress(EpcUnreadable):
                 epc = text.upper()
                 sgtins[epc] = decode_sgtin96(epc)
-                seen[epc] = Seen(store_id, device_id, event_id)
+                seen.setdefault(epc, Seen(store_id, device_id, event_id))
     return seen, sgtins
 
 
 def sightings(now: datetime) -> Select[*tuple[Any, ...]]:
-    """What antennas at exits saw of late, in the order in which it came in."""
+    """What antennas at exits saw of late, the last first: a storm of them hides nothing that comes after it."""
     return (
         select(Device.store_id, Device.id, DeviceEvent.id, DeviceEvent.details)
         .join(Device, Device.id == DeviceEvent.device_id)
         .where(DeviceEvent.kind == TAGS_SEEN, DeviceEvent.received_at > now - LOOK_BACK, Device.role.in_(HAVE_DOORS))
-        .order_by(DeviceEvent.received_at)
+        .order_by(DeviceEvent.received_at.desc())
         .limit(EVENTS_MAX)
     )
 
