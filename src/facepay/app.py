@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.datastructures import State
 
-from facepay.access import kinds as access
+from facepay.access.emergencies import EMERGENCY_DECLARED
 from facepay.alerts.kinds import AlertKinds
 from facepay.alerts.of_endpoints import WEBHOOK_ENDPOINT_STOPPED, alert_of_stopped
 from facepay.alerts.telling import EVENT_TYPES as ALERT_EVENT_TYPES
@@ -25,6 +25,7 @@ from facepay.channel import kinds as channel
 from facepay.checkout.selling import STOCK_MISCOUNTED
 from facepay.checkout.sold_tags import TAG_SOLD_BEFORE
 from facepay.checkout.telling import REFUND_CREATED
+from facepay.doors import kinds as doors
 from facepay.entrance.edge_galleries import may_hold
 from facepay.housekeeping import Task, keep_house, tasks_of
 from facepay.identity.narrowing import HomeRegions
@@ -78,7 +79,8 @@ ALERT_KINDS = (
     WEBHOOK_ENDPOINT_STOPPED,
     *channel.ALERT_KINDS,
     *watchlist.ALERT_KINDS,
-    *access.ALERT_KINDS,
+    EMERGENCY_DECLARED,
+    *doors.ALERT_KINDS,
     *kitchen.ALERT_KINDS,
     STOCK_MISCOUNTED,
     TAG_SOLD_BEFORE,

@@ -19,9 +19,9 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from facepay.access import readers
 from facepay.checkout import weighing
 from facepay.checkout.weighing import Scale
+from facepay.doors import readers
 from facepay.identity.edge import AUDIENCE
 from facepay.identity.edge_matches import Comparison
 from facepay.stores.signatures import signed_claims

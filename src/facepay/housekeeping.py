@@ -13,15 +13,15 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from facepay.access.attempts import forget_attempts
 from facepay.access.emergencies import keep_up
 from facepay.access.holders import keep_consents_ending
-from facepay.access.logged import lapse_attempts
 from facepay.access.visitors import forget_invitations
 from facepay.access_log.log import LOG as ACCESS_LOG
 from facepay.access_log.retention import forget_events as forget_access_events
 from facepay.channel.events import alert_of_missing, forget_events
 from facepay.channel.upkeep import judge_commands
+from facepay.doors.attempts import forget_attempts
+from facepay.doors.logged import lapse_attempts
 from facepay.entrance.gate_turns import forget_turns
 from facepay.identity.passes import forget_passes
 from facepay.identity.step_up import forget_expired

@@ -10,7 +10,6 @@ from facepay.access import emergency_router as emergencies
 from facepay.access import holder_router as holders
 from facepay.access import muster_router as muster
 from facepay.access import rights_router as access_rights
-from facepay.access import router as access_attempts
 from facepay.access import setup_router as access_setup
 from facepay.access import visitor_router as visitors
 from facepay.access_log import router as access_log
@@ -29,6 +28,7 @@ from facepay.checkout import rewards_router as member_rewards
 from facepay.checkout import router as checkout
 from facepay.checkout import statement_router as statements
 from facepay.checkout import tags_router as tags
+from facepay.doors import router as access_attempts
 from facepay.entrance import gallery_router as galleries
 from facepay.entrance import gate_router as gates
 from facepay.entrance import group_router as visit_groups

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from facepay.access import attempts as access_attempts
-from facepay.access import credentials, emergencies, points, policies, presence, profiles, readers, visitors, zones
+from facepay.access import credentials, emergencies, points, policies, presence, profiles, visitors, zones
 from facepay.access import holders as access_holders
 from facepay.access_log import log as access_log
 from facepay.alerts import alerts, escalation, oncall
@@ -13,6 +12,8 @@ from facepay.catalog import products, stock
 from facepay.channel import commands, door_states, doors, interlocks, sequences
 from facepay.channel import events as device_events
 from facepay.checkout import kiosk, limits, orders, refunds, sold_tags
+from facepay.doors import attempts as access_attempts
+from facepay.doors import readers
 from facepay.entrance import gate_turns, gates, groups, house_rules, visits
 from facepay.identity import (
     edge_matches,

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from facepay.access.attempts import forget_attempts
-from facepay.access.logged import lapse_attempts
 from facepay.access.profiles import NewRule
+from facepay.doors.attempts import forget_attempts
+from facepay.doors.logged import lapse_attempts
 from facepay.kernel.passwords import PasswordHasher
 from facepay.members.pins import FAILURES_MAX, LOCKED_FOR
 from tests.access.site import DURESS, PIN, Site, Way, told

@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from facepay.access.barriers import Whereabouts, passback_fault
 from facepay.access.zones import Zone
+from facepay.doors.barriers import Whereabouts, passback_fault
 from tests.access.site import Site
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)

@@ -8,7 +8,7 @@ from uuid import UUID
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from facepay.access.rulings import (
+from facepay.doors.rulings import (
     FACTORS,
     OTHER_HOLDER,
     Claimant,

@@ -12,10 +12,10 @@ from sqlalchemy import func, select
 
 from facepay.access.credentials import Credential, token_hash
 from facepay.access.holders import Holder
-from facepay.access.logged import lapse_attempts
 from facepay.access.profiles import HolderProfile, NewRule
 from facepay.access_log.log import AccessEventPerson
 from facepay.channel.interlocks import add_interlock
+from facepay.doors.logged import lapse_attempts
 from facepay.kernel.passwords import PasswordHasher
 from facepay.members.pins import FAILURES_MAX
 from facepay.privacy.erasure import erase_member

@@ -14,11 +14,11 @@ from psycopg.rows import dict_row
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from facepay.access.attempts import AttemptFactor, start
 from facepay.access_log.log import NewEvent, Person, write
 from facepay.campaigns.playing import SmilePlay, reward
 from facepay.checkout.orders import OrderLine
 from facepay.checkout.sold_tags import Piece, claim_tags
+from facepay.doors.attempts import AttemptFactor, start
 from facepay.entrance.gates import GateAttempt
 from facepay.entrance.visits import current_visit
 from facepay.identity.lookalikes import Lookalike, pair_of

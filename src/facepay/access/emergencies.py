@@ -31,11 +31,11 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from facepay.access.kinds import EMERGENCY_DECLARED
 from facepay.access.points import AccessPoint
 from facepay.access.zones import Zone, ZoneNotFound
 from facepay.access_log.log import NewEvent, write
 from facepay.alerts.alerts import Evidence, raise_alert
+from facepay.alerts.kinds import AlertKind, Severity
 from facepay.channel.commands import hold
 from facepay.channel.door_states import HAVE_DOORS, DoorSensor
 from facepay.channel.doors import DeviceChannel
@@ -45,6 +45,9 @@ from facepay.kernel.ids import new_id
 from facepay.stores.devices import Device
 from facepay.stores.stores import get_open_store
 
+EMERGENCY_DECLARED = AlertKind(
+    "emergency_declared", Severity.CRITICAL, "Somebody has released doors or locked them down, and said why."
+)
 Kind = Literal["release", "lockdown"]
 LIVE = "ended_at is null"
 CODES = {"release": "released", "lockdown": "locked_down"}

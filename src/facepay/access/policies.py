@@ -19,7 +19,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.access.holders import Holder, HolderKind
-from facepay.access.rulings import Factor
 from facepay.access.setting_up import SetUp, note_setting, saved
 from facepay.kernel.auth import PresentationCheck
 from facepay.kernel.database import Base, Identified
@@ -30,6 +29,7 @@ from facepay.stores.stores import get_open_store
 
 RULES_MAX = 20
 SETS_MAX = 10
+Factor = Literal["face", "badge", "fingerprint", "pin", "invitation"]
 
 
 def _distinct(factors: list[Factor]) -> list[Factor]:
