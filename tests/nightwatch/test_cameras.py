@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -12,8 +13,11 @@ import simplejpeg
 from benchmarks.camera_scenes import scene
 from sqlalchemy.exc import OperationalError
 
+from facepay.kernel.database import Database
+from facepay.nightwatch.patrol import watch_devices
 from facepay.vision.frames import Image
 from tests.conftest import Clock, OpenApp, client_of
+from tests.nightwatch.watch import set_rules
 from tests.shop import Shop
 
 pytestmark = pytest.mark.anyio
@@ -149,3 +153,23 @@ async def test_a_fault_is_alerted_of_though_the_database_was_away_when_it_was_sa
     assert set(answered) == {503}
     assert (await camera.show(TAPE, seconds=1))["faults"] == ["covered"]
     assert [alert["kind"] for alert in await camera.alerts(open=True)] == ["camera_covered"]
+
+
+async def test_a_camera_that_shows_nothing_any_more_is_silent_though_its_heart_beats(
+    shop: Shop, database: Database, clock: Clock
+) -> None:
+    camera = await Camera.put_up(shop, clock)
+    await set_rules(shop, silent_after_seconds=60)
+    await camera.show(camera.sight(), seconds=1)
+    clock.ahead += timedelta(seconds=61)
+    beat = await shop.client.post(
+        f"/v1/devices/{camera.id}/heartbeats", json={"sent_at": clock().isoformat()}, headers=camera.headers
+    )
+    assert beat.status_code == 200
+    await watch_devices(database, now=clock())
+    assert [alert["kind"] for alert in await camera.alerts(open=True)] == ["device_silent"]
+    seen_by_guards = await shop.do("GET", f"/v1/stores/{shop.store_id}/guard")
+    assert camera.id in json.dumps(seen_by_guards["silent"])
+    await camera.show(camera.sight(), seconds=1)
+    await watch_devices(database, now=clock())
+    assert await camera.alerts(open=True) == []

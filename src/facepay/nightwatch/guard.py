@@ -26,6 +26,7 @@ from facepay.kernel.database import Database
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.hub import Hub
 from facepay.nightwatch.cameras import CameraState
+from facepay.nightwatch.patrol import silent_devices
 from facepay.stores.devices import Device
 from facepay.watchlist.hits import WatchlistHit
 
@@ -138,15 +139,10 @@ async def _cameras(session: AsyncSession, devices: Mapping[UUID, Device]) -> lis
 
 
 async def _silent(session: AsyncSession, store_id: UUID, devices: Mapping[UUID, Device], now: datetime) -> list[Device]:
-    """By the store's rule; without one, no device is."""
-    rules = await session.get(HouseRules, store_id)
-    if rules is None or rules.silent_after_seconds is None:
-        return []
-    return [
-        device
-        for device in devices.values()
-        if device.last_seen_at and (now - device.last_seen_at).total_seconds() >= rules.silent_after_seconds
-    ]
+    """As the patrol sees it."""
+    of_store = silent_devices(now).with_only_columns(Device.id).where(Device.store_id == store_id)
+    silent = set(await session.scalars(of_store))
+    return [device for device in devices.values() if device.id in silent]
 
 
 async def _emergencies(session: AsyncSession, store_id: UUID) -> list[tuple[Emergency, str | None]]:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Select,
     SQLColumnExpression,
     Uuid,
+    case,
     func,
     literal,
     select,
@@ -34,7 +35,7 @@ from facepay.nightwatch.cameras import CameraState
 from facepay.nightwatch.findings import Found, follow_up
 from facepay.schedules.schedules import Schedule
 from facepay.shelves.events import ShelfEvent, ShelfMotion
-from facepay.stores.devices import Device
+from facepay.stores.devices import Device, DeviceRole
 from facepay.stores.stores import Store
 
 STAYED_TOO_LONG = AlertKind("stayed_too_long", Severity.WARNING, "Somebody has been inside for longer than they may.")
@@ -96,7 +97,7 @@ async def watch_stillness(database: Database, *, now: datetime) -> None:
 
 
 async def watch_devices(database: Database, *, now: datetime) -> None:
-    """Of devices whose heartbeat is too old; one that never had any has yet to be put up."""
+    """Of devices whose last heartbeat, or picture of a camera's, is too old; without any they have yet to be put up."""
     async with database.begin() as session:
         found = [
             Found(
@@ -150,13 +151,19 @@ def still_stores(now: datetime) -> Select[*tuple[Any, ...]]:
 
 
 def silent_devices(now: datetime) -> Select[*tuple[Any, ...]]:
+    """A camera that beats and shows nothing any more is as silent as one that is cut off."""
+    is_camera = Device.role == DeviceRole.CAMERA
+    alive_at = case(
+        (is_camera, func.coalesce(CameraState.last_frame_at, Device.last_seen_at)), else_=Device.last_seen_at
+    )
     return (
-        select(Device.store_id, Device.id, Device.role, Device.last_seen_at)
+        select(Device.store_id, Device.id, Device.role, alive_at)
         .join(HouseRules, HouseRules.store_id == Device.store_id)
         .join(Store, (Store.id == Device.store_id) & Store.closed_at.is_(None))
+        .outerjoin(CameraState, CameraState.device_id == Device.id)
         .where(
             Device.revoked_at.is_(None),
-            Device.last_seen_at <= before(now, HouseRules.silent_after_seconds),
+            alive_at <= before(now, HouseRules.silent_after_seconds),
         )
     )
 
