@@ -21,8 +21,8 @@ from facepay.members.pins import FAILURES_MAX
 from facepay.privacy.erasure import erase_member
 from facepay.privacy.receipts import Signer
 from tests.access.site import DURESS, PIN, Site, Way, told
-from tests.access.test_door_races import says
 from tests.conftest import Clock, OpenApp, client_of
+from tests.doors.test_races import says
 from tests.locks import somebody_waits
 from tests.shop import Shop
 from tests.watchlist.desk import Desk
