@@ -8,14 +8,14 @@ from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from facepay.alerts.alerts import Alert, raise_alert, resolve
 from facepay.alerts.kinds import Severity
 from facepay.alerts.sightings import count
 from facepay.kernel.database import Database
 from facepay.nightwatch.patrol import CLOSING_SOON, DEVICE_SILENT
-from facepay.nightwatch.reacting import TOO_LATE, react, react_to_all
+from facepay.nightwatch.reacting import TOO_LATE, issued_since, react, react_to_all
 from tests.conftest import Clock
 from tests.shop import Shop
 
@@ -190,3 +190,14 @@ async def test_rules_are_changed_switched_off_and_checked(office: Office) -> Non
     assert await refused(steps=[{"command": LOCK, "roles": ["kiosk"]}]) == "invalid_request"
     stranger = str(UUID(int=7))
     assert await refused(steps=[{"command": SPEAK, "device_ids": [stranger]}]) == "devices_of_other_store"
+
+
+async def test_whether_a_rule_cools_down_is_read_from_its_index_however_many_outcomes_there_are(
+    office: Office,
+) -> None:
+    asked = issued_since(UUID(int=1), UUID(int=2), office.clock())
+    words = asked.compile(dialect=office.database.engine.dialect, compile_kwargs={"literal_binds": True})
+    async with office.database.begin() as session:
+        await session.execute(text("set local enable_seqscan = off"))
+        plan = "\n".join(await session.scalars(text(f"explain {words}".replace(":", "\\:"))))
+    assert "ix_reaction_outcome_issued" in plan

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
-from sqlalchemy import and_, delete, func, select, update
+from sqlalchemy import Select, and_, delete, func, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -23,7 +23,7 @@ from facepay.kernel.clock import Clock
 from facepay.kernel.database import Database
 from facepay.kernel.errors import Problem
 from facepay.kernel.hub import Hub
-from facepay.nightwatch.reactions import STEPS, Reaction, ReactionOutcome, Step
+from facepay.nightwatch.reactions import ISSUED, STEPS, Reaction, ReactionOutcome, Step
 from facepay.stores.devices import Device
 
 log = structlog.get_logger()
@@ -170,13 +170,18 @@ async def _outcome(
 
 
 async def _is_cooling_down(session: AsyncSession, rule: Reaction, device: Device, now: datetime) -> bool:
-    lately = select(ReactionOutcome.id).where(
-        ReactionOutcome.reaction_id == rule.id,
-        ReactionOutcome.device_id == device.id,
-        ReactionOutcome.outcome == "issued",
-        ReactionOutcome.at > now - timedelta(seconds=rule.cooldown_seconds),
+    since = now - timedelta(seconds=rule.cooldown_seconds)
+    return bool(await session.scalar(select(issued_since(rule.id, device.id, since).exists())))
+
+
+def issued_since(reaction_id: UUID, device_id: UUID, since: datetime) -> Select[UUID]:
+    """In the words of their index, without which each alert of a storm would read what came of all the others."""
+    return select(ReactionOutcome.id).where(
+        ReactionOutcome.reaction_id == reaction_id,
+        ReactionOutcome.device_id == device_id,
+        text(ISSUED),
+        ReactionOutcome.at > since,
     )
-    return bool(await session.scalar(select(lately.exists())))
 
 
 async def _issue(session: AsyncSession, alert: Alert, rule: Reaction, device: Device, step: Step, now: datetime) -> int:

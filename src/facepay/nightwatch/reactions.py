@@ -25,6 +25,7 @@ from facepay.stores.devices import Device, DeviceRole
 from facepay.stores.stores import get_open_store
 
 DEVICES_MAX, STEPS_MAX = 50, 10
+ISSUED = "numbers <> '{}'"
 
 
 class Step(Request):
@@ -88,7 +89,7 @@ class ReactionOutcome(Identified, Base):
         CheckConstraint("outcome in ('issued', 'cooling_down', 'too_late', 'failed')", name="outcome_known"),
         CheckConstraint("(outcome = 'failed') = (failure is not null)", name="failed_for_a_reason"),
         Index("uq_reaction_outcome_once", "reaction_id", "alert_id", "device_id", unique=True),
-        Index("ix_reaction_outcome_issued", "reaction_id", "device_id", "at", postgresql_where=text("numbers <> '{}'")),
+        Index("ix_reaction_outcome_issued", "reaction_id", "device_id", "at", postgresql_where=text(ISSUED)),
     )
 
     reaction_id: Mapped[UUID] = mapped_column(ForeignKey("reaction.id"))
