@@ -30,6 +30,8 @@ from facepay.kernel.ids import new_id
 
 SERVER_OPTIONS = (
     "-c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=30s -c timezone=UTC"
+    # A host that vanishes keeps its locks, housekeeping's too, for half a minute, and not for the system's two hours.
+    " -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=4"
 )
 
 
