@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from facepay.channel.interlocks import CLAIMED_FOR
+from facepay.channel.interlocks import CLAIMED_FOR, STUCK_AFTER
 from tests.answers import verdict
 from tests.channel.line import Device, event, gate_of, report, tell
 from tests.conftest import Clock
@@ -64,6 +64,20 @@ async def test_a_door_opens_only_while_the_others_are_closed(shop: Shop, clock: 
     await trap.says(1, "door_closed")
     assert await trap.code(0) == "welcome"
     assert await trap.code(0) == "welcome"  # its own claim is in nobody's way
+
+
+async def test_a_door_that_is_stuck_locks_nobody_in(shop: Shop, clock: Clock) -> None:
+    trap = await Mantrap.of(shop)
+    await trap.locked_together()
+    for kind in ("door_opened", "door_unknown"):
+        await trap.says(0, kind)
+        assert await trap.code(1, "exits") == "door_interlocked"
+        clock.ahead += STUCK_AFTER
+        assert [await trap.code(1, "exits"), await trap.code(1)] == ["not_inside", "door_interlocked"]
+        clock.ahead += LATER
+    await trap.says(0, "door_opened")
+    await trap.says(0, "door_held_open")
+    assert await trap.code(1, "exits") == "not_inside"
 
 
 async def test_of_two_doors_asked_at_once_one_opens(shop: Shop, clock: Clock) -> None:

@@ -2,7 +2,8 @@
 
 A door in an interlock opens only while all others are known to be closed. From the decision to open one until its
 sensor says that it is open, the interlock is claimed for it. A door whose sensor can't tell counts as open; one that
-has never told isn't taken into an interlock, since it would stop all others for good.
+has never told isn't taken into an interlock, since it would stop all others for good. Whoever goes out waits for a door
+that is open, and not for one that is stuck: no fault locks anybody in.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from facepay.stores.stores import get_open_store
 
 # From the decision until the leaf has moved and its sensor was heard: a strike stays released for about five seconds.
 CLAIMED_FOR = timedelta(seconds=8)
+# A door that has been open for longer, or whose sensor has failed, is stuck: the way out no longer waits for it.
+STUCK_AFTER = timedelta(seconds=30)
 DOORS_MAX = 10
 INTERLOCKED_ROLES = (DeviceRole.GATE, DeviceRole.DOOR)
 
@@ -118,7 +121,7 @@ async def remove_interlock(session: AsyncSession, *, interlock_id: UUID) -> None
         raise InterlockNotFound("There is no interlock with this id.")
 
 
-async def stands_in_way(session: AsyncSession, *, device_id: UUID, now: datetime) -> UUID | None:
+async def stands_in_way(session: AsyncSession, *, device_id: UUID, now: datetime, leaving: bool = False) -> UUID | None:
     """The door because of which this one may not open, or None: then its interlocks are held until the transaction
     ends, and `claim` succeeds.
 
@@ -136,27 +139,29 @@ async def stands_in_way(session: AsyncSession, *, device_id: UUID, now: datetime
         )
     }
     others = await session.execute(
-        select(InterlockDoor.interlock_id, InterlockDoor.device_id, DoorSensor.shows)
+        select(InterlockDoor.interlock_id, InterlockDoor.device_id, DoorSensor.shows, DoorSensor.since)
         .join(Device, and_(Device.id == InterlockDoor.device_id, Device.revoked_at.is_(None)))
         .outerjoin(DoorSensor, and_(DoorSensor.device_id == Device.id, DoorSensor.aspect == "leaf"))
         .where(InterlockDoor.interlock_id.in_(mine), InterlockDoor.device_id != device_id)
         .order_by(InterlockDoor.device_id)
     )
-    for interlock_id, other_id, shows in others.all():
+    for interlock_id, other_id, shows, since in others.all():
         interlock = held.get(interlock_id)
-        if interlock is None or shows != "closed" or _is_claimed(interlock, other_id, now):
+        stuck = shows == "held_open" or since is None or now - since >= STUCK_AFTER
+        waits = shows != "closed" and not (leaving and stuck)
+        if interlock is None or waits or _is_claimed(interlock, other_id, now):
             return other_id
     return None
 
 
 async def claim(
-    session: AsyncSession, *, device_id: UUID, now: datetime, lasts: timedelta = CLAIMED_FOR
+    session: AsyncSession, *, device_id: UUID, now: datetime, lasts: timedelta = CLAIMED_FOR, leaving: bool = False
 ) -> UUID | None:
     """The door because of which this one may not open now, or None: then no other door may for so long.
 
     None too for a door that is in no interlock; `Door.interlocked` says whether it is worth asking.
     """
-    if other_id := await stands_in_way(session, device_id=device_id, now=now):
+    if other_id := await stands_in_way(session, device_id=device_id, now=now, leaving=leaving):
         return other_id
     mine = select(InterlockDoor.interlock_id).where(InterlockDoor.device_id == device_id)
     claimed = update(Interlock).where(Interlock.id.in_(mine)).values(claimed_by=device_id, claimed_until=now + lasts)

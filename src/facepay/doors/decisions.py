@@ -169,8 +169,9 @@ async def _another_is_open(session: AsyncSession, case: Case) -> bool:
     """Of the doors of its interlocks; where none is, no other may open while this one is released."""
     if not case.door.interlocked:
         return False
-    lasts = timedelta(seconds=case.open_seconds) + ON_ITS_WAY
-    claimed = interlocks.claim(session, device_id=case.place.device.id, now=case.place.now, lasts=lasts)
+    place, lasts = case.place, timedelta(seconds=case.open_seconds) + ON_ITS_WAY
+    leaving = place.direction == "exit"
+    claimed = interlocks.claim(session, device_id=place.device.id, now=place.now, lasts=lasts, leaving=leaving)
     return await claimed is not None
 
 

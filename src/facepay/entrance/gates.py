@@ -234,7 +234,7 @@ async def _let_out(
     """Nobody is locked in, though they wait for another door of an interlock to close: the gate opens, and the code
     tells staff what was not in order.
     """
-    if door.interlocked and await claim(session, device_id=gate.id, now=now):
+    if door.interlocked and await claim(session, device_id=gate.id, now=now, leaving=True):
         return await _refuse(session, attempt, interlocked_now(), member)
     visit = await current_visit(session, store_id=gate.store, member_id=member.id)
     if visit is None:
