@@ -231,7 +231,8 @@ async def test_who_and_why_stand_in_the_access_log_and_somebody_is_alerted(shop:
     assert noted == [("ended", "Burnt toast", 1), ("released", FIRE["reason"], 1)]
     assert all(each.actor.startswith("staff:") for each in events)
     alerts = (await shop.do("GET", f"/v1/stores/{shop.store_id}/alerts"))["items"]
-    assert [(each["kind"], each["severity"]) for each in alerts] == [("emergency_declared", "critical")]
+    alerted = [(each["kind"], each["severity"], each["note"]) for each in alerts]
+    assert alerted == [("emergency_declared", "critical", "Burnt toast")], "and it is over when the emergency is"
     expected = [each["effect_expected"] for each in await record(shop, gate_of(shop))]
     assert expected == ["door_unlocked", "door_unlocked"]
 

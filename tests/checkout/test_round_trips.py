@@ -31,11 +31,11 @@ def recorded(database: Database) -> Iterator[list[str]]:
         if asked_here.get():
             sent.append(" ".join(statement.split()))
 
-    asked_here.set(True)
-
+    here = asked_here.set(True)
     event.listen(database.engine.sync_engine, "before_cursor_execute", record)
     yield sent
     event.remove(database.engine.sync_engine, "before_cursor_execute", record)
+    asked_here.reset(here)  # the next test's app begins in this context
 
 
 async def test_a_paid_checkout_asks_the_database_no_more_often_than_it_must(shop: Shop, app: FastAPI) -> None:

@@ -34,7 +34,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from facepay.access.points import AccessPoint
 from facepay.access.zones import Zone, ZoneNotFound
 from facepay.access_log.log import NewEvent, write
-from facepay.alerts.alerts import Evidence, raise_alert
+from facepay.alerts.alerts import Evidence, raise_alert, resolve_about
 from facepay.alerts.kinds import AlertKind, Severity
 from facepay.channel.commands import hold
 from facepay.channel.door_states import HAVE_DOORS, DoorSensor
@@ -167,6 +167,15 @@ async def end(session: AsyncSession, *, emergency_id: UUID, by: str, why: str, n
         await session.flush()
         told = await _tell_doors(session, store_id=emergency.store_id, by=by, reason=why, now=now)
         await _write(session, emergency, "ended", by, why, told, now)
+        await resolve_about(
+            session,
+            EMERGENCY_DECLARED,
+            store_id=emergency.store_id,
+            subject=str(emergency.id),
+            by=by,
+            note=why,
+            now=now,
+        )
     return emergency
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.alerts.kinds import AlertKind, Severity
@@ -97,6 +98,16 @@ async def resolve(session: AsyncSession, *, alert_id: UUID, by: str, note: str |
     await session.flush()
     await _told(session, alert, RESOLVED, now)
     return alert
+
+
+async def resolve_about(
+    session: AsyncSession, kind: AlertKind, *, store_id: UUID, subject: str, by: str, note: str | None, now: datetime
+) -> None:
+    """The same for what was raised about this subject, where it is still open."""
+    about = Alert.store_id == store_id, Alert.kind == kind.name, Alert.subject == subject, Alert.resolved_at.is_(None)
+    alert_id = await session.scalar(select(Alert.id).where(*about).with_for_update(key_share=True))
+    if alert_id is not None:
+        await resolve(session, alert_id=alert_id, by=by, note=note, now=now)
 
 
 async def _open(session: AsyncSession, alert_id: UUID, now: datetime) -> Alert:

@@ -143,6 +143,7 @@ class BoxStore(Stage):
         """Then the night watch is on its round."""
         assert self.pass_time
         self.at(hour, minute)
+        self.camera.show(self.camera.view(), frames=1)
         self.pass_time(timedelta())
         self.called_at = perf_counter()
 
