@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from facepay.access.profiles import NewRule
+from facepay.channel.interlocks import STUCK_AFTER
 from facepay.doors.attempts import forget_attempts
 from facepay.doors.logged import lapse_attempts
 from facepay.kernel.passwords import PasswordHasher
 from facepay.members.pins import FAILURES_MAX, LOCKED_FOR
 from tests.access.site import DURESS, PIN, Site, Way, told
 from tests.answers import verdict
+from tests.channel.line import event, report
 
 pytestmark = pytest.mark.anyio
 BADGE = {"factors": [["badge"]]}
@@ -272,3 +274,26 @@ async def test_in_an_emergency_everybody_gets_out_and_in_a_lockdown_nobody_comes
         answers += [await each.by_badge(badge) for each in (way, out)]
     assert [each["code"] for each in answers] == ["lockdown", "granted", "emergency", "emergency"]
     assert [each.code for each in await site.logged()] == [each["code"] for each in reversed(answers)]
+
+
+async def test_in_a_lockdown_and_past_a_stuck_door_whoever_is_in_the_vault_gets_out_of_it(site: Site) -> None:
+    hall, vault, policy = await site.zone(), await site.zone(), await site.policy(BADGE)
+    front = await site.way(policy, hall)
+    into, badge = await site.way(policy, vault, out_of=hall), await site.badge(await site.holder())
+    back = await site.way(policy, hall, out_of=vault, door=into)
+    annex = await site.zone()
+    beside, _ = await site.way(policy, annex, out_of=hall), await site.way(policy, annex)
+    doors = [(str(each.device_id), each.token) for each in (front, into)]
+    for door in doors:
+        await report(site.shop, door, event(1, "door_closed"))
+    body = {"name": "Mantrap", "device_ids": [device_id for device_id, _ in doors]}
+    await site.shop.do("POST", f"/v1/stores/{site.store_id}/interlocks", json=body)
+    await report(site.shop, doors[0], event(2, "door_unknown"))
+    assert [(await each.by_badge(badge))["code"] for each in (into, back)] == ["door_interlocked"] * 2
+    site.clock.ahead += STUCK_AFTER
+    assert [(await each.by_badge(badge))["code"] for each in (into, back)] == ["door_interlocked", "granted"]
+    assert "door_unknown" in await site.alerts()
+    knife = {"kind": "lockdown", "reason": "a test"}
+    await site.shop.do("POST", f"/v1/stores/{site.store_id}/emergencies", json=knife)
+    answers = [await each.by_badge(badge) for each in (into, beside, back)]
+    assert [each["code"] for each in answers] == ["lockdown", "lockdown", "granted"]

@@ -198,6 +198,17 @@ async def test_a_locked_lane_opens_for_nobody_until_it_is_unlocked(lanes: LaneSh
     assert (paid["code"], paid["command_number"]) == ("paid", 2)
 
 
+async def test_a_lockdown_holds_nobody_back_at_a_lane_unless_staff_had_locked_that_way_out(lanes: LaneShop) -> None:
+    await lanes.shop.add_member(0, balance=10_000)
+    lane_id, _ = lanes.lanes[1]
+    lock = {"command": {"kind": "lock", "exits": True}, "reason": "Robbed"}
+    await lanes.shop.do("POST", f"/v1/devices/{lane_id}/commands", json=lock)
+    knife = {"kind": "lockdown", "reason": "Somebody with a knife"}
+    await lanes.shop.do("POST", f"/v1/stores/{lanes.shop.store_id}/emergencies", json=knife)
+    answers = [await lanes.walk(0, lanes.tag("SOCKS"), lane=lane) for lane in (1, 0)]
+    assert [each["code"] for each in answers] == ["lane_locked", "paid"]
+
+
 async def test_a_lane_that_stands_open_charges_nobody(lanes: LaneShop) -> None:
     member = await lanes.shop.add_member(0, balance=10_000)
     await lanes.shop.at_gate(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from math import inf
 from typing import Any
 from uuid import UUID
 
@@ -130,6 +131,21 @@ async def get_access_point(session: AsyncSession, access_point_id: UUID, *, lock
     if point is None:
         raise AccessPointNotFound("There is no access point with this id.")
     return point
+
+
+async def leads_out(session: AsyncSession, point: AccessPoint) -> bool:
+    """Whether it leads outside, or through fewer doors to it than there are from where it begins. Doors that people
+    leave by unasked have no access point of that way, so that each is counted both ways.
+    """
+    if point.from_zone_id is None or point.to_zone_id is None:
+        return point.to_zone_id is None
+    of_store = AccessPoint.store_id == point.store_id
+    ways = (await session.execute(select(AccessPoint.from_zone_id, AccessPoint.to_zone_id).where(of_store))).all()
+    neighbours = {(here, there) for way in ways for here, there in (way, reversed(way))}
+    doors: dict[UUID | None, int] = {None: 0}
+    while further := {here for here, there in neighbours if there in doors and here not in doors}:
+        doors |= dict.fromkeys(further, max(doors.values()) + 1)
+    return doors.get(point.to_zone_id, inf) < doors.get(point.from_zone_id, inf)
 
 
 async def readers_of(session: AsyncSession, *, access_point_ids: Sequence[UUID]) -> dict[UUID, list[UUID]]:

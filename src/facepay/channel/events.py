@@ -18,7 +18,7 @@ from sqlalchemy.orm import Mapped, aliased, mapped_column
 from facepay.alerts.alerts import Evidence, raise_alert
 from facepay.alerts.kinds import AlertKind
 from facepay.channel.door_states import follow
-from facepay.channel.kinds import DOOR_FORCED, DOOR_HELD_OPEN, EVENTS_CONFLICTING, EVENTS_MISSING, TAMPER
+from facepay.channel.kinds import DOOR_FORCED, DOOR_HELD_OPEN, DOOR_UNKNOWN, EVENTS_CONFLICTING, EVENTS_MISSING, TAMPER
 from facepay.channel.sequences import HAS_GAPS, DeviceSequence, Numbers, note_sequence
 from facepay.kernel.auth import Principal
 from facepay.kernel.database import Base, Database, Identified
@@ -28,7 +28,7 @@ from facepay.stores.devices import Device
 Verdict = Literal["recorded", "repeated", "conflicting"]
 # What somebody should look at, at once.
 ALARMING: Mapping[str, AlertKind] = MappingProxyType(
-    {kind.name: kind for kind in (DOOR_FORCED, TAMPER, DOOR_HELD_OPEN)}
+    {kind.name: kind for kind in (DOOR_FORCED, TAMPER, DOOR_HELD_OPEN, DOOR_UNKNOWN)}
 )
 MISSING_MAX = timedelta(minutes=1)
 KEPT_FOR = timedelta(days=90)

@@ -7,6 +7,7 @@ from facepay.alerts.kinds import AlertKind, Severity
 DOOR_FORCED = AlertKind("door_forced", Severity.CRITICAL, "A door was opened that nobody had opened it for.")
 TAMPER = AlertKind("tamper", Severity.CRITICAL, "Somebody has opened a device's case, or torn it off.")
 DOOR_HELD_OPEN = AlertKind("door_held_open", Severity.WARNING, "A door is open for longer than it may.")
+DOOR_UNKNOWN = AlertKind("door_unknown", Severity.WARNING, "A door's sensor has failed: it can't tell how it stands.")
 EVENTS_MISSING = AlertKind(
     "events_missing", Severity.WARNING, "A device's events have gaps: nobody knows what happened."
 )
@@ -20,6 +21,7 @@ ALERT_KINDS = (
     DOOR_FORCED,
     TAMPER,
     DOOR_HELD_OPEN,
+    DOOR_UNKNOWN,
     EVENTS_MISSING,
     EVENTS_CONFLICTING,
     COMMAND_FAILED,

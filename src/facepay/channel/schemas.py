@@ -137,8 +137,8 @@ class EventReport(Request):
         StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$"),
         Field(
             description="`door_opened`, `door_closed`, `door_locked` and `door_unlocked` show what commands did;"
-            " `door_forced`, `door_held_open` and `tamper` raise alerts; `tamper_ended` ends one, and `door_unknown`"
-            " says that the sensor can't tell; `tags_seen` at an exit names EPCs as details; any other is kept.",
+            " `door_forced`, `door_held_open`, `tamper` and `door_unknown` (the sensor can't tell) raise alerts;"
+            " `tamper_ended` says that it is over; `tags_seen` at an exit names EPCs as details; any other is kept.",
             examples=["door_opened"],
         ),
     ]

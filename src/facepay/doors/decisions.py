@@ -103,7 +103,7 @@ def _at_once(case: Case) -> Ruling | None:
     """What is so for everybody, whoever they are: nobody is looked up for it."""
     if case.door.released:
         return Granted()
-    if case.door.is_shut_to(case.place.direction):
+    if case.door.is_shut_to("exit" if case.place.leads_out else "entry"):
         return Denied("lockdown" if case.door.emergency else "door_locked")
     if not case.place.point.enabled:
         return Denied("access_point_off")
@@ -170,8 +170,7 @@ async def _another_is_open(session: AsyncSession, case: Case) -> bool:
     if not case.door.interlocked:
         return False
     place, lasts = case.place, timedelta(seconds=case.open_seconds) + ON_ITS_WAY
-    leaving = place.direction == "exit"
-    claimed = interlocks.claim(session, device_id=place.device.id, now=place.now, lasts=lasts, leaving=leaving)
+    claimed = interlocks.claim(session, device_id=place.device.id, now=place.now, lasts=lasts, leaving=place.leads_out)
     return await claimed is not None
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.access.holders import Holder
-from facepay.access.points import AccessPoint
+from facepay.access.points import AccessPoint, leads_out
 from facepay.access.policies import InForce, Rule, in_force
 from facepay.channel.doors import Door
 from facepay.doors.attempts import AccessAttempt, AttemptFactor
@@ -31,6 +31,7 @@ class Place:
     policy: InForce
     timezone: str
     now: datetime
+    leads_out: bool  # also to a zone that is nearer to outside: neither a lockdown nor a fault holds people back
 
     @property
     def direction(self) -> Literal["entry", "exit"]:
@@ -165,7 +166,7 @@ async def place_of(session: AsyncSession, *, device: Principal, access_point_id:
         raise WrongStore("This token belongs to another device.")
     point, timezone = row
     policy = await in_force(session, policy_id=point.policy_id, at=now, tz=timezone)
-    return Place(device, point, policy, timezone, now)
+    return Place(device, point, policy, timezone, now, await leads_out(session, point))
 
 
 async def named_holders(session: AsyncSession, given: Sequence[AttemptFactor]) -> dict[UUID, Holder]:

@@ -135,7 +135,8 @@ async def _sell(session: AsyncSession, step: Step, bill: Bill) -> Sold | NotSold
 
 def _why_held(step: Step, bill: Bill) -> str | None:
     passage, goods = step.passage, bill.goods
-    if step.found.door.locked:
+    door = step.found.door
+    if door.exits_locked or (door.locked and door.emergency is None):  # a lockdown keeps people out, and not in
         return "lane_locked"
     if goods.unknown:
         return "unknown_tag"
