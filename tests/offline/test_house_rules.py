@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from facepay.simulate.device import OfflineDevice
+from tests.channel.line import event, report
 from tests.offline.field import Field, outcomes
 
 pytestmark = pytest.mark.anyio
@@ -52,6 +53,17 @@ async def test_a_gate_that_can_t_count_or_see_lets_nobody_in_unless_staff_say_so
     await set_rules(field, entries_offline=True, **rule)
     await gate.sync()
     assert gate.admit(shown).allowed
+
+
+async def test_a_gate_of_a_mantrap_lets_nobody_in_while_it_can_t_ask_for_the_other_door(field: Field) -> None:
+    shown = await field.signed_pass(await field.shop.add_member_without_face())
+    doors = [await field.shop.add_device("gate") for _ in range(2)]
+    for door in doors:
+        await report(field.shop, door, event(1, "door_closed"))
+    body = {"name": "Mantrap", "device_ids": [device_id for device_id, _ in doors]}
+    await field.shop.do("POST", f"/v1/stores/{field.shop.store_id}/interlocks", json=body)
+    gate = await field.at(*doors[0])
+    assert [gate.admit(shown, way).code for way in ("entry", "exit")] == ["entries_denied", "ok"]
 
 
 async def test_a_gate_keeps_the_hours_without_network(field: Field) -> None:

@@ -131,6 +131,22 @@ async def test_a_turn_waits_for_the_answer_and_the_next_frame_decides(desk: Desk
     assert (refused["authentication"], refused["code"]) == ("denied", "please_ask_staff")
 
 
+async def test_whoever_waits_for_staff_keeps_nobody_else_from_the_gate(desk: Desk) -> None:
+    shop = desk.shop
+    await shop.add_member(1)
+    await desk.ban(0)
+    turn = (await start(shop)).json()
+    assert (await show(shop, turn, 0))["code"] == "please_wait"
+    assert (await shop.at_gate(1, "exits")).json()["code"] == "not_inside"
+    other = await start(shop, "trip-2", direction="exit")
+    assert (await show(shop, other.json(), 1))["code"] == "not_inside"
+    over = await show(shop, turn, 0)
+    assert (over["authentication"], over["code"]) == ("denied", "gave_way")
+    again = (await start(shop, "trip-3")).json()
+    assert (await show(shop, again, 0))["code"] == "please_wait"
+    assert len(await desk.waiting()) == 1, "staff are asked once"
+
+
 async def test_an_answer_lets_in_whom_staff_saw_and_nobody_else(desk: Desk, engine: Engine) -> None:
     """One ban that two faces look like, as it were of their child."""
     shop = desk.shop

@@ -76,6 +76,10 @@ class GateTurn(Turn, Base):
     def face_left(self, now: datetime) -> bool:
         return self.attempt_id is None and not self.held and super().face_left(now)
 
+    def gives_way(self, now: datetime) -> str | None:
+        """Whoever waits for staff keeps nobody from leaving: staff's answer is about them, and not about the turn."""
+        return super().gives_way(now) or ("gave_way" if self.held else None)
+
 
 @dataclass(frozen=True, slots=True)
 class TurnState:
@@ -94,7 +98,7 @@ async def free_doorway(session: AsyncSession, *, gate: Principal, now: datetime)
     found = await session.execute(doorway_query(gate).add_columns(GateTurn).outerjoin(GateTurn, of_gate))
     *columns, turn = found.one()
     doorway = Doorway.of(columns)
-    if turn and not turn.why_over(now) and not doorway.door.released:
+    if turn and not turn.gives_way(now) and not doorway.door.released:
         raise DeviceBusy(turn.expires_at - now)
     return doorway
 

@@ -71,6 +71,10 @@ class Turn(Identified):
             return "turn_expired"
         return "face_left" if self.face_left(now) else None
 
+    def gives_way(self, now: datetime) -> str | None:
+        """Why somebody else may have a turn, where they may."""
+        return self.why_over(now)
+
     def see_face(self, now: datetime) -> None:
         """Frames may be decided on in another order than they came in."""
         self.face_seen_at = now if self.face_seen_at is None else max(self.face_seen_at, now)
@@ -92,7 +96,8 @@ async def start(
 ) -> T:
     """The device's turn of this trip, locked: a new one with what `more` says, or the one that there is, as it is.
 
-    A turn that has no time left gives way. Raises DeviceBusy while another trip's is open.
+    A turn that has no time left gives way, or one that nobody has to wait for. Raises DeviceBusy while another trip's
+    is open.
     """
     fresh = {"id": new_id(), "device_id": device_id, "trip_id": trip_id, "started_at": now, "expires_at": now + lasts}
     for _ in range(STARTS_MAX):
@@ -103,7 +108,7 @@ async def start(
         if turn := await session.scalar(same):
             return turn
         other = await open_turn(session, of, device_id=device_id)
-        why = other and other.why_over(now)
+        why = other and other.gives_way(now)
         if other and not why:
             raise DeviceBusy(other.expires_at - now)
         if other and why:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.catalog.products import Product
 from facepay.catalog.stock import Stock
+from facepay.channel.doors import doors_by_id
 from facepay.entrance.house_rules import HouseRules, rules_of
 from facepay.kernel.auth import Principal
 from facepay.kernel.database import Base
@@ -88,6 +89,7 @@ async def current_policy(session: AsyncSession, *, device: Principal, lasts: tim
         if len(revoked) > REVOKED_MAX:
             mode, products, left_out, revoked = Mode.DENY, (), 0, ()
     rules = await rules_of(session, store_id=store.id)
+    door = (await doors_by_id(session, [device.id]))[device.id]
     return Policy(
         id=new_id(),
         issued_at=whole_seconds(now),
@@ -101,7 +103,7 @@ async def current_policy(session: AsyncSession, *, device: Principal, lasts: tim
         products=products,
         products_left_out=left_out,
         revoked_passes=frozenset(revoked),
-        entries=rules.entries_offline or not (rules.counts_people or rules.face_must_show),
+        entries=rules.entries_offline or not (rules.counts_people or rules.face_must_show or door.interlocked),
         hours=await _hours(session, rules, store),
     )
 
