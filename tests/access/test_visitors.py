@@ -10,9 +10,10 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, select
 
-from facepay.access.credentials import invitation_shown, token_hash
+from facepay.access.credentials import invitation_shown
 from facepay.access.holders import keep_consents_ending
 from facepay.access.visitors import KEPT_FOR, Invitation, forget_invitations
+from facepay.kernel.secrets import hash_of_token
 from facepay.privacy.receipts import Signer
 from facepay.privacy.retention import forget_visitors, retain
 from facepay.templates.templates import Template
@@ -71,7 +72,7 @@ async def test_an_invitation_opens_nothing_before_the_desk_and_is_taken_once(sit
     seen = await shop.do("GET", f"/v1/invitations/{invited['id']}")
     assert "token" not in seen
     async with site.app.state.database.read() as session:
-        assert await session.scalar(select(Invitation.token_hash)) == token_hash(invited["token"])
+        assert await session.scalar(select(Invitation.token_hash)) == hash_of_token(invited["token"])
     assert await fault(site, invited) == "invitation_unknown"
     taken = await asyncio.gather(*(take_in(site, invited) for _ in range(3)))
     assert sorted(status for status, _ in taken) == [201, 409, 409]

@@ -9,8 +9,9 @@ from datetime import timedelta
 
 import pytest
 
-from facepay.access.credentials import Credential, token_hash
+from facepay.access.credentials import Credential
 from facepay.channel.interlocks import add_interlock
+from facepay.kernel.secrets import hash_of_token
 from tests.access.site import Site, Way
 from tests.channel.line import event, report
 
@@ -56,7 +57,7 @@ async def test_one_invitation_lets_one_person_in(site: Site) -> None:
     visitor = await site.holder(kind="visitor", host_id=await site.holder())
     token = "an-invitation-of-somebody"
     async with site.app.state.database.begin() as session:
-        hashed = token_hash(token)
+        hashed = hash_of_token(token)
         session.add(Credential(holder_id=visitor, kind="invitation", token_hash=hashed, created_at=site.clock()))
     attempts = [await each.open() for each in ways]
     shown = [way.give(each, "invitation", token=token) for way, each in zip(ways, attempts, strict=True)]

@@ -10,13 +10,14 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, select
 
-from facepay.access.credentials import Credential, token_hash
+from facepay.access.credentials import Credential
 from facepay.access.holders import Holder
 from facepay.access.profiles import HolderProfile, NewRule
 from facepay.access_log.log import AccessEventPerson
 from facepay.channel.interlocks import add_interlock
 from facepay.doors.logged import lapse_attempts
 from facepay.kernel.passwords import PasswordHasher
+from facepay.kernel.secrets import hash_of_token
 from facepay.members.pins import FAILURES_MAX
 from facepay.privacy.erasure import erase_member
 from facepay.privacy.receipts import Signer
@@ -100,7 +101,7 @@ async def test_a_copy_of_an_invitation_opens_nothing_from_outside_while_its_visi
     token, visitor = "an-invitation-of-somebody", await site.holder(kind="visitor", host_id=await site.holder())
     async with site.app.state.database.begin() as session:
         session.add(
-            Credential(holder_id=visitor, kind="invitation", token_hash=token_hash(token), created_at=site.clock())
+            Credential(holder_id=visitor, kind="invitation", token_hash=hash_of_token(token), created_at=site.clock())
         )
 
     async def code(way: Way) -> str:

@@ -7,7 +7,6 @@ look-up finds wrong is for the log alone.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, get_args
@@ -20,6 +19,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from facepay.access.holders import validity_fault
 from facepay.kernel.database import Base, Identified
 from facepay.kernel.errors import NotFound
+from facepay.kernel.secrets import hash_of_token
 
 CredentialKind = Literal["badge", "pin", "fingerprint", "invitation"]
 LIVE = "revoked_at is null"
@@ -142,13 +142,8 @@ async def fingerprint_shown(session: AsyncSession, *, reader_user: str, now: dat
 
 async def invitation_shown(session: AsyncSession, *, token: str, now: datetime) -> Shown:
     """Of a visitor who has been at the desk: until then an invitation is nobody's, and opens nothing."""
-    found = await _newest(session, Credential.token_hash == token_hash(token))
+    found = await _newest(session, Credential.token_hash == hash_of_token(token))
     return _shown(found, now) if found else Shown(fault="invitation_unknown")
-
-
-def token_hash(token: str) -> bytes:
-    """A plain SHA-256 is enough: 256 random bits can't be guessed, however fast the hash."""
-    return hashlib.sha256(token.encode()).digest()
 
 
 async def get_credential(session: AsyncSession, credential_id: UUID, *, lock: bool = False) -> Credential:

@@ -18,7 +18,6 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, 
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from facepay.access.credentials import token_hash
 from facepay.access.holders import (
     Holder,
     HolderExists,
@@ -33,6 +32,7 @@ from facepay.access.profiles import HolderProfile, ProfileNotFound, get_profile,
 from facepay.access_log.log import NewEvent, Person, write
 from facepay.kernel.database import Base, Database, Identified
 from facepay.kernel.errors import Conflict, NotFound, Problem
+from facepay.kernel.secrets import hash_of_token
 from facepay.members.consents import standing_consent
 from facepay.members.members import get_member, register
 from facepay.stores.stores import get_open_store
@@ -104,7 +104,7 @@ async def invite(
     """
     store = await get_open_store(session, store_id)
     token = base64.b32encode(secrets.token_bytes(TOKEN_BYTES)).decode().rstrip("=")
-    hashed = {"host_id": host_id, "token_hash": token_hash(token)}
+    hashed = {"host_id": host_id, "token_hash": hash_of_token(token)}
     invitation = Invitation(store_id=store.id, invited_by=actor, created_at=now, **hashed | dict(fields))
     start, end = invitation.valid_from, invitation.valid_until
     if not (start < end <= start + LASTS_MAX and now < end and start <= now + AHEAD_MAX):
@@ -126,7 +126,7 @@ async def redeem(
     """The visitor is here: as a new member, or as the one they are already. Raises InvitationNotFound, InvitationOver,
     MemberNotFound, and HolderExists for a member who is an employee or a contractor.
     """
-    theirs = select(Invitation).where(Invitation.token_hash == token_hash(token), Invitation.store_id == store_id)
+    theirs = select(Invitation).where(Invitation.token_hash == hash_of_token(token), Invitation.store_id == store_id)
     invitation = await session.scalar(theirs)
     if invitation is None:
         raise InvitationNotFound("There is no such invitation in this store.")

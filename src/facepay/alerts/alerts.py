@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -100,14 +101,20 @@ async def resolve(session: AsyncSession, *, alert_id: UUID, by: str, note: str |
     return alert
 
 
+async def resolve_if_open(session: AsyncSession, *, alert_id: UUID, by: str, note: str | None, now: datetime) -> None:
+    """The same for whoever found that it is over, where nobody was quicker."""
+    with suppress(AlertNotFound, AlertResolved):
+        await resolve(session, alert_id=alert_id, by=by, note=note, now=now)
+
+
 async def resolve_about(
     session: AsyncSession, kind: AlertKind, *, store_id: UUID, subject: str, by: str, note: str | None, now: datetime
 ) -> None:
-    """The same for what was raised about this subject, where it is still open."""
+    """The same by what it was raised about."""
     about = Alert.store_id == store_id, Alert.kind == kind.name, Alert.subject == subject, Alert.resolved_at.is_(None)
-    alert_id = await session.scalar(select(Alert.id).where(*about).with_for_update(key_share=True))
+    alert_id = await session.scalar(select(Alert.id).where(*about))
     if alert_id is not None:
-        await resolve(session, alert_id=alert_id, by=by, note=note, now=now)
+        await resolve_if_open(session, alert_id=alert_id, by=by, note=note, now=now)
 
 
 async def _open(session: AsyncSession, alert_id: UUID, now: datetime) -> Alert:

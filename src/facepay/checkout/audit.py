@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from facepay.kernel.proofs import FIRST, Check, Finding
+from facepay.kernel.proofs import FIRST, Check, Finding, pages_of
 from facepay.rewards.audit import BALANCES, LOTS, WINS
 
 # What a transfer brought a store: its sales and the tax in them. Whatever it was paid with, this is the order's total.
@@ -151,15 +150,12 @@ def paged_check(name: str, page: str, start: int | str) -> tuple[str, Check]:
     """A query that is given where its page starts (`after`), and answers rows, last, row and problem."""
 
     async def walk(connection: AsyncConnection) -> tuple[int, Finding | None]:
-        rows, after = 0, start
-        while True:
-            found = (await connection.execute(text(page), {"after": after})).one()
+        rows = 0
+        async for found in pages_of(connection, page, start):
             rows += found.rows
             if found.row is not None:
                 return rows, Finding(name, found.row, found.problem)
-            if found.last is None:
-                return rows, None
-            after = found.last
+        return rows, None
 
     return name, walk
 

@@ -21,7 +21,7 @@ from facepay.channel.interlocks import CLAIMED_FOR, claim, stands_in_way
 from facepay.entrance.doorways import Doorway
 from facepay.entrance.groups import join_on_entering
 from facepay.entrance.house_rules import House, hold_rules
-from facepay.entrance.visits import Visit, is_inside
+from facepay.entrance.visits import Visit, is_inside, people_inside
 from facepay.kernel.auth import Principal
 from facepay.kernel.ids import new_id
 from facepay.kernel.schemas import Request
@@ -151,8 +151,7 @@ async def _room(session: AsyncSession, store_id: UUID, party: Party) -> Room:
         of_others = or_(literal(party.group_id is None), Visit.group_id.is_distinct_from(party.group_id))
         room["party_inside"] = ~select(Visit.id).where(inside, of_others).exists()
     if rules.capacity_max is not None:
-        people = select(func.coalesce(func.sum(1 + Visit.guests), 0)).where(inside).scalar_subquery()
-        room["store_full"] = people + 1 + party.guests <= rules.capacity_max
+        room["store_full"] = people_inside(store_id=store_id) + 1 + party.guests <= rules.capacity_max
     return room
 
 

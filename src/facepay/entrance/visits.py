@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, select, text
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, ScalarSelect, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -72,6 +72,12 @@ async def members_inside(session: AsyncSession, *, store_id: UUID) -> frozenset[
     """Who is inside this store now."""
     found = await session.scalars(select(Visit.member_id).where(Visit.store_id == store_id, Visit.left_at.is_(None)))
     return frozenset(found)
+
+
+def people_inside(*, store_id: UUID) -> ScalarSelect[int]:
+    """How many are inside this store now, guests with their members: as a column of another query."""
+    people = func.coalesce(func.sum(1 + Visit.guests), 0)
+    return select(people).where(Visit.store_id == store_id, Visit.left_at.is_(None)).scalar_subquery()
 
 
 async def end_visit(session: AsyncSession, *, store_id: UUID, visit_id: UUID, now: datetime) -> Visit:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from facepay.kernel.database import Database
@@ -80,18 +81,23 @@ async def snapshot(database: Database) -> AsyncIterator[AsyncConnection]:
         yield connection
 
 
+async def pages_of(connection: AsyncConnection, page: str, start: int | str) -> AsyncIterator[Row[Any]]:
+    """The answers of a query that is given where its page starts (`after`) and says where it ended (`last`)."""
+    after: int | str | None = start
+    while after is not None:
+        found = (await connection.execute(text(page), {"after": after})).one()
+        yield found
+        after = found.last
+
+
 async def turn_pages(connection: AsyncConnection, report: Report, name: str, paged: Paged, progress: Progress) -> None:
     """Run a check page by page, until its first wrong row."""
     total = int(await connection.scalar(text(paged.total)) or 0)
-    done, after = 0, paged.start
-    while True:
-        page = (await connection.execute(text(paged.page), {"after": after})).one()
+    done = 0
+    async for page in pages_of(connection, paged.page, paged.start):
         if page.problem is not None:
             report.findings.append(Finding(name, page.row, page.problem))
             break
         done += page.rows
         progress(name, done, max(total, done))
-        if page.last is None:
-            break
-        after = page.last
     report.checked[name] = done

@@ -112,6 +112,11 @@ def unseal(key: bytes, sealed: bytes, *, bound_to: bytes) -> bytes:
     return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], bound_to)
 
 
+def hash_of_token(token: str) -> bytes:
+    """What is kept of a random token. A plain SHA-256 is enough: 256 bits can't be guessed, however fast the hash."""
+    return hashlib.sha256(token.encode()).digest()
+
+
 def fingerprint(key: bytes, *parts: bytes) -> bytes:
     """A keyed 32-byte hash of `parts`, useless to anybody without the key."""
     digest = hashlib.blake2b(key=key, digest_size=32)

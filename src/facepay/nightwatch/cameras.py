@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -17,7 +16,7 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from facepay.alerts.alerts import AlertNotFound, AlertResolved, Evidence, raise_alert, resolve
+from facepay.alerts.alerts import Evidence, raise_alert, resolve_if_open
 from facepay.alerts.kinds import AlertKind, Severity
 from facepay.identity.recognition import RecogniserOf
 from facepay.kernel.auth import Principal
@@ -196,8 +195,7 @@ async def _tell(
 
 async def _resolve(session: AsyncSession, faults: Iterable[Mapping[str, str]], *, by: str, now: datetime) -> None:
     for alert_id in sorted(UUID(fault["alert_id"]) for fault in faults):
-        with suppress(AlertNotFound, AlertResolved):  # staff were quicker
-            await resolve(session, alert_id=alert_id, by=by, note=None, now=now)
+        await resolve_if_open(session, alert_id=alert_id, by=by, note=None, now=now)
 
 
 async def accept_view(session: AsyncSession, *, device_id: UUID, by: str, now: datetime) -> CameraState:

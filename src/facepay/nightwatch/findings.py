@@ -7,7 +7,6 @@ by itself, where there is a word for that. Staff may resolve an alert sooner: it
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -17,7 +16,7 @@ from sqlalchemy import ForeignKey, String, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from facepay.alerts.alerts import SUBJECT_MAX, AlertNotFound, AlertResolved, Evidence, raise_alert, resolve
+from facepay.alerts.alerts import SUBJECT_MAX, Evidence, raise_alert, resolve_if_open
 from facepay.alerts.kinds import AlertKind
 from facepay.kernel.database import Base
 
@@ -74,8 +73,7 @@ async def follow_up(
         if current.pop((finding.store_id, finding.subject), None):
             continue
         if note := note_of(finding):
-            with suppress(AlertNotFound, AlertResolved):  # staff were quicker
-                await resolve(session, alert_id=finding.alert_id, by=ACTOR, note=note, now=now)
+            await resolve_if_open(session, alert_id=finding.alert_id, by=ACTOR, note=note, now=now)
         await session.delete(finding)
     for key in sorted(current)[:RAISED_MAX]:
         each = current[key]

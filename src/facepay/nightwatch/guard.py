@@ -20,7 +20,7 @@ from facepay.alerts.sightings import Uncounted, count, uncounted
 from facepay.channel.door_states import HAVE_DOORS, DoorState, doors_of, states_of
 from facepay.channel.doors import Door, doors_by_id
 from facepay.entrance.house_rules import HouseRules
-from facepay.entrance.visits import Visit
+from facepay.entrance.visits import people_inside
 from facepay.kernel.clock import Clock
 from facepay.kernel.database import Database
 from facepay.kernel.errors import Unauthenticated
@@ -108,9 +108,6 @@ async def _devices(session: AsyncSession, store_id: UUID) -> dict[UUID, Device]:
 
 
 async def _inside(session: AsyncSession, store_id: UUID) -> Inside:
-    people = select(func.coalesce(func.sum(1 + Visit.guests), 0)).where(
-        Visit.store_id == store_id, Visit.left_at.is_(None)
-    )
     capacity = select(HouseRules.capacity_max).where(HouseRules.store_id == store_id)
     in_zones = (
         select(Zone.id, Zone.name, func.count(Presence.holder_id), Zone.capacity_max)
@@ -120,7 +117,7 @@ async def _inside(session: AsyncSession, store_id: UUID) -> Inside:
         .order_by(Zone.name)
     )
     on_the_floor, capacity_max = (
-        await session.execute(select(people.scalar_subquery(), capacity.scalar_subquery()))
+        await session.execute(select(people_inside(store_id=store_id), capacity.scalar_subquery()))
     ).one()
     zones = [ZoneCount(*zone) for zone in await session.execute(in_zones)]
     return Inside(int(on_the_floor), capacity_max, zones)

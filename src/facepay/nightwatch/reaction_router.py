@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response, Security
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 from sqlalchemy import select
 
-from facepay.alerts.kinds import AlertKindsOf, Severity, UnknownAlertKind
+from facepay.alerts.kinds import AlertKindsOf, Severity, SeverityName, UnknownAlertKind
 from facepay.kernel.auth import InsufficientScope, Principal, current_staff
 from facepay.kernel.clock import Now
 from facepay.kernel.database import Session
@@ -37,10 +37,6 @@ Cooldown = Annotated[
         strict=True,
         description="How long it tells a device nothing more, after it told it something.",
     ),
-]
-SeverityName = Annotated[
-    Literal["info", "warning", "critical"],
-    BeforeValidator(lambda value: Severity(value).name.lower() if isinstance(value, int) else value),
 ]
 AlertKindName = Annotated[str, Field(max_length=40, pattern="^[a-z_]+$", examples=["door_forced"])]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -20,7 +19,7 @@ from facepay.kernel.cameras import DepthCamera
 from facepay.kernel.database import Base, Database, Identified
 from facepay.kernel.errors import Conflict, NotFound
 from facepay.kernel.hub import notify
-from facepay.kernel.secrets import MasterKey
+from facepay.kernel.secrets import MasterKey, hash_of_token
 from facepay.stores.stores import Store, get_open_store
 
 TOKEN_PREFIX = "fpd_"  # noqa: S105 (so that leaked tokens are found by scanners)
@@ -88,7 +87,6 @@ class Device(Identified, Base):
     store_id: Mapped[UUID] = mapped_column(ForeignKey("store.id"), index=True)
     role: Mapped[str] = mapped_column(String(16))
     name: Mapped[str] = mapped_column(String(200))
-    # A plain SHA-256 is enough: 256 random bits can't be guessed, however fast the hash.
     token_hash: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
     token_expires_at: Mapped[datetime | None]
     public_key: Mapped[bytes | None] = mapped_column(
@@ -138,7 +136,7 @@ async def authenticate(database: Database, _: MasterKey, token: str, now: dateti
     if not token.startswith(TOKEN_PREFIX):
         return None
     async with database.read() as session:
-        found = (await session.execute(HOLDER, {"token_hash": _hash(token), "now": now})).one_or_none()
+        found = (await session.execute(HOLDER, {"token_hash": hash_of_token(token), "now": now})).one_or_none()
     if found is None:
         return None
     device, region = found
@@ -227,10 +225,6 @@ def topic_of(device_id: UUID) -> str:
 
 def _give_token(device: Device, lasts: timedelta | None, now: datetime) -> str:
     token = TOKEN_PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
-    device.token_hash = _hash(token)
+    device.token_hash = hash_of_token(token)
     device.token_expires_at = now + lasts if lasts else None
     return token
-
-
-def _hash(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from facepay.alerts.alerts import AlertNotFound, AlertResolved, resolve
+from facepay.alerts.alerts import resolve_if_open
 from facepay.kernel.errors import Conflict, NotFound
 from facepay.settings import Settings
 from facepay.templates.protection import Protection, TemplateUnreadable
@@ -60,8 +59,7 @@ async def answer(
         raise HitAnswered("This was answered already.", answer=found.answer)
     found.settle(given, by=f"staff:{staff_id}", at=now, settings=settings)
     await session.flush()
-    with suppress(AlertNotFound, AlertResolved):  # whoever resolved it without an answer has seen it as well
-        await resolve(session, alert_id=found.alert_id, by=f"staff:{staff_id}", note=given, now=now)
+    await resolve_if_open(session, alert_id=found.alert_id, by=f"staff:{staff_id}", note=given, now=now)
     return found
 
 
