@@ -16,9 +16,8 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String, or_, select, 
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from facepay.access.setting_up import saved
 from facepay.access_log.log import NewEvent, Person, write
-from facepay.kernel.database import Base, Database, Identified
+from facepay.kernel.database import Base, Database, Identified, saved
 from facepay.kernel.errors import Conflict, NotFound, Problem
 from facepay.members.consents import Consent
 from facepay.members.members import get_member

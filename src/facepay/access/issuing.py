@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.access.credentials import Credential, CredentialNotFound, get_credential
 from facepay.access.holders import Holder, Validity, lock_holder, note
-from facepay.access.setting_up import saved
+from facepay.kernel.database import saved
 from facepay.kernel.errors import Conflict, Problem
 
 CARD_BITS_MAX = 64

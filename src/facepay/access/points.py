@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.access.policies import get_policy
-from facepay.access.setting_up import SetUp, note_setting, saved
+from facepay.access.setting_up import SetUp, note_setting
 from facepay.access.zones import Zone, ZoneNotFound
-from facepay.kernel.database import Base
+from facepay.kernel.database import Base, saved
 from facepay.kernel.errors import Conflict, NotFound, Problem
 from facepay.stores.devices import Device, DeviceNotFound, DeviceRole
 from facepay.stores.stores import get_open_store

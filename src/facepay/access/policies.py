@@ -19,9 +19,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.access.holders import Holder, HolderKind
-from facepay.access.setting_up import SetUp, note_setting, saved
+from facepay.access.setting_up import SetUp, note_setting
 from facepay.kernel.auth import PresentationCheck
-from facepay.kernel.database import Base, Identified
+from facepay.kernel.database import Base, Identified, saved
 from facepay.kernel.errors import Conflict, NotFound
 from facepay.kernel.schemas import Request
 from facepay.schedules.schedules import Schedule, ScheduleNotFound, covers

@@ -15,9 +15,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 from facepay.access.holders import Holder, Validity, lock_holder, note
 from facepay.access.points import AccessPoint, AccessPointNotFound
 from facepay.access.policies import must_have_schedules
-from facepay.access.setting_up import SetUp, note_setting, saved
+from facepay.access.setting_up import SetUp, note_setting
 from facepay.access.zones import Zone, ZoneNotFound
-from facepay.kernel.database import Base, Identified
+from facepay.kernel.database import Base, Identified, saved
 from facepay.kernel.errors import Conflict, NotFound
 from facepay.schedules.schedules import Schedule, covers
 from facepay.stores.stores import get_open_store

@@ -7,13 +7,11 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, String
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.access_log.log import NewEvent, write
 from facepay.kernel.database import Identified
-from facepay.kernel.errors import Problem
 
 
 class SetUp(Identified):
@@ -50,14 +48,3 @@ async def note_setting(
         details={"id": str(thing.id)} | ({"fields": list(fields)} if fields else {}),
     )
     await write(session, event, now=now)
-
-
-async def saved(session: AsyncSession, taken: Problem) -> None:
-    """Flush; raises `taken` where somebody else has what only one can have."""
-    try:
-        async with session.begin_nested():
-            await session.flush()
-    except IntegrityError as error:
-        if "uq_" in str(error.orig):
-            raise taken from error
-        raise

@@ -14,8 +14,8 @@ from sqlalchemy import CheckConstraint, Index, String
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from facepay.access.setting_up import SetUp, note_setting, saved
-from facepay.kernel.database import Base
+from facepay.access.setting_up import SetUp, note_setting
+from facepay.kernel.database import Base, saved
 from facepay.kernel.errors import Conflict, NotFound, Problem
 from facepay.stores.stores import get_open_store
 

@@ -8,11 +8,10 @@ from uuid import UUID
 
 from pydantic import Field
 from sqlalchemy import ForeignKey, Index, SmallInteger, String, delete, select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from facepay.kernel.database import Base, Identified
+from facepay.kernel.database import Base, Identified, saved
 from facepay.kernel.errors import Conflict, NotFound, Problem
 from facepay.kernel.schemas import Request
 from facepay.schedules.schedules import Schedule, covers
@@ -126,10 +125,7 @@ async def on_call(session: AsyncSession, *, list_id: UUID, at: datetime) -> list
 
 
 async def _save(session: AsyncSession, changed: OnCallList, shifts: Sequence[Shift]) -> None:
-    try:
-        await session.flush()
-    except IntegrityError as error:
-        raise OnCallListNameTaken("Another list of this store has this name.") from error
+    await saved(session, OnCallListNameTaken("Another list of this store has this name."))
     await _check(session, changed.store_id, shifts)
     await session.execute(delete(OnCallShift).where(OnCallShift.list_id == changed.id))
     session.add_all(

@@ -13,12 +13,11 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, String, and_, delete, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.channel.door_states import DoorSensor, states_of
-from facepay.kernel.database import Base, Identified
+from facepay.kernel.database import Base, Identified, saved
 from facepay.kernel.errors import Conflict, NotFound
 from facepay.stores.devices import Device, DeviceNotFound, DeviceRole
 from facepay.stores.stores import get_open_store
@@ -95,10 +94,7 @@ async def add_interlock(
         raise DoorHasNoSensor("A door in an interlock has to say when it opens and closes.", device_ids=sorted(silent))
     interlock = Interlock(store_id=store.id, name=name, created_at=now)
     session.add(interlock)
-    try:
-        await session.flush()
-    except IntegrityError as error:
-        raise InterlockNameTaken("Another interlock of this store has this name.") from error
+    await saved(session, InterlockNameTaken("Another interlock of this store has this name."))
     session.add_all(InterlockDoor(interlock_id=interlock.id, device_id=each) for each in sorted(set(device_ids)))
     await session.flush()
     return interlock

@@ -23,9 +23,11 @@ from sqlalchemy import (
     select,
     text,
 )
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from facepay.kernel.errors import Problem
 from facepay.kernel.ids import new_id
 
 SERVER_OPTIONS = (
@@ -111,6 +113,16 @@ async def insert_rows(session: AsyncSession, table: type[Base], rows: Sequence[M
     recordset = f"json_populate_recordset(null::{name}, cast(:rows as json))"
     statement = f"insert into {name} ({columns}) select {columns} from {recordset}"  # noqa: S608 - our own names
     await session.execute(text(statement), {"rows": to_json(rows).decode()})
+
+
+async def saved(session: AsyncSession, taken: Problem, *, unique: str = "uq_") -> None:
+    """Flush; raises `taken` where somebody else has what only one can have, by an index whose name holds `unique`."""
+    try:
+        await session.flush()
+    except IntegrityError as error:
+        if unique in str(error.orig):
+            raise taken from error
+        raise
 
 
 async def get_database(request: Request) -> Database:

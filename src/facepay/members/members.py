@@ -7,11 +7,10 @@ from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ColumnElement, Index, String, func, or_, text
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from facepay.kernel.database import Base, Identified
+from facepay.kernel.database import Base, Identified, saved
 from facepay.kernel.errors import Conflict, NotFound
 
 
@@ -112,10 +111,4 @@ def matching(search: str | None) -> ColumnElement[bool]:
 
 
 async def _flush(session: AsyncSession) -> None:
-    try:
-        async with session.begin_nested():
-            await session.flush()
-    except IntegrityError as error:
-        if "uq_member_phone" in str(error.orig):
-            raise PhoneTaken("Another member has this phone number.") from error
-        raise
+    await saved(session, PhoneTaken("Another member has this phone number."), unique="uq_member_phone")

@@ -12,11 +12,10 @@ from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from facepay.kernel.database import Base, Identified
+from facepay.kernel.database import Base, Identified, saved
 from facepay.kernel.errors import Conflict, NotFound
 from facepay.schedules.timetables import Timetable, covers, next_change
 from facepay.stores.stores import get_open_store
@@ -90,7 +89,4 @@ async def get_schedule(session: AsyncSession, schedule_id: UUID, *, lock: bool =
 
 
 async def _save(session: AsyncSession) -> None:
-    try:
-        await session.flush()
-    except IntegrityError as error:
-        raise ScheduleNameTaken("Another schedule of this store has this name.") from error
+    await saved(session, ScheduleNameTaken("Another schedule of this store has this name."))
