@@ -312,6 +312,10 @@ class LiveShop:
             "/access-points/{access_point_id}/attempts": "door",
             "/doors/{door_id}/challenges": "door",
             "/cameras/{camera_id}/frames": "camera",
+            "/tables/": "table",
+            "/mirrors/": "mirror",
+            "/machines/{machine_id}/handovers": "vending",
+            "/devices/{device_id}/members/": "kiosk",
             "/heartbeats": "gate",
             "/metrics": "monitor",
         }
@@ -326,7 +330,20 @@ def live_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveShop]:
         headers = {"Authorization": f"Bearer {staff}"}
         store = client.post("/v1/stores", json={"name": "Live", "code": "LIVE"}, headers=headers).json()["id"]
         tokens = {"staff": staff}
-        for role in ("gate", "kiosk", "lane", "kitchen", "display", "webshop", "door", "camera", "monitor"):
+        for role in (
+            "gate",
+            "kiosk",
+            "lane",
+            "kitchen",
+            "display",
+            "webshop",
+            "door",
+            "camera",
+            "table",
+            "mirror",
+            "vending",
+            "monitor",
+        ):
             body = {"role": role, "name": role}
             tokens[role] = client.post(f"/v1/stores/{store}/devices", json=body, headers=headers).json()["token"]
         tokens["payer"] = secret_of_a_payment(client, headers, tokens["webshop"])

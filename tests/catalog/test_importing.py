@@ -161,7 +161,7 @@ async def test_files_that_are_no_such_csv_are_refused_whole(shop: Shop) -> None:
         b"",
         b"\n\n",
         b"sku,name,price\nA,B,1",
-        f"{HEADER},colour\n".encode(),
+        f"{HEADER},flavour\n".encode(),
         f"{HEADER},sku\n".encode(),
         b"sku,name,price,tax_rate_basis_points,stock\n",
         HEADER.replace(",", ";").encode(),

@@ -24,7 +24,18 @@ from facepay.kernel.ids import new_id
 from facepay.stores.stores import Store
 
 REQUIRED = ("sku", "name", "price", "tax_rate_basis_points")
-OPTIONAL = ("gtin", "category", "prepared", "sold_by", "store_code", "stock")
+OPTIONAL = (
+    "gtin",
+    "category",
+    "prepared",
+    "sold_by",
+    "allergens",
+    "ingredients",
+    "colour",
+    "age_min",
+    "store_code",
+    "stock",
+)
 OF_STORE = {"store_code", "stock"}
 LINES_MAX = 20_000
 BAD_SHOWN_MAX = 200

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ColumnElement, String, func, or_, select, true
+from sqlalchemy import ARRAY, CheckConstraint, ColumnElement, String, func, or_, select, true
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -19,6 +20,25 @@ from facepay.kernel.schemas import AMOUNT_MAX
 SoldBy = Literal["piece", "weight"]
 
 
+class Allergen(StrEnum):
+    """Those that have to be declared (Regulation (EU) No 1169/2011, annex II)."""
+
+    CELERY = "celery"
+    CRUSTACEANS = "crustaceans"
+    EGGS = "eggs"
+    FISH = "fish"
+    GLUTEN = "gluten"
+    LUPIN = "lupin"
+    MILK = "milk"
+    MOLLUSCS = "molluscs"
+    MUSTARD = "mustard"
+    NUTS = "nuts"
+    PEANUTS = "peanuts"
+    SESAME = "sesame"
+    SOYBEANS = "soybeans"
+    SULPHITES = "sulphites"
+
+
 class Product(Identified, Base):
     """What is sold by weight is counted in grams wherever there is a quantity, and its price is that of 100 g."""
 
@@ -26,6 +46,8 @@ class Product(Identified, Base):
     __table_args__ = (
         CheckConstraint(f"price between 0 and {AMOUNT_MAX}", name="price_in_bounds"),
         CheckConstraint("tax_rate_basis_points between 0 and 10000", name="tax_rate_in_bounds"),
+        CheckConstraint("age_min between 1 and 99", name="age_in_bounds"),
+        CheckConstraint("colour ~ '^#[0-9a-f]{6}$'", name="colour_is_srgb"),
         CheckConstraint("sold_by in ('piece', 'weight')", name="sold_by_known"),
         CheckConstraint("tare_grams is null or (sold_by = 'weight' and tare_grams > 0)", name="tare_of_weighed_goods"),
     )
@@ -44,6 +66,11 @@ class Product(Identified, Base):
     active: Mapped[bool] = mapped_column(default=True)
     # A dish: who buys it waits for it, with a pick-up number.
     prepared: Mapped[bool] = mapped_column(default=False, server_default="false")
+    # None where nobody has declared them: then nobody with an allergy can be told that it is safe.
+    allergens: Mapped[list[Allergen] | None] = mapped_column(ARRAY(String(16)))
+    ingredients: Mapped[list[str]] = mapped_column(ARRAY(String(80)), default=list, server_default="{}")
+    colour: Mapped[str | None] = mapped_column(String(7))  # sRGB, as #rrggbb
+    age_min: Mapped[int | None]  # in years: nobody younger may buy it
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
@@ -116,7 +143,8 @@ async def get_piece_by_sku(session: AsyncSession, sku: str) -> Product:
 
 
 async def change_product(session: AsyncSession, *, product_id: UUID, changes: dict[str, Any], now: datetime) -> Product:
-    """Set gtin, name, category, price, tax rate, tare, prepared or active.
+    """Set gtin, name, category, price, tax rate, tare, prepared, active,
+    allergens, ingredients, colour or age_min.
 
     Raises ProductNotFound, NotSoldByWeight and GtinTaken.
     """

@@ -12,7 +12,7 @@ from biip.gtin import Gtin
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from facepay.catalog.products import SoldBy
+from facepay.catalog.products import Allergen, SoldBy
 from facepay.kernel.schemas import AMOUNT_MAX, Answer, Change, Code, Currency, Line, Request, unsent
 
 QUANTITY_MAX = 10**9
@@ -46,6 +46,13 @@ def _yes_or_no(cell: str | None) -> bool:
     raise PydanticCustomError("yes_or_no", "yes or no is needed")
 
 
+def _listed(cell: str | None) -> list[str] | None:
+    """`milk; eggs`, or `none`; of an empty cell nothing is known."""
+    if cell is None:
+        return None
+    return [] if cell.lower() == "none" else [part.strip() for part in cell.split(";") if part.strip()]
+
+
 def _piece_unless_said(cell: str | None) -> str:
     return (cell or "piece").lower()
 
@@ -69,6 +76,20 @@ Quantity = Annotated[
 Tare = Annotated[
     int, Field(ge=1, le=GRAMS_MAX, description="Its usual container, in grams: what a scale takes off at least.")
 ]
+Allergens = Annotated[
+    list[Allergen],
+    AfterValidator(lambda given: sorted(set(given))),
+    Field(max_length=14, description="All that are in it; null where nobody has declared them.", examples=[["milk"]]),
+]
+Ingredients = Annotated[
+    list[Annotated[Line, Field(max_length=80)]],
+    AfterValidator(lambda given: sorted(set(given))),
+    Field(max_length=50, examples=[["tea", "sugar"]]),
+]
+Colour = Annotated[
+    str, Field(pattern=r"^#[0-9A-Fa-f]{6}$", description="sRGB.", examples=["#1f3a5f"]), AfterValidator(str.lower)
+]
+AgeMin = Annotated[int, Field(ge=1, le=99, description="In years: nobody younger may buy it.", examples=[18])]
 Strict = Field(strict=True)
 PREPARED = Field(description="A dish, made to order: its order gets a pick-up number.")
 
@@ -87,6 +108,10 @@ class NewProduct(Request):
     tare_grams: Annotated[Tare | None, Strict] = None
     active: Annotated[bool, Strict, Field(description="Whether it is for sale.")] = True
     prepared: Annotated[bool, Strict, PREPARED] = False
+    allergens: Allergens | None = None
+    ingredients: Ingredients = Field(default_factory=list)
+    colour: Colour | None = None
+    age_min: Annotated[AgeMin | None, Strict] = None
 
     @model_validator(mode="after")
     def _tares_what_is_weighed(self) -> Self:
@@ -106,6 +131,10 @@ class ProductChange(Change):
     tare_grams: Tare | None = Field(default_factory=unsent, strict=True)
     active: bool = Field(default_factory=unsent, strict=True)
     prepared: bool = Field(default_factory=unsent, strict=True)
+    allergens: Allergens | None = Field(default_factory=unsent)
+    ingredients: Ingredients = Field(default_factory=unsent)
+    colour: Colour | None = Field(default_factory=unsent)
+    age_min: AgeMin | None = Field(default_factory=unsent, strict=True)
 
 
 class ProductAnswer(Answer):
@@ -121,6 +150,10 @@ class ProductAnswer(Answer):
     tare_grams: int | None
     active: bool
     prepared: bool
+    allergens: list[Allergen] | None
+    ingredients: list[str]
+    colour: str | None
+    age_min: int | None
     created_at: datetime
     updated_at: datetime
 
@@ -149,6 +182,10 @@ class ProductLine(Request):
     tax_rate_basis_points: Annotated[TaxRate, BeforeValidator(_whole)]
     prepared: Annotated[bool, BeforeValidator(_yes_or_no)] = False
     sold_by: Annotated[SoldBy, BeforeValidator(_piece_unless_said)] = "piece"
+    allergens: Annotated[Allergens | None, BeforeValidator(_listed)] = None
+    ingredients: Annotated[Ingredients, BeforeValidator(lambda cell: _listed(cell) or [])] = Field(default_factory=list)
+    colour: Colour | None = None
+    age_min: Annotated[AgeMin, BeforeValidator(_whole)] | None = None
     store_code: Code | None = None
     stock: Annotated[Quantity, BeforeValidator(_whole)] | None = None
 

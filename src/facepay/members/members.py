@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ColumnElement, Index, String, func, or_, text
@@ -24,7 +25,9 @@ class Member(Identified, Base):
     __tablename__ = "member"
     __table_args__ = (
         CheckConstraint("status in ('active', 'blocked', 'erased')", name="status_known"),
-        CheckConstraint("status <> 'erased' or (display_name = '' and phone is null)", name="erased_is_empty"),
+        CheckConstraint(
+            "status <> 'erased' or (display_name = '' and phone is null and born_on is null)", name="erased_is_empty"
+        ),
         Index("uq_member_phone", "phone", unique=True, postgresql_where=text("phone is not null")),
         Index("ix_member_phone_ending", text("right(phone, 4)"), postgresql_where=text("phone is not null")),
     )
@@ -33,12 +36,21 @@ class Member(Identified, Base):
     phone: Mapped[str | None] = mapped_column(String(16))
     # Where they shop as a rule: in stores of this region they are searched for among its members first.
     home_region: Mapped[str | None] = mapped_column(String(64), index=True)
+    born_on: Mapped[date | None]  # as they said, or as staff saw on a document: then `age_checked_at` says when
+    age_checked_at: Mapped[datetime | None]
     status: Mapped[str] = mapped_column(String(16), default=MemberStatus.ACTIVE)
     pin_hash: Mapped[str | None] = mapped_column(String(200))
     pin_failures: Mapped[int] = mapped_column(default=0)
     pin_locked_until: Mapped[datetime | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+
+    def age_at(self, day: date) -> int | None:
+        """In whole years; somebody born on 29 February has their birthday on 1 March in other years."""
+        if self.born_on is None:
+            return None
+        before_birthday = (day.month, day.day) < (self.born_on.month, self.born_on.day)
+        return day.year - self.born_on.year - before_birthday
 
     @property
     def is_active(self) -> bool:
@@ -60,10 +72,23 @@ class PhoneTaken(Conflict):
 
 
 async def register(
-    session: AsyncSession, *, display_name: str, phone: str | None, home_region: str | None = None, now: datetime
+    session: AsyncSession,
+    *,
+    display_name: str,
+    phone: str | None,
+    home_region: str | None = None,
+    born_on: date | None = None,
+    now: datetime,
 ) -> Member:
     """Raises PhoneTaken."""
-    member = Member(display_name=display_name, phone=phone, home_region=home_region, created_at=now, updated_at=now)
+    member = Member(
+        display_name=display_name,
+        phone=phone,
+        home_region=home_region,
+        born_on=born_on,
+        created_at=now,
+        updated_at=now,
+    )
     session.add(member)
     await _flush(session)
     return member
@@ -77,8 +102,10 @@ async def get_member(session: AsyncSession, member_id: UUID, *, lock: bool = Fal
     return member
 
 
-async def change(session: AsyncSession, *, member: Member, changes: dict[str, str | None], now: datetime) -> Member:
-    """Set display_name, phone, home_region or status (active, blocked). Raises PhoneTaken."""
+async def change(session: AsyncSession, *, member: Member, changes: dict[str, Any], now: datetime) -> Member:
+    """Set display_name, phone, home_region, born_on or status (active, blocked). Raises PhoneTaken."""
+    if changes.get("born_on", member.born_on) != member.born_on:
+        member.age_checked_at = None
     for field, value in changes.items():
         setattr(member, field, value)
     member.updated_at = now
@@ -86,9 +113,18 @@ async def change(session: AsyncSession, *, member: Member, changes: dict[str, st
     return member
 
 
+async def check_age(session: AsyncSession, *, member_id: UUID, born_on: date, now: datetime) -> Member:
+    """As staff saw it on a document. Raises MemberNotFound."""
+    member = await get_member(session, member_id, lock=True)
+    member.born_on, member.age_checked_at, member.updated_at = born_on, now, now
+    await session.flush()
+    return member
+
+
 async def strip_personal_data(session: AsyncSession, *, member: Member, now: datetime) -> None:
     """Forget who they were. The row stays, because the ledger's rows point at it."""
     member.display_name, member.phone, member.home_region, member.pin_hash = "", None, None, None
+    member.born_on, member.age_checked_at = None, None
     member.pin_failures, member.pin_locked_until = 0, None
     member.status, member.updated_at = MemberStatus.ERASED, now
     await session.flush()

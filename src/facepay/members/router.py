@@ -19,7 +19,7 @@ from facepay.members import consents, members, pins
 from facepay.members.consents import Consent, PolicyOutdated
 from facepay.members.members import Member, MemberNotFound, PhoneTaken
 from facepay.members.pins import WeakPin
-from facepay.members.schemas import ConsentAnswer, MemberAnswer, MemberChange, NewConsent, NewMember, NewPin
+from facepay.members.schemas import AgeCheck, ConsentAnswer, MemberAnswer, MemberChange, NewConsent, NewMember, NewPin
 from facepay.settings import SettingsOf
 
 router = APIRouter(prefix="/v1/members", tags=["members"])
@@ -36,7 +36,12 @@ async def register(
 ) -> MemberAnswer:
     """With `consent.accepted: true` their consent is recorded; with `false`, or without `consent`, none is."""
     member = await members.register(
-        session, display_name=body.display_name, phone=body.phone, home_region=body.home_region, now=now
+        session,
+        display_name=body.display_name,
+        phone=body.phone,
+        home_region=body.home_region,
+        born_on=body.born_on,
+        now=now,
     )
     consent = None
     if body.consent and body.consent.accepted:
@@ -86,6 +91,13 @@ async def change_member(member_id: UUID, body: MemberChange, session: Session, _
     """Only the fields that are sent change; `phone: null` clears it."""
     member = await members.get_member(session, member_id, lock=True)
     member = await members.change(session, member=member, changes=body.sent(), now=now)
+    return MemberAnswer.of(member, await consents.standing_consent(session, member_id=member_id))
+
+
+@router.put("/{member_id}/age-check", summary="Check a member's age", responses=problems(*REFUSALS, MemberNotFound))
+async def check_age(member_id: UUID, body: AgeCheck, session: Session, _: Writer, now: Now) -> MemberAnswer:
+    """By a document that staff saw: only so do they buy what has an age limit."""
+    member = await members.check_age(session, member_id=member_id, born_on=body.born_on, now=now)
     return MemberAnswer.of(member, await consents.standing_consent(session, member_id=member_id))
 
 

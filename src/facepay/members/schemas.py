@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -25,6 +25,9 @@ JurisdictionChoice = Annotated[
 ]
 HomeRegion = Annotated[
     Code, Field(description="A store's `region`: in its stores they are recognised among few.", examples=["HZ"])
+]
+BornOn = Annotated[
+    date, Field(ge=date(1900, 1, 1), le=date(2199, 12, 31), description="Their birthday.", examples=["1990-04-12"])
 ]
 KeepsPhoto = Annotated[
     bool,
@@ -50,6 +53,7 @@ class NewMember(Request):
     display_name: Annotated[Line, Field(examples=["Lin Yue"])]
     phone: Phone | None = None
     home_region: HomeRegion | None = None
+    born_on: BornOn | None = None
     consent: Annotated[ConsentChoice | None, Field(description="May come later; no face is enrolled before.")] = None
 
 
@@ -57,6 +61,7 @@ class MemberChange(Change):
     display_name: Line = Field(default_factory=unsent, examples=["Lin Yue"])
     phone: Phone | None = Field(default_factory=unsent)
     home_region: HomeRegion | None = Field(default_factory=unsent)
+    born_on: BornOn | None = Field(default_factory=unsent, description="Another one has to be checked anew.")
     status: Literal["active", "blocked"] = Field(
         default_factory=unsent, description="A blocked member may leave, but neither come in nor pay."
     )
@@ -69,6 +74,10 @@ class NewConsent(Request):
     accepted: Literal[True]
     jurisdiction: JurisdictionChoice = None
     keeps_photo: KeepsPhoto = False
+
+
+class AgeCheck(Request):
+    born_on: BornOn
 
 
 class NewPin(Request):
@@ -96,6 +105,8 @@ class MemberAnswer(Answer):
     display_name: str
     phone: str | None
     home_region: str | None
+    born_on: date | None
+    age_checked_at: Annotated[datetime | None, Field(description="When staff saw it on a document.")]
     status: Literal["active", "blocked"]
     consent: Annotated[ConsentAnswer | None, Field(description="The consent in force, if there is one.")]
     has_pin: bool
@@ -109,6 +120,8 @@ class MemberAnswer(Answer):
             display_name=member.display_name,
             phone=member.phone,
             home_region=member.home_region,
+            born_on=member.born_on,
+            age_checked_at=member.age_checked_at,
             status=member.status,
             consent=ConsentAnswer.model_validate(consent) if consent else None,
             has_pin=member.pin_hash is not None,

@@ -38,14 +38,20 @@ class DeviceRole(StrEnum):
     DOOR = "door"
     READER = "reader"
     CAMERA = "camera"
+    TABLE = "table"
+    MIRROR = "mirror"
+    VENDING = "vending"
     MONITOR = "monitor"
 
 
 SCOPES_OF = {
-    DeviceRole.GATE: frozenset({"gate:decide", "camera:report", "device:heartbeat", "offline:act", "device:commands"}),
+    DeviceRole.GATE: frozenset(
+        {"gate:decide", "member:greet", "camera:report", "device:heartbeat", "offline:act", "device:commands"}
+    ),
     DeviceRole.KIOSK: frozenset(
         {
             "kiosk:checkout",
+            "member:greet",
             "campaign:play",
             "board:read",
             "camera:report",
@@ -55,13 +61,13 @@ SCOPES_OF = {
         }
     ),
     DeviceRole.LANE: frozenset(
-        {"lane:checkout", "camera:report", "device:heartbeat", "offline:act", "device:commands"}
+        {"lane:checkout", "member:greet", "camera:report", "device:heartbeat", "offline:act", "device:commands"}
     ),
     DeviceRole.SHELF: frozenset(
         {"shelf:report", "attention:report", "camera:report", "device:heartbeat", "device:commands"}
     ),
     DeviceRole.DISPLAY: frozenset(
-        {"campaign:play", "attention:report", "board:read", "device:heartbeat", "device:commands"}
+        {"campaign:play", "member:greet", "attention:report", "board:read", "device:heartbeat", "device:commands"}
     ),
     DeviceRole.KITCHEN: frozenset({"kitchen:work", "board:read", "device:heartbeat", "device:commands"}),
     DeviceRole.WEBSHOP: frozenset({"payments:create", "device:heartbeat"}),
@@ -69,6 +75,12 @@ SCOPES_OF = {
     # What it matched, it signs, and a door brings it along.
     DeviceRole.READER: frozenset({"device:heartbeat"}),
     DeviceRole.CAMERA: frozenset({"camera:report", "device:heartbeat", "device:commands"}),
+    # Screens that serve a guest: at a table of a restaurant, in a fitting room, at a machine that hands out car keys.
+    DeviceRole.TABLE: frozenset({"table:serve", "member:greet", "device:heartbeat", "device:commands"}),
+    DeviceRole.MIRROR: frozenset(
+        {"fitting:style", "kiosk:checkout", "member:greet", "device:heartbeat", "device:commands"}
+    ),
+    DeviceRole.VENDING: frozenset({"drive:handover", "member:greet", "device:heartbeat", "device:commands"}),
     DeviceRole.MONITOR: frozenset({"metrics:read", "device:heartbeat"}),
 }
 EDGE_SCOPES = frozenset({"gallery:read"})
@@ -79,7 +91,7 @@ class Device(Identified, Base):
     __table_args__ = (
         CheckConstraint(
             "role in ('gate', 'kiosk', 'lane', 'shelf', 'display', 'kitchen', 'webshop', 'door', 'reader', 'camera',"
-            " 'monitor')",
+            " 'table', 'mirror', 'vending', 'monitor')",
             name="role_known",
         ),
     )
