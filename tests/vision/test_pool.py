@@ -36,11 +36,17 @@ class Held:
         area_share_min: float = 0.0,
         points: bool = False,
         with_fingerprint: bool = False,
+        with_appearance: bool = False,
     ) -> FrameEvidence:
         self.door.wait(timeout=30)
         self.analysed += 1
         return self._engine.analyse(
-            frame, embed=embed, area_share_min=area_share_min, points=points, with_fingerprint=with_fingerprint
+            frame,
+            embed=embed,
+            area_share_min=area_share_min,
+            points=points,
+            with_fingerprint=with_fingerprint,
+            with_appearance=with_appearance,
         )
 
 

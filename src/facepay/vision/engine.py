@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,6 +13,7 @@ import cv2
 import numpy as np
 
 from facepay.vision.alignment import align
+from facepay.vision.appearance import read_appearance
 from facepay.vision.detection import Detector, open_network
 from facepay.vision.emotions import ExpressionModel, load_expression_model
 from facepay.vision.evidence import FaceEvidence, Floats, FrameEvidence
@@ -63,12 +65,13 @@ class Engine(Protocol):
         area_share_min: float = 0.0,
         points: bool = False,
         with_fingerprint: bool = False,
+        with_appearance: bool = False,
     ) -> FrameEvidence:
         """Find all faces of a frame, and embed the `embed` nearest. Keeps a core busy for some 20 ms.
 
         No face is embedded whose box has less than `area_share_min` of the nearest one's area. `points` asks for
         the 106 points of each embedded face too, and for its happiness where a model is set, `with_fingerprint` for
-        what the frame's copies are known by.
+        what the frame's copies are known by, `with_appearance` for the colours of the nearest embedded face's person.
 
         Raises the Problems of `decode_frame`. A frame without a face is evidence with no faces.
         """
@@ -109,6 +112,7 @@ class InsightFaceEngine:
         area_share_min: float = 0.0,
         points: bool = False,
         with_fingerprint: bool = False,
+        with_appearance: bool = False,
     ) -> FrameEvidence:
         started = time.perf_counter()
         image = decode_frame(frame, limits=self.limits)
@@ -134,6 +138,8 @@ class InsightFaceEngine:
                 faces.append(FaceEvidence(box, landmarks, quality, embedding / np.float32(norm), contour, live, happy))
             else:
                 faces.append(FaceEvidence(box, landmarks, measure(landmarks, score)))
+        if with_appearance and crops:
+            faces[0] = replace(faces[0], appearance=read_appearance(image, faces[0]))
         nearest = faces[0].landmarks if faces else None
         frame_print = fingerprint(frame, image, nearest) if with_fingerprint else None
         done = time.perf_counter()

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from facepay.vision.colours import Appearance, NoAppearance
+
 Floats = npt.NDArray[np.float32]
 
 
@@ -90,7 +92,8 @@ class FaceEvidence:
     (dim,) float32 of norm 1, or None where none was asked for. So are `points`, (106, 2) in pixels as 2d106det
     orders them, where the pack has that model, and `happiness`, an expression model's probability where one is set.
     `live_score` is a passive model's probability that this is no picture of a face, where one is set, and `relief`
-    what a depth map showed, where one came with the frame.
+    what a depth map showed, where one came with the frame. `appearance` is the colours of the nearest face's person,
+    or why they can't be told, where they were asked for.
     """
 
     box: Floats
@@ -101,6 +104,7 @@ class FaceEvidence:
     live_score: float | None = None
     happiness: float | None = None
     relief: FaceRelief | FaceSurface | None = None
+    appearance: Appearance | NoAppearance | None = None
 
     @property
     def area(self) -> float:

@@ -37,7 +37,9 @@ class InferencePool:
         """Workers that have a frame."""
         return min(self._admitted, self.workers)
 
-    async def analyse(self, frame: bytes, *, embed: int = 1, points: bool = False) -> FrameEvidence:
+    async def analyse(
+        self, frame: bytes, *, embed: int = 1, points: bool = False, with_appearance: bool = False
+    ) -> FrameEvidence:
         """`Engine.analyse` on a worker thread. Raises Overloaded when the queue is full.
 
         A caller that is cancelled (its client hung up) gives its place in the queue back; a frame already
@@ -45,7 +47,9 @@ class InferencePool:
         """
         self._admit(1, waiting_max=self.queue_max)
         try:
-            future = self._threads.submit(self.engine.analyse, frame, embed=embed, points=points)
+            future = self._threads.submit(
+                self.engine.analyse, frame, embed=embed, points=points, with_appearance=with_appearance
+            )
         except BaseException:
             self._release()
             raise
