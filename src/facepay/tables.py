@@ -12,6 +12,9 @@ from facepay.catalog import products, stock
 from facepay.channel import commands, door_states, doors, interlocks, sequences
 from facepay.channel import events as device_events
 from facepay.checkout import kiosk, limits, orders, refunds, sold_tags
+from facepay.dining import items as dining_items
+from facepay.dining import menu, parties, seatings
+from facepay.dining import tables as dining_tables
 from facepay.doors import attempts as access_attempts
 from facepay.doors import readers
 from facepay.entrance import gate_turns, gates, groups, house_rules, visits
@@ -75,6 +78,8 @@ __all__ = [
     "deliveries",
     "device_events",
     "devices",
+    "dining_items",
+    "dining_tables",
     "disputes",
     "door_states",
     "doors",
@@ -101,6 +106,7 @@ __all__ = [
     "lots",
     "marks",
     "members",
+    "menu",
     "mock_books",
     "notices",
     "numbers",
@@ -109,6 +115,7 @@ __all__ = [
     "offline_posts",
     "oncall",
     "orders",
+    "parties",
     "passages",
     "passes",
     "places",
@@ -130,6 +137,7 @@ __all__ = [
     "restock",
     "rules",
     "schedules",
+    "seatings",
     "sequences",
     "signatures",
     "sold_tags",

@@ -16,8 +16,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.access_log.log import NewEvent, Person, write
 from facepay.campaigns.playing import SmilePlay, reward
+from facepay.catalog.products import Allergen, get_product_by_sku
 from facepay.checkout.orders import OrderLine
 from facepay.checkout.sold_tags import Piece, claim_tags
+from facepay.dining.items import PartyItem
+from facepay.dining.parties import Cover, Party
+from facepay.dining.seatings import Seating
+from facepay.dining.tables import DiningTable
 from facepay.doors.attempts import AttemptFactor, start
 from facepay.entrance.gates import GateAttempt
 from facepay.entrance.visits import current_visit
@@ -93,6 +98,7 @@ async def add_regular(shop: Shop, database: Database, *, teas: int = 0) -> Regul
     await _smile(shop, database, UUID(member))
     await _pass_a_door(shop, database, UUID(member))
     await _visit_the_warehouse(shop, database, member)
+    await _sit_at_a_table(shop, database, UUID(member))
     return Regular(member, paid)
 
 
@@ -209,6 +215,29 @@ async def _pass_a_door(shop: Shop, database: Database, member_id: UUID) -> None:
     )
     async with database.begin() as session:
         await write(session, opened, now=utc_now())
+
+
+async def _sit_at_a_table(shop: Shop, database: Database, member_id: UUID) -> None:
+    """They have ordered, and can't eat everything."""
+    device, _ = await shop.add_device("table")
+    now, store_id = utc_now(), UUID(shop.store_id)
+    async with database.begin() as session:
+        tea = await get_product_by_sku(session, "TEA-001")
+        table = DiningTable(
+            store_id=store_id, device_id=UUID(device), name="1", seats=2, created_at=now, changed_at=now
+        )
+        session.add(table)
+        await session.flush()
+        party = Party(store_id=store_id, table_id=table.id, opened_at=now)
+        session.add(party)
+        await session.flush()
+        cover = Cover(party_id=party.id, seat=1, member_id=member_id, allergens=[Allergen.NUTS], seated_at=now)
+        session.add(cover)
+        await session.flush()
+        seen = {"decision": "member", "code": "recognised", "similarity": 0.9, "created_at": now, "decided_at": now}
+        session.add(Seating(device_id=UUID(device), cover_id=cover.id, member_id=member_id, **seen))
+        cup = {"name": tea.name, "quantity": 1, "unit_price": tea.price, "currency": tea.currency, "course": 1}
+        session.add(PartyItem(party_id=party.id, cover_id=cover.id, product_id=tea.id, ordered_at=now, **cup))
 
 
 async def _visit_the_warehouse(shop: Shop, database: Database, member_id: str) -> None:

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, select, text
+from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -21,6 +21,7 @@ from facepay.kitchen.numbers import PickupNumber
 
 
 class TicketState(StrEnum):
+    HELD = "held"
     RECEIVED = "received"
     PREPARING = "preparing"
     READY = "ready"
@@ -33,29 +34,43 @@ OPEN = "ended_at is null"
 
 
 class Ticket(Identified, Base):
-    """One for each order that has dishes. It names nobody: the order does."""
+    """One for each order that has dishes; or for what a table ordered of a course, `held` until that course is due.
+
+    It names nobody: the order does, and at a table, the place is all that the kitchen needs.
+    """
 
     __tablename__ = "kitchen_ticket"
     __table_args__ = (
         CheckConstraint(
-            "state in ('received', 'preparing', 'ready', 'collected', 'cancelled', 'lapsed')", name="state_known"
+            "state in ('held', 'received', 'preparing', 'ready', 'collected', 'cancelled', 'lapsed')",
+            name="state_known",
         ),
-        CheckConstraint("(state in ('received', 'preparing', 'ready')) = (ended_at is null)", name="open_until_ended"),
+        CheckConstraint(
+            "(state in ('held', 'received', 'preparing', 'ready')) = (ended_at is null)", name="open_until_ended"
+        ),
+        CheckConstraint("num_nulls(order_id, party_id) = 1", name="of_order_or_party"),
+        CheckConstraint("(number is null) = (order_id is null)", name="called_somehow"),
+        CheckConstraint("num_nulls(party_id, place, course) in (0, 3)", name="course_of_party"),
+        CheckConstraint("state <> 'held' or party_id is not null", name="courses_are_held"),
         CheckConstraint("state not in ('preparing', 'ready', 'collected') or started_at is not null", name="started"),
         CheckConstraint("state not in ('ready', 'collected') or ready_at is not null", name="ready"),
         CheckConstraint("num_nulls(started_at, started_by) <> 1", name="started_by_somebody"),
         CheckConstraint("num_nulls(ready_at, ready_by) <> 1", name="ready_by_somebody"),
         CheckConstraint("num_nulls(ended_at, ended_by) <> 1", name="ended_by_somebody"),
         UniqueConstraint("store_id", "business_day", "number"),
+        Index("ix_kitchen_ticket_party", "party_id", "id", postgresql_where=text("party_id is not null")),
         Index("ix_kitchen_ticket_open", "store_id", "id", postgresql_where=text(OPEN)),
         Index("ix_kitchen_ticket_store_id_id", "store_id", "id"),
         Index("ix_kitchen_ticket_store_id_ready_at", "store_id", "ready_at"),
     )
 
     store_id: Mapped[UUID] = mapped_column(ForeignKey("store.id"))
-    order_id: Mapped[UUID] = mapped_column(ForeignKey("shop_order.id"), unique=True)
+    order_id: Mapped[UUID | None] = mapped_column(ForeignKey("shop_order.id"), unique=True)
+    party_id: Mapped[UUID | None] = mapped_column(ForeignKey("dining_party.id"))
     business_day: Mapped[date]
-    number: Mapped[str] = mapped_column(String(8))
+    number: Mapped[str | None] = mapped_column(String(8))  # called out at the counter
+    place: Mapped[str | None] = mapped_column(String(80))  # brought to
+    course: Mapped[int | None]
     state: Mapped[TicketState] = mapped_column(String(16))
     received_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
@@ -91,6 +106,8 @@ class TicketDish(Base):
     sold_by: Mapped[SoldBy] = mapped_column(String(8), default="piece", server_default="piece")
     quantity: Mapped[int]  # pieces, or grams of what is sold by weight
     taken_back: Mapped[int] = mapped_column(default=0, server_default="0")  # of the quantity
+    seat: Mapped[int | None]  # none: for the whole table
+    options: Mapped[list[str]] = mapped_column(ARRAY(String(100)), default=list, server_default="{}")
 
 
 class TicketNotFound(NotFound):

@@ -144,6 +144,19 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
             by=MEMBER,
             cleared=("member_id", *MEASURED),
         ),
+        "dining_cover": Holding(
+            Fate.UNLINKED,
+            "somebody ate there; what they can't eat goes when they leave, or with them",
+            by=MEMBER,
+            cleared=("member_id", "allergens"),
+        ),
+        "dining_seating": Holding(
+            Fate.UNLINKED, "whom a table's camera saw sit down", by=MEMBER, cleared=("member_id", *MEASURED)
+        ),
+        "dining_item": Holding(
+            Fate.NOTHING_HELD, "what was eaten at a place; the cover says whose", through=("cover_id", "dining_cover")
+        ),
+        "dining_party": Holding(Fate.NOTHING_HELD, "that some ate together: their covers say who"),
         "smile_play": Holding(
             Fate.UNLINKED,
             "what a smile won, for somebody: the coupon is in the books",
@@ -245,6 +258,7 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "device_event": Holding(Fate.NOTHING_HELD, "what a device's sensors saw, and not whom"),
         "device_sequence": NOTHING,
         "door_sensor": Holding(Fate.NOTHING_HELD, "how a door stands, and not who opened it"),
+        "dining_table": NOTHING,
         "earning_rule": NOTHING,
         "emergency": Holding(Fate.NOTHING_HELD, "that all doors were opened or shut, by which staff and why"),
         "erasure_receipt": Holding(Fate.NOTHING_HELD, "a receipt names nobody"),
@@ -259,6 +273,7 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         ),
         "pickup_counter": NOTHING,
         "planogram": NOTHING,
+        "menu_item": NOTHING,
         "offline_policy": NOTHING,
         "offline_queue": Holding(Fate.NOTHING_HELD, "how far a device's queue has come"),
         "presentation_challenge": Holding(Fate.NOTHING_HELD, "what a device asked somebody to do, for seconds"),
