@@ -48,6 +48,7 @@ async def cancel(order_id: UUID, body: Cancellation, correction: CorrectionOf) -
             reason=body.reason,
             actor=correction.actor,
             goods_kept=body.goods_kept,
+            tip=body.tip,
             now=correction.now,
         )
         return RefundAnswer.model_validate(made)

@@ -16,7 +16,7 @@ from facepay.catalog.products import find_products
 from facepay.checkout.benefits import Refused, Wish, offer
 from facepay.checkout.orders import Order, Supplement, hold_order
 from facepay.checkout.pricing import Unpriceable, price_basket
-from facepay.checkout.refunds import Refund, Undoing, still_out, undo
+from facepay.checkout.refunds import Refund, Undoing, pieces_of, still_out, undo
 from facepay.checkout.selling import NotSold, Sold, sell
 from facepay.kernel.errors import Conflict
 from facepay.members.freezes import current_freeze
@@ -48,9 +48,17 @@ class ChargeRefused(Conflict):
 
 
 async def cancel_order(
-    session: AsyncSession, *, order_id: UUID, reason: str, actor: str, now: datetime, goods_kept: bool = False
+    session: AsyncSession,
+    *,
+    order_id: UUID,
+    reason: str,
+    actor: str,
+    now: datetime,
+    goods_kept: bool = False,
+    tip: bool = False,
 ) -> Refund:
-    """Undo what is left of an order: money, gift balance, points, coupons; goods and tags too, unless they are kept.
+    """Undo what is left of an order: money, gift balance, points, coupons; goods and tags too, unless they are kept; its
+    tip where asked.
 
     Raises OrderNotFound, OrderCancelled and RefundRefused.
     """
@@ -63,6 +71,7 @@ async def cancel_order(
         amount=order.total - order.refunded,
         tax=order.tax - order.tax_refunded,
         goods={} if goods_kept else still_out(order),
+        tip=tip,
     )
     made = await undo(session, order, undoing, reason=reason, actor=actor, now=now)
     await _tell(session, order, NoticeKind.ORDER_CANCELLED, made, now)
@@ -160,10 +169,9 @@ async def charge_more(
 def _worth(order: Order, quantities: Mapping[str, int]) -> tuple[int, int]:
     """What was paid for these goods of the order, and the tax in it."""
     worth = tax = 0
-    for line in order.lines:
-        if quantity := quantities.get(line.sku, 0):
-            worth += portion(line.total, of=line.quantity, done=line.returned, amount=quantity)
-            tax += portion(line.tax, of=line.quantity, done=line.returned, amount=quantity)
+    for line, quantity in pieces_of(order, quantities):
+        worth += portion(line.total, of=line.quantity, done=line.returned, amount=quantity)
+        tax += portion(line.tax, of=line.quantity, done=line.returned, amount=quantity)
     return worth, tax
 
 

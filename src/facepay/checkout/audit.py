@@ -19,6 +19,17 @@ _BROUGHT = """
      where t.id = page.transfer_id group by t.id
 """
 
+# What a transfer brought a store's staff, where it's of this cause.
+_TIPPED = """
+    select e.amount from ledger.transfers t
+      join ledger.entries e on e.transfer_id = t.id
+      join ledger.accounts a on a.id = e.account_id and a.kind = 'tips'
+     where t.id = page.tip_transfer_id and (a.owner_id, a.unit) = (page.store_id, page.currency)
+       and (t.cause, t.cause_id) = ('{cause}', page.id)
+       and not exists (select from ledger.entries x join ledger.accounts w on w.id = x.account_id
+            where x.transfer_id = t.id and w.kind <> 'tips' and (w.kind, w.owner_id) <> ('wallet', page.member_id))
+"""
+
 _ORDERS = f"""
 with page as materialized (
     select * from shop_order where id > cast(:after as uuid) order by id limit 1000
@@ -36,7 +47,9 @@ with page as materialized (
             then 'was refunded another amount than its refunds sum up to'
         when page.cancelled_at is not null and (page.refunded <> page.total or not back.cancelled)
             then 'was cancelled, and not all of it was given back'
-        when exists (select from order_line l where l.order_id = page.id and l.returned <> (
+        when page.tip <> coalesce(tipped.amount, 0) then 'was tipped another amount than it says'
+        when page.tip_refunded <> back.tip then 'gave back another tip than its refunds say'
+        when exists (select from order_line l where l.order_id = page.id group by l.sku having sum(l.returned) <> (
               select coalesce(sum((r.goods ->> l.sku)::bigint), 0) from refund r where r.order_id = page.id))
             then 'had other goods returned than its refunds say'
         when exists (select from order_line l where l.order_id = page.id
@@ -57,8 +70,9 @@ with page as materialized (
       left join lateral ({_BROUGHT}) paid on true
       cross join lateral (
         select coalesce(sum(r.amount), 0) as amount, coalesce(sum(r.tax), 0) as tax,
-               coalesce(bool_or(r.kind = 'cancellation'), false) as cancelled
+               coalesce(sum(r.tip), 0) as tip, coalesce(bool_or(r.kind = 'cancellation'), false) as cancelled
           from refund r where r.order_id = page.id) back
+      left join lateral ({_TIPPED.format(cause="tip")}) tipped on true
       left join lateral (
         select -e.amount as amount from ledger.transfers t join ledger.entries e on e.transfer_id = t.id
           join ledger.accounts a on a.id = e.account_id and a.kind = 'debt'
@@ -74,10 +88,12 @@ select (select count(*) from page) as rows, (select max(id::text) from page) as 
 
 _REFUNDS = f"""
 with page as materialized (
-    select r.*, o.store_id, o.transfer_id as payment_id from refund r join shop_order o on o.id = r.order_id
+    select r.*, o.store_id, o.member_id, o.transfer_id as payment_id
+      from refund r join shop_order o on o.id = r.order_id
      where r.id > cast(:after as uuid) order by r.id limit 1000
 ), judged as (
     select page.id, case
+        when -page.tip <> coalesce(tipped.amount, 0) then 'gave back another tip than it says'
         when page.transfer_id is null then null -- it moved nothing, which the table sees to
         when given.id is null then 'was given back by a transfer that does not exist'
         when (given.kind, given.cause, given.cause_id) <> ('refund', 'refund', page.id)
@@ -87,6 +103,7 @@ with page as materialized (
         when not given.here then 'was given back by another store, or in another currency'
         end as problem
       from page left join lateral ({_BROUGHT}) given on true
+      left join lateral ({_TIPPED.format(cause="tip_refund")}) tipped on true
 ), wrong as (
     select * from judged where problem is not null order by id limit 1
 )
@@ -103,11 +120,13 @@ with bounds as (
     select t.* from ledger.transfers t, bounds
      where t.position > bounds.low and t.position <= bounds.high and t.kind in ('transfer', 'capture', 'refund')
        and exists (select from ledger.entries e join ledger.accounts a on a.id = e.account_id
-                    where e.transfer_id = t.id and a.kind in ('sales', 'tax'))
+                    where e.transfer_id = t.id and a.kind in ('sales', 'tax', 'tips'))
 ), wrong as (
     select id, kind from page t
-     where not exists (select from shop_order o where o.id = t.cause_id and o.transfer_id = t.id and t.cause = 'order')
-       and not exists (select from refund r where r.id = t.cause_id and r.transfer_id = t.id and t.cause = 'refund')
+     where not exists (select from shop_order o where o.id = t.cause_id
+              and (t.cause, t.id) in (('order', o.transfer_id), ('tip', o.tip_transfer_id)))
+       and not exists (select from refund r where r.id = t.cause_id
+              and (t.cause, t.id) in (('refund', r.transfer_id), ('tip_refund', r.tip_transfer_id)))
      order by position limit 1
 )
 select (select count(*) from page) as rows, case when bounds.high < bounds.top then bounds.high end as last,

@@ -7,7 +7,7 @@ taken off by themselves, as far as they make it cheaper, and no basket fails for
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -24,21 +24,30 @@ from facepay.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a basket asks for beside its goods: coupons by their codes, and how many points to pay with."""
+    """What a basket asks for beside its goods: coupons by their codes, how many points to pay with, and a tip."""
 
     coupons: tuple[str, ...] = ()
     redeem_points: int = 0
+    tip: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A basket as this member pays for it. `gift_lots` and `points_lots` hold at least what the tender takes."""
+    """A basket as this member pays for it. `gift_lots` and `points_lots` hold at least what the tender takes; the tip
+    comes from the wallet, beside the tender.
+    """
 
     basket: PricedBasket
     tender: Tender
     points_earned: int
     gift_lots: tuple[ValueLot, ...]
     points_lots: tuple[ValueLot, ...]
+    tip: int = 0
+
+    @property
+    def amount(self) -> int:
+        """All that is paid."""
+        return self.basket.total + self.tip
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +90,8 @@ async def offer(
     if idle := next((discount.label for discount, amount in reduced.discounts if amount == 0), None):
         return Refused("coupon_not_applicable", idle)
     reduced = with_own(basket, tier, coupons, own)
-    return await _laid_out(session, member_id, reduced, rules, tier, wish.redeem_points, now=now, settings=settings)
+    laid_out = await _laid_out(session, member_id, reduced, rules, tier, wish.redeem_points, now=now, settings=settings)
+    return replace(laid_out, tip=wish.tip) if isinstance(laid_out, Offer) else laid_out
 
 
 async def offer_as_shown(

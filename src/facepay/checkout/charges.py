@@ -69,7 +69,7 @@ async def charge(session: AsyncSession, asked: Charge) -> Charged:
         if refused is None:
             made = {name: posting.id for name, posting in batch.items()}
             available = outcomes["payment"].available if asked.order.wallet else None
-            besides = {name: made[name] for name in asked.besides}
+            besides = {name: made[name] for name in asked.besides if name in made}
             return Charged(
                 None, made.get("payment"), made.get("points"), made.get("advance"), advance, available, besides
             )

@@ -65,9 +65,9 @@ _STANDING = text("""
                min(ten_minute_payments_max) as ten_minute_payments_max, min(step_up_above) as step_up_above
           from spending_limit where member_id = :member_id or store_id = :store_id
     ) own, (
-        select coalesce(sum(total - refunded) filter (where created_at >= :today), 0) as today,
-               coalesce(sum(total - refunded) filter (where created_at >= :today and store_id = :store_id), 0)
-                   as today_here,
+        select coalesce(sum(total + tip - refunded - tip_refunded) filter (where created_at >= :today), 0) as today,
+               coalesce(sum(total + tip - refunded - tip_refunded)
+                   filter (where created_at >= :today and store_id = :store_id), 0) as today_here,
                count(*) filter (where created_at > :lately) as payments_lately
           from shop_order where member_id = :member_id and created_at >= :since
     ) spent

@@ -28,6 +28,8 @@ class Order(Identified, Base):
         CheckConstraint("tax_refunded >= 0 and tax_refunded <= tax and tax_refunded <= refunded", name="tax_refunded"),
         CheckConstraint("advance >= 0 and advance <= total - gift - points_value", name="advance_within_wallet"),
         CheckConstraint("(advance > 0) = (advance_transfer_id is not null)", name="advance_is_posted"),
+        CheckConstraint("tip_refunded between 0 and tip", name="tip_refund_within_tip"),
+        CheckConstraint("(tip > 0) = (tip_transfer_id is not null)", name="tip_is_posted"),
         CheckConstraint("num_nulls(supplements_id, charged_by, reason) in (0, 3)", name="supplement_says_why"),
         Index("ix_shop_order_supplements_id", "supplements_id", postgresql_where=text("supplements_id is not null")),
         Index("ix_shop_order_member_id_created_at", "member_id", "created_at"),
@@ -51,6 +53,10 @@ class Order(Identified, Base):
     # What of the wallet's part it fell short of: the member owes it since.
     advance: Mapped[int] = mapped_column(default=0, server_default="0")
     advance_transfer_id: Mapped[UUID | None]
+    # Beside the total: the staff's, untaxed.
+    tip: Mapped[int] = mapped_column(default=0, server_default="0")
+    tip_refunded: Mapped[int] = mapped_column(default=0, server_default="0")
+    tip_transfer_id: Mapped[UUID | None]
     refunded: Mapped[int] = mapped_column(default=0)
     tax_refunded: Mapped[int] = mapped_column(default=0, server_default="0")
     cancelled_at: Mapped[datetime | None]
@@ -89,7 +95,8 @@ class Order(Identified, Base):
 
 class OrderLine(Base):
     """`quantity` is pieces, or net grams of what is sold by weight: then `unit_price` is that of 100 g. What its scale
-    showed is in `weighings`, none where staff vouched for the grams.
+    showed is in `weighings`, none where staff vouched for the grams. What isn't `stocked` was counted out before it was
+    sold, and doesn't go back into stock. Several lines may be of one product.
     """
 
     __tablename__ = "order_line"
@@ -113,6 +120,7 @@ class OrderLine(Base):
     total: Mapped[int]  # what was paid for it, tax included
     tax: Mapped[int]
     returned: Mapped[int] = mapped_column(default=0, server_default="0")  # of the quantity
+    stocked: Mapped[bool] = mapped_column(default=True, server_default="true")
 
 
 class OrderDiscount(Base):
@@ -157,6 +165,8 @@ def place(
     now: datetime,
     supplement: Supplement | None = None,
     pickup_number: str | None = None,
+    tip: int = 0,
+    stocked: bool = True,
 ) -> Order:
     """An order for a priced basket, to be paid in the same transaction."""
     return Order(
@@ -172,6 +182,8 @@ def place(
         points=tender.points,
         points_earned=points_earned,
         advance=0,
+        tip=tip,
+        tip_refunded=0,
         refunded=0,
         tax_refunded=0,
         created_at=now,
@@ -179,7 +191,7 @@ def place(
         charged_by=supplement.charged_by if supplement else None,
         reason=supplement.reason if supplement else None,
         pickup_number=pickup_number,
-        lines=[_line(position, line) for position, line in enumerate(basket.lines, start=1)],
+        lines=[_line(position, line, stocked) for position, line in enumerate(basket.lines, start=1)],
         discounts=[
             OrderDiscount(
                 position=position,
@@ -193,7 +205,7 @@ def place(
     )
 
 
-def _line(position: int, line: PricedLine) -> OrderLine:
+def _line(position: int, line: PricedLine, stocked: bool) -> OrderLine:
     return OrderLine(
         position=position,
         product_id=line.product_id,
@@ -208,6 +220,7 @@ def _line(position: int, line: PricedLine) -> OrderLine:
         total=line.total,
         tax=line.tax,
         returned=0,
+        stocked=stocked,
     )
 
 

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.catalog.stock import return_stock
 from facepay.checkout import tenders
-from facepay.checkout.orders import Order, hold_order
+from facepay.checkout.orders import Order, OrderLine, hold_order
 from facepay.checkout.pricing import tender_of_refund
 from facepay.checkout.sold_tags import SoldTag, release_tags
 from facepay.checkout.telling import tell_refund
@@ -41,6 +41,7 @@ class Refund(Identified, Base):
         CheckConstraint("amount >= 0 and tax >= 0 and tax <= amount", name="amounts"),
         CheckConstraint("kind in ('refund', 'return', 'cancellation')", name="kind_known"),
         CheckConstraint("amount = 0 or transfer_id is not null", name="amount_is_posted"),
+        CheckConstraint("tip >= 0 and (tip > 0) = (tip_transfer_id is not null)", name="tip_is_posted"),
     )
 
     order_id: Mapped[UUID] = mapped_column(ForeignKey("shop_order.id"), index=True)
@@ -54,6 +55,9 @@ class Refund(Identified, Base):
     # Points that the order had earned: taken back, or owed because they were spent.
     points_taken: Mapped[int] = mapped_column(server_default="0")
     points_owed: Mapped[int] = mapped_column(server_default="0")
+    # Of the tip, beside the amount.
+    tip: Mapped[int] = mapped_column(default=0, server_default="0")
+    tip_transfer_id: Mapped[UUID | None]
     currency: Mapped[str] = mapped_column(String(3))
     goods: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
     reason: Mapped[str] = mapped_column(String(200))
@@ -85,7 +89,7 @@ class TagsNotOfOrder(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Undoing:
-    """What is undone of an order: an amount with the tax in it, and goods, by sku, with these tags of theirs.
+    """What is undone of an order: an amount with the tax in it, goods, by sku, with these tags of theirs, and its tip.
 
     Where the tags aren't known, those of goods that came back to the last piece are taken for them.
     """
@@ -95,14 +99,23 @@ class Undoing:
     tax: int
     goods: Mapping[str, int] = field(default_factory=dict)
     epcs: Collection[str] = ()
+    tip: bool = False
 
 
 async def refund_order(
-    session: AsyncSession, *, order_id: UUID, amount: int | None, reason: str, actor: str, now: datetime
+    session: AsyncSession,
+    *,
+    order_id: UUID,
+    amount: int | None,
+    reason: str,
+    actor: str,
+    now: datetime,
+    tip: bool = False,
 ) -> Refund:
     """Give back `amount`, or all that is left, in the money, gift balance and points that it was paid with.
 
-    Where all of it is given back at once, so are the goods. Raises OrderNotFound, RefundExceedsOrder and RefundRefused.
+    Where all of it is given back at once, so are the goods; the tip only where asked. Raises OrderNotFound,
+    RefundExceedsOrder and RefundRefused.
     """
     order = await hold_order(session, order_id)
     left = order.total - order.refunded
@@ -111,12 +124,28 @@ async def refund_order(
         raise RefundExceedsOrder("More than is left of the order can't be refunded.", amount=wanted, refundable=left)
     tax = portion(order.tax, of=order.total, done=order.refunded, amount=wanted)
     goods = still_out(order) if amount is None and wanted == order.total else {}
-    return await undo(session, order, Undoing("refund", wanted, tax, goods), reason=reason, actor=actor, now=now)
+    return await undo(
+        session, order, Undoing("refund", wanted, tax, goods, tip=tip), reason=reason, actor=actor, now=now
+    )
 
 
 def still_out(order: Order) -> dict[str, int]:
     """The goods that have not been returned, by sku."""
-    return {line.sku: line.quantity - line.returned for line in order.lines if line.returned < line.quantity}
+    out = Counter[str]()
+    for line in order.lines:
+        if line.returned < line.quantity:
+            out[line.sku] += line.quantity - line.returned
+    return dict(out)
+
+
+def pieces_of(order: Order, goods: Mapping[str, int]) -> list[tuple[OrderLine, int]]:
+    """Which lines these goods that are still out are of, by sku, and how much of each: the first lines first."""
+    wanted, found = Counter(goods), list[tuple[OrderLine, int]]()
+    for line in order.lines:
+        if pieces := min(wanted[line.sku], line.quantity - line.returned):
+            wanted[line.sku] -= pieces
+            found.append((line, pieces))
+    return found
 
 
 async def undo(
@@ -127,9 +156,10 @@ async def undo(
     What the member owes is collected from what comes into their wallet, and webhooks are told. Raises RefundRefused
     and TagsNotOfOrder.
     """
-    back = {line.product_id: undoing.goods[line.sku] for line in order.lines if line.sku in undoing.goods}
-    for line in order.lines:
-        line.returned += back.get(line.product_id, 0)
+    back = Counter[UUID]()
+    for line, pieces in pieces_of(order, undoing.goods):
+        line.returned += pieces
+        back[line.product_id] += pieces if line.stocked else 0
     await return_stock(session, store_id=order.store_id, quantities=back)
     if order.pickup_number:
         dishes = None if undoing.kind == "cancellation" else back
@@ -145,6 +175,7 @@ async def undo(
         gift=tender.gift,
         points_value=tender.points_value,
         points=tender.points,
+        tip=order.tip - order.tip_refunded if undoing.tip else 0,
         currency=order.currency,
         goods=dict(undoing.goods),
         reason=reason,
@@ -159,20 +190,19 @@ async def undo(
         tender=tender,
         tax=tax,
         is_last=nothing_left or undoing.kind == "cancellation",
+        tip=refund.tip,
         actor=actor,
         now=now,
     )
     if given.refused:
         raise RefundRefused("The ledger refused the refund.", reason=given.refused.code)
-    refund.transfer_id, refund.points_taken, refund.points_owed = (
-        given.transfer_id,
-        given.points.taken,
-        given.points.owed,
-    )
+    refund.transfer_id, refund.tip_transfer_id = given.transfer_id, given.tip_transfer_id
+    refund.points_taken, refund.points_owed = given.points.taken, given.points.owed
     order.refunded += amount
     order.tax_refunded += tax
+    order.tip_refunded += refund.tip
     session.add(refund)
-    if tender.wallet:
+    if tender.wallet or refund.tip:
         await collect(session, member_id=order.member_id, unit=order.currency, actor=actor, now=now)
     await _release_tags(session, order, back, undoing.epcs, now)
     await session.flush()

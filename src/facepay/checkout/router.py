@@ -241,6 +241,7 @@ async def refund(
             reason=body.reason,
             actor=f"staff:{refunder.id}",
             now=now,
+            tip=body.tip,
         )
         return RefundAnswer.model_validate(made)
 

@@ -158,6 +158,8 @@ class OrderAnswer(Answer):
     points: Annotated[int, Field(description="How many points that took.")]
     points_earned: int
     advance: Annotated[int, Field(description="What of the money the wallet was short of: a debt since.")]
+    tip: Annotated[int, Field(description="Beside the total, for the staff: untaxed, from the wallet.")]
+    tip_refunded: int
     refunded: int
     description: Annotated[str | None, Field(description="What was bought in a shop on the web, which has the lines.")]
     payment_intent_id: Annotated[UUID | None, Field(description="What had asked for it, in a shop on the web.")]
@@ -223,11 +225,13 @@ class RefundRequest(Request):
 
     amount: Amount | None = None
     reason: Annotated[Line, Field(examples=["Damaged on the shelf"])]
+    tip: Annotated[bool, Field(description="The tip too.")] = False
 
 
 class Cancellation(Request):
     reason: Annotated[Line, Field(examples=["Charged to the wrong family"])]
     goods_kept: Annotated[bool, Field(description="The goods don't come back into stock.")] = False
+    tip: Annotated[bool, Field(description="The tip is given back too.")] = False
 
 
 class Return(Goods):
@@ -254,6 +258,7 @@ class RefundAnswer(Answer):
     points_value: Annotated[int, Field(description="What of it went back as points.")]
     points: Annotated[int, Field(description="Points given back.")]
     points_taken: Annotated[int, Field(description="Points that the order had earned, taken back.")]
+    tip: Annotated[int, Field(description="What of the tip went back, beside the amount.")]
     points_owed: Annotated[int, Field(description="Such points that were spent already: the next ones pay for them.")]
     currency: str
     goods: Annotated[dict[str, int], Field(description="What came back with it: quantities by sku.")]

@@ -100,7 +100,7 @@ async def quote(
     if isinstance(offered, Refused):
         return NotSold(offered.code, coupon=offered.coupon)
     verdict = await judge(
-        session, member=member, store_id=store_id, amount=offered.basket.total, now=now, settings=settings
+        session, member=member, store_id=store_id, amount=offered.amount, now=now, settings=settings
     )
     if isinstance(verdict, Declined):
         return NotSold(verdict.code, over=verdict)
@@ -124,16 +124,18 @@ async def sell(
     supplement: Supplement | None = None,
     order_id: UUID | None = None,
     served: bool = False,
+    counted_out: bool = False,
 ) -> Sold | NotSold:
     """Stock, order and payment together, or none of them, in the transaction that the offer was made in.
 
     `hold_id` is a hold of the member's wallet for this sale: the payment captures it, and what isn't needed of it is
     free again. What the wallet is short of becomes the member's debt, up to `advance_max` (None: any amount). Goods
     `in_hand` are sold even where the count says that there are none. `order_id` is the order's, where it was given out
-    before. The kitchen hears of dishes, unless they were `served` before the sale is told here.
+    before. The kitchen hears of dishes, unless they were `served` before the sale is told here. Goods that were
+    `counted_out` of the stock before are not taken from it again, and none that are given back return to it.
     """
     basket = offered.basket
-    goods = {line.product_id: line.quantity for line in basket.lines}
+    goods = {} if counted_out else {line.product_id: line.quantity for line in basket.lines}
     short: dict[UUID, int] = {}
     if in_hand:
         short = await take_in_hand(session, store_id=store_id, quantities=goods)
@@ -152,6 +154,8 @@ async def sell(
         now=now,
         supplement=supplement,
         pickup_number=number.text if number else None,
+        tip=offered.tip,
+        stocked=not counted_out,
     )
     paid = await tenders.pay(
         session,

@@ -27,6 +27,8 @@ _WORDS = {
     "advance": "Lent for a purchase",
     "collection": "Debt paid",
     "refund": "Refund from {store}",
+    "tip": "Tip at {store}",
+    "tip_refund": "Tip given back by {store}",
     "return": "Goods returned to {store}",
     "cancellation": "Purchase cancelled by {store}",
     "top_up": "Top-up",

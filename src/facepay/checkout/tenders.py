@@ -40,6 +40,7 @@ from facepay.wallet.accounts import (
     member_wallet,
     store_sales,
     store_tax,
+    store_tips,
 )
 from facepay.wallet.ledger import Cause, Outcome
 
@@ -73,11 +74,12 @@ class PointsTaken:
 
 @dataclass(frozen=True, slots=True)
 class GivenBack:
-    """`refused` says why not; no transfer where there was nothing to move."""
+    """`refused` says why not; no transfer where there was nothing to move. The tip's is another one."""
 
     refused: Outcome | None
     transfer_id: UUID | None
     points: PointsTaken
+    tip_transfer_id: UUID | None = None
 
 
 async def pay(
@@ -98,11 +100,13 @@ async def pay(
         owed = min(order.points_earned, await points_owed(session, member_id=order.member_id))
     sale = _sale(order, order.tender, order.tax) + costs.moves
     earning = _earning(order.member_id, order.points_earned - owed, owed)
-    charged = await charge(session, Charge(order, sale, earning, hold_id, advance_max, actor, now, costs.captures))
+    besides = costs.captures | {"tip": Part("transfer", _tip(order, order.tip), cause=Cause("tip", order.id))}
+    charged = await charge(session, Charge(order, sale, earning, hold_id, advance_max, actor, now, besides))
     if charged.refused:
         return await _why(session, charged.refused, offer)
     order.transfer_id, order.points_transfer_id = charged.payment_id, charged.points_id
     order.advance, order.advance_transfer_id = charged.advance, charged.advance_id
+    order.tip_transfer_id = charged.besides.get("tip")
     session.add(order)
     await session.flush()  # before what refers to it
     cause = Cause("order", order.id)
@@ -129,11 +133,13 @@ async def give_back(
     tender: Tender,
     tax: int,
     is_last: bool,
+    tip: int,
     actor: str,
     now: datetime,
 ) -> GivenBack:
-    """Give back a part of an order, each thing in proportion. The caller has locked the order and its member.
+    """Give back a part of an order, each thing in proportion, and this much of its tip.
 
+    The caller has locked the order and its member.
     The last part frees the order's coupons: of an order that cost nothing they are all there is to give back.
     """
     amount, cause = tender.total, Cause("refund", refund_id)
@@ -146,6 +152,7 @@ async def give_back(
     parts = {
         "payment": Part("refund", sale, order.transfer_id),
         "points": Part("refund", earning, order.points_transfer_id),
+        "tip": Part("refund", _reversed(_tip(order, tip)), order.tip_transfer_id, Cause("tip_refund", refund_id)),
         **coupons.captures,
     }
     batch = linked(f"refund:{refund_id}", cause, actor, now, parts)
@@ -154,7 +161,8 @@ async def give_back(
     if is_last:
         for use in used.uses:
             use.returned_at = now
-    return GivenBack(refused, batch["payment"].id if "payment" in batch else None, taken)
+    made = {name: posting.id for name, posting in batch.items()}
+    return GivenBack(refused, made.get("payment"), taken, made.get("tip"))
 
 
 def _share(order: Order, value: int, amount: int, is_last: bool) -> int:
@@ -176,6 +184,12 @@ def _sale(order: Order, tender: Tender, tax: int) -> Moves:
         (house(POINTS_POOL, POINT), tender.points),
     ]
     return [(account, amount) for account, amount in moves if amount]
+
+
+def _tip(order: Order, amount: int) -> Moves:
+    """In a transfer of its own, beside the payment: it is no part of the order's total."""
+    wallet, tips = member_wallet(order.member_id, order.currency), store_tips(order.store_id, order.currency)
+    return [(wallet, -amount), (tips, amount)] if amount else []
 
 
 def _earning(member_id: UUID, points: int, owed: int) -> Moves:

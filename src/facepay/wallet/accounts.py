@@ -39,6 +39,7 @@ DEBT = AccountKind("debt", "debit", hot=False, ceiling=0, locked_last=True)
 BAD_DEBTS = AccountKind("bad_debts", "debit")
 SALES = AccountKind("sales", "credit")
 TAX = AccountKind("tax", "credit")
+TIPS = AccountKind("tips", "credit")
 CLEARING = AccountKind("provider_clearing", "debit")
 PROMOTIONS = AccountKind("promotions", "debit")
 POINTS_POOL = AccountKind("points_pool", "debit")
@@ -93,6 +94,11 @@ def store_sales(store_id: UUID, unit: str = "CNY") -> Account:
 
 def store_tax(store_id: UUID, unit: str = "CNY") -> Account:
     return Account(TAX, store_id, unit)
+
+
+def store_tips(store_id: UUID, unit: str = "CNY") -> Account:
+    """What guests gave on top, for the staff: no sale, so no tax is in it."""
+    return Account(TIPS, store_id, unit)
 
 
 def house(kind: AccountKind, unit: str = "CNY") -> Account:

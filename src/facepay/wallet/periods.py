@@ -17,7 +17,7 @@ _OPENING = text("""
 _MOVEMENTS = text("""
     select t.id, t.cause, t.cause_id, e.created_at, e.amount, e.posted_after, (
         select a.owner_id from ledger.entries x join ledger.accounts a on a.id = x.account_id
-         where x.transfer_id = t.id and a.kind in ('sales', 'tax') limit 1)
+         where x.transfer_id = t.id and a.kind in ('sales', 'tax', 'tips') limit 1)
       from ledger.entries e join ledger.transfers t on t.id = e.transfer_id
      where e.account_id = cast(:id as uuid) and e.position > :after and e.created_at < :until and e.amount <> 0
      order by e.position
