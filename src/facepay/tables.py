@@ -18,6 +18,7 @@ from facepay.dining import tables as dining_tables
 from facepay.doors import attempts as access_attempts
 from facepay.doors import readers
 from facepay.entrance import gate_turns, gates, groups, house_rules, visits
+from facepay.families import approvals, families
 from facepay.identity import (
     edge_matches,
     lookalikes,
@@ -62,6 +63,7 @@ __all__ = [
     "accounts",
     "alerts",
     "appeals",
+    "approvals",
     "attempts",
     "attention_counts",
     "bans",
@@ -89,6 +91,7 @@ __all__ = [
     "escalation",
     "events",
     "evidence",
+    "families",
     "findings",
     "freezes",
     "gate_turns",

@@ -33,10 +33,11 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A basket as this member pays for it. `gift_lots` and `points_lots` hold at least what the tender takes; the tip
+    """A basket as its payer pays for it, whoever buys it. `gift_lots` and `points_lots` hold at least what the tender takes; the tip
     comes from the wallet, beside the tender.
     """
 
+    payer_id: UUID
     basket: PricedBasket
     tender: Tender
     points_earned: int
@@ -125,7 +126,7 @@ async def _laid_out(
     tender = split_tender(basket.total, points=redeem_points, point_value=settings.point_value, gift=worth(gift_lots))
     money = share_out(tender.wallet, [line.total for line in basket.lines])
     paid = zip((line.category for line in basket.lines), money, strict=True)
-    return Offer(basket, tender, rules.points_for(paid, tier), tuple(gift_lots), tuple(points_lots))
+    return Offer(member_id, basket, tender, rules.points_for(paid, tier), tuple(gift_lots), tuple(points_lots))
 
 
 async def member_tier(

@@ -30,15 +30,22 @@ class Order(Identified, Base):
         CheckConstraint("(advance > 0) = (advance_transfer_id is not null)", name="advance_is_posted"),
         CheckConstraint("tip_refunded between 0 and tip", name="tip_refund_within_tip"),
         CheckConstraint("(tip > 0) = (tip_transfer_id is not null)", name="tip_is_posted"),
+        CheckConstraint("buyer_id <> member_id", name="buyer_is_another"),
         CheckConstraint("num_nulls(supplements_id, charged_by, reason) in (0, 3)", name="supplement_says_why"),
         Index("ix_shop_order_supplements_id", "supplements_id", postgresql_where=text("supplements_id is not null")),
         Index("ix_shop_order_member_id_created_at", "member_id", "created_at"),
+        Index(
+            "ix_shop_order_buyer_id_created_at", "buyer_id", "created_at", postgresql_where=text("buyer_id is not null")
+        ),
         Index("ix_shop_order_store_id_id", "store_id", "id"),
     )
 
     store_id: Mapped[UUID] = mapped_column(ForeignKey("store.id"))
     device_id: Mapped[UUID] = mapped_column(ForeignKey("device.id"))
+    # Whoever pays: theirs are the wallet, the points and the coupons, and to them it is given back.
     member_id: Mapped[UUID] = mapped_column(ForeignKey("member.id"))
+    # Whoever bought it, where somebody else of their family did.
+    buyer_id: Mapped[UUID | None] = mapped_column(ForeignKey("member.id"))
     currency: Mapped[str] = mapped_column(String(3))
     total: Mapped[int]
     tax: Mapped[int]
@@ -162,6 +169,7 @@ def place(
     store_id: UUID,
     device_id: UUID,
     member_id: UUID,
+    buyer_id: UUID,
     now: datetime,
     supplement: Supplement | None = None,
     pickup_number: str | None = None,
@@ -174,6 +182,7 @@ def place(
         store_id=store_id,
         device_id=device_id,
         member_id=member_id,
+        buyer_id=None if buyer_id == member_id else buyer_id,
         currency=basket.currency,
         total=basket.total,
         tax=basket.tax,

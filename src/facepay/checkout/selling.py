@@ -17,6 +17,7 @@ from facepay.checkout.benefits import Offer, Refused, Wish, offer
 from facepay.checkout.limits import Declined, NeedsStepUp, judge
 from facepay.checkout.orders import Order, Supplement, place
 from facepay.checkout.pricing import PricedBasket
+from facepay.families.purses import purse_of
 from facepay.kernel.ids import new_id
 from facepay.kitchen.numbers import draw_number
 from facepay.kitchen.tickets import Dish, open_ticket
@@ -89,18 +90,21 @@ async def quote(
 ) -> Offer | NotSold | NeedsStepUp:
     """What the basket costs this member, unless they may not buy it; `proven` is whoever gave a second factor.
 
-    Their row is locked against other payments: these go one by one, or two devices at once would both find room
-    under one limit.
+    Their row is locked against other payments, and so will that of whoever pays for them be: these go one by one, or
+    two devices at once would both find room under one limit.
     """
     if not member.is_active:
         return NotSold("member_blocked")
+    purse = await purse_of(session, member=member)
+    if not purse.payer.is_active:
+        return NotSold("payer_blocked")
     offered = await offer(
-        session, member_id=member.id, store_id=store_id, basket=basket, wish=wish, now=now, settings=settings
+        session, member_id=purse.payer.id, store_id=store_id, basket=basket, wish=wish, now=now, settings=settings
     )
     if isinstance(offered, Refused):
         return NotSold(offered.code, coupon=offered.coupon)
     verdict = await judge(
-        session, member=member, store_id=store_id, amount=offered.amount, now=now, settings=settings
+        session, member=purse.payer, store_id=store_id, amount=offered.amount, now=now, settings=settings
     )
     if isinstance(verdict, Declined):
         return NotSold(verdict.code, over=verdict)
@@ -150,7 +154,8 @@ async def sell(
         points_earned=offered.points_earned,
         store_id=store_id,
         device_id=device_id,
-        member_id=member.id,
+        member_id=offered.payer_id,
+        buyer_id=member.id,
         now=now,
         supplement=supplement,
         pickup_number=number.text if number else None,
@@ -177,7 +182,7 @@ async def sell(
     await _report(session, order, short, now)
     available = paid.available
     if available is None:
-        available = (await wallet_balance(session, member_id=member.id, unit=order.currency)).available
+        available = (await wallet_balance(session, member_id=order.member_id, unit=order.currency)).available
     return Sold(order, available)
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ColumnElement, Index, String, func, or_, text
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, Select, String, func, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, aliased, mapped_column
 
 from facepay.kernel.database import Base, Identified, saved
 from facepay.kernel.errors import Conflict, NotFound
@@ -26,8 +27,10 @@ class Member(Identified, Base):
     __table_args__ = (
         CheckConstraint("status in ('active', 'blocked', 'erased')", name="status_known"),
         CheckConstraint(
-            "status <> 'erased' or (display_name = '' and phone is null and born_on is null)", name="erased_is_empty"
+            "status <> 'erased' or (display_name = '' and phone is null and born_on is null and payer_id is null)",
+            name="erased_is_empty",
         ),
+        CheckConstraint("payer_id <> id", name="payer_is_another"),
         Index("uq_member_phone", "phone", unique=True, postgresql_where=text("phone is not null")),
         Index("ix_member_phone_ending", text("right(phone, 4)"), postgresql_where=text("phone is not null")),
     )
@@ -38,6 +41,7 @@ class Member(Identified, Base):
     home_region: Mapped[str | None] = mapped_column(String(64), index=True)
     born_on: Mapped[date | None]  # as they said, or as staff saw on a document: then `age_checked_at` says when
     age_checked_at: Mapped[datetime | None]
+    payer_id: Mapped[UUID | None] = mapped_column(ForeignKey("member.id"))  # whose family pays for what they buy
     status: Mapped[str] = mapped_column(String(16), default=MemberStatus.ACTIVE)
     pin_hash: Mapped[str | None] = mapped_column(String(200))
     pin_failures: Mapped[int] = mapped_column(default=0)
@@ -100,6 +104,21 @@ async def get_member(session: AsyncSession, member_id: UUID, *, lock: bool = Fal
     if member is None or member.status == MemberStatus.ERASED:
         raise MemberNotFound("There is no member with this id.")
     return member
+
+
+def holding(member_ids: Collection[UUID]) -> Select[Member]:
+    """A statement that locks these members, and whoever pays for them, as whoever charges them does: dependants before
+    payers, and each of these by their ids.
+    """
+    dependant = aliased(Member)
+    payers = select(dependant.payer_id).where(dependant.id.in_(member_ids))
+    return (
+        select(Member)
+        .where(Member.id.in_(member_ids) | Member.id.in_(payers))
+        .order_by(Member.payer_id.is_(None), Member.id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
 
 
 async def change(session: AsyncSession, *, member: Member, changes: dict[str, Any], now: datetime) -> Member:

@@ -65,6 +65,9 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "member": Holding(Fate.STRIPPED, "the ledger points at it", by=("id",), hidden=("pin_hash",), by_hand=True),
         "consent": Holding(Fate.KEPT, "shows that the face was used with consent (GDPR art. 7(1))", by=MEMBER),
         "profiling_consent": Holding(Fate.KEPT, "shows that their taste was kept with consent", by=MEMBER),
+        "family": Holding(Fate.ERASED, "for whom they pay", by=("payer_id",), by_hand=True),
+        "family_member": Holding(Fate.ERASED, "who pays for them, and what they may buy", by=MEMBER, by_hand=True),
+        "family_approval": Holding(Fate.ERASED, "what they were let buy once", by=MEMBER, by_hand=True),
         "preference": Holding(
             Fate.ERASED, "what they like, by how their face was turned and smiled", by=MEMBER, with_face=True
         ),
@@ -192,7 +195,7 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
             Fate.UNLINKED, "copies of answers, a day long: a retry must not act again", by_hand=True, exported=False
         ),
         # Their money
-        "shop_order": Holding(Fate.KEPT, BOOKS, by=MEMBER),
+        "shop_order": Holding(Fate.KEPT, BOOKS, by=("member_id", "buyer_id")),
         "order_line": Holding(Fate.KEPT, BOOKS, through=OF_ORDER),
         "order_discount": Holding(Fate.KEPT, BOOKS, through=OF_ORDER),
         "refund": Holding(Fate.KEPT, BOOKS, through=OF_ORDER),
