@@ -40,13 +40,13 @@ from facepay.presentation.challenges import forget_challenges
 from facepay.presentation.replays import forget_frames
 from facepay.privacy.receipts import Signer
 from facepay.privacy.retention import forget_uses, forget_visitors, retain, warn_of_filing
+from facepay.recommender.preferences import forget_faded
 from facepay.rewards.expiry import expire_due
 from facepay.settings import Settings
 from facepay.shelves.settling import charge_left_visits, forget_sightings, settle_late_changes
 from facepay.stores.signatures import forget_nonces
 from facepay.taste.counts import close_days
 from facepay.taste.places import forget_places
-from facepay.taste.preferences import forget_faded
 from facepay.templates.evidence import forget_evidence
 from facepay.templates.photos import forget_photos
 from facepay.wallet.payments import expire_due_holds

@@ -62,6 +62,7 @@ from facepay.online import shop_router as payment_intents
 from facepay.online import store_router as online_payments
 from facepay.presentation import router as challenges
 from facepay.privacy import router as privacy
+from facepay.recommender import member_router as taste
 from facepay.review import router as reviews
 from facepay.review import watch_router as watches
 from facepay.rewards import router as rewards
@@ -72,7 +73,6 @@ from facepay.shelves import router as shelves
 from facepay.staff import router as staff
 from facepay.stores import router as stores
 from facepay.taste import device_router as looks
-from facepay.taste import member_router as taste
 from facepay.taste import report_router as attention
 from facepay.wallet import webhook_router as providers
 from facepay.watchlist import hit_router as watchlist_hits

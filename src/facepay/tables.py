@@ -39,15 +39,16 @@ from facepay.offline import posts as offline_posts
 from facepay.online import attempts, intents
 from facepay.presentation import challenges, replays
 from facepay.privacy import receipts
+from facepay.recommender import consents as profiling
+from facepay.recommender import preferences
 from facepay.review import disputes, evidence, marks
 from facepay.rewards import coupons, lots, rules
 from facepay.schedules import schedules
 from facepay.shelves import baskets, events, planogram, readings, restock
 from facepay.staff import accounts
 from facepay.stores import devices, signatures, stores
-from facepay.taste import consents as profiling
 from facepay.taste import counts as attention_counts
-from facepay.taste import places, preferences, views
+from facepay.taste import places, views
 from facepay.templates import templates
 from facepay.wallet import debts, top_up_refunds, top_ups
 from facepay.wallet.providers import mock_books

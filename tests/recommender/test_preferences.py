@@ -16,7 +16,7 @@ from sqlalchemy import delete, literal, select
 
 from facepay.catalog.products import Product
 from facepay.kernel.database import Database
-from facepay.taste.preferences import (
+from facepay.recommender.preferences import (
     SCORE_MAX,
     Evidence,
     Preference,

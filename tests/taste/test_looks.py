@@ -18,9 +18,9 @@ from facepay.identity.lookalikes import Lookalike, pair_of
 from facepay.kernel.database import Database
 from facepay.members.biometric_uses import BiometricUse
 from facepay.members.members import get_member
+from facepay.recommender import consents
+from facepay.recommender.consents import withdraw_agreement
 from facepay.settings import Settings
-from facepay.taste import consents
-from facepay.taste.consents import withdraw_agreement
 from facepay.taste.counts import AttentionCount
 from facepay.taste.places import AttentionPlaces, forget_places
 from facepay.vision.frames import FrameLimits, decode_frame

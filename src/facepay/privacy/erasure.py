@@ -24,8 +24,8 @@ from facepay.online.intents import cancel_open
 from facepay.privacy.holdings import Fate, held_rows, holding_of
 from facepay.privacy.receipts import ErasureReceipt, Reason, Signer
 from facepay.privacy.wallets import close_wallets
+from facepay.recommender.consents import withdraw_agreement
 from facepay.shelves.baskets import is_unsettled
-from facepay.taste.consents import withdraw_agreement
 from facepay.templates.templates import Template, TemplateKey
 
 # The answers stay: without one, a retry would act again. They name the member by id wherever they name them at all, but

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.kernel.database import Base, Identified
 from facepay.members.consents import PolicyOutdated
+from facepay.recommender.preferences import Preference
 from facepay.settings import Settings
-from facepay.taste.preferences import Preference
 
 
 class ProfilingConsent(Identified, Base):

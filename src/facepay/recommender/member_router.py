@@ -20,20 +20,20 @@ from facepay.kernel.problems import problems
 from facepay.kernel.schemas import Code
 from facepay.members.consents import PolicyOutdated
 from facepay.members.members import MemberNotFound, get_member
-from facepay.settings import SettingsOf
-from facepay.stores.stores import StoreClosed, StoreNotFound
-from facepay.taste import consents, preferences
-from facepay.taste.consents import ProfilingConsent
-from facepay.taste.offers import offers_for
-from facepay.taste.preferences import Preference, faded
-from facepay.taste.recommending import recommend
-from facepay.taste.schemas import (
+from facepay.recommender import consents, preferences
+from facepay.recommender.consents import ProfilingConsent
+from facepay.recommender.offers import offers_for
+from facepay.recommender.preferences import Preference, faded
+from facepay.recommender.recommending import recommend
+from facepay.recommender.schemas import (
     CategoryAnswer,
     NewProfilingConsent,
     PreferenceAnswer,
     ProfilingConsentAnswer,
     RecommendationAnswer,
 )
+from facepay.settings import SettingsOf
+from facepay.stores.stores import StoreClosed, StoreNotFound
 
 RECOMMENDED_MAX = 50
 router = APIRouter(prefix="/v1/members/{member_id}", tags=["taste"])

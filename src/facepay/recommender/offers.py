@@ -7,9 +7,9 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from facepay.recommender.preferences import category_scores, product_scores
 from facepay.rewards.coupons import Coupon
 from facepay.rewards.picking import coupons_for
-from facepay.taste.preferences import category_scores, product_scores
 
 
 async def offers_for(session: AsyncSession, *, member_id: UUID, half_life: timedelta, now: datetime) -> list[Coupon]:

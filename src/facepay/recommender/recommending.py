@@ -17,9 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from facepay.catalog.products import Product
 from facepay.catalog.stock import Stock
 from facepay.checkout.orders import Order, OrderLine
+from facepay.recommender.preferences import Preference, faded_in_sql, instant
 from facepay.settings import Settings
 from facepay.stores.stores import Store, get_open_store
-from facepay.taste.preferences import Preference, faded_in_sql, instant
 
 # What a kind of goods says of one of it, as a share of what a look at that one would. An estimate.
 CATEGORY_SHARE = 0.25

@@ -26,16 +26,16 @@ from facepay.kernel.database import Db
 from facepay.members.biometric_uses import Use as FaceUse
 from facepay.members.biometric_uses import record_use
 from facepay.presentation.examination import SWAP_FMR, examine
+from facepay.recommender.consents import who_agreed
+from facepay.recommender.preferences import Evidence, learn
+from facepay.recommender.recommending import Recommendation, recommend
 from facepay.settings import SettingsOf
 from facepay.shelves.judging import happened_at
 from facepay.stores.devices import Device, DeviceRole
 from facepay.stores.stores import Store
-from facepay.taste.consents import who_agreed
 from facepay.taste.counts import LATE_MAX, Tally, count
 from facepay.taste.lookers import Burst, Looker, lookers_of
 from facepay.taste.places import Place, keep_places, places_at, where_they_are, where_they_were
-from facepay.taste.preferences import Evidence, learn
-from facepay.taste.recommending import Recommendation, recommend
 from facepay.taste.views import Viewed, ViewNotSet, view_of
 from facepay.vision.attention import AREA_SHARE_MIN, follow
 from facepay.vision.evidence import FrameEvidence

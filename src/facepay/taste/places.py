@@ -18,8 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.kernel.database import Base, Database
+from facepay.recommender.preferences import STAY_GAP
 from facepay.taste.lookers import Box, Looker
-from facepay.taste.preferences import STAY_GAP
 from facepay.vision.attention import OVERLAP_MIN, best_pairs, overlap
 
 KEPT_FOR = timedelta(minutes=1)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
-from typing import Annotated, Literal, Self
+from datetime import date
+from typing import Annotated, Self
 from uuid import UUID
 
 from pydantic import BaseModel, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from facepay.kernel.schemas import Answer, Code, DeviceClock, Request
-from facepay.members.schemas import PolicyVersion
-from facepay.taste.recommending import Reason
 from facepay.taste.report import Attention
 from facepay.vision.attention import Direction
 
@@ -76,49 +74,6 @@ class LooksAnswer(Answer):
         list[Suggestion],
         Field(description="On a display, for the nearest member who agreed to profiling: what to show them."),
     ]
-
-
-class NewProfilingConsent(Request):
-    policy_version: PolicyVersion
-    accepted: Literal[True]
-
-
-class ProfilingConsentAnswer(Answer):
-    id: UUID
-    policy_version: str
-    accepted_at: datetime
-    evidence_since: Annotated[datetime, Field(description="From when on looks count.")]
-    withdrawn_at: datetime | None
-
-
-class PreferenceAnswer(Answer):
-    """What was inferred of a product; of an excluded one nothing is."""
-
-    sku: str
-    name: str
-    category: str | None
-    score: Annotated[float, Field(description="Weighted seconds, faded until now; at most 600.")]
-    since: datetime
-    last_at: datetime
-    looks: Annotated[Count, Field(description="Times that they looked, with five seconds or more between them.")]
-    attention_seconds: float
-    smile_seconds: Annotated[float, Field(description="Of these.")]
-    excluded: Annotated[bool, Field(description="The member wants to hear no more of it.")]
-
-
-class CategoryAnswer(Answer):
-    category: str
-    score: float
-
-
-class RecommendationAnswer(Answer):
-    sku: str
-    name: str
-    category: str | None
-    price: int
-    currency: str
-    reason: Reason
-    words: Annotated[str, Field(description="The reason, to the member.")]
 
 
 class AttentionAnswer(Answer):
