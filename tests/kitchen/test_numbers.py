@@ -32,7 +32,9 @@ async def test_an_order_with_dishes_shows_its_number_wherever_it_is_shown(kitche
     assert number[1:] == "1"
     assert (await kitchen.counter.order(answer["order"]["id"]))["pickup_number"] == number
     ticket = await kitchen.ticket(number)
-    assert ticket["dishes"] == [{"name": "Noodles", "sold_by": "piece", "quantity": 2, "taken_back": 0}]
+    plain = {"options": [], "seat": None, "sold_by": "piece", "taken_back": 0}
+    assert ticket["dishes"] == [{"name": "Noodles", "quantity": 2} | plain]
+    assert (ticket["place"], ticket["course"]) == (None, None)
     assert (await kitchen.order({SOUP: 1})).pickup_number == f"{number[0]}2"
     assert (await kitchen.order({"TEA-001": 1})).pickup_number is None
 

@@ -1,4 +1,6 @@
-"""The board that customers look at: which numbers are being prepared, and which are ready. It says nothing of whose."""
+"""The board that customers look at: which numbers are being prepared, and which are ready. It says nothing of whose,
+and nothing of what is brought to tables.
+"""
 
 from __future__ import annotations
 
@@ -36,13 +38,13 @@ class Board:
 async def board_of(session: AsyncSession, *, store_id: UUID, now: datetime) -> Board:
     opened = (
         select(Ticket.number, Ticket.state)
-        .where(Ticket.store_id == store_id, Ticket.ended_at.is_(None))
+        .where(Ticket.store_id == store_id, Ticket.ended_at.is_(None), Ticket.number.is_not(None))
         .order_by(Ticket.ready_at.desc(), Ticket.id)
         .limit(2 * NUMBERS_MAX)
     )
     tickets = (await session.execute(opened)).all()
-    ready = [number for number, state in tickets if state == TicketState.READY]
-    preparing = [number for number, state in tickets if state != TicketState.READY]
+    ready = [number for number, state in tickets if number and state == TicketState.READY]
+    preparing = [number for number, state in tickets if number and state != TicketState.READY]
     wait = await wait_seconds(session, store_id=store_id, now=now)
     return Board(preparing[:NUMBERS_MAX], ready[:NUMBERS_MAX], wait, now)
 
@@ -51,7 +53,7 @@ async def wait_seconds(session: AsyncSession, *, store_id: UUID, now: datetime) 
     """From order to ready: the median of the store's last tickets, or None where there are too few of late."""
     last = (
         select(extract("epoch", Ticket.ready_at - Ticket.received_at).label("seconds"))
-        .where(Ticket.store_id == store_id, Ticket.ready_at > now - WAITS_SINCE)
+        .where(Ticket.store_id == store_id, Ticket.ready_at > now - WAITS_SINCE, Ticket.number.is_not(None))
         .order_by(Ticket.ready_at.desc())
         .limit(WAITS_MAX)
         .subquery()

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.kernel.errors import Conflict
 from facepay.kernel.hub import notify
+from facepay.kitchen.courses import fire_next
 from facepay.kitchen.tickets import Ticket, TicketState, hold_ticket, topic_of
 from facepay.members.members import Member, MemberStatus
 from facepay.notices.notices import NoticeKind, notify_member
@@ -48,7 +49,10 @@ async def advance(
             await _tell_member(session, ticket, now)
         case TicketState.COLLECTED:
             ticket.ended_at, ticket.ended_by = now, by
-    return await _moved(session, ticket, to)
+    moved = await _moved(session, ticket, to)
+    if not moved.is_open and moved.party_id is not None:
+        await fire_next(session, party_id=moved.party_id, now=now)
+    return moved
 
 
 async def recall(session: AsyncSession, *, store_id: UUID, ticket_id: UUID, seen: TicketState) -> Ticket:
@@ -81,6 +85,8 @@ async def _moved(session: AsyncSession, ticket: Ticket, to: TicketState) -> Tick
 
 async def _tell_member(session: AsyncSession, ticket: Ticket, now: datetime) -> None:
     """Whoever is erased is told nothing: no new row names them."""
+    if ticket.order_id is None:
+        return  # it is brought to them
     buyer = select(Member.id).join(ORDER, ORDER.c.member_id == Member.id)
     member_id = await session.scalar(buyer.where(ORDER.c.id == ticket.order_id, Member.status != MemberStatus.ERASED))
     if member_id is not None:

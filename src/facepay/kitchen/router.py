@@ -57,13 +57,16 @@ AtKitchenOf = Annotated[AtKitchen, Depends(made(AtKitchen))]
 
 @router.get("/kitchen/tickets", summary="List what is to be prepared", responses=problems(*REFUSALS))
 async def list_tickets(at: AtKitchenOf, paging: Paging) -> Page[TicketAnswer]:
-    """The oldest first. One that was cancelled while somebody cooked it stays for five minutes, to be seen."""
+    """The oldest first. One that was cancelled while somebody cooked it stays for five minutes, to be seen; a table's
+    later courses come when they are due.
+    """
     stopped = and_(
         Ticket.state == TicketState.CANCELLED,
         Ticket.started_at.is_not(None),
         Ticket.ended_at > at.now - STOPPED_SHOWN_FOR,
     )
-    query = select(Ticket).where(Ticket.store_id == at.store_id, or_(Ticket.ended_at.is_(None), stopped))
+    due = Ticket.ended_at.is_(None) & (Ticket.state != TicketState.HELD)
+    query = select(Ticket).where(Ticket.store_id == at.store_id, or_(due, stopped))
     show = TicketAnswer.model_validate
     return await page(at.session, query, by=Ticket.id, paging=paging, show=show, oldest_first=True)
 

@@ -16,6 +16,8 @@ from facepay.kitchen.tickets import TicketState
 
 class DishAnswer(Answer):
     name: str
+    options: list[str]
+    seat: Annotated[int | None, Field(description="Of a table; null: for all who sit there, or taken away.")]
     sold_by: SoldBy
     quantity: Annotated[int, Field(description="Pieces, or grams of what is sold by weight.")]
     taken_back: Annotated[int, Field(description="How much of it is no longer wanted.")]
@@ -25,7 +27,9 @@ class TicketAnswer(Answer):
     """For the kitchen: what, and since when, and nothing of who."""
 
     id: UUID
-    number: Annotated[str, Field(description="What is called out.", examples=["C27"])]
+    number: Annotated[str | None, Field(description="What is called out.", examples=["C27"])]
+    place: Annotated[str | None, Field(description="Instead of it, where it is brought to.", examples=["Table 7"])]
+    course: int | None
     state: TicketState
     dishes: list[DishAnswer]
     received_at: datetime
@@ -36,9 +40,10 @@ class TicketAnswer(Answer):
 
 
 class TicketRecord(TicketAnswer):
-    """For staff: of which order, and who moved it."""
+    """For staff: of which order or party, and who moved it."""
 
-    order_id: UUID
+    order_id: UUID | None
+    party_id: UUID | None
     business_day: date
     started_by: str | None
     ready_by: str | None

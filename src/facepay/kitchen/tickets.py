@@ -87,6 +87,11 @@ class Ticket(Identified, Base):
         return self.ended_at is None
 
     @property
+    def called(self) -> str:
+        """Its number, or where it is brought to."""
+        return self.number or self.place or ""
+
+    @property
     def is_empty(self) -> bool:
         """Whether everything was taken back."""
         return all(dish.taken_back == dish.quantity for dish in self.dishes)
@@ -123,6 +128,8 @@ class Dish:
     name: str
     quantity: int
     sold_by: SoldBy = "piece"
+    seat: int | None = None
+    options: tuple[str, ...] = ()
 
 
 async def open_ticket(
@@ -143,21 +150,28 @@ async def open_ticket(
         number=number.text,
         state=TicketState.RECEIVED,
         received_at=now,
-        dishes=[
-            TicketDish(
-                position=position,
-                product_id=dish.product_id,
-                name=dish.name,
-                sold_by=dish.sold_by,
-                quantity=dish.quantity,
-                taken_back=0,
-            )
-            for position, dish in enumerate(dishes, start=1)
-        ],
+        dishes=listed(dishes),
     )
     session.add(ticket)
     await notify(session, topic_of(store_id))
     return ticket
+
+
+def listed(dishes: Sequence[Dish]) -> list[TicketDish]:
+    """As rows of a ticket, counted from 1."""
+    return [
+        TicketDish(
+            position=position,
+            product_id=dish.product_id,
+            name=dish.name,
+            sold_by=dish.sold_by,
+            quantity=dish.quantity,
+            taken_back=0,
+            seat=dish.seat,
+            options=list(dish.options),
+        )
+        for position, dish in enumerate(dishes, start=1)
+    ]
 
 
 async def take_back(
@@ -172,15 +186,29 @@ async def take_back(
     for dish in ticket.dishes:
         left = dish.quantity - dish.taken_back
         dish.taken_back += left if quantities is None else min(left, quantities.get(dish.product_id, 0))
-    if ticket.is_open and ticket.is_empty:
-        ticket.state, ticket.ended_at, ticket.ended_by = TicketState.CANCELLED, now, by
+    end_if_empty(ticket, by=by, now=now)
     await session.flush()
     await notify(session, topic_of(ticket.store_id))
 
 
+def end_if_empty(ticket: Ticket, *, by: str, now: datetime) -> None:
+    if ticket.is_open and ticket.is_empty:
+        ticket.state, ticket.ended_at, ticket.ended_by = TicketState.CANCELLED, now, by
+
+
 async def hold_ticket(session: AsyncSession, *, store_id: UUID, ticket_id: UUID) -> Ticket:
-    """Locked. Raises TicketNotFound."""
-    ticket = await session.get(Ticket, ticket_id, with_for_update={"of": Ticket})
+    """Locked; and where it is a table's, so are that party's other open ones, in id order, since the end of one may be
+    the beginning of the next. Raises TicketNotFound.
+    """
+    party = select(Ticket.party_id).where(Ticket.id == ticket_id).scalar_subquery()
+    found = await session.scalars(
+        select(Ticket)
+        .where((Ticket.id == ticket_id) | ((Ticket.party_id == party) & Ticket.ended_at.is_(None)))
+        .order_by(Ticket.id)
+        .with_for_update(of=Ticket)
+        .execution_options(populate_existing=True)
+    )
+    ticket = next((each for each in found if each.id == ticket_id), None)
     if ticket is None or ticket.store_id != store_id:
         raise TicketNotFound("This store has no ticket with this id.")
     return ticket

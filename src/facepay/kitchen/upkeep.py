@@ -30,6 +30,7 @@ async def alert_of_late(database: Database, *, settings: Settings, now: datetime
             Ticket.ended_at.is_(None),
             Ticket.ready_at.is_(None),
             Ticket.late_since.is_(None),
+            Ticket.state != TicketState.HELD,
             Ticket.received_at <= now - timedelta(minutes=settings.kitchen_late_minutes),
         )
         .order_by(Ticket.id)
@@ -47,7 +48,7 @@ async def alert_of_late(database: Database, *, settings: Settings, now: datetime
                 subject=str(ticket.id),
                 now=now,
                 evidence=Evidence("ticket", ticket.id),
-                number=ticket.number,
+                number=ticket.called,
                 state=ticket.state,
             )
     return len(tickets)
@@ -70,6 +71,9 @@ async def lapse_tickets(database: Database, *, now: datetime) -> int:
     async with database.begin() as session:
         lapsed = (await session.scalars(left)).all()
         for ticket in lapsed:
+            if ticket.state == TicketState.HELD:
+                ticket.state, ticket.ended_at, ticket.ended_by = TicketState.CANCELLED, now, "system:kitchen"
+                continue
             await raise_alert(
                 session,
                 TICKET_LAPSED,
@@ -78,7 +82,7 @@ async def lapse_tickets(database: Database, *, now: datetime) -> int:
                 subject=str(ticket.id),
                 now=now,
                 evidence=Evidence("ticket", ticket.id),
-                number=ticket.number,
+                number=ticket.called,
                 state=ticket.state,
             )
             ticket.state, ticket.ended_at, ticket.ended_by = TicketState.LAPSED, now, "system:kitchen"

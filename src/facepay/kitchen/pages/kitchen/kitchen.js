@@ -68,7 +68,7 @@ function show(found) {
   draw();
   if (first) return;
   for (const ticket of arrived) cards.get(ticket.id).classList.add("fresh");
-  if (arrived.length) announce(arrived.map((each) => words.arrived(each.number, named(each))).join(". "));
+  if (arrived.length) announce(arrived.map((each) => words.arrived(called(each), named(each))).join(". "));
 }
 
 /** Brings every card to its column, the oldest on top, and keeps the focus where it was. */
@@ -113,8 +113,10 @@ const columnOf = (ticket) => (ticket.state in STEPS ? ticket.state : ticket.read
 function cardOf(ticket) {
   const card = make("li", `ticket ${ticket.state}`);
   card.dataset.id = ticket.id;
-  const header = make("header", "", make("span", "number", ticket.number), make("span", "since"));
-  card.append(header, make("ul", "dishes", ...ticket.dishes.map(dishOf)));
+  const header = make("header", "", make("span", ticket.place ? "number place" : "number", called(ticket)), make("span", "since"));
+  card.append(header);
+  if (ticket.course) card.append(make("p", "course", words.course(ticket.course)));
+  card.append(make("ul", "dishes", ...ticket.dishes.map(dishOf)));
   const step = STEPS[ticket.state];
   if (!step) {
     card.append(make("p", "stop", words.cancelled));
@@ -123,17 +125,21 @@ function cardOf(ticket) {
   if (ticket.state !== "received") header.append(backButton(ticket));
   const button = make("button", "step", step.label);
   button.type = "button";
-  button.setAttribute("aria-label", words.step(step.label, ticket.number));
+  button.setAttribute("aria-label", words.step(step.label, called(ticket)));
   button.addEventListener("click", () => move(ticket, step.path));
   card.append(button);
   return card;
 }
 
+const called = (ticket) => ticket.number ?? ticket.place;
+
 const amountOf = (quantity, soldBy) => (soldBy === "weight" ? `${quantity} g` : `${quantity} ×`);
 
-function dishOf({ name, sold_by: soldBy, quantity, taken_back: back }) {
+function dishOf({ name, options, seat, sold_by: soldBy, quantity, taken_back: back }) {
   const wanted = quantity - back;
   const line = make("li", "", make("b", "", amountOf(wanted || quantity, soldBy)), wanted ? name : make("s", "", name));
+  const detail = [...options, seat && words.seat(seat)].filter(Boolean).join(" · ");
+  if (detail) line.append(make("span", "detail", detail));
   if (back) line.append(make("small", "", soldBy === "weight" ? `−${back} g` : words.taken_back(back)));
   return line;
 }
@@ -141,7 +147,7 @@ function dishOf({ name, sold_by: soldBy, quantity, taken_back: back }) {
 function backButton(ticket) {
   const button = make("button", "back");
   button.type = "button";
-  button.setAttribute("aria-label", words.back(ticket.number));
+  button.setAttribute("aria-label", words.back(called(ticket)));
   button.addEventListener("click", () => move(ticket, "recall", { state: ticket.state }));
   const icon = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   icon.setAttribute("viewBox", "0 0 24 24");
@@ -163,10 +169,10 @@ async function move(ticket, path, body) {
     if (moved.ended_at) tickets.delete(moved.id);
     else tickets.set(moved.id, moved);
     draw();
-    tell(words.moved[moved.state](moved.number), path === "recall" ? null : moved);
+    tell(words.moved[moved.state](called(moved)), path === "recall" ? null : moved);
   } catch (error) {
     const refused = error instanceof Refused;
-    tell(refused ? words.elsewhere(ticket.number) : words.unsent(ticket.number), null);
+    tell(refused ? words.elsewhere(called(ticket)) : words.unsent(called(ticket)), null);
     if (refused) await refresh().catch(() => {});
   } finally {
     cards.get(ticket.id)?.removeAttribute("aria-busy");
