@@ -5,7 +5,8 @@ Two statements over the catalogue, and the place where a better recommender goes
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -17,7 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from facepay.catalog.products import Product
 from facepay.catalog.stock import Stock
 from facepay.checkout.orders import Order, OrderLine
+from facepay.recommender.diets import diet_of
 from facepay.recommender.preferences import Preference, faded_in_sql, instant
+from facepay.recommender.wanted import Context, Wanted
 from facepay.settings import Settings
 from facepay.stores.stores import Store, get_open_store
 
@@ -37,12 +40,17 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
+    """`score` tells the order, and is comparable within one answer only. `because` is the product that speaks for it."""
+
+    product_id: UUID
     sku: str
     name: str
     category: str | None
     price: int
     currency: str
+    score: float
     reason: Reason
+    because: str | None = None
 
     @property
     def words(self) -> str:
@@ -56,12 +64,22 @@ class Recommendation:
 
 
 async def recommend(
-    session: AsyncSession, *, member_id: UUID, store_id: UUID, limit: int, settings: Settings, now: datetime
+    session: AsyncSession,
+    *,
+    member_id: UUID | None,
+    store_id: UUID,
+    limit: int,
+    settings: Settings,
+    now: datetime,
+    wanted: Wanted = Wanted(),
+    context: Context | None = None,
 ) -> list[Recommendation]:
     """What the store has and sells, the best first, without what the member excluded. Of a member who didn't agree to
     profiling nothing is known, so they get what others buy. Raises StoreNotFound and StoreClosed.
     """
     store = await get_open_store(session, store_id)
+    if member_id is not None and wanted.avoid is None:
+        wanted = replace(wanted, avoid=await diet_of(session, member_id=member_id))
     own = _own_scores(member_id, timedelta(days=settings.taste_half_life_days), now)
     kinds = (
         select(Product.category, func.sum(own.c.score).label("score"))
@@ -71,7 +89,7 @@ async def recommend(
     )
     looked, liked = func.coalesce(own.c.score, 0.0), func.coalesce(kinds.c.score, 0.0)
     rank = looked + CATEGORY_SHARE * liked
-    sold = _sold_here(store, member_id)
+    sold = _sold_here(store, member_id, wanted)
     rows = await session.execute(
         sold.add_columns(looked)
         .outerjoin(own, own.c.product_id == Product.id)
@@ -81,7 +99,7 @@ async def recommend(
         .limit(limit)
     )
     found = {
-        product.id: _recommendation(product, Reason.LOOKED_AT if seconds else Reason.CATEGORY)
+        product.id: _recommendation(product, Reason.LOOKED_AT if seconds else Reason.CATEGORY, 0.5)
         for product, seconds in rows
     }
     if len(found) < limit:  # what others buy takes several times as long to find
@@ -95,13 +113,37 @@ async def recommend(
             .limit(limit - len(found))
         )
         for product, count in rest:
-            found[product.id] = _recommendation(product, Reason.BOUGHT_HERE if count else Reason.SOLD_HERE)
+            found[product.id] = _recommendation(product, Reason.BOUGHT_HERE if count else Reason.SOLD_HERE, 0.0)
     return list(found.values())
 
 
-def _sold_here(store: Store, member_id: UUID) -> Select[Product]:
+async def scores(
+    session: AsyncSession,
+    *,
+    member_id: UUID | None,
+    product_ids: Collection[UUID],
+    store_id: UUID,
+    settings: Settings,
+    now: datetime,
+    context: Context | None = None,
+) -> dict[UUID, float]:
+    """How well each of these fits the member, between 0 and 1. What may not be suggested to them isn't in it."""
+    found = await recommend(
+        session,
+        member_id=member_id,
+        store_id=store_id,
+        limit=len(product_ids),
+        settings=settings,
+        now=now,
+        wanted=Wanted(among=product_ids),
+        context=context,
+    )
+    return {each.product_id: each.score for each in found}
+
+
+def _sold_here(store: Store, member_id: UUID | None, wanted: Wanted) -> Select[Product]:
     """What the store has, sells, and may suggest to the member."""
-    return (
+    sold = (
         select(Product)
         .outerjoin(Stock, and_(Stock.product_id == Product.id, Stock.store_id == store.id))
         .where(
@@ -109,11 +151,18 @@ def _sold_here(store: Store, member_id: UUID) -> Select[Product]:
             Product.currency == store.currency,
             or_(Stock.quantity.is_(None), Stock.quantity > 0),
             ~_is_excluded(member_id),
+            Product.id.not_in(wanted.without),
+            or_(Product.age_min.is_(None), Product.age_min <= (wanted.age or 0)),
         )
     )
+    if wanted.among is not None:
+        sold = sold.where(Product.id.in_(wanted.among))
+    if wanted.avoid is not None and wanted.avoid.allergens:
+        sold = sold.where(Product.allergens.is_not(None), ~Product.allergens.overlap(list(wanted.avoid.allergens)))
+    return sold
 
 
-def _own_scores(member_id: UUID, half_life: timedelta, now: datetime) -> Subquery:
+def _own_scores(member_id: UUID | None, half_life: timedelta, now: datetime) -> Subquery:
     own: Any = Preference.__table__.c
     score = faded_in_sql(own.score, since=own.scored_at, at=instant(now), half_life=half_life)
     query = select(own.product_id, score.label("score"))
@@ -134,12 +183,13 @@ def _bought_here(store_id: UUID, *, since: datetime, buyers_min: int) -> Subquer
     return query.having(buyers >= buyers_min).subquery()
 
 
-def _is_excluded(member_id: UUID) -> ColumnElement[bool]:
+def _is_excluded(member_id: UUID | None) -> ColumnElement[bool]:
     excluded = select(Preference.id).where(
         Preference.member_id == member_id, Preference.product_id == Product.id, Preference.excluded
     )
     return excluded.exists()
 
 
-def _recommendation(product: Product, reason: Reason) -> Recommendation:
-    return Recommendation(product.sku, product.name, product.category, product.price, product.currency, reason)
+def _recommendation(product: Product, reason: Reason, score: float) -> Recommendation:
+    p = product
+    return Recommendation(p.id, p.sku, p.name, p.category, p.price, p.currency, score, reason)
