@@ -62,6 +62,7 @@ from facepay.online import shop_router as payment_intents
 from facepay.online import store_router as online_payments
 from facepay.presentation import router as challenges
 from facepay.privacy import router as privacy
+from facepay.recommender import diet_router as diets
 from facepay.recommender import member_router as taste
 from facepay.review import router as reviews
 from facepay.review import watch_router as watches
@@ -148,6 +149,7 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
         smiles,
         member_rewards,
         taste,
+        diets,
         statements,
         wallet,
         top_ups,

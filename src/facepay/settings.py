@@ -97,6 +97,7 @@ class Settings(BaseSettings):
 
     # Taste
     profiling_policy_version: str = Field(default="2026-01", max_length=40)
+    diet_policy_version: str = Field(default="2026-01", max_length=40)
     taste_half_life_days: int = Field(default=30, ge=1, le=365)
     taste_group_min: int = Field(default=5, ge=2, le=1_000)
 

@@ -40,7 +40,7 @@ from facepay.online import attempts, intents
 from facepay.presentation import challenges, replays
 from facepay.privacy import receipts
 from facepay.recommender import consents as profiling
-from facepay.recommender import preferences
+from facepay.recommender import diets, preferences
 from facepay.review import disputes, evidence, marks
 from facepay.rewards import coupons, lots, rules
 from facepay.schedules import schedules
@@ -81,6 +81,7 @@ __all__ = [
     "deliveries",
     "device_events",
     "devices",
+    "diets",
     "dining_items",
     "dining_tables",
     "disputes",

@@ -72,6 +72,8 @@ async def add_regular(shop: Shop, database: Database, *, teas: int = 0) -> Regul
     await shop.top_up_by_provider(member, 10_000)
     await shop.do("PATCH", f"/v1/members/{member}", json={"display_name": NAME})
     await shop.do("PUT", f"/v1/members/{member}/profiling-consent", json=AGREED)
+    diet = {"allergens": ["nuts"], "consent": AGREED}
+    await shop.do("PUT", f"/v1/members/{member}/diet", json=diet)
     await give(shop, member, 300)
     await shop.do("PUT", f"/v1/members/{member}/limits", json={"payment_max": 9000})
     wallet = f"/v1/members/{member}/wallet"

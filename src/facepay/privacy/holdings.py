@@ -71,6 +71,7 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "preference": Holding(
             Fate.ERASED, "what they like, by how their face was turned and smiled", by=MEMBER, with_face=True
         ),
+        "member_diet": Holding(Fate.ERASED, "what they don't eat (GDPR art. 9): gone with their consent", by=MEMBER),
         # Their face
         "template": Holding(Fate.ERASED, "the face", by=MEMBER, with_face=True, by_hand=True),
         "template_key": Holding(
