@@ -312,7 +312,7 @@ class LiveShop:
             "/access-points/{access_point_id}/attempts": "door",
             "/doors/{door_id}/challenges": "door",
             "/cameras/{camera_id}/frames": "camera",
-            "/tables/": "table",
+            "/v1/tables/": "table",
             "/mirrors/": "mirror",
             "/machines/{machine_id}/handovers": "vending",
             "/devices/{device_id}/members/": "kiosk",

@@ -28,6 +28,8 @@ from facepay.checkout import rewards_router as member_rewards
 from facepay.checkout import router as checkout
 from facepay.checkout import statement_router as statements
 from facepay.checkout import tags_router as tags
+from facepay.dining import seating_router as seatings
+from facepay.dining import table_router as tables
 from facepay.doors import router as access_attempts
 from facepay.entrance import gallery_router as galleries
 from facepay.entrance import gate_router as gates
@@ -130,6 +132,8 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
         kitchen,
         kitchen_desk,
         screens,
+        tables,
+        seatings,
         lanes,
         held_passages,
         passages,

@@ -8,6 +8,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, String, select, text
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -16,6 +17,7 @@ from facepay.dining.tables import DiningTable, tables_led_by
 from facepay.kernel.database import Base, Identified
 from facepay.kernel.errors import Conflict, NotFound
 from facepay.kernel.hub import notify
+from facepay.kernel.ids import new_id
 
 
 class PartyState(StrEnum):
@@ -93,7 +95,7 @@ class PartyPaying(Conflict):
 
 async def get_party(session: AsyncSession, party_id: UUID, *, lock: bool = False) -> Party:
     """Open or closed. Raises PartyNotFound."""
-    party = await session.get(Party, party_id, with_for_update=lock or None)
+    party = await session.get(Party, party_id, with_for_update=lock or None, populate_existing=lock)
     if party is None:
         raise PartyNotFound("There is no party with this id.")
     return party
@@ -123,10 +125,34 @@ async def cover_at(session: AsyncSession, *, party_id: UUID, seat: int) -> Cover
     return cover
 
 
+async def say_allergens(session: AsyncSession, *, party: Party, seat: int, allergens: Sequence[Allergen]) -> None:
+    """For this visit, in place of what was said before. Raises CoverNotFound."""
+    cover = await cover_at(session, party_id=party.id, seat=seat)
+    cover.allergens = sorted(set(allergens)) or None
+    await session.flush()
+
+
 async def leave_seat(session: AsyncSession, *, cover: Cover, now: datetime) -> None:
     """What a guest said of what they can't eat goes with them."""
     cover.left_at, cover.allergens = now, None
     await session.flush()
+
+
+async def open_party(session: AsyncSession, *, table: DiningTable, now: datetime) -> Party:
+    """The one that sits there, or a new one, locked; so is the table, before. Raises PartyPaying."""
+    fresh = {"id": new_id(), "store_id": table.store_id, "table_id": table.leads_id, "state": PartyState.SEATED}
+    await session.execute(insert(Party).values(fresh | {"opened_at": now}).on_conflict_do_nothing())
+    party = await party_at(session, table=table, lock=True)
+    refuse_while_paying(party)
+    return party
+
+
+def refuse_while_paying(party: Party) -> None:
+    """Raises PartyPaying, and PartyNotFound for one that has left."""
+    if not party.is_open:
+        raise PartyNotFound("This party has left.")
+    if party.state == PartyState.PAYING:
+        raise PartyPaying("The party is paying.")
 
 
 async def close_party(session: AsyncSession, *, party: Party, now: datetime) -> None:

@@ -93,7 +93,7 @@ class Recogniser:
         where the pack has them. Raises vision's problems with the frames, Overloaded, and those of `read_signed_face`.
         """
         signed = self._signed(capture, device)
-        seen = self._analyse(capture, device, points) if signed is None else _known([signed.evidence])
+        seen = self.analyse(capture, device, points=points) if signed is None else _known([signed.evidence])
         evidences, few = await gather(seen, self.catch_up(use, digits=capture.phone_suffix, inside=inside))
         if signed and signed.comparison:
             sighting = await self._judge_comparison(signed.evidence, signed.comparison, device, use, few)
@@ -150,12 +150,21 @@ class Recogniser:
 
         return await gather(*(member_of(face) for face in others))
 
-    async def _analyse(self, capture: Capture, device: Principal, points: bool) -> list[FrameEvidence]:
+    async def analyse(
+        self,
+        capture: Capture,
+        device: Principal,
+        *,
+        points: bool = False,
+        embed: int = RIVALS_MAX,
+        area_share_min: float = RIVAL_AREA_SHARE_MIN,
+    ) -> list[FrameEvidence]:
+        """The frames, with all that the device's checks of presentations need."""
         required = device.presentation_checks
         evidences = await self.inference.analyse_burst(
             capture.frames,
-            embed=RIVALS_MAX,
-            area_share_min=RIVAL_AREA_SHARE_MIN,
+            embed=embed,
+            area_share_min=area_share_min,
             points=points or PresentationCheck.CHALLENGE in required,
             with_fingerprint=PresentationCheck.REPLAY in required,
         )

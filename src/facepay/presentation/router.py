@@ -20,6 +20,7 @@ from facepay.settings import SettingsOf
 router = APIRouter(prefix="/v1")
 Gate = Annotated[Principal, Security(current_device, scopes=["gate:decide"])]
 Kiosk = Annotated[Principal, Security(current_device, scopes=["kiosk:checkout"])]
+Table = Annotated[Principal, Security(current_device, scopes=["table:serve"])]
 Door = Annotated[Principal, Security(current_device, scopes=["access:decide"])]
 REFUSALS = problems(Unauthenticated, InsufficientScope, WrongStore)
 
@@ -55,6 +56,21 @@ async def challenge_at_kiosk(
     """The same for a kiosk; send the frames to `…/checkouts`."""
     acts_as(kiosk, kiosk_id)
     return await _issue(request, session, kiosk, settings.challenge_seconds, now)
+
+
+@router.post(
+    "/tables/{device_id}/challenges",
+    tags=["dining"],
+    status_code=201,
+    summary="Ask what a person has to do before the camera",
+    responses=REFUSALS,
+)
+async def challenge_at_table(
+    device_id: UUID, table: Table, request: Request, session: Session, settings: SettingsOf, now: Now
+) -> ChallengeAnswer:
+    """The same for a table's screen; it vouches for the nearest face alone."""
+    acts_as(table, device_id)
+    return await _issue(request, session, table, settings.challenge_seconds, now)
 
 
 @router.post(

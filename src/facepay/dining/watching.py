@@ -1,0 +1,42 @@
+"""Parties as they change: their own screens follow one, and the floor's all of a store."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from facepay.kernel.database import Database
+from facepay.kernel.errors import Unauthenticated
+from facepay.kernel.hub import Hub
+
+AGAIN_SECONDS = 10.0  # a screen shows that it is alive, and looks whether its token still counts
+View = TypeVar("View")
+
+
+@dataclass(frozen=True, slots=True)
+class Watch(Generic[View]):
+    """What somebody looks at. `authenticate` raises Unauthenticated once their token no longer counts."""
+
+    database: Database
+    hub: Hub
+    topics: tuple[str, ...]
+    look: Callable[[AsyncSession], Awaitable[View]]
+    authenticate: Callable[[], Awaitable[object]]
+
+    async def see(self) -> View:
+        async with self.database.read() as session:
+            return await self.look(session)
+
+    async def follow(self) -> AsyncIterator[View]:
+        """The whole of it each time that it changes, and every ten seconds, for as long as the token counts."""
+        async with self.hub.subscribe(*self.topics) as told:
+            while not self.hub.closing:
+                yield await self.see()
+                await told.wait(AGAIN_SECONDS)
+                try:
+                    await self.authenticate()
+                except Unauthenticated:
+                    return

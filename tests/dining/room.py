@@ -1,0 +1,75 @@
+"""A restaurant to test with: a table with a camera, dishes on its menu, people who sit down."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+from tests.photos import camera_frame, people, stranger
+from tests.shop import Shop
+
+SEATS = 4
+
+
+def at_table(*who: int | None, seats: int = SEATS) -> bytes:
+    """A picture of people side by side, one a seat: members by their numbers, -1 a stranger, None nobody."""
+    empty = _blank()
+    portraits = [empty if each is None else stranger() if each < 0 else people()[each] for each in who]
+    return camera_frame(portraits + [empty] * (seats - len(portraits)), width=480 * seats, height=640)
+
+
+def _blank() -> bytes:
+    return camera_frame([], width=320, height=320)
+
+
+@dataclass
+class Table:
+    shop: Shop
+    id: str
+    device_id: str
+    headers: dict[str, str]
+
+    @classmethod
+    async def set_up(cls, shop: Shop, name: str = "Table 7", *, seats: int = SEATS, **fields: Any) -> Table:
+        device_id, headers = await shop.add_device("table")
+        body = {"name": name, "device_id": device_id, "seats": seats} | fields
+        table = await shop.do("POST", f"/v1/stores/{shop.store_id}/tables", json=body)
+        return cls(shop, table["id"], device_id, headers)
+
+    @property
+    def path(self) -> str:
+        return f"/v1/tables/{self.device_id}"
+
+    async def send(self, method: str, path: str, *, key: str | None = None, **request: Any) -> httpx.Response:
+        headers = self.headers | {"Idempotency-Key": key or uuid4().hex} | request.pop("headers", {})
+        return await self.shop.client.request(method, f"{self.path}{path}", headers=headers, **request)
+
+    async def do(self, method: str, path: str, **request: Any) -> Any:
+        response = await self.send(method, path, **request)
+        assert response.is_success, response.text
+        return response.json() if response.content else None
+
+    async def show(self, frame: bytes | Sequence[bytes], *, key: str | None = None, **fields: Any) -> httpx.Response:
+        """Frames of the table's camera."""
+        if isinstance(frame, bytes) and not fields:
+            jpeg = {"Content-Type": "image/jpeg"}
+            return await self.send("POST", "/parties", key=key, content=frame, headers=jpeg)
+        frames = [frame] if isinstance(frame, bytes) else frame
+        files = [("frame", ("frame.jpg", each, "image/jpeg")) for each in frames]
+        return await self.send("POST", "/parties", key=key, files=files, data=fields)
+
+    async def seat(self, *who: int | None) -> dict[str, Any]:
+        """The party, once they have sat down."""
+        answer = await self.show(at_table(*who))
+        assert answer.is_success, answer.text
+        assert answer.json()["decision"] == "seated", answer.text
+        party: dict[str, Any] = answer.json()["party"]
+        return party
+
+    async def party(self) -> dict[str, Any]:
+        party: dict[str, Any] = await self.do("GET", "/party")
+        return party
