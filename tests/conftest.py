@@ -27,7 +27,6 @@ import psycopg
 import pytest
 import sqlalchemy
 from fastapi import FastAPI
-from starlette.routing import BaseRoute
 
 from facepay import edge_device
 from facepay.app import create_app
@@ -167,13 +166,6 @@ def cheap_secrets() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
-def routes() -> list[BaseRoute]:
-    """The first app's. FastAPI works them out at an app's first request, which takes a sixth of a second, and wraps
-    what an app starts and ends with once for each router, 70 deep."""
-    return []
-
-
 class Statements:
     """What the first app's were compiled to, for all apps: each app has an engine, and so a cache, of its own."""
 
@@ -223,19 +215,14 @@ OpenShop = Callable[..., Awaitable[Shop]]
 
 @pytest.fixture
 async def open_app(
-    database_url: str, app_engine: Engine, clock: Clock, routes: list[BaseRoute], statements: Statements
+    database_url: str, app_engine: Engine, clock: Clock, statements: Statements
 ) -> AsyncIterator[OpenApp]:
     """Starts the app, with other settings where a test needs them."""
     async with AsyncExitStack() as stack:
 
         async def start(**changes: Any) -> FastAPI:
-            with pytest.MonkeyPatch.context() as patch:
-                if routes:
-                    patch.setattr("facepay.app.ROUTERS", ())
-                app = create_app(settings_for(database_url, **changes), engine=app_engine, clock=clock)
+            app = create_app(settings_for(database_url, **changes), engine=app_engine, clock=clock)
             statements.share(app.state.database)
-            routes.extend([] if routes else app.router.routes)
-            app.router.routes[:] = routes
             await stack.enter_async_context(app.router.lifespan_context(app))
             return app
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 from importlib.metadata import version
@@ -39,6 +39,7 @@ from facepay.kernel.idempotency import Idempotency
 from facepay.kernel.metrics import Metrics
 from facepay.kernel.passwords import PasswordHasher
 from facepay.kernel.recent import Recent
+from facepay.kernel.routing import RouteIndex
 from facepay.kitchen import upkeep as kitchen
 from facepay.lanes import kinds as lanes
 from facepay.nightwatch import cameras, gate_patrol, patrol, tag_patrol
@@ -94,6 +95,7 @@ ALERT_KINDS = (
     *tag_patrol.ALERT_KINDS,
 )
 EVENT_TYPES = (PING, *ONLINE_EVENT_TYPES, REFUND_CREATED, *ALERT_EVENT_TYPES)
+CATCH_UP_AFTER_SECONDS = 0.3
 DESCRIPTION = """
 The backend of shops where a face is the ticket and the wallet.
 
@@ -122,12 +124,12 @@ def create_app(settings: Settings | None = None, *, engine: Engine | None = None
         webhooks=described(EVENT_TYPES),
     )
     _furnish(app, settings, clock)
-    for router in ROUTERS:
-        app.include_router(router)
+    app.router.routes.extend(route for router in ROUTERS for route in router.routes)
     problems.install(app)
     app.add_middleware(RequestGuard, metrics=app.state.metrics)
     if unguarded := auth.routes_without_scope(app):
         raise RuntimeError(f"routes without a scope: {unguarded}")
+    app.router.routes.insert(0, RouteIndex(app.router.routes))
     return app
 
 
@@ -195,13 +197,19 @@ def _background(app: FastAPI) -> tuple[Coroutine[Any, Any, None], ...]:
     return (
         state.hub.run(state.database),
         state.gallery_keeper.listen(state.database, state.hub),
-        state.provider.run(deliver_to(app, providers.MOCK_WEBHOOKS_PATH)),
-        keep_resuming(state.database, state.provider, state.clock),
-        state.courier.run(state.hub),
-        keep_reacting(state.database, state.hub, state.clock),
-        keep_watch(state.database, state.hub, state.clock),
+        _catch_up(lambda: state.provider.run(deliver_to(app, providers.MOCK_WEBHOOKS_PATH))),
+        _catch_up(lambda: keep_resuming(state.database, state.provider, state.clock)),
+        _catch_up(lambda: state.courier.run(state.hub)),
+        _catch_up(lambda: keep_reacting(state.database, state.hub, state.clock)),
+        _catch_up(lambda: keep_watch(state.database, state.hub, state.clock)),
         keep_house(state.database, _tasks(state)),
     )
+
+
+async def _catch_up(work: Callable[[], Awaitable[None]]) -> None:
+    """With what was left over, a moment after the start: the first requests come before it."""
+    await asyncio.sleep(CATCH_UP_AFTER_SECONDS)
+    await work()
 
 
 def _tasks(state: State) -> tuple[Task, ...]:

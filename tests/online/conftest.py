@@ -6,14 +6,13 @@ from datetime import timedelta
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import delete
-from starlette.routing import BaseRoute
 
 from facepay.app import create_app
 from facepay.kernel.database import Database
 from facepay.kernel.embedded import EmbeddedPostgres
 from facepay.presentation.replays import SeenFrame
 from facepay.vision.engine import Engine
-from tests.conftest import Clock, Clones, settings_for
+from tests.conftest import Clock, Clones, Statements, settings_for
 from tests.online.web import Person, WebShop, assert_books_verify
 from tests.photos import people
 from tests.shop import Shop
@@ -36,14 +35,12 @@ def clock() -> Clock:
 
 @pytest.fixture(scope="module")
 async def app(
-    postgres: EmbeddedPostgres, shop_clones: Clones, app_engine: Engine, clock: Clock, routes: list[BaseRoute]
+    postgres: EmbeddedPostgres, shop_clones: Clones, app_engine: Engine, clock: Clock, statements: Statements
 ) -> AsyncIterator[FastAPI]:
     """One for all tests of a module: each has a shop on the web and members of its own."""
     name = shop_clones.take()
     app = create_app(settings_for(postgres.url(database=name)), engine=app_engine, clock=clock)
-    if not routes:
-        routes.extend(app.router.routes)
-    app.router.routes[:] = routes
+    statements.share(app.state.database)
     async with app.router.lifespan_context(app):
         yield app
     shop_clones.give_back(name)

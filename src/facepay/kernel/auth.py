@@ -18,6 +18,7 @@ from starlette.routing import BaseRoute
 from facepay.kernel.cameras import DepthCamera
 from facepay.kernel.database import Database
 from facepay.kernel.errors import Forbidden, Unauthenticated
+from facepay.kernel.routing import RouteIndex
 from facepay.kernel.secrets import MasterKey
 
 SCOPES = {
@@ -246,7 +247,7 @@ def _all_routes(routes: Iterable[BaseRoute]) -> Iterator[BaseRoute]:
     for route in routes:
         if included := getattr(route, "original_router", None):
             yield from _all_routes(included.routes)
-        else:
+        elif not isinstance(route, RouteIndex):
             yield route
 
 
