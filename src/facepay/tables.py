@@ -12,8 +12,9 @@ from facepay.catalog import products, stock
 from facepay.channel import commands, door_states, doors, interlocks, sequences
 from facepay.channel import events as device_events
 from facepay.checkout import kiosk, limits, orders, refunds, sold_tags
+from facepay.dining import agreeing, departures, holds, menu, parties, paying, seatings, tabs
 from facepay.dining import items as dining_items
-from facepay.dining import menu, parties, seatings
+from facepay.dining import policies as dining_policies
 from facepay.dining import tables as dining_tables
 from facepay.doors import attempts as access_attempts
 from facepay.doors import readers
@@ -62,6 +63,7 @@ __all__ = [
     "access_holders",
     "access_log",
     "accounts",
+    "agreeing",
     "alerts",
     "appeals",
     "approvals",
@@ -79,10 +81,12 @@ __all__ = [
     "credentials",
     "debts",
     "deliveries",
+    "departures",
     "device_events",
     "devices",
     "diets",
     "dining_items",
+    "dining_policies",
     "dining_tables",
     "disputes",
     "door_states",
@@ -100,6 +104,7 @@ __all__ = [
     "gates",
     "groups",
     "hits",
+    "holds",
     "house_rules",
     "idempotency",
     "intents",
@@ -123,6 +128,7 @@ __all__ = [
     "parties",
     "passages",
     "passes",
+    "paying",
     "places",
     "planogram",
     "playing",
@@ -149,6 +155,7 @@ __all__ = [
     "step_up",
     "stock",
     "stores",
+    "tabs",
     "templates",
     "tickets",
     "top_up_refunds",

@@ -66,6 +66,8 @@ class PartyItem(Identified, Base):
     course: Mapped[int]
     ticket_id: Mapped[UUID | None] = mapped_column(ForeignKey("kitchen_ticket.id"))
     position: Mapped[int | None]  # of its dish on the ticket
+    # Whose wallet it was put on hold on: who answers for it where nobody's own does.
+    answering_id: Mapped[UUID | None] = mapped_column(ForeignKey("dining_cover.id"))
     ordered_at: Mapped[datetime]
     cancelled_at: Mapped[datetime | None] = mapped_column()
     cancelled_by: Mapped[str | None] = mapped_column(String(80))

@@ -25,6 +25,22 @@ class NoticeKind(StrEnum):
     DEBT_SETTLED = "debt_settled"
     BASKET_CORRECTED = "basket_corrected"
     DISHES_READY = "dishes_ready"
+    BIRTHDAY_OFFER = "birthday_offer"
+    TABLE_SETTLED = "table_settled"
+    FAMILY_PURCHASE = "family_purchase"
+    FAMILY_REFUSED = "family_refused"
+    FAMILY_RULE_BROKEN = "family_rule_broken"
+    FAMILY_LEFT = "family_left"
+    DRIVE_RESERVED = "drive_reserved"
+    DRIVE_CANCELLED = "drive_cancelled"
+    DRIVE_MISSED = "drive_missed"
+    DRIVE_PICKED_UP = "drive_picked_up"
+    DRIVE_EXTENDED = "drive_extended"
+    DRIVE_DUE_SOON = "drive_due_soon"
+    DRIVE_LATE = "drive_late"
+    DRIVE_RETURNED = "drive_returned"
+    DRIVE_DAMAGE_CLAIMED = "drive_damage_claimed"
+    DRIVE_CLOSED = "drive_closed"
 
 
 class Notice(Identified, Base):

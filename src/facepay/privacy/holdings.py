@@ -161,6 +161,16 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
             Fate.NOTHING_HELD, "what was eaten at a place; the cover says whose", through=("cover_id", "dining_cover")
         ),
         "dining_party": Holding(Fate.NOTHING_HELD, "that some ate together: their covers say who"),
+        "dining_guarantee": Holding(Fate.ERASED, "what they answered for at a table", by=("payer_id",)),
+        "dining_agreement": Holding(
+            Fate.UNLINKED, "that somebody answered for a table", by=MEMBER, cleared=("member_id", *MEASURED)
+        ),
+        "dining_payment": Holding(
+            Fate.UNLINKED, "what a table's screen decided, for somebody", by=MEMBER, cleared=("member_id", *MEASURED)
+        ),
+        "dining_departure": Holding(Fate.NOTHING_HELD, "that a place is empty", through=("cover_id", "dining_cover")),
+        "dining_settlement": Holding(Fate.NOTHING_HELD, "that a place has paid", through=("cover_id", "dining_cover")),
+        "dining_paid_share": Holding(Fate.KEPT, BOOKS, through=OF_ORDER),
         "smile_play": Holding(
             Fate.UNLINKED,
             "what a smile won, for somebody: the coupon is in the books",
@@ -262,6 +272,7 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "device_event": Holding(Fate.NOTHING_HELD, "what a device's sensors saw, and not whom"),
         "device_sequence": NOTHING,
         "door_sensor": Holding(Fate.NOTHING_HELD, "how a door stands, and not who opened it"),
+        "dining_policy": NOTHING,
         "dining_table": NOTHING,
         "earning_rule": NOTHING,
         "emergency": Holding(Fate.NOTHING_HELD, "that all doors were opened or shut, by which staff and why"),

@@ -63,17 +63,57 @@ async def authorise(
     expires_at: datetime | None = None,
 ) -> Payment:
     """Put an amount of the member's wallet on hold, until it's captured, voided or expires."""
-    wallet = member_wallet(member_id, currency)
-    posting = Posting(
+    posting = _authorisation(order_id, member_id, amount, currency, actor, now, expires_at)
+    return await _paid(session, posting, member_id, None, currency)
+
+
+async def reauthorise(
+    session: AsyncSession,
+    *,
+    hold_id: UUID | None,
+    order_id: UUID,
+    member_id: UUID,
+    amount: int,
+    currency: str,
+    actor: str,
+    now: datetime,
+    expires_at: datetime | None = None,
+) -> Payment:
+    """Put another amount on hold in place of a hold, where there is one: both at once, or neither.
+
+    So in between nobody can spend the money. A hold that is over stops nothing.
+    """
+    asked = _authorisation(order_id, member_id, amount, currency, actor, now, expires_at)
+    old = await find_hold(session, hold_id) if hold_id is not None else None
+    if old is None:
+        return await _paid(session, asked, member_id, None, currency)
+    key = f"hold:{old.id}:void"
+    freeing = Posting(key, "void", asked.cause, actor, now, target_id=old.id, linked=True)
+    freed, made = await post(session, [freeing, asked])
+    if freed.code == "hold_not_open":  # it has expired since
+        return await _paid(session, asked, member_id, None, currency)
+    refused = freed if made.code == "linked_failed" else made
+    return Payment(refused.code, made.transfer_id, made.available)
+
+
+def _authorisation(
+    order_id: UUID,
+    member_id: UUID,
+    amount: int,
+    currency: str,
+    actor: str,
+    now: datetime,
+    expires_at: datetime | None,
+) -> Posting:
+    return Posting(
         key=f"order:{order_id}:hold",
         kind="hold",
-        entries=(Entry(wallet.id, -amount, currency),),
+        entries=(Entry(member_wallet(member_id, currency).id, -amount, currency),),
         expires_at=expires_at,
         cause=Cause("order", order_id),
         actor=actor,
         event_at=now,
     )
-    return await _paid(session, posting, member_id, None, currency)
 
 
 async def capture(
