@@ -302,6 +302,8 @@ class LiveShop:
             "/v1/tables/": "table",
             "/mirrors/": "mirror",
             "/machines/{machine_id}/handovers": "vending",
+            "/machines/{machine_id}/returns": "vending",
+            "/machines/{machine_id}/challenges": "vending",
             "/devices/{device_id}/members/": "kiosk",
             "/heartbeats": "gate",
             "/metrics": "monitor",

@@ -22,6 +22,7 @@ from facepay.alerts.watch import keep_watch
 from facepay.bootstrap import master_key, payment_provider
 from facepay.calibration.versions import CalibrationKeeper
 from facepay.channel import kinds as channel
+from facepay.checkout import buyers
 from facepay.checkout.selling import STOCK_MISCOUNTED
 from facepay.checkout.sold_tags import TAG_SOLD_BEFORE
 from facepay.checkout.telling import REFUND_CREATED
@@ -59,6 +60,9 @@ from facepay.stores.devices import authenticate as authenticate_device
 from facepay.templates.gallery import MemoryGallery
 from facepay.templates.keeper import GalleryKeeper
 from facepay.templates.protection import Protection
+from facepay.test_drives import kinds as test_drives
+from facepay.test_drives.keys import follow_locker
+from facepay.test_drives.telling import EVENT_TYPES as DRIVE_EVENT_TYPES
 from facepay.vision.engine import Engine, load_engine
 from facepay.vision.frames import FrameLimits
 from facepay.vision.motion import MotionWatchers
@@ -84,9 +88,11 @@ ALERT_KINDS = (
     *doors.ALERT_KINDS,
     *kitchen.ALERT_KINDS,
     STOCK_MISCOUNTED,
+    *buyers.ALERT_KINDS,
     TAG_SOLD_BEFORE,
     *shelves.ALERT_KINDS,
     *lanes.ALERT_KINDS,
+    *test_drives.ALERT_KINDS,
     VERIFICATION_FAILED,
     OFFLINE_DISPUTE,
     *cameras.ALERT_KINDS,
@@ -94,7 +100,7 @@ ALERT_KINDS = (
     *gate_patrol.ALERT_KINDS,
     *tag_patrol.ALERT_KINDS,
 )
-EVENT_TYPES = (PING, *ONLINE_EVENT_TYPES, REFUND_CREATED, *ALERT_EVENT_TYPES)
+EVENT_TYPES = (PING, *ONLINE_EVENT_TYPES, REFUND_CREATED, *DRIVE_EVENT_TYPES, *ALERT_EVENT_TYPES)
 CATCH_UP_AFTER_SECONDS = 0.3
 DESCRIPTION = """
 The backend of shops where a face is the ticket and the wallet.
@@ -157,6 +163,7 @@ def _furnish(app: FastAPI, settings: Settings, clock: Clock) -> None:
         retention=timedelta(hours=settings.idempotency_retention_hours),
     )
     state.provider = payment_provider(settings, state.database, key=state.master_key, clock=clock)
+    state.when_acknowledged = {"open_locker": follow_locker}
     state.alert_kinds = AlertKinds(*ALERT_KINDS)
     state.event_types, state.courier = Catalogue(*EVENT_TYPES), _courier(state)
     state.inference = None

@@ -49,6 +49,9 @@ from facepay.taste.counts import close_days
 from facepay.taste.places import forget_places
 from facepay.templates.evidence import forget_evidence
 from facepay.templates.photos import forget_photos
+from facepay.test_drives.keys import judge_lockers
+from facepay.test_drives.photos import forget_photos as forget_drive_photos
+from facepay.test_drives.upkeep import keep_drives
 from facepay.wallet.payments import expire_due_holds
 from facepay.wallet.upkeep import LEDGER, fold_hot_accounts
 from facepay.watchlist.ending import keep_watchlist
@@ -84,6 +87,7 @@ def tasks_of(
 
     evidence_lasts = timedelta(days=settings.evidence_days)
     half_life = timedelta(days=settings.taste_half_life_days)
+    pictures_last = timedelta(days=settings.drive_photos_days)
     log_lasts = timedelta(days=settings.access_log_days)
     events_last = timedelta(days=settings.webhook_events_days)
     return (
@@ -95,12 +99,15 @@ def tasks_of(
         Task("close_passages", 5, lambda: close_overdue(database, now=clock())),
         Task("settle_payment_intents", 5, lambda: settle_due(database, now=clock())),
         Task("alert_of_missing_events", 5, lambda: alert_of_missing(database, now=clock())),
+        Task("judge_lockers", 5, lambda: judge_lockers(database, now=clock())),
         *rounds(database, clock),
         Task("expire_points_and_gifts", 60, lambda: expire_due(database, now=clock())),
         Task("fold_accounts", 60, lambda: fold_hot_accounts(database)),
         Task("alert_of_late_tickets", 60, lambda: alert_of_late(database, settings=settings, now=clock())),
         Task("lapse_tickets", 600, lambda: lapse_tickets(database, now=clock())),
         Task("settle_late_changes", 5, lambda: settle_late_changes(database, settings=settings, now=clock())),
+        Task("keep_drives", 10, lambda: keep_drives(database, settings=settings, now=clock())),
+        Task("forget_drive_photos", 3600, lambda: forget_drive_photos(database, lasts=pictures_last, now=clock())),
         Task("charge_left_visits", 60, lambda: charge_left_visits(database, settings=settings, now=clock())),
         Task("forget_sightings", 600, lambda: forget_sightings(database, now=clock())),
         Task("close_attention", 600, lambda: close_days(database, group_min=settings.taste_group_min, now=clock())),

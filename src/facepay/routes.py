@@ -22,6 +22,7 @@ from facepay.channel import door_router as doors
 from facepay.channel import event_router as device_events
 from facepay.channel import router as device_commands
 from facepay.checkout import adjustment_router as adjustments
+from facepay.checkout import family_router as family_spending
 from facepay.checkout import limits_router as limits
 from facepay.checkout import record_router as checkouts
 from facepay.checkout import rewards_router as member_rewards
@@ -38,6 +39,7 @@ from facepay.entrance import house_rules_router as house_rules
 from facepay.entrance import identification_router as identifications
 from facepay.entrance import turn_router as turns
 from facepay.entrance import visit_router as visits
+from facepay.families import router as families
 from facepay.identity import lookalike_router as lookalikes
 from facepay.identity import pass_router as passes
 from facepay.identity import router as identity
@@ -68,6 +70,7 @@ from facepay.recommender import diet_router as diets
 from facepay.recommender import member_router as taste
 from facepay.review import router as reviews
 from facepay.review import watch_router as watches
+from facepay.rewards import birthday_router as birthdays
 from facepay.rewards import router as rewards
 from facepay.schedules import router as schedules
 from facepay.shelves import basket_router as baskets
@@ -77,6 +80,12 @@ from facepay.staff import router as staff
 from facepay.stores import router as stores
 from facepay.taste import device_router as looks
 from facepay.taste import report_router as attention
+from facepay.test_drives import board_router as drive_boards
+from facepay.test_drives import inspection_router as inspections
+from facepay.test_drives import machine_router as machines
+from facepay.test_drives import member_router as licences
+from facepay.test_drives import router as test_drives
+from facepay.test_drives import setup_router as cars
 from facepay.wallet import webhook_router as providers
 from facepay.watchlist import hit_router as watchlist_hits
 from facepay.watchlist import router as watchlist
@@ -120,6 +129,7 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
         device_events,
         doors,
         members,
+        families,
         identity,
         passes,
         lookalikes,
@@ -140,6 +150,13 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
         purchases,
         tags,
         limits,
+        family_spending,
+        cars,
+        licences,
+        test_drives,
+        inspections,
+        machines,
+        drive_boards,
         offline,
         offline_desk,
         payment_intents,
@@ -149,6 +166,7 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
         reviews,
         watches,
         rewards,
+        birthdays,
         campaigns,
         smiles,
         member_rewards,

@@ -96,6 +96,7 @@ class Settings(BaseSettings):
     unpaid_visit_minutes: int = Field(default=10, ge=1, le=24 * 60)
 
     # Taste
+    profiling: bool = True
     profiling_policy_version: str = Field(default="2026-01", max_length=40)
     diet_policy_version: str = Field(default="2026-01", max_length=40)
     taste_half_life_days: int = Field(default=30, ge=1, le=365)
@@ -103,6 +104,12 @@ class Settings(BaseSettings):
 
     # The kitchen
     kitchen_late_minutes: int = Field(default=20, ge=1, le=24 * 60)
+
+    # Test drives
+    drive_score_min: int = Field(default=350, ge=0, le=10_000)
+    drive_score_max: int = Field(default=950, ge=0, le=10_000)
+    drive_locker_seconds: int = Field(default=30, ge=5, le=300)
+    drive_photos_days: int = Field(default=90, ge=1, le=3650)
 
     # Money
     currency: str = Field(default="CNY", pattern="^[A-Z]{3}$")

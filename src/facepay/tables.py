@@ -19,7 +19,7 @@ from facepay.dining import tables as dining_tables
 from facepay.doors import attempts as access_attempts
 from facepay.doors import readers
 from facepay.entrance import gate_turns, gates, groups, house_rules, visits
-from facepay.families import approvals, families
+from facepay.families import approvals, families, refusals
 from facepay.identity import (
     edge_matches,
     lookalikes,
@@ -43,7 +43,7 @@ from facepay.privacy import receipts
 from facepay.recommender import consents as profiling
 from facepay.recommender import diets, preferences
 from facepay.review import disputes, evidence, marks
-from facepay.rewards import coupons, lots, rules
+from facepay.rewards import birthdays, coupons, lots, rules
 from facepay.schedules import schedules
 from facepay.shelves import baskets, events, planogram, readings, restock
 from facepay.staff import accounts
@@ -51,6 +51,9 @@ from facepay.stores import devices, signatures, stores
 from facepay.taste import counts as attention_counts
 from facepay.taste import places, views
 from facepay.templates import templates
+from facepay.test_drives import cars, credit, drives, keys, licences, machines
+from facepay.test_drives import photos as drive_photos
+from facepay.test_drives import rules as drive_rules
 from facepay.wallet import debts, top_up_refunds, top_ups
 from facepay.wallet.providers import mock_books
 from facepay.watchlist import appeals, bans, hits
@@ -72,13 +75,16 @@ __all__ = [
     "bans",
     "baskets",
     "biometric_uses",
+    "birthdays",
     "cameras",
     "campaigns",
+    "cars",
     "challenges",
     "commands",
     "consents",
     "coupons",
     "credentials",
+    "credit",
     "debts",
     "deliveries",
     "departures",
@@ -91,6 +97,9 @@ __all__ = [
     "disputes",
     "door_states",
     "doors",
+    "drive_photos",
+    "drive_rules",
+    "drives",
     "edge_matches",
     "emergencies",
     "endpoints",
@@ -109,11 +118,14 @@ __all__ = [
     "idempotency",
     "intents",
     "interlocks",
+    "keys",
     "kiosk",
     "lane_policies",
+    "licences",
     "limits",
     "lookalikes",
     "lots",
+    "machines",
     "marks",
     "members",
     "menu",
@@ -144,6 +156,7 @@ __all__ = [
     "readings",
     "receipts",
     "refunds",
+    "refusals",
     "replays",
     "restock",
     "rules",

@@ -19,12 +19,12 @@ from facepay.channel.door_states import HAVE_DOORS
 from facepay.channel.doors import Emergency, count_command, door_of, hold_doors
 from facepay.channel.interlocks import CLAIMED_FOR, DoorInterlocked, claim
 from facepay.channel.kinds import COMMAND_FAILED
-from facepay.channel.payloads import Open, Payload
+from facepay.channel.payloads import Open, OpenLocker, Payload
 from facepay.kernel.auth import Principal
 from facepay.kernel.database import Base, Identified
 from facepay.kernel.errors import Conflict, NotFound
 from facepay.kernel.hub import notify
-from facepay.stores.devices import DeviceRevoked, get_device, topic_of
+from facepay.stores.devices import DeviceRevoked, DeviceRole, get_device, topic_of
 from facepay.stores.stores import get_open_store
 
 Status = Literal["waiting", "delivered", "done", "failed", "expired"]
@@ -34,7 +34,7 @@ WAITING_MAX = 200
 LASTS_MAX = timedelta(days=7)
 # What moves or speaks is pointless later; what a device is to be, it is still to be when it comes back.
 LASTS = MappingProxyType(
-    {kind: timedelta(seconds=30) for kind in ("open", "show", "speak")}
+    {kind: timedelta(seconds=30) for kind in ("open", "open_locker", "show", "speak")}
     | {kind: timedelta(days=1) for kind in ("lock", "unlock", "release", "configure")}
 )
 # The sensor's event that shows that a command had its effect, and the one that undoes it.
@@ -123,6 +123,13 @@ class DeviceHasNoDoor(Conflict):
     title = "No door"
 
 
+class DeviceHasNoLockers(Conflict):
+    """Only machines have lockers to open."""
+
+    code = "device_has_no_lockers"
+    title = "No lockers"
+
+
 class TooManyCommands(Conflict):
     """The device hasn't fetched or acknowledged what it was told before."""
 
@@ -144,7 +151,8 @@ async def issue(
     """Tell a device to do something; a lock or an unlock holds from this moment, whenever it gets there.
 
     `by` is `staff:<id>` or `device:<id>`. Without a sensor, no effect is waited for. Raises DeviceNotFound,
-    DeviceRevoked, StoreClosed, DeviceHasNoDoor, DoorInEmergency, DoorInterlocked and TooManyCommands.
+    DeviceRevoked, StoreClosed, DeviceHasNoDoor, DeviceHasNoLockers, DoorInEmergency, DoorInterlocked and
+    TooManyCommands.
     """
     device = await get_device(session, device_id)
     if device.revoked_at is not None:
@@ -152,6 +160,8 @@ async def issue(
     await get_open_store(session, device.store_id)
     if payload.kind in EFFECTS and device.role not in HAVE_DOORS:
         raise DeviceHasNoDoor(f"A {device.role} has no door.", role=device.role)
+    if isinstance(payload, OpenLocker) and device.role != DeviceRole.VENDING:
+        raise DeviceHasNoLockers(f"A {device.role} has no lockers.", role=device.role)
     number = await count_command(session, device_id=device_id, payload=payload)
     if isinstance(payload, Open):
         await _claim_interlock(session, device_id, payload, now)

@@ -43,6 +43,13 @@ class Open(Request):
     seconds: Annotated[int, Field(ge=1, le=60, strict=True)]
 
 
+class OpenLocker(Request):
+    """Let whoever stands there take what is in this locker, or put something in. Only machines have any."""
+
+    kind: Literal["open_locker"] = "open_locker"
+    locker: Annotated[int, Field(ge=1, le=999, strict=True)]
+
+
 class Show(Request):
     """Put this on the screen, for whoever stands there; it stays on record, so it names nobody."""
 
@@ -90,5 +97,5 @@ class Configure(Request):
     settings: DeviceSettings
 
 
-Payload = Annotated[Lock | Unlock | Release | Open | Show | Speak | Configure, Field(discriminator="kind")]
+Payload = Annotated[Lock | Unlock | Release | Open | OpenLocker | Show | Speak | Configure, Field(discriminator="kind")]
 PAYLOAD: TypeAdapter[Payload] = TypeAdapter(Payload)

@@ -19,6 +19,7 @@ from facepay.channel.commands import (
     CommandAcknowledged,
     CommandNotFound,
     DeviceHasNoDoor,
+    DeviceHasNoLockers,
     TooManyCommands,
 )
 from facepay.channel.delivery import Delivery
@@ -99,6 +100,7 @@ Connected = Annotated[Connection, Depends(made(Connection))]
         DeviceRevoked,
         StoreClosed,
         DeviceHasNoDoor,
+        DeviceHasNoLockers,
         DoorInEmergency,
         DoorInterlocked,
         TooManyCommands,
@@ -197,4 +199,6 @@ async def acknowledge_command(
     command = await commands.acknowledge(
         session, device=connection.device, number=number, outcome=body.outcome, failure=body.failure, now=now
     )
+    if follow := connection.request.app.state.when_acknowledged.get(command.kind):
+        await follow(session, command=command, now=now)
     return AcknowledgementAnswer.of(command)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import gather
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Annotated, Protocol
@@ -33,6 +33,7 @@ from facepay.identity.sighting import (
     settle_compared,
     subject_of,
 )
+from facepay.identity.verification import verify_among
 from facepay.kernel.auth import PresentationCheck, Principal
 from facepay.kernel.database import Database
 from facepay.kernel.metrics import Metrics
@@ -103,6 +104,27 @@ class Recogniser:
         if entering and self.look_out is not None:
             sighting = replace(sighting, resemblance=await self.look_out(capture, sighting, device))
         if self.settings.evidence_days and signed is None and isinstance(sighting.outcome, Match):
+            return replace(sighting, exhibit=await self._exhibit(capture, sighting))
+        return sighting
+
+    async def verify(
+        self, capture: Capture, *, device: Principal, expected: Callable[[], Awaitable[Collection[UUID]]]
+    ) -> Sighting:
+        """Whether the nearest face is one of the members who are `expected`: nobody else is compared. Raises vision's
+        problems with the frames and Overloaded.
+        """
+        evidences, members, _ = await gather(self.analyse(capture, device), expected(), self.catch_up())
+        timings = self._timings(evidences)
+        with self.metrics.stage("search", timings):
+            outcome = verify_among(
+                evidences,
+                member_ids=members,
+                keeper=self.keeper,
+                calibration=self.calibration,
+                settings=self.settings,
+            )
+        sighting = Sighting(outcome, tuple(evidences), timings, self.calibration, challenge_id=capture.challenge_id)
+        if self.settings.evidence_days and isinstance(outcome, Match):
             return replace(sighting, exhibit=await self._exhibit(capture, sighting))
         return sighting
 

@@ -1,8 +1,11 @@
-"""One to one: is whoever shows their face this member? Nobody else is compared, so nobody else can be recognised."""
+"""One to one: is whoever shows their face this member? Nobody else is compared, so nobody else can be recognised.
+
+Or one of the few who are expected here now, which is no more than asking it of each of them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -36,13 +39,27 @@ def verify_member(
     none however poor the frames are, or guessing with poor ones would never end. The gallery has to be up to date, and
     consent be asked for again in the transaction that acts on it. No model runs.
     """
+    verdict = verify_among(
+        evidences, member_ids=(member_id,), keeper=keeper, calibration=calibration, settings=settings
+    )
+    assert not isinstance(verdict, Ambiguous), "there is nobody to mix them up with"
+    return verdict
+
+
+def verify_among(
+    evidences: Sequence[FrameEvidence],
+    *,
+    member_ids: Collection[UUID],
+    keeper: GalleryKeeper,
+    calibration: Calibration,
+    settings: Settings,
+) -> Verification | Ambiguous:
+    """The same of several, however many: of strangers, no more pass as any of them. NoMatch where there are none."""
     subject = subject_of(evidences, calibration)
     if isinstance(subject, Unusable):
         return subject
-    compared = keeper.gallery.search(subject.embedding, among=(member_id,), top=1)
-    verdict = decide(compared, policy_for("verify", settings), calibration)
-    assert not isinstance(verdict, Ambiguous), "there is nobody to mix them up with"
-    return verdict
+    compared = keeper.gallery.search(subject.embedding, among=tuple(member_ids), top=2)
+    return decide(compared, policy_for("verify", settings), calibration)
 
 
 def face_alone_suffices(member_id: UUID, *, pack: str, now: datetime) -> ColumnElement[bool]:

@@ -60,7 +60,8 @@ SCOPES = {
     "fitting:read": "See what is asked for in fitting rooms.",
     "fitting:write": "Set what garments are; answer what is asked for in fitting rooms.",
     "drives:read": "See cars, machines and test drives.",
-    "drives:write": "Set cars and machines; check licences, reserve, extend and cancel test drives.",
+    "drives:write": "Set cars and machines; check licences, hand keys out and waive fees.",
+    "drives:reserve": "Reserve, extend and cancel test drives; accept and dispute claims.",
     "drives:inspect": "Inspect cars that come back, and charge what is damaged.",
     "orders:read": "See checkouts, orders and their tickets in the kitchen.",
     "kitchen:write": "Move tickets through the kitchen.",
@@ -119,6 +120,8 @@ PUBLIC_PATHS = frozenset(
         "/guard/{name}",
         "/muster",
         "/muster/{name}",
+        "/drives",
+        "/drives/{name}",
     }
 )
 

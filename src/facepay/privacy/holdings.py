@@ -32,6 +32,7 @@ class Holding:
     """`by` are the columns that name the member, or `through` a column that points at another table's rows: at their
     key, or at the column that is named last.
 
+    `beside` are columns that name another member than the rows are about: theirs aren't shown to whom they name.
     `with_face` rows go as soon as the face does. `cleared` are the columns that unlinking sets to null. `hidden`
     columns aren't shown to the member: secrets, or other members; bytes never are. What is erased `by_hand` has a
     function of its own in erasure.py.
@@ -41,6 +42,7 @@ class Holding:
     why: str
     by: tuple[str, ...] = ()
     through: tuple[str, str] | tuple[str, str, str] | None = None
+    beside: tuple[str, ...] = ()
     with_face: bool = False
     cleared: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ()
@@ -62,11 +64,19 @@ OF_HOLDER = ("holder_id", "access_holder")
 HOLDINGS: Mapping[str, Holding] = MappingProxyType(
     {
         # Who they are
-        "member": Holding(Fate.STRIPPED, "the ledger points at it", by=("id",), hidden=("pin_hash",), by_hand=True),
+        "member": Holding(
+            Fate.STRIPPED,
+            "the ledger points at it",
+            by=("id",),
+            beside=("payer_id",),
+            hidden=("pin_hash", "payer_id"),
+            by_hand=True,
+        ),
         "consent": Holding(Fate.KEPT, "shows that the face was used with consent (GDPR art. 7(1))", by=MEMBER),
         "profiling_consent": Holding(Fate.KEPT, "shows that their taste was kept with consent", by=MEMBER),
         "family": Holding(Fate.ERASED, "for whom they pay", by=("payer_id",), by_hand=True),
         "family_member": Holding(Fate.ERASED, "who pays for them, and what they may buy", by=MEMBER, by_hand=True),
+        "family_refusal": Holding(Fate.ERASED, "what they were kept from buying", by=MEMBER, by_hand=True),
         "family_approval": Holding(Fate.ERASED, "what they were let buy once", by=MEMBER, by_hand=True),
         "preference": Holding(
             Fate.ERASED, "what they like, by how their face was turned and smiled", by=MEMBER, with_face=True
@@ -180,9 +190,9 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "passage": Holding(
             Fate.UNLINKED,
             "what a lane decided, for somebody",
-            by=("member_id", "payer_id"),
-            cleared=("member_id", "payer_id", *MEASURED),
-            hidden=("payer_id", "visit_ids"),
+            by=("member_id", "payer_id", "held_of"),
+            cleared=("member_id", "payer_id", "held_of", *MEASURED),
+            hidden=("payer_id", "held_of", "visit_ids"),
         ),
         "passage_tag": Holding(Fate.NOTHING_HELD, "tags that a lane read, for a day; the passage says whose"),
         "payment_attempt": Holding(
@@ -202,11 +212,38 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         ),
         "dispute": Holding(Fate.ERASED, "what they and staff said of a decision", by=MEMBER, hidden=("lookalike_id",)),
         "evidence_access": Holding(Fate.ERASED, "who looked at a frame of theirs", by=MEMBER),
+        # Their test drives
+        "driving_licence": Holding(Fate.ERASED, "that they may drive", by=MEMBER, hidden=("checked_by",)),
+        "credit_score": Holding(Fate.ERASED, "what a provider said of them", by=MEMBER, hidden=("set_by",)),
+        "test_drive": Holding(
+            Fate.UNLINKED,
+            "a car was out, with somebody: its orders say who paid",
+            by=MEMBER,
+            cleared=("member_id", "claim_why", "disputed_why", "ended_why"),
+            hidden=("created_by", "inspected_by"),
+        ),
+        "drive_charge": Holding(
+            Fate.NOTHING_HELD, "which order paid for what of a drive", through=("drive_id", "test_drive")
+        ),
+        "drive_photo": Holding(
+            Fate.ERASED,
+            "how a car came back from them, sealed",
+            through=("drive_id", "test_drive"),
+            hidden=("taken_by",),
+        ),
+        "handover": Holding(
+            Fate.UNLINKED,
+            "what a machine decided, for somebody",
+            by=MEMBER,
+            cleared=("member_id", "released_why", *MEASURED),
+            hidden=("released_by",),
+        ),
         "idempotency_record": Holding(
             Fate.UNLINKED, "copies of answers, a day long: a retry must not act again", by_hand=True, exported=False
         ),
         # Their money
-        "shop_order": Holding(Fate.KEPT, BOOKS, by=("member_id", "buyer_id")),
+        # Of a family's purchase, whoever paid and whoever bought see the same, and not who the other is.
+        "shop_order": Holding(Fate.KEPT, BOOKS, by=("member_id", "buyer_id"), hidden=("member_id", "buyer_id")),
         "order_line": Holding(Fate.KEPT, BOOKS, through=OF_ORDER),
         "order_discount": Holding(Fate.KEPT, BOOKS, through=OF_ORDER),
         "refund": Holding(Fate.KEPT, BOOKS, through=OF_ORDER),
@@ -215,6 +252,9 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "ticket_dish": Holding(Fate.KEPT, "what was handed out for an order", through=("ticket_id", "kitchen_ticket")),
         # Those that are a member's own: unlinked, they would be anybody's.
         "coupon": Holding(Fate.KEPT, BOOKS, by=MEMBER),
+        "birthday_coupon": Holding(
+            Fate.UNLINKED, "what its coupon wasn't used for goes back", by=MEMBER, cleared=("member_id",)
+        ),
         "coupon_use": Holding(Fate.KEPT, BOOKS, by=MEMBER),
         "top_up": Holding(Fate.KEPT, BOOKS, by=MEMBER),
         "top_up_refund": Holding(Fate.KEPT, BOOKS, by=MEMBER),
@@ -262,6 +302,11 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "ban_face": Holding(Fate.NOTHING_HELD, "a banned person's photos and templates; they go with the ban"),
         "authentication_policy": NOTHING,
         "authentication_policy_version": NOTHING,
+        "birthday_offer": NOTHING,
+        "car": NOTHING,
+        "car_model": NOTHING,
+        "drive_rules": NOTHING,
+        "machine_slot": NOTHING,
         "calibration": Holding(Fate.NOTHING_HELD, "a curve through the scores of hundreds of people and more"),
         "camera_state": Holding(Fate.NOTHING_HELD, "how a camera is and how its view is made; no picture"),
         "campaign": NOTHING,

@@ -67,7 +67,7 @@ SCOPES_OF = {
             "account:own",
         }
     ),
-    Role.APP: frozenset({"passes:write", "account:own"}),
+    Role.APP: frozenset({"passes:write", "drives:read", "drives:reserve", "account:own"}),
 }
 
 

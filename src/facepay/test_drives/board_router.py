@@ -1,0 +1,81 @@
+"""The operator's board over HTTP, as it is and as it changes, and the page that shows it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request, Security
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from facepay.kernel.auth import InsufficientScope, Principal, current_staff, staff_still_current
+from facepay.kernel.clock import Clock, get_clock
+from facepay.kernel.database import Db
+from facepay.kernel.dependencies import made
+from facepay.kernel.errors import Unauthenticated
+from facepay.kernel.hub import HubOf
+from facepay.kernel.pages import page_router
+from facepay.kernel.problems import problems
+from facepay.stores.stores import StoreNotFound, get_store
+from facepay.test_drives.board import BoardWatch
+from facepay.test_drives.schemas import BoardAnswer
+
+PAGE = Path(__file__).parent / "pages" / "drives"
+SCOPE = "drives:read"
+REFUSALS = (Unauthenticated, InsufficientScope, StoreNotFound)
+Reader = Annotated[Principal, Security(current_staff, scopes=[SCOPE])]
+router = APIRouter()
+watch = APIRouter(prefix="/v1/stores/{store_id}/drives", tags=["test drives"])
+
+
+@dataclass(frozen=True, slots=True)
+class BoardConnection:
+    store_id: UUID
+    _: Reader
+    request: Request
+    database: Db
+    hub: HubOf
+    clock: Annotated[Clock, Depends(get_clock)]
+
+    async def open(self) -> BoardWatch:
+        """Raises StoreNotFound."""
+        async with self.database.read() as session:
+            await get_store(session, self.store_id)
+        return BoardWatch(self.database, self.hub, self.clock, self.store_id, self._authenticate)
+
+    async def _authenticate(self) -> Principal:
+        return await staff_still_current(self.request, SCOPE)
+
+
+async def _watch(connection: Annotated[BoardConnection, Depends(made(BoardConnection))]) -> BoardWatch:
+    return await connection.open()
+
+
+Watch = Annotated[BoardWatch, Depends(_watch)]
+
+
+@watch.get("", summary="See a store's test drives", responses=problems(*REFUSALS))
+async def see_board(watch: Watch) -> BoardAnswer:
+    """Cars by state, today's pick-ups and returns, what is late, and what waits for its inspection."""
+    return BoardAnswer.of(await watch.see())
+
+
+@watch.get(
+    "/events",
+    summary="Follow a store's test drives",
+    response_class=EventSourceResponse,
+    responses=problems(*REFUSALS),
+)
+async def follow_board(watch: Watch) -> AsyncIterator[ServerSentEvent]:
+    """Server-sent events named `drives`: the whole of it at first, whenever it changes, and every ten seconds in any
+    case. The stream ends when the token does.
+    """
+    async for board in watch.follow():
+        yield ServerSentEvent(event="drives", data=BoardAnswer.of(board))
+
+
+router.include_router(watch)
+router.include_router(page_router("/drives", PAGE))
