@@ -37,6 +37,7 @@ from facepay.members.members import Member
 from facepay.notices.notices import NoticeKind, notify_member
 from facepay.review.disputes import Dispute
 from facepay.review.evidence import EvidenceAccess
+from facepay.rewards import birthdays
 from facepay.shelves.baskets import close_basket
 from facepay.simulate.device import OfflineDevice
 from facepay.simulate.journal import Journal
@@ -52,6 +53,7 @@ from tests.taste.screen import AGREED, Screen
 
 NAME = "Zhuge Kongming"
 PHONE = "+8613812345678"
+BORN_ON = utc_now().date().replace(year=1992)
 PHOTO = b"a photo that the member let us keep"
 TAG = "3074257BF7194E4000001A85"
 
@@ -101,6 +103,7 @@ async def add_regular(shop: Shop, database: Database, *, teas: int = 0) -> Regul
     await _pass_a_door(shop, database, UUID(member))
     await _visit_the_warehouse(shop, database, member)
     await _sit_at_a_table(shop, database, UUID(member))
+    await _have_a_birthday(shop, database, member)
     return Regular(member, paid)
 
 
@@ -240,6 +243,18 @@ async def _sit_at_a_table(shop: Shop, database: Database, member_id: UUID) -> No
         session.add(Seating(device_id=UUID(device), cover_id=cover.id, member_id=member_id, **seen))
         cup = {"name": tea.name, "quantity": 1, "unit_price": tea.price, "currency": tea.currency, "course": 1}
         session.add(PartyItem(party_id=party.id, cover_id=cover.id, product_id=tea.id, ordered_at=now, **cup))
+
+
+async def _have_a_birthday(shop: Shop, database: Database, member_id: str) -> None:
+    """With a coupon of their own, which they have not used yet."""
+    await shop.do("PUT", "/v1/rewards/birthday-offer", json={"amount": 100, "budget": 100})
+    await shop.do("PATCH", f"/v1/members/{member_id}", json={"born_on": str(BORN_ON)})
+    async with database.begin() as session:
+        member = await session.get_one(Member, UUID(member_id), with_for_update={"key_share": True})
+        offer, today = await birthdays.read_offer(session), BORN_ON.replace(year=utc_now().year)
+        assert await birthdays.give(
+            session, member=member, offer=offer, birthday=today, time_zone="UTC", now=utc_now()
+        )
 
 
 async def _visit_the_warehouse(shop: Shop, database: Database, member_id: str) -> None:

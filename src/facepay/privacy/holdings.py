@@ -307,6 +307,7 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "car_model": NOTHING,
         "drive_rules": NOTHING,
         "machine_slot": NOTHING,
+        "birthday_offer": NOTHING,
         "calibration": Holding(Fate.NOTHING_HELD, "a curve through the scores of hundreds of people and more"),
         "camera_state": Holding(Fate.NOTHING_HELD, "how a camera is and how its view is made; no picture"),
         "campaign": NOTHING,

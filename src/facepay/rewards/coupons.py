@@ -156,9 +156,11 @@ def coupon_cost(coupon_id: UUID, currency: str) -> Account:
     return Account(PROMOTIONS, coupon_id, currency)
 
 
-async def add_coupon(session: AsyncSession, *, actor: str, now: datetime, **values: Any) -> Coupon:
+async def add_coupon(
+    session: AsyncSession, *, actor: str, now: datetime, coupon_id: UUID | None = None, **values: Any
+) -> Coupon:
     """Raises CouponCodeTaken, CouponPeriod and MemberNotFound."""
-    coupon = Coupon(id=new_id(), created_at=now, **values)
+    coupon = Coupon(id=coupon_id or new_id(), created_at=now, **values)
     _check_period(coupon)
     if coupon.member_id is not None:
         await get_member(session, coupon.member_id)
