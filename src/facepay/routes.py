@@ -29,6 +29,9 @@ from facepay.checkout import rewards_router as member_rewards
 from facepay.checkout import router as checkout
 from facepay.checkout import statement_router as statements
 from facepay.checkout import tags_router as tags
+from facepay.dining import floor_router as floor
+from facepay.dining import menu_router as menus
+from facepay.dining import order_router as table_orders
 from facepay.dining import seating_router as seatings
 from facepay.dining import table_router as tables
 from facepay.doors import router as access_attempts
@@ -143,7 +146,10 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
         kitchen_desk,
         screens,
         tables,
+        menus,
         seatings,
+        table_orders,
+        floor,
         lanes,
         held_passages,
         passages,

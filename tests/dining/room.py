@@ -73,3 +73,65 @@ class Table:
     async def party(self) -> dict[str, Any]:
         party: dict[str, Any] = await self.do("GET", "/party")
         return party
+
+    async def order(
+        self, *items: dict[str, Any] | str, seat: int | None = None, key: str | None = None
+    ) -> httpx.Response:
+        """Dishes by their skus, or as they are wanted."""
+        wanted = [{"sku": each} if isinstance(each, str) else each for each in items]
+        return await self.send("POST", "/orders", key=key, json={"seat": seat, "items": wanted})
+
+
+@dataclass
+class Kitchen:
+    shop: Shop
+    headers: dict[str, str]
+
+    @classmethod
+    async def put_up(cls, shop: Shop) -> Kitchen:
+        return cls(shop, (await shop.add_device("kitchen"))[1])
+
+    async def tickets(self) -> list[dict[str, Any]]:
+        """What the screen shows, the oldest first."""
+        path = f"/v1/stores/{self.shop.store_id}/kitchen/tickets"
+        answer = await self.shop.client.get(path, headers=self.headers)
+        found: list[dict[str, Any]] = answer.json()["items"]
+        return found
+
+    async def press(self, ticket_id: str, step: str) -> httpx.Response:
+        path = f"/v1/stores/{self.shop.store_id}/kitchen/tickets/{ticket_id}/{step}"
+        return await self.shop.client.post(path, headers=self.headers)
+
+    async def serve(self, ticket_id: str) -> None:
+        for step in ("start", "ready", "collect"):
+            assert (await self.press(ticket_id, step)).is_success
+
+
+SOUP, NOODLES, CAKE, BEER = "SOUP", "NOODLES", "CAKE", "BEER"
+DISHES: dict[str, dict[str, Any]] = {
+    SOUP: {"price": 800, "allergens": ["celery"]},
+    NOODLES: {"price": 2800, "allergens": ["gluten"], "ingredients": ["noodles", "pork"]},
+    CAKE: {"price": 1500},
+    BEER: {"price": 1200, "allergens": ["gluten"], "age_min": 18},
+}
+SAUCE = {
+    "name": "Sauce",
+    "least": 1,
+    "most": 1,
+    "choices": [{"name": "Plain"}, {"name": "Peanut", "price": 200, "allergens": ["peanuts"]}],
+}
+ON_MENU: dict[str, dict[str, Any]] = {
+    SOUP: {"section": "Starters", "courses": [1, 2]},
+    NOODLES: {"section": "Mains", "courses": [2], "options": [SAUCE]},
+    CAKE: {"section": "Sweets", "courses": [3]},
+    BEER: {"section": "Drinks"},
+}
+PLAIN_NOODLES = {"sku": NOODLES, "options": {"Sauce": ["Plain"]}}
+PEANUT_NOODLES = {"sku": NOODLES, "options": {"Sauce": ["Peanut"]}}
+
+
+async def write_menu(shop: Shop) -> None:
+    for sku, product in DISHES.items():
+        body = {"sku": sku, "name": sku.title(), "tax_rate_basis_points": 600, "prepared": True} | product
+        await shop.do("POST", "/v1/products", json=body)
+        await shop.do("PUT", f"/v1/stores/{shop.store_id}/menu/{sku}", json=ON_MENU[sku])

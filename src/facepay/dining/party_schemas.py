@@ -10,6 +10,7 @@ from uuid import UUID
 from pydantic import Field
 
 from facepay.catalog.products import Allergen
+from facepay.dining.floor import Floor
 from facepay.dining.items import ItemState
 from facepay.dining.parties import PartyState
 from facepay.dining.seating import Seated
@@ -160,3 +161,31 @@ class CoverChange(Change):
 
 class PartyChange(Change):
     host_seat: Annotated[int, Field(ge=1, description="Who answers for guests and for the table.")]
+
+
+class TableOnFloor(Answer):
+    id: UUID
+    name: str
+    seats: int
+    merged_into_id: UUID | None
+    party: PartyAnswer | None
+
+
+class FloorAnswer(Answer):
+    currency: str
+    tables: list[TableOnFloor]
+    at: Annotated[datetime, Field(description="Our clock, by which a page shows how long a party sits.")]
+
+    @classmethod
+    def of(cls, floor: Floor) -> FloorAnswer:
+        tables = [
+            TableOnFloor(
+                id=table.id,
+                name=table.name,
+                seats=table.seats,
+                merged_into_id=table.merged_into_id,
+                party=PartyAnswer.of(floor.parties[table.id]) if table.id in floor.parties else None,
+            )
+            for table in floor.tables
+        ]
+        return cls(currency=floor.currency, tables=tables, at=floor.at)

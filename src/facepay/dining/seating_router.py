@@ -51,6 +51,7 @@ from facepay.kernel.passwords import get_hasher
 from facepay.kernel.problems import problems
 from facepay.kernel.secrets import get_master_key
 from facepay.kernel.uploads import FrameMissing, is_image, open_form, read_fields
+from facepay.kitchen.tickets import topic_of as topic_of_kitchen
 from facepay.stores.devices import topic_of
 
 router = APIRouter(prefix="/v1/tables/{device_id}", tags=["dining"])
@@ -189,7 +190,12 @@ async def _watch(at: AtTableOf, hub: HubOf) -> Watch[PartyView | None]:
             return None
         return await view_of(session, party)
 
-    topics = topic_of(at.device_id), topic_of_party(table.id), topic_of_party(table.leads_id)
+    topics = (
+        topic_of(at.device_id),
+        topic_of_party(table.id),
+        topic_of_party(table.leads_id),
+        topic_of_kitchen(table.store_id),
+    )
     return Watch(at.database, hub, topics, look, partial(still_current, at.request, SCOPE))
 
 

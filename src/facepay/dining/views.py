@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.catalog.products import Product
-from facepay.dining.items import PartyItem, items_of
-from facepay.dining.parties import Cover, Party, covers_of
+from facepay.dining.items import PartyItem
+from facepay.dining.parties import Cover, Party
 from facepay.dining.tables import DiningTable
+from facepay.kernel.database import Identified
 from facepay.members.members import Member
+
+T = TypeVar("T", bound=Identified)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,8 @@ class ItemView:
 
 @dataclass(frozen=True, slots=True)
 class PartyView:
+    """`covers` are those who sit there, `items` also those of people who have left."""
+
     party: Party
     table: DiningTable
     covers: Sequence[CoverView]
@@ -52,22 +58,36 @@ class PartyView:
 
 async def view_of(session: AsyncSession, party: Party) -> PartyView:
     """As it is now."""
-    table = await session.get_one(DiningTable, party.table_id)
-    covers = await covers_of(session, party_id=party.id)
-    ids = [cover.member_id for cover in covers if cover.member_id]
-    found = await session.scalars(select(Member).where(Member.id.in_(ids)))
-    members = {member.id: member for member in found}
-    seated = [CoverView(cover, members.get(cover.member_id) if cover.member_id else None) for cover in covers]
-    return PartyView(party, table, seated, await _items(session, party))
+    [view] = await views_of(session, [party])
+    return view
 
 
-async def _items(session: AsyncSession, party: Party) -> list[ItemView]:
-    """Those of people who have left, too."""
-    items = await items_of(session, party_id=party.id)
-    rows = await session.execute(select(Cover.id, Cover.seat).where(Cover.party_id == party.id))
-    seats: dict[UUID, int] = dict(rows.all())
-    named = await session.execute(
-        select(Product.id, Product.sku).where(Product.id.in_({item.product_id for item in items}))
+async def views_of(session: AsyncSession, parties: Sequence[Party]) -> list[PartyView]:
+    """In the same order."""
+    ids = [party.id for party in parties]
+    covers = (await session.scalars(select(Cover).where(Cover.party_id.in_(ids)).order_by(Cover.seat))).all()
+    members = await _by_id(session, Member, {cover.member_id for cover in covers if cover.member_id})
+    tables = await _by_id(session, DiningTable, {party.table_id for party in parties})
+    ordered = await session.execute(
+        select(PartyItem, Product.sku)
+        .join(Product, Product.id == PartyItem.product_id)
+        .where(PartyItem.party_id.in_(ids), PartyItem.cancelled_at.is_(None))
+        .order_by(PartyItem.id)
+        .execution_options(populate_existing=True)
     )
-    skus: dict[UUID, str] = dict(named.all())
-    return [ItemView(item, skus[item.product_id], seats[item.cover_id] if item.cover_id else None) for item in items]
+    seats = {cover.id: cover.seat for cover in covers}
+    items = [ItemView(item, sku, seats[item.cover_id] if item.cover_id else None) for item, sku in ordered]
+    seated = [CoverView(cover, members.get(cover.member_id) if cover.member_id else None) for cover in covers]
+    return [
+        PartyView(
+            party,
+            tables[party.table_id],
+            [each for each in seated if each.cover.party_id == party.id and each.cover.left_at is None],
+            [each for each in items if each.item.party_id == party.id],
+        )
+        for party in parties
+    ]
+
+
+async def _by_id(session: AsyncSession, of: type[T], ids: set[UUID]) -> dict[UUID, T]:
+    return {each.id: each for each in await session.scalars(select(of).where(of.id.in_(ids)))}

@@ -1,0 +1,222 @@
+"""Ordering at a table: what may be had, is there, is paid for and doesn't harm anybody unasked goes to the kitchen."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import groupby
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from facepay.catalog.products import Product
+from facepay.catalog.stock import take_stock
+from facepay.dining import holds
+from facepay.dining.diets import diet_at, harms, plate_of
+from facepay.dining.items import PartyItem
+from facepay.dining.menu import MenuItem, NotOnMenu, offered
+from facepay.dining.options import Chosen, OptionsInvalid, choose
+from facepay.dining.parties import Cover, Party, cover_at, covers_of, refuse_while_paying, tell
+from facepay.dining.tables import get_table
+from facepay.kernel.errors import Conflict
+from facepay.kernel.ids import new_id
+from facepay.kitchen.courses import open_course
+from facepay.kitchen.tickets import Dish
+from facepay.members.members import holding
+from facepay.settings import Settings
+from facepay.stores.stores import get_store
+
+
+class AllergenInDish(Conflict):
+    """It holds, or may hold, what somebody it is for mustn't eat: only with `confirms_allergens` they get it still."""
+
+    code = "allergen_in_dish"
+    title = "Allergen in dish"
+
+
+class SoldOut(Conflict):
+    """There is less left of these dishes than was ordered."""
+
+    code = "sold_out"
+    title = "Sold out"
+
+
+class AgeCheckNeeded(Conflict):
+    """Nobody knows how old a guest is: staff look, and take the order for these dishes."""
+
+    code = "age_check_needed"
+    title = "Age check needed"
+
+
+class NotCovered(Conflict):
+    """The money for it isn't there, or may not be spent on it: `why` says what is in the way, and at which `seat`."""
+
+    code = "order_not_covered"
+    title = "Not covered"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A dish as somebody wants it; without a course, in its usual one."""
+
+    sku: str
+    quantity: int = 1
+    options: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    course: int | None = None
+    confirms_allergens: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """A wish that the menu can grant."""
+
+    wish: Wish
+    product: Product
+    chosen: Chosen
+    course: int
+
+    @property
+    def unit_price(self) -> int:
+        return max(0, self.product.price + self.chosen.price)
+
+
+async def order(
+    session: AsyncSession,
+    *,
+    party: Party,
+    seat: int | None,
+    wishes: Sequence[Wish],
+    age_checked: bool,
+    now: datetime,
+    settings: Settings,
+) -> list[PartyItem]:
+    """All of it, or nothing: for a seat, or for the whole table. The party is locked.
+
+    Raises PartyPaying, CoverNotFound, NotOnMenu, OptionsInvalid, AllergenInDish, AgeCheckNeeded, SoldOut, NotCovered.
+    """
+    refuse_while_paying(party)
+    covers = list(await covers_of(session, party_id=party.id))
+    cover = None if seat is None else await cover_at(session, party_id=party.id, seat=seat)
+    picked = await pick_all(session, party, wishes, now)
+    await refuse_harm(session, eaters=covers if cover is None else [cover], picked=picked)
+    if not age_checked:
+        _refuse_unknown_age(cover, covers, picked)
+    await hold_members(session, party)
+    quantities = Counter[UUID]()
+    for each in picked:
+        quantities[each.product.id] += each.wish.quantity
+    await take(session, party.store_id, quantities, skus={each.product.id: each.product.sku for each in picked})
+    items = [await _add(session, party, cover, each, now, settings) for each in picked]
+    await _tell_kitchen(session, party, items, picked, seat, now)
+    await tell(session, party)
+    return items
+
+
+async def pick_all(session: AsyncSession, party: Party, wishes: Sequence[Wish], now: datetime) -> list[Picked]:
+    """Raises NotOnMenu and OptionsInvalid."""
+    skus = {wish.sku for wish in wishes}
+    there = {each.product.sku: each for each in await offered(session, store_id=party.store_id, now=now, skus=skus)}
+    if missing := sorted(skus - there.keys()):
+        raise NotOnMenu("The menu doesn't have it, or not at this hour.", skus=missing)
+    return [_pick(wish, there[wish.sku].item, there[wish.sku].product) for wish in wishes]
+
+
+async def refuse_harm(session: AsyncSession, *, eaters: Sequence[Cover], picked: Sequence[Picked]) -> None:
+    """Raises AllergenInDish; whose allergen it is, and which, isn't said."""
+    unconfirmed = [each for each in picked if not each.wish.confirms_allergens]
+    diets = [await diet_at(session, each) for each in eaters] if unconfirmed else []
+    harmful = {each.product.sku for each in unconfirmed if harms(plate_of(each.product, each.chosen), diets)}
+    if harmful:
+        raise AllergenInDish("It isn't, or may not be, for whoever ordered it.", skus=sorted(harmful))
+
+
+async def take(
+    session: AsyncSession, store_id: UUID, quantities: Mapping[UUID, int], *, skus: Mapping[UUID, str]
+) -> None:
+    """Out of the stock, so that nobody else orders it. Raises SoldOut."""
+    if gone := await take_stock(session, store_id=store_id, quantities=quantities):
+        raise SoldOut("There is less left of it.", skus=sorted(skus[each] for each in gone))
+
+
+async def hold_money(
+    session: AsyncSession, *, party: Party, item: PartyItem, now: datetime, settings: Settings
+) -> None:
+    """Raises NotCovered."""
+    held = await holds.cover(session, party=party, item=item, now=now, settings=settings)
+    if isinstance(held, holds.NotHeld):
+        raise NotCovered("It can't be put on hold.", why=held.code, seat=held.seat, item=item.name)
+
+
+async def hold_members(session: AsyncSession, party: Party) -> None:
+    """Whoever may be charged, in the order in which everybody locks them, and before the stock."""
+    here = select(Cover.member_id).where(Cover.party_id == party.id, Cover.member_id.is_not(None))
+    await session.execute(holding([each for each in await session.scalars(here) if each]))
+
+
+def dish_of(item: PartyItem, chosen: Chosen, seat: int | None) -> Dish:
+    return Dish(item.product_id, item.name, item.quantity, seat=seat, options=chosen.words)
+
+
+def _pick(wish: Wish, item: MenuItem, product: Product) -> Picked:
+    if wish.course is not None and wish.course not in item.courses:
+        raise OptionsInvalid("It isn't served in that course.", sku=wish.sku, courses=item.courses)
+    return Picked(wish, product, choose(item.groups, wish.options), wish.course or item.courses[0])
+
+
+def _refuse_unknown_age(cover: Cover | None, covers: Sequence[Cover], picked: Sequence[Picked]) -> None:
+    """A member's age is judged with the money; what is for the table is judged by whoever answers for it."""
+    known = any(each.member_id for each in covers) if cover is None else cover.member_id is not None
+    if not known and (limited := sorted({each.product.sku for each in picked if each.product.age_min})):
+        raise AgeCheckNeeded("Staff have to see how old a guest is.", skus=limited)
+
+
+async def _add(
+    session: AsyncSession, party: Party, cover: Cover | None, picked: Picked, now: datetime, settings: Settings
+) -> PartyItem:
+    item = PartyItem(
+        id=new_id(),
+        party_id=party.id,
+        cover_id=cover.id if cover else None,
+        product_id=picked.product.id,
+        name=picked.product.name,
+        quantity=picked.wish.quantity,
+        options=picked.chosen.kept(),
+        unit_price=picked.unit_price,
+        currency=picked.product.currency,
+        course=picked.course,
+        ordered_at=now,
+    )
+    session.add(item)
+    await session.flush()
+    await hold_money(session, party=party, item=item, now=now, settings=settings)
+    return item
+
+
+async def _tell_kitchen(
+    session: AsyncSession,
+    party: Party,
+    items: Sequence[PartyItem],
+    picked: Sequence[Picked],
+    seat: int | None,
+    now: datetime,
+) -> None:
+    """A ticket for each course, the first first, so that a later one of the same order waits for it."""
+    store, table = await get_store(session, party.store_id), await get_table(session, party.table_id)
+    ordered = sorted(zip(items, picked, strict=True), key=lambda pair: pair[0].course)
+    for course, pairs in groupby(ordered, key=lambda pair: pair[0].course):
+        together = list(pairs)
+        ticket = await open_course(
+            session,
+            store=store,
+            party_id=party.id,
+            place=table.name,
+            course=course,
+            dishes=[dish_of(item, each.chosen, seat) for item, each in together],
+            now=now,
+        )
+        for position, (item, _) in enumerate(together, start=1):
+            item.ticket_id, item.position = ticket.id, position
+    await session.flush()
