@@ -17,10 +17,10 @@ COPY src/ src/
 RUN pip install --no-deps --constraint constraints.txt .
 
 FROM python:3.13-slim-trixie
-# What cv2 links to; apt's versions follow the base image's Debian release.
+# What cv2 links to, and a font for the names on outfit cards; apt's versions follow the base image's Debian release.
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends libgl1 libglib2.0-0t64 libxcb1 \
+    && apt-get install --yes --no-install-recommends libgl1 libglib2.0-0t64 libxcb1 fonts-noto-cjk \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 10001 --user-group --create-home --shell /usr/sbin/nologin facepay \
     && install --directory --owner facepay --group facepay --mode 0700 /var/lib/facepay

@@ -70,10 +70,10 @@ _NAMES = {
     "mustard": "#cf9f22",
     "gold": "#b8963e",
 }
-_COLOURS = [(name, Lab.from_hex(colour)) for name, colour in _NAMES.items()]
+COLOURS = {name: Lab.from_hex(colour) for name, colour in _NAMES.items()}
 
 
 @lru_cache(maxsize=4096)
 def name_of(colour: Lab) -> str:
     """The nearest of some 60 names, by CIEDE2000."""
-    return min(_COLOURS, key=lambda named: named[1].difference(colour))[0]
+    return min(COLOURS, key=lambda name: COLOURS[name].difference(colour))

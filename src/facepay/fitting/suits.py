@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import cos, radians
 
+from facepay.fitting.colour_names import COLOURS
 from facepay.fitting.harmony import is_neutral, itten_degrees
 from facepay.vision.colours import Appearance, Lab
 
@@ -16,6 +17,7 @@ from facepay.vision.colours import Appearance, Lab
 SKIN_HUE_DEGREES, _SKIN_HUE_SPREAD = 55.0, 30.0
 _OWN_CONTRAST = 30.0  # in lightness, where no hair is seen
 _CONTRAST_REACH = 50.0
+_APART = 16.0  # CIEDE2000 between suggestions
 _BLENDS_BELOW = 14.0  # CIEDE2000 from the skin
 _WARMEST = 90.0  # on Itten's circle: red-orange
 _WARMTH_WEIGHT = 0.35
@@ -41,6 +43,16 @@ def suits(colour: Lab, appearance: Appearance) -> Suit:
     if apart < _BLENDS_BELOW:
         return Suit(round(score * (0.4 + 0.6 * apart / _BLENDS_BELOW), 4), None)
     return Suit(round(score, 4), _words(contrast, own, alike, _warmth(colour)))
+
+
+def suggested(appearance: Appearance, *, count: int = 6) -> list[Lab]:
+    """Of the colours that have a name those that suit best, none much like another."""
+    best = sorted(COLOURS.values(), key=lambda colour: -suits(colour, appearance).score)
+    chosen: list[Lab] = []
+    for colour in best:
+        if len(chosen) < count and all(colour.difference(other) >= _APART for other in chosen):
+            chosen.append(colour)
+    return chosen
 
 
 def _words(contrast: float, own: float, alike: float, warmth: float) -> str | None:
