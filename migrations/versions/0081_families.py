@@ -77,6 +77,26 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("member_id", name=op.f("pk_family_member")),
     )
     op.create_index(op.f("ix_family_member_family_id"), "family_member", ["family_id"], unique=False)
+    op.create_table(
+        "family_refusal",
+        sa.Column("family_id", sa.Uuid(), nullable=False),
+        sa.Column("member_id", sa.Uuid(), nullable=False),
+        sa.Column("store_id", sa.Uuid(), nullable=False),
+        sa.Column("code", sa.String(length=40), nullable=False),
+        sa.Column("skus", sa.ARRAY(sa.String(length=64)), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("refused_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(["family_id"], ["family.id"], name=op.f("fk_family_refusal_family_id")),
+        sa.ForeignKeyConstraint(["member_id"], ["member.id"], name=op.f("fk_family_refusal_member_id")),
+        sa.ForeignKeyConstraint(["store_id"], ["store.id"], name=op.f("fk_family_refusal_store_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_family_refusal")),
+    )
+    op.create_index(op.f("ix_family_refusal_family_id"), "family_refusal", ["family_id"], unique=False)
+    op.create_index(
+        "ix_family_refusal_member_id_refused_at", "family_refusal", ["member_id", "refused_at"], unique=False
+    )
     op.add_column("member", sa.Column("payer_id", sa.Uuid(), nullable=True))
     op.create_foreign_key(op.f("fk_member_payer_id"), "member", "member", ["payer_id"], ["id"])
     op.create_check_constraint(op.f("ck_member_payer_is_another"), "member", "payer_id <> id")
@@ -91,13 +111,20 @@ def upgrade() -> None:
     )
     op.create_foreign_key(op.f("fk_shop_order_buyer_id"), "shop_order", "member", ["buyer_id"], ["id"])
     op.create_check_constraint(op.f("ck_shop_order_buyer_is_another"), "shop_order", "buyer_id <> member_id")
+    op.add_column("passage", sa.Column("held_of", sa.Uuid(), nullable=True))
+    op.create_foreign_key(op.f("fk_passage_held_of"), "passage", "member", ["held_of"], ["id"])
+    op.execute("update passage set held_of = payer_id where hold_id is not null")
+    op.create_check_constraint(
+        op.f("ck_passage_hold_is_of_somebody"), "passage", "(hold_id is null) = (held_of is null)"
+    )
 
 
 def downgrade() -> None:
+    op.drop_column("passage", "held_of")
     op.drop_column("shop_order", "buyer_id")
     _check("member", "erased_is_empty", ERASED.format(""))
     op.drop_column("member", "payer_id")
-    for table in ("family_member", "family_approval", "family"):
+    for table in ("family_member", "family_approval", "family_refusal", "family"):
         op.drop_table(table)
 
 

@@ -26,6 +26,7 @@ from facepay.dining.tables import DiningTable
 from facepay.doors.attempts import AttemptFactor, start
 from facepay.entrance.gates import GateAttempt
 from facepay.entrance.visits import current_visit
+from facepay.families.families import Family
 from facepay.identity.lookalikes import Lookalike, pair_of
 from facepay.identity.watches import Watch
 from facepay.kernel.clock import utc_now
@@ -104,6 +105,7 @@ async def add_regular(shop: Shop, database: Database, *, teas: int = 0) -> Regul
     await _visit_the_warehouse(shop, database, member)
     await _sit_at_a_table(shop, database, UUID(member))
     await _have_a_birthday(shop, database, member)
+    await _belong_to_a_family(shop, database, member)
     return Regular(member, paid)
 
 
@@ -209,6 +211,19 @@ async def _smile(shop: Shop, database: Database, member_id: UUID) -> None:
         assert (await reward(session, played, member, now)).coupon is not None
 
 
+async def _belong_to_a_family(shop: Shop, database: Database, member_id: str) -> None:
+    """Something is refused to them, and let pass later; before that, they paid for a family themselves."""
+    payer = await shop.do("POST", "/v1/members", json={"display_name": "Liu Bei"})
+    family = await shop.do("POST", "/v1/families", json={"payer_id": payer["id"]})
+    child = {"member_id": member_id, "role": "child", "payment_max": 100}
+    await shop.do("POST", f"/v1/families/{family['id']}/members", json=child)
+    assert (await shop.at_kiosk(0, {"TEA-001": 1})).json()["code"] == "family_limit"
+    once = {"member_id": member_id, "amount_max": 450}
+    await shop.do("POST", f"/v1/families/{family['id']}/approvals", json=once)
+    async with database.begin() as session:
+        session.add(Family(payer_id=UUID(member_id), made_by="staff:1", created_at=utc_now()))
+
+
 async def _pass_a_door(shop: Shop, database: Database, member_id: UUID) -> None:
     opened = NewEvent(
         "attempt",
@@ -252,9 +267,7 @@ async def _have_a_birthday(shop: Shop, database: Database, member_id: str) -> No
     async with database.begin() as session:
         member = await session.get_one(Member, UUID(member_id), with_for_update={"key_share": True})
         offer, today = await birthdays.read_offer(session), BORN_ON.replace(year=utc_now().year)
-        assert await birthdays.give(
-            session, member=member, offer=offer, birthday=today, time_zone="UTC", now=utc_now()
-        )
+        assert await birthdays.give(session, member=member, offer=offer, birthday=today, time_zone="UTC", now=utc_now())
 
 
 async def _visit_the_warehouse(shop: Shop, database: Database, member_id: str) -> None:

@@ -57,8 +57,8 @@ async def cancel_order(
     goods_kept: bool = False,
     tip: bool = False,
 ) -> Refund:
-    """Undo what is left of an order: money, gift balance, points, coupons; goods and tags too, unless they are kept; its
-    tip where asked.
+    """Undo what is left of an order: money, gift balance, points, coupons; goods and tags unless they are kept, and
+    its tip where asked.
 
     Raises OrderNotFound, OrderCancelled and RefundRefused.
     """
@@ -120,27 +120,29 @@ async def charge_more(
 
     Staff vouch for the net grams of goods by weight. The member has the goods already, so the limits on what a face may
     spend don't count, and what the wallet is short of becomes a debt, up to `advance_max` (None: any amount). Only a
-    frozen wallet isn't charged. Raises OrderNotFound, OrderCancelled and MemberNotFound.
+    frozen wallet isn't charged. Whoever paid for the order pays for this too, and whoever bought it has bought it.
+    Raises OrderNotFound, OrderCancelled and MemberNotFound.
     """
     first = await hold_order(session, order_id)
     if first.cancelled_at is not None:
         raise OrderCancelled("A cancelled order can't be supplemented.", cancelled_at=first.cancelled_at.isoformat())
-    member = await get_member(session, first.member_id)
-    if await current_freeze(session, member_id=member.id) is not None:
+    payer = await get_member(session, first.member_id)
+    buyer = payer if first.buyer_id is None else await session.get_one(Member, first.buyer_id)
+    if await current_freeze(session, member_id=payer.id) is not None:
         return NotSold("wallet_frozen")
     products = await find_products(session, skus=list(quantities))
     basket = price_basket(quantities, products, currency=first.currency, vouched=True)
     if isinstance(basket, Unpriceable):
         return NotSold(basket.code, skus=basket.skus)
     offered = await offer(
-        session, member_id=member.id, store_id=first.store_id, basket=basket, wish=Wish(), now=now, settings=settings
+        session, member_id=payer.id, store_id=first.store_id, basket=basket, wish=Wish(), now=now, settings=settings
     )
     if isinstance(offered, Refused):
         return NotSold(offered.code, coupon=offered.coupon)
     outcome = await sell(
         session,
         offered=offered,
-        member=member,
+        member=buyer,
         store_id=first.store_id,
         device_id=first.device_id,
         now=now,
@@ -153,7 +155,7 @@ async def charge_more(
     if isinstance(outcome, Sold):
         await notify_member(
             session,
-            member_id=member.id,
+            member_id=payer.id,
             kind=NoticeKind.CHARGED_LATER,
             order_id=outcome.order.id,
             amount=outcome.order.total,

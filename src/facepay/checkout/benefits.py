@@ -15,6 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.checkout.orders import spent_since
 from facepay.checkout.pricing import PricedBasket, Tender, discounted, split_tender
+from facepay.families.approvals import FamilyApproval
+from facepay.families.purses import Purse
 from facepay.rewards.discounts import share_out
 from facepay.rewards.lots import ValueLot, in_account, live_lots, member_gift, member_points, worth
 from facepay.rewards.picking import CouponRefused, Picked, pick_coupons, rules_and_own
@@ -33,8 +35,9 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A basket as its payer pays for it, whoever buys it. `gift_lots` and `points_lots` hold at least what the tender takes; the tip
-    comes from the wallet, beside the tender.
+    """A basket as its payer pays for it, whoever buys it. `gift_lots` and `points_lots` hold at least what the tender
+    takes; the tip comes from the wallet, beside the tender. `purse` is a dependant's, whose payer hears of it;
+    `approval` is what let it pass, and is used up by it.
     """
 
     payer_id: UUID
@@ -44,6 +47,8 @@ class Offer:
     gift_lots: tuple[ValueLot, ...]
     points_lots: tuple[ValueLot, ...]
     tip: int = 0
+    purse: Purse | None = None
+    approval: FamilyApproval | None = None
 
     @property
     def amount(self) -> int:
@@ -66,11 +71,15 @@ async def offer(
     wish: Wish,
     now: datetime,
     settings: Settings,
+    buyer_id: UUID | None = None,
 ) -> Offer | Refused:
-    """Holds until the transaction ends, provided that the caller has locked the member's row."""
+    """As this member pays for it. Of whoever buys it with them, their own coupons count too.
+
+    Holds until the transaction ends, provided that the caller has locked the members' rows.
+    """
     rules, own = await rules_and_own(
         session,
-        member_id=member_id,
+        owners={member_id, buyer_id or member_id},
         store_id=store_id,
         basket_total=basket.total,
         currency=basket.currency,

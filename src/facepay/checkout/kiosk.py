@@ -13,8 +13,10 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
+from facepay.alerts.alerts import Evidence
 from facepay.catalog.products import Product, find_products
 from facepay.checkout.benefits import Wish
+from facepay.checkout.buyers import AGE_CHECK_NEEDED, call_for_age_check
 from facepay.checkout.limits import Declined, NeedsStepUp
 from facepay.checkout.orders import Order
 from facepay.checkout.pricing import PricedBasket, Unpriceable, price_basket
@@ -203,11 +205,21 @@ async def _charge(
             return replace(await _turn_away(session, checkout, asked, member), over=outcome)
         case NotSold(code, skus, coupon, over):
             decision = await _settle(session, checkout, "declined", code, member)
+            if code == AGE_CHECK_NEEDED.name:
+                await call_for_age_check(
+                    session,
+                    store_id=checkout.store_id,
+                    device_id=kiosk.id,
+                    skus=skus,
+                    evidence=Evidence("checkout", checkout.id),
+                    now=now,
+                )
             return replace(decision, skus=skus, coupon=coupon, over=over)
         case Sold(order, balance):
             checkout.order_id, checkout.total = order.id, order.total
             decision = await _settle(session, checkout, "paid", "paid", member)
-            return replace(decision, order=order, balance=balance)
+            # What is left in their family's wallet is nothing for whoever stands behind a dependant.
+            return replace(decision, order=order, balance=None if order.buyer_id else balance)
 
 
 async def _turn_away(

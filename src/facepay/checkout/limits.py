@@ -6,15 +6,17 @@ one holds. A day is the chain's too. What was refunded no longer counts as spent
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, select, text
+from sqlalchemy import CheckConstraint, ForeignKey, String, TextClause, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
+from facepay.families.purses import Purse
 from facepay.kernel.clock import day_start
 from facepay.kernel.database import Base, Identified
 from facepay.members.members import Member, get_member
@@ -56,22 +58,24 @@ class SpendingLimit(Identified, Base):
 
 
 # In SQL, since it's asked for every payment: composing it took longer than the database's answer.
-_STANDING = text("""
+_STANDING = """
     select own.*, spent.*, exists (
         select from wallet_freeze where member_id = :member_id and thawed_at is null) as frozen
       from (
         select min(payment_max) as payment_max, min(daily_spend_max) as daily_spend_max,
                min(store_daily_spend_max) as store_daily_spend_max,
                min(ten_minute_payments_max) as ten_minute_payments_max, min(step_up_above) as step_up_above
-          from spending_limit where member_id = :member_id or store_id = :store_id
+          from spending_limit where {limits_of}
     ) own, (
         select coalesce(sum(total + tip - refunded - tip_refunded) filter (where created_at >= :today), 0) as today,
                coalesce(sum(total + tip - refunded - tip_refunded)
                    filter (where created_at >= :today and store_id = :store_id), 0) as today_here,
                count(*) filter (where created_at > :lately) as payments_lately
-          from shop_order where member_id = :member_id and created_at >= :since
+          from shop_order where {whose} = :member_id and created_at >= :since
     ) spent
-""")
+"""
+_AS_PAYER = text(_STANDING.format(whose="member_id", limits_of="member_id = :member_id or store_id = :store_id"))
+_AS_BUYER = text(_STANDING.format(whose="buyer_id", limits_of="member_id = :member_id"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,25 +103,35 @@ async def judge(
 
     Holds until the transaction ends, provided that the caller has locked the member's row alone.
     """
-    standing = await _standing(session, member.id, store_id, now, settings.time_zone)
+    standing = await _standing(session, _AS_PAYER, member.id, store_id, now, settings.time_zone)
     if standing.frozen:
         return Declined("wallet_frozen")
     limits = {name: getattr(settings, name) if limit is None else limit for name, limit in standing.own.items()}
-    for code, limit, measured in (
-        ("payment_limit", limits["payment_max"], amount),
-        ("too_many_payments", limits["ten_minute_payments_max"], standing.payments_lately + 1),
-        ("daily_limit", limits["daily_spend_max"], standing.today + amount),
-        ("store_daily_limit", limits["store_daily_spend_max"], standing.today_here + amount),
-    ):
-        if measured > limit:
-            return Declined(code, limit, measured)
-    step_up_above = limits["step_up_above"]
-    return NeedsStepUp(step_up_above, amount) if amount > step_up_above else None
+    return standing.over(limits, amount)
+
+
+async def judge_buyer(
+    session: AsyncSession, *, purse: Purse, store_id: UUID, amount: int, now: datetime, settings: Settings
+) -> Declined | NeedsStepUp | None:
+    """Whether a dependant may spend this of their family's purse: by the limits that it gives them, and by their own.
+
+    They are measured against what they bought themselves. Holds until the transaction ends, as the buyer is locked.
+    """
+    standing = await _standing(session, _AS_BUYER, purse.buyer.id, store_id, now, settings.time_zone)
+    if standing.frozen:
+        return Declined("wallet_frozen")
+    by_family = {"payment_max": purse.payment_max, "daily_spend_max": purse.daily_max}
+    verdict = standing.over({name: _lower(limit, by_family.get(name)) for name, limit in standing.own.items()}, amount)
+    return replace(verdict, code="family_limit") if isinstance(verdict, Declined) else verdict
+
+
+def _lower(one: int | None, other: int | None) -> int | None:
+    return min((limit for limit in (one, other) if limit is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
-    """A freeze, the lower of the member's and the store's own limits, and what was spent, in minor units."""
+    """A freeze, the lower of the limits that are their own, and what was spent, in minor units."""
 
     frozen: bool
     own: dict[str, int | None]
@@ -125,8 +139,24 @@ class _Standing:
     today_here: int
     payments_lately: int
 
+    def over(self, limits: Mapping[str, int | None], amount: int) -> Declined | NeedsStepUp | None:
+        """Which of these limits this payment would be over."""
+        for code, name, measured in (
+            ("payment_limit", "payment_max", amount),
+            ("too_many_payments", "ten_minute_payments_max", self.payments_lately + 1),
+            ("daily_limit", "daily_spend_max", self.today + amount),
+            ("store_daily_limit", "store_daily_spend_max", self.today_here + amount),
+        ):
+            limit = limits[name]
+            if limit is not None and measured > limit:
+                return Declined(code, limit, measured)
+        step_up_above = limits["step_up_above"]
+        return NeedsStepUp(step_up_above, amount) if step_up_above is not None and amount > step_up_above else None
 
-async def _standing(session: AsyncSession, member_id: UUID, store_id: UUID, now: datetime, time_zone: str) -> _Standing:
+
+async def _standing(
+    session: AsyncSession, statement: TextClause, member_id: UUID, store_id: UUID, now: datetime, time_zone: str
+) -> _Standing:
     today, lately = day_start(now, time_zone=time_zone), now - TEN_MINUTES
     given = {
         "member_id": member_id,
@@ -135,7 +165,7 @@ async def _standing(session: AsyncSession, member_id: UUID, store_id: UUID, now:
         "lately": lately,
         "since": min(today, lately),
     }
-    row = (await session.execute(_STANDING, given)).one()
+    row = (await session.execute(statement, given)).one()
     own = {name: getattr(row, name) for name in NAMES}
     return _Standing(row.frozen, own, int(row.today), int(row.today_here), row.payments_lately)
 

@@ -7,7 +7,17 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, func, select, text
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    SQLColumnExpression,
+    String,
+    func,
+    select,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -86,6 +96,11 @@ class Order(Identified, Base):
     @property
     def wallet(self) -> int:
         return self.total - self.gift - self.points_value
+
+    @property
+    def bought_by(self) -> UUID:
+        """Whoever stood there, whoever paid."""
+        return self.buyer_id or self.member_id
 
     @property
     def discount(self) -> int:
@@ -231,6 +246,11 @@ def _line(position: int, line: PricedLine, stocked: bool) -> OrderLine:
         returned=0,
         stocked=stocked,
     )
+
+
+def bought_by(member_id: SQLColumnExpression[UUID]) -> ColumnElement[bool]:
+    """Orders that this member bought, whoever paid for them."""
+    return (Order.buyer_id == member_id) | ((Order.member_id == member_id) & Order.buyer_id.is_(None))
 
 
 async def spent_since(session: AsyncSession, *, member_id: UUID, currency: str, since: datetime) -> int:

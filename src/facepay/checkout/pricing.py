@@ -26,6 +26,7 @@ class PricedLine:
     tax_rate_basis_points: int
     category: str | None = None
     prepared: bool = False
+    age_min: int | None = None  # in years: nobody younger may buy it
     sold_by: SoldBy = "piece"
     weighings: tuple[Weighing, ...] = ()
     discount: int = 0
@@ -113,6 +114,7 @@ def _line(product: Product, quantity: int, weighings: tuple[Weighing, ...]) -> P
         tax_rate_basis_points=product.tax_rate_basis_points,
         category=product.category,
         prepared=product.prepared,
+        age_min=product.age_min,
         sold_by=product.sold_by,
         weighings=weighings,
     )

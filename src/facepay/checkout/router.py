@@ -187,16 +187,19 @@ async def list_orders(
     session: Session,
     reader: Reader,
     paging: Paging,
-    member_id: Annotated[UUID | None, Query()] = None,
+    member_id: Annotated[UUID | None, Query(description="Those that this member paid.")] = None,
+    buyer_id: Annotated[UUID | None, Query(description="Those that this member bought, and their family paid.")] = None,
     store_id: Annotated[UUID | None, Query()] = None,
     supplements_id: Annotated[UUID | None, Query(description="Those that were charged after this order.")] = None,
 ) -> Page[OrderAnswer]:
-    """Newest first; of one member or one store where asked."""
+    """Newest first; of one payer, one buyer or one store where asked."""
     query = select(Order)
     if supplements_id:
         query = query.where(Order.supplements_id == supplements_id)
     if member_id:
         query = query.where(Order.member_id == member_id)
+    if buyer_id:
+        query = query.where(Order.buyer_id == buyer_id)
     if store_id:
         query = query.where(Order.store_id == store_id)
     return await page(session, query, by=Order.id, paging=paging, show=OrderAnswer.model_validate)

@@ -145,7 +145,8 @@ class OrderAnswer(Answer):
     id: UUID
     store_id: UUID
     device_id: UUID
-    member_id: UUID
+    member_id: Annotated[UUID, Field(description="Who paid.")]
+    buyer_id: Annotated[UUID | None, Field(description="Who bought it, where another member of their family paid.")]
     status: Literal["paid", "partly_refunded", "refunded", "cancelled"]
     currency: str
     total: int
@@ -178,7 +179,7 @@ class Payment(Answer):
     transfer_id: UUID | None
     amount: int
     currency: str
-    balance: int
+    balance: Annotated[int | None, Field(description="None where another member of their family pays.")]
 
 
 class CheckoutAnswer(DecisionAnswer):
@@ -211,7 +212,7 @@ class CheckoutAnswer(DecisionAnswer):
                 transfer_id=order.transfer_id,
                 amount=order.wallet,
                 currency=order.currency,
-                balance=decision.balance or 0,
+                balance=decision.balance,
             )
             if order
             else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from facepay.alerts.kinds import AlertKind, Severity
 from facepay.catalog.stock import return_stock, take_in_hand, take_stock
 from facepay.checkout import tenders
 from facepay.checkout.benefits import Offer, Refused, Wish, offer
+from facepay.checkout.buyers import Purchase, Unfit, may_buy, tell_family
 from facepay.checkout.limits import Declined, NeedsStepUp, judge
 from facepay.checkout.orders import Order, Supplement, place
 from facepay.checkout.pricing import PricedBasket
@@ -99,18 +100,29 @@ async def quote(
     if not purse.payer.is_active:
         return NotSold("payer_blocked")
     offered = await offer(
-        session, member_id=purse.payer.id, store_id=store_id, basket=basket, wish=wish, now=now, settings=settings
+        session,
+        member_id=purse.payer.id,
+        buyer_id=member.id,
+        store_id=store_id,
+        basket=basket,
+        wish=wish,
+        now=now,
+        settings=settings,
     )
     if isinstance(offered, Refused):
         return NotSold(offered.code, coupon=offered.coupon)
+    purchase = Purchase(purse, basket.lines, offered.amount, basket.currency, store_id, now)
+    fit = await may_buy(session, purchase, settings=settings)
+    if isinstance(fit, Unfit):
+        return NotSold(fit.code, skus=fit.skus, over=fit.over)
     verdict = await judge(
         session, member=purse.payer, store_id=store_id, amount=offered.amount, now=now, settings=settings
     )
     if isinstance(verdict, Declined):
         return NotSold(verdict.code, over=verdict)
-    if isinstance(verdict, NeedsStepUp) and not proven:
-        return verdict
-    return offered
+    if (step_up := verdict or fit.step_up) and not proven:
+        return step_up
+    return replace(offered, purse=purse, approval=fit.approval) if purse.is_shared else offered
 
 
 async def sell(
@@ -177,6 +189,10 @@ async def sell(
         taken = {product_id: quantity - short.get(product_id, 0) for product_id, quantity in goods.items()}
         await return_stock(session, store_id=store_id, quantities=taken)
         return NotSold(paid.code, coupon=paid.coupon)
+    if offered.approval is not None:
+        offered.approval.order_id = order.id
+    if offered.purse is not None:
+        await tell_family(session, order, offered.purse, now=now)
     if number:
         await open_ticket(session, store_id=store_id, order_id=order.id, number=number, dishes=dishes, now=now)
     await _report(session, order, short, now)

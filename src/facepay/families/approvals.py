@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Collection
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, String, text
+from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, String, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
+from facepay.families.families import get_dependant, get_family
 from facepay.kernel.database import Base, Identified
+from facepay.kernel.errors import NotFound
+from facepay.kernel.ids import new_id
+from facepay.members.members import holding
 
 
 class FamilyApproval(Identified, Base):
@@ -28,3 +34,73 @@ class FamilyApproval(Identified, Base):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     order_id: Mapped[UUID | None]
+
+
+class ApprovalNotFound(NotFound):
+    """This family has no approval with this id that could still be used."""
+
+    code = "approval_not_found"
+    title = "No such approval"
+
+
+async def approve(
+    session: AsyncSession,
+    *,
+    family_id: UUID,
+    member_id: UUID,
+    skus: Collection[str],
+    amount_max: int,
+    lasts: timedelta,
+    actor: str,
+    now: datetime,
+) -> FamilyApproval:
+    """Raises FamilyNotFound and NotInFamily."""
+    await get_family(session, family_id)
+    await session.execute(holding({member_id}))  # they may leave at this moment
+    await get_dependant(session, family_id=family_id, member_id=member_id)
+    approval = FamilyApproval(
+        id=new_id(),
+        family_id=family_id,
+        member_id=member_id,
+        skus=sorted(set(skus)),
+        amount_max=amount_max,
+        approved_by=actor,
+        created_at=now,
+        expires_at=now + lasts,
+    )
+    session.add(approval)
+    await session.flush()
+    return approval
+
+
+async def withdraw(session: AsyncSession, *, family_id: UUID, approval_id: UUID, now: datetime) -> None:
+    """Before it is used. Raises ApprovalNotFound."""
+    approval = await session.get(FamilyApproval, approval_id)
+    if approval is not None:
+        await session.execute(holding({approval.member_id}))  # they may be using it
+        approval = await session.get(FamilyApproval, approval_id, populate_existing=True)
+    if approval is None or approval.family_id != family_id or approval.order_id or approval.expires_at <= now:
+        raise ApprovalNotFound("This family has no approval with this id that could still be used.")
+    await session.delete(approval)
+    await session.flush()
+
+
+async def approval_for(
+    session: AsyncSession, *, member_id: UUID, skus: Collection[str], amount: int, now: datetime
+) -> FamilyApproval | None:
+    """One that lets this purchase pass, the first to expire first. Whoever asks has locked the member's row, so that
+    nobody else uses it meanwhile.
+    """
+    query = (
+        select(FamilyApproval)
+        .where(
+            FamilyApproval.member_id == member_id,
+            FamilyApproval.order_id.is_(None),
+            FamilyApproval.expires_at > now,
+            FamilyApproval.amount_max >= amount,
+            FamilyApproval.skus.contains(list(skus)),
+        )
+        .order_by(FamilyApproval.expires_at, FamilyApproval.id)
+        .limit(1)
+    )
+    return await session.scalar(query)

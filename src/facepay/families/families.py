@@ -1,4 +1,4 @@
-"""Families: one member's wallet pays for what the others of it buy, within limits and under the rules for its children.
+"""Families: one member's wallet pays for what the others buy, within limits, and under rules where these are children.
 
 Who pays for whom stands in the dependant's own row too (`Member.payer_id`), which whoever sells to them has locked:
 nobody else's purchase asks the database for a family. So whoever changes a family holds the rows of those it is about,
@@ -12,11 +12,13 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, String
+from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, String, select
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.kernel.database import Base, Identified
+from facepay.kernel.errors import NotFound
 
 
 class FamilyRole(StrEnum):
@@ -53,10 +55,63 @@ class FamilyMember(Base):
     daily_max: Mapped[int | None]
     blocked_categories: Mapped[list[str]] = mapped_column(ARRAY(String(200)))
     blocked_skus: Mapped[list[str]] = mapped_column(ARRAY(String(64)))
-    hours: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))  # a timetable, by the store's clock; None: at any hour
-    age_limited_goods: Mapped[bool]  # whether they may buy them once they are old enough
-    web_shops: Mapped[bool]  # whether they may pay on the web, where nobody tells what is bought
-    consent_noted_by: Mapped[str | None] = mapped_column(String(80))  # the staff on whose word an adult has agreed
+    # A timetable, by the store's clock; None: at any hour.
+    hours: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    # Whether they may buy these once they are old enough, and pay on the web, where nobody tells what is bought.
+    age_limited_goods: Mapped[bool]
+    web_shops: Mapped[bool]
+    # The staff on whose word an adult has agreed to it.
+    consent_noted_by: Mapped[str | None] = mapped_column(String(80))
     added_at: Mapped[datetime]
     changed_by: Mapped[str] = mapped_column(String(80))
     changed_at: Mapped[datetime]
+
+
+class FamilyNotFound(NotFound):
+    """There is no family with this id, or of this member."""
+
+    code = "family_not_found"
+    title = "No such family"
+
+
+class NotInFamily(NotFound):
+    """This member is no dependant of this family."""
+
+    code = "not_in_family"
+    title = "Not in this family"
+
+
+async def get_family(session: AsyncSession, family_id: UUID) -> Family:
+    """As it is now. Raises FamilyNotFound."""
+    family = await session.get(Family, family_id, populate_existing=True)
+    if family is None:
+        raise FamilyNotFound("There is no family with this id.")
+    return family
+
+
+async def family_of(session: AsyncSession, *, member_id: UUID) -> Family:
+    """The one that the member pays for, or belongs to. Raises FamilyNotFound."""
+    belongs = select(FamilyMember.family_id).where(FamilyMember.member_id == member_id)
+    family = await session.scalar(select(Family).where((Family.payer_id == member_id) | Family.id.in_(belongs)))
+    if family is None:
+        raise FamilyNotFound("This member is in no family.")
+    return family
+
+
+async def dependants_of(session: AsyncSession, *, family_id: UUID) -> list[FamilyMember]:
+    """In the order in which they were added."""
+    found = await session.scalars(
+        select(FamilyMember)
+        .where(FamilyMember.family_id == family_id)
+        .order_by(FamilyMember.added_at, FamilyMember.member_id)
+        .execution_options(populate_existing=True)
+    )
+    return list(found)
+
+
+async def get_dependant(session: AsyncSession, *, family_id: UUID, member_id: UUID) -> FamilyMember:
+    """As they are now. Raises NotInFamily."""
+    dependant = await session.get(FamilyMember, member_id, populate_existing=True)
+    if dependant is None or dependant.family_id != family_id:
+        raise NotInFamily("This member is no dependant of this family.")
+    return dependant

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from facepay.kernel.database import Base, Identified
 from facepay.kernel.errors import NotFound, Problem
 from facepay.kernel.ids import new_id
-from facepay.members.members import Member, MemberNotFound, MemberStatus
+from facepay.members.members import DEPENDANTS_FIRST, Member, MemberNotFound, MemberStatus
 
 PORTION = 1000
 
@@ -156,7 +156,7 @@ async def mark_reviewed(
     found = await session.scalars(
         select(Member.id)
         .where(Member.id.in_((one, other)), Member.status != MemberStatus.ERASED)
-        .order_by(Member.id)
+        .order_by(*DEPENDANTS_FIRST)
         .with_for_update(read=True)
     )
     if len(found.all()) < 2:

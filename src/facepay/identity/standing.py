@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from facepay.identity.lookalikes import has_lookalikes
 from facepay.identity.watches import is_watched
 from facepay.members.consents import Consent, in_force
-from facepay.members.members import Member, MemberStatus
+from facepay.members.members import DEPENDANTS_FIRST, Member, MemberStatus
 from facepay.templates.templates import MemberKey, Template, TemplateKey
 
 
@@ -59,7 +59,7 @@ async def standing_members(session: AsyncSession, *, member_ids: Collection[UUID
         select(Member)
         .join(Consent, Consent.member_id == Member.id)
         .where(Member.id.in_(member_ids), _stands(now))
-        .order_by(Member.id)
+        .order_by(*DEPENDANTS_FIRST)
         .with_for_update(read=True, of=(Member, Consent))
     )
     return found.all()

@@ -25,7 +25,7 @@ from facepay.identity.passes import ShownPass, spend_one_of
 from facepay.kernel.database import Base, Database
 from facepay.kernel.errors import Conflict, NotFound
 from facepay.kernel.passwords import PasswordHasher
-from facepay.members.members import Member
+from facepay.members.members import DEPENDANTS_FIRST, Member
 from facepay.members.pins import count_wrong_answer, is_locked, knows_pin
 
 PHONE_DIGITS = 4
@@ -178,7 +178,7 @@ async def _hold(session: AsyncSession, member_ids: Collection[UUID], *, read: bo
     found = await session.scalars(
         select(Member)
         .where(Member.id.in_(member_ids), Member.status == "active")
-        .order_by(Member.id)
+        .order_by(*DEPENDANTS_FIRST)
         .with_for_update(read=read, key_share=True)
     )
     return found.all()

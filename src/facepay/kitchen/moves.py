@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Uuid, column, select, table
+from sqlalchemy import Uuid, column, func, select, table
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.kernel.errors import Conflict
@@ -22,7 +22,7 @@ NEXT = {
 }
 BEFORE = {later: earlier for earlier, later in NEXT.items()}
 # Orders belong to a room above, and only they know who waits.
-ORDER = table("shop_order", column("id", Uuid()), column("member_id", Uuid()))
+ORDER = table("shop_order", *(column(name, Uuid()) for name in ("id", "member_id", "buyer_id")))
 
 
 class TicketElsewhere(Conflict):
@@ -87,7 +87,7 @@ async def _tell_member(session: AsyncSession, ticket: Ticket, now: datetime) -> 
     """Whoever is erased is told nothing: no new row names them."""
     if ticket.order_id is None:
         return  # it is brought to them
-    buyer = select(Member.id).join(ORDER, ORDER.c.member_id == Member.id)
+    buyer = select(Member.id).join(ORDER, Member.id == func.coalesce(ORDER.c.buyer_id, ORDER.c.member_id))
     member_id = await session.scalar(buyer.where(ORDER.c.id == ticket.order_id, Member.status != MemberStatus.ERASED))
     if member_id is not None:
         await notify_member(

@@ -11,6 +11,7 @@ from facepay.alerts.alerts import Evidence, raise_alert
 from facepay.alerts.kinds import Severity
 from facepay.channel.commands import issue
 from facepay.channel.payloads import Open
+from facepay.checkout.buyers import AGE_CHECK_NEEDED, call_for_age_check
 from facepay.checkout.limits import Declined, NeedsStepUp
 from facepay.checkout.orders import Order
 from facepay.checkout.pricing import PricedBasket, Unpriceable
@@ -43,6 +44,7 @@ class PassageDecision(Ruling):
     money: str | None = None
     order: Order | None = None
     over: Declined | NeedsStepUp | None = None
+    skus: tuple[str, ...] = ()
     command_number: int = 0
 
 
@@ -196,6 +198,15 @@ async def _hold(session: AsyncSession, step: Step, bill: Bill, code: str, verdic
     for visit in bill.visits:
         visit.basket_unpaid = bool(bill.goods.quantities or bill.goods.unknown)
     await session.flush()
+    if code == AGE_CHECK_NEEDED.name and isinstance(bill.money, NotSold):
+        await call_for_age_check(
+            session,
+            store_id=passage.store_id,
+            device_id=step.device.id,
+            skus=bill.money.skus,
+            evidence=Evidence("passage", passage.id),
+            now=now,
+        )
     return await _show(session, step, bill, verdict)
 
 
@@ -306,5 +317,6 @@ async def _show(session: AsyncSession, step: Step, bill: Bill, verdict: Verdict 
         priced=bill.shown,
         money="authorised" if isinstance(money, Authorised) else money.code if money else None,
         over=over,
+        skus=money.skus if isinstance(money, NotSold) else (),
         command_number=step.found.door.command_number,
     )

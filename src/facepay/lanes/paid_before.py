@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import aliased
 
 from facepay.catalog.products import Product
-from facepay.checkout.orders import Order, OrderLine
+from facepay.checkout.orders import Order, OrderLine, bought_by
 from facepay.checkout.sold_tags import Piece, SoldTag
 from facepay.entrance.visits import Visit
 from facepay.kernel.database import rows_of
@@ -31,7 +31,7 @@ _CLAIMED = (
 _UNCLAIMED = OrderLine.quantity - OrderLine.returned - _CLAIMED
 PAID_BEFORE = rows_of(
     select(Order.id, OrderLine.product_id, _UNCLAIMED.label("pieces"))
-    .join(Visit, (Visit.member_id == Order.member_id) & (Visit.store_id == Order.store_id))
+    .join(Visit, bought_by(Visit.member_id) & (Visit.store_id == Order.store_id))
     .join(OrderLine, OrderLine.order_id == Order.id)
     .join(_FIRST, _FIRST.id == func.coalesce(Order.supplements_id, Order.id))
     .join(Device, Device.id == _FIRST.device_id)

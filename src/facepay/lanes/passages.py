@@ -63,6 +63,7 @@ class Passage(DeviceDecision, Turn, Base):
         CheckConstraint("(decision in ('release', 'closed')) = (ended_at is not null)", name="ends_with_decision"),
         CheckConstraint("order_id is null or decision = 'release'", name="sold_on_release"),
         CheckConstraint("(hold_id is null) = (held = 0)", name="hold_has_amount"),
+        CheckConstraint("(hold_id is null) = (held_of is null)", name="hold_is_of_somebody"),
         Index("uq_passage_trip_id", "trip_id", unique=True),
         Index("ix_passage_store_id_id", "store_id", "id"),
         Index("ix_passage_worth_review", "id", postgresql_where=text(WORTH_REVIEW)),
@@ -89,6 +90,9 @@ class Passage(DeviceDecision, Turn, Base):
     currency: Mapped[str] = mapped_column(String(3))
     hold_id: Mapped[UUID | None]
     held: Mapped[int] = mapped_column(server_default="0")
+    held_of: Mapped[UUID | None] = mapped_column(
+        ForeignKey("member.id")
+    )  # whose wallet it is: of a family, its payer's
     order_id: Mapped[UUID | None] = mapped_column(ForeignKey("shop_order.id"), index=True)
 
     @property
@@ -212,7 +216,7 @@ async def let_go(session: AsyncSession, *, passage: Passage, now: datetime) -> N
     if passage.hold_id is not None:
         actor = f"device:{passage.device_id}"
         await void(session, hold_id=passage.hold_id, order_id=passage.id, actor=actor, now=now)
-        passage.hold_id, passage.held = None, 0
+        passage.hold_id, passage.held, passage.held_of = None, 0, None
 
 
 async def close(session: AsyncSession, *, passage: Passage, code: str, now: datetime) -> None:

@@ -66,15 +66,19 @@ async def reserve(
     if not isinstance(offered, Offer):
         await let_go(session, passage=passage, now=now)
         return offered
+    if passage.held_of not in (None, offered.payer_id):  # their family has changed meanwhile
+        await let_go(session, passage=passage, now=now)
     debt_max = settings.lane_debt_max if policy.debt_max is None else policy.debt_max
-    advance_max = max(0, debt_max - await owed(session, member_id=payer.id, unit=basket.currency)) if debt_max else 0
+    advance_max = (
+        max(0, debt_max - await owed(session, member_id=offered.payer_id, unit=basket.currency)) if debt_max else 0
+    )
     wanted = offered.tender.wallet
     if advance_max and passage.held != wanted:
-        there = await wallet_balance(session, member_id=payer.id, unit=passage.currency)
+        there = await wallet_balance(session, member_id=offered.payer_id, unit=passage.currency)
         wanted = min(wanted, max(there.available + passage.held, wanted - advance_max))
     if passage.held != wanted:
         await let_go(session, passage=passage, now=now)
-        if wanted and not await _hold(session, passage, payer.id, wanted, now):
+        if wanted and not await _hold(session, passage, offered.payer_id, wanted, now):
             return NotSold("insufficient_funds")
     return Authorised(offered, advance_max)
 
@@ -91,7 +95,7 @@ async def _hold(session: AsyncSession, passage: Passage, payer_id: UUID, amount:
         expires_at=passage.expires_at + HOLD_OUTLIVES,
     )
     if held.ok:
-        passage.hold_id, passage.held = held.transfer_id, amount
+        passage.hold_id, passage.held, passage.held_of = held.transfer_id, amount, payer_id
     return held.ok
 
 
@@ -136,5 +140,5 @@ async def sell_goods(
     if isinstance(sold, NotSold):
         await unclaim_tags(session, epcs=pieces.keys())
     else:
-        passage.hold_id, passage.held = None, 0
+        passage.hold_id, passage.held, passage.held_of = None, 0, None
     return sold

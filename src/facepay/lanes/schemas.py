@@ -111,6 +111,7 @@ class PassageAnswer(DecisionAnswer):
     total: int | None = None
     currency: str
     money: Annotated[str | None, Field(description="`authorised`, or why not: `insufficient_funds`, …")] = None
+    skus: list[str] = Field(default=[], description="The skus at fault for that, where some are.")
     held: Annotated[int, Field(description="What is on hold of the payer's wallet.")] = 0
     order: OrderAnswer | None = None
     limit: Annotated[int | None, Field(description="The limit that was hit.")] = None
@@ -135,6 +136,7 @@ class PassageAnswer(DecisionAnswer):
             total=order.total if order else passage.total,
             currency=passage.currency,
             money=None if order else decision.money,
+            skus=[] if order else list(decision.skus),
             held=passage.held,
             order=OrderAnswer.model_validate(order) if order else None,
             limit=decision.over.limit if decision.over else None,

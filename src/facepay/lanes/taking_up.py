@@ -22,7 +22,7 @@ from facepay.identity.standing import stands
 from facepay.kernel.auth import Principal
 from facepay.lanes.passages import Passage, PassageNotFound, PassageOver, let_go
 from facepay.lanes.policies import LanePolicy, default_policy
-from facepay.members.members import Member
+from facepay.members.members import Member, holding
 
 # Composed once: it took longer than the database's answer. Who pays for what some members take is asked with the rest.
 _THEIRS = (
@@ -114,13 +114,7 @@ async def _hold_members(session: AsyncSession, member_ids: Collection[UUID]) -> 
     """Against whatever else they pay at this moment, as whoever charges them does."""
     if not member_ids:
         return {}
-    held = await session.scalars(
-        select(Member)
-        .where(Member.id.in_(member_ids))
-        .order_by(Member.id)
-        .with_for_update(key_share=True)
-        .execution_options(populate_existing=True)
-    )
+    held = await session.scalars(holding(member_ids))
     return {member.id: member for member in held}
 
 

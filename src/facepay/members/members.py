@@ -61,6 +61,10 @@ class Member(Identified, Base):
         return self.status == MemberStatus.ACTIVE
 
 
+# In this order whoever locks several members does it: who pays for somebody is known once that one is locked.
+DEPENDANTS_FIRST = (Member.payer_id.is_(None), Member.id)
+
+
 class MemberNotFound(NotFound):
     """There is no member with this id."""
 
@@ -106,17 +110,17 @@ async def get_member(session: AsyncSession, member_id: UUID, *, lock: bool = Fal
     return member
 
 
-def holding(member_ids: Collection[UUID]) -> Select[Member]:
-    """A statement that locks these members, and whoever pays for them, as whoever charges them does: dependants before
-    payers, and each of these by their ids.
+def holding(member_ids: Collection[UUID], *, to_erase: bool = False) -> Select[Member]:
+    """A statement that locks these members, and whoever pays for them, as whoever charges them does, or erases them:
+    dependants before payers, and each of these by their ids.
     """
     dependant = aliased(Member)
     payers = select(dependant.payer_id).where(dependant.id.in_(member_ids))
     return (
         select(Member)
         .where(Member.id.in_(member_ids) | Member.id.in_(payers))
-        .order_by(Member.payer_id.is_(None), Member.id)
-        .with_for_update(key_share=True)
+        .order_by(*DEPENDANTS_FIRST)
+        .with_for_update(key_share=not to_erase)
         .execution_options(populate_existing=True)
     )
 

@@ -22,7 +22,7 @@ from facepay.alerts.kinds import AlertKind, Severity
 from facepay.catalog.epc import EpcUnreadable, Sgtin, decode_sgtin96
 from facepay.channel.door_states import HAVE_DOORS
 from facepay.channel.events import DeviceEvent
-from facepay.checkout.orders import Order, OrderLine
+from facepay.checkout.orders import Order, OrderLine, bought_by
 from facepay.checkout.sold_tags import SoldTag, goods_of
 from facepay.entrance.visits import Visit
 from facepay.kernel.database import Database
@@ -120,7 +120,7 @@ async def _paid_without_tags(
     rows = await session.execute(
         select(Order.store_id, OrderLine.product_id, pieces)
         .select_from(Visit)
-        .join(Order, (Order.member_id == Visit.member_id) & (Order.created_at >= Visit.entered_at))
+        .join(Order, bought_by(Visit.member_id) & (Order.created_at >= Visit.entered_at))
         .join(OrderLine, OrderLine.order_id == Order.id)
         .join(Device, (Device.id == Order.device_id) & (Device.role != DeviceRole.LANE))
         .where(

@@ -56,6 +56,13 @@ class DebtUnpaid(Conflict):
     title = "Debt unpaid"
 
 
+class FamilyPays(Conflict):
+    """Without network no device can ask what a family lets its dependants buy, so they get no pass for it."""
+
+    code = "family_pays"
+    title = "A family pays"
+
+
 class TooManyPasses(Conflict):
     """The member has as many passes in force as may be: let them expire, or revoke them."""
 
@@ -68,11 +75,14 @@ async def issue_pass(
 ) -> Pass:
     """A new pass beside the member's others.
 
-    Raises MemberNotFound, MemberBlocked, WalletFrozen, DebtUnpaid and TooManyPasses.
+    Raises MemberNotFound, MemberBlocked, FamilyPays, WalletFrozen, DebtUnpaid and TooManyPasses.
     """
     await hold_thawed(session, member_id=member_id)
-    if not (await get_member(session, member_id)).is_active:
+    member = await get_member(session, member_id)
+    if not member.is_active:
         raise MemberBlocked("This member is blocked.")
+    if member.payer_id is not None:
+        raise FamilyPays("Somebody else pays for this member, within limits that no device knows without network.")
     if debt := await owed(session, member_id=member_id, unit=currency):
         raise DebtUnpaid("The member owes for an earlier purchase.", owed=debt)
     in_force = select(func.count()).where(
@@ -103,8 +113,8 @@ async def revoke_passes(session: AsyncSession, *, member_id: UUID, now: datetime
 
 
 async def unwelcome_passes(session: AsyncSession, *, now: datetime, limit: int) -> Sequence[UUID]:
-    """Passes not yet expired that were revoked or used up, or whose member is blocked, owes something or has their
-    wallet frozen.
+    """Passes not yet expired that were revoked or used up, or whose member is blocked, owes something, has their wallet
+    frozen, or belongs to a family since.
     """
     frozen = exists().where(WalletFreeze.member_id == OfflinePass.member_id, WalletFreeze.thawed_at.is_(None))
     found = await session.scalars(
@@ -116,6 +126,7 @@ async def unwelcome_passes(session: AsyncSession, *, now: datetime, limit: int) 
                 OfflinePass.revoked_at.is_not(None),
                 OfflinePass.spent >= OfflinePass.amount_max,
                 Member.status != MemberStatus.ACTIVE,
+                Member.payer_id.is_not(None),
                 frozen,
                 in_debt(OfflinePass.member_id, unit=OfflinePass.currency),
             ),

@@ -6,7 +6,7 @@ what the device should not have done by its policy, and what the shop would have
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import exists, or_, select
@@ -14,10 +14,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.catalog.products import find_products
 from facepay.checkout.benefits import offer_as_shown
+from facepay.checkout.buyers import Purchase, faults_of, tell_unfit
 from facepay.checkout.orders import OrderLine
 from facepay.checkout.pricing import PricedBasket, PricedLine
 from facepay.checkout.selling import NotSold, sell
 from facepay.entrance.visits import Visit, current_visit
+from facepay.families.purses import purse_of
 from facepay.members.freezes import WalletFreeze
 from facepay.members.members import Member
 from facepay.offline import visits
@@ -38,8 +40,10 @@ class Holder:
 
 
 async def holder_of(session: AsyncSession, shown: Pass) -> Holder | None:
-    """None where the pass, or its member, was forgotten since."""
+    """None where the pass, or its member, was forgotten since. Whoever pays for them is locked with them."""
     member = await session.get(Member, shown.member_id, with_for_update={"key_share": True})
+    if member is not None:
+        await purse_of(session, member=member)
     held = await session.get(OfflinePass, shown.id, with_for_update=True)
     return None if member is None or held is None else Holder(member, held)
 
@@ -51,17 +55,17 @@ async def replay(
     if post.kind == "exit":
         await visits.leave(session, post, now=now)
         return None
-    if fault := await _standing_fault(session, holder.member, holder.held, post.happened_at):
+    if holder.held.revoked_at is not None and holder.held.revoked_at <= post.happened_at:
+        return "pass_revoked"
+    if fault := await _standing_fault(session, holder.member, post.happened_at):
         return fault
     if post.kind == "entry":
         return await visits.enter(session, post)
     return await _buy(session, post, policy, holder, now, settings)
 
 
-async def _standing_fault(session: AsyncSession, member: Member, held: OfflinePass, at: datetime) -> str | None:
+async def _standing_fault(session: AsyncSession, member: Member, at: datetime) -> str | None:
     """What the shop knew by then, and the device may not have heard yet."""
-    if held.revoked_at is not None and held.revoked_at <= at:
-        return "pass_revoked"
     if not member.is_active:
         return "member_blocked"
     frozen = exists().where(
@@ -90,6 +94,9 @@ async def _buy(
         return "over_pass_max"
     if await _was_charged_since(session, post):
         return "charged_meanwhile"
+    purse = await purse_of(session, member=holder.member)
+    if purse.is_shared and (fault := await _standing_fault(session, purse.payer, post.happened_at)):
+        return "payer_blocked" if fault == "member_blocked" else fault
     if fault := await charge(session, post=post, member=holder.member, at=post.happened_at, now=now, settings=settings):
         return fault
     holder.held.spent += post.total
@@ -120,16 +127,20 @@ async def charge(
 ) -> str | None:
     """Sell what left the shop to the member, whose row is locked; or answer why not, with nothing done.
 
-    What their wallet falls short of they owe from now on, and no device takes their passes before that is paid.
+    What the wallet falls short of is owed from now on, and no device takes their passes before that is paid. What a
+    family or an age limit would have refused has left all the same: staff and the payer are told.
     """
     basket = await _basket(session, post)
     if isinstance(basket, str):
         return basket
-    offered = await offer_as_shown(session, member_id=member.id, basket=basket, now=now, settings=settings)
+    purse = await purse_of(session, member=member)
+    offered = await offer_as_shown(session, member_id=purse.payer.id, basket=basket, now=now, settings=settings)
+    purchase = Purchase(purse, basket.lines, offered.amount, basket.currency, post.store_id, at)
+    faults, _ = await faults_of(session, purchase, settings=settings)
     visit = await current_visit(session, store_id=post.store_id, member_id=member.id)
     sold = await sell(
         session,
-        offered=offered,
+        offered=replace(offered, purse=purse),
         member=member,
         store_id=post.store_id,
         device_id=post.device_id,
@@ -146,6 +157,7 @@ async def charge(
         await revoke_passes(session, member_id=member.id, now=now)
     if visit is not None:
         visit.basket_unpaid = False
+    await tell_unfit(session, sold.order, purse, faults, now)
     return None
 
 
@@ -166,6 +178,7 @@ async def _basket(session: AsyncSession, post: OfflinePost) -> PricedBasket | st
                 unit_price=line["price"],
                 tax_rate_basis_points=line["tax_rate_basis_points"],
                 category=products[line["sku"]].category,
+                age_min=products[line["sku"]].age_min,
             )
             for line in post.goods
         ),

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from facepay.families.purses import purse_of
 from facepay.kernel.errors import Conflict, NotFound
 from facepay.kernel.schemas import AMOUNT_MAX
 from facepay.members.members import get_member
@@ -56,6 +57,8 @@ async def settle(
     if outcome is Outcome.CHARGED and (member_id is None or post.listed_total not in range(AMOUNT_MAX + 1)):
         raise NotChargeable("Nothing that was signed says who bought this, and for how much.")
     member = await get_member(session, member_id, lock=True) if member_id else None
+    if member is not None:
+        await purse_of(session, member=member)  # whoever pays is locked before the post
     post = await session.get_one(OfflinePost, post_id, with_for_update=True, populate_existing=True)
     if post.verdict != "disputed" or post.resolved_at is not None:
         raise NothingToSettle("This post isn't disputed, or no longer.")

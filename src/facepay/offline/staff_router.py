@@ -22,7 +22,7 @@ from facepay.members.members import MemberNotFound, get_member
 from facepay.offline import passes, policies, resolutions
 from facepay.offline.device_router import KeyOf
 from facepay.offline.documents import Signer
-from facepay.offline.passes import DebtUnpaid, TooManyPasses
+from facepay.offline.passes import DebtUnpaid, FamilyPays, TooManyPasses
 from facepay.offline.posts import OfflinePost
 from facepay.offline.resolutions import NotChargeable, NothingToSettle, OfflinePostNotFound
 from facepay.offline.schemas import (
@@ -73,7 +73,7 @@ async def see_policy(store_id: UUID, session: Session, _: PolicyReader) -> Store
     "/members/{member_id}/offline-passes",
     status_code=201,
     summary="Issue an offline pass",
-    responses=problems(*REFUSALS, MemberNotFound, MemberBlocked, WalletFrozen, DebtUnpaid, TooManyPasses),
+    responses=problems(*REFUSALS, MemberNotFound, MemberBlocked, FamilyPays, WalletFrozen, DebtUnpaid, TooManyPasses),
 )
 async def issue_pass(
     member_id: UUID,

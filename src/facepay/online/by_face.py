@@ -18,6 +18,7 @@ from uuid import UUID
 from fastapi import Depends
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from facepay.families.purses import purse_of
 from facepay.identity.policy import Match
 from facepay.identity.recognition import RecogniserOf
 from facepay.identity.sighting import Unusable
@@ -174,6 +175,7 @@ class ByFace:
             calibration=self.recogniser.calibration,
         )
         standing = await standing_member(session, member_id=examination.member_id, now=now, alone=True)
+        purse = await purse_of(session, member=standing.member) if standing else None
         intent = await hold_intent(session, intent_id=examination.intent_id, now=now)
         if intent.examination_id != examination.id:
             return intent
@@ -182,9 +184,10 @@ class ByFace:
         if isinstance(proof, Refusal):
             await refuse(session, intent=intent, attempt=attempt, refusal=proof, now=now)
         else:
+            assert purse is not None, "somebody stood there"
             intent.face_proven_at = now
             _note(session, intent, verification, now)
-            await settle(session, intent=intent, member=proof.member, attempt=attempt, now=now, settings=self.settings)
+            await settle(session, intent=intent, purse=purse, attempt=attempt, now=now, settings=self.settings)
         self.metrics.decisions.labels("online", attempt.code).inc()
         return intent
 

@@ -10,6 +10,7 @@ from fastapi import Depends
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from facepay.families.purses import purse_of
 from facepay.identity.recognition import RecogniserOf
 from facepay.kernel.clock import Clock, get_clock
 from facepay.kernel.database import Db
@@ -66,6 +67,7 @@ class ByPin:
     async def _judge(self, session: AsyncSession, intent_id: UUID, typed: Typed) -> PaymentIntent:
         now = self.clock()
         member = await session.get_one(Member, typed.member_id, with_for_update={"key_share": True})
+        purse = await purse_of(session, member=member)
         intent = await hold_intent(session, intent_id=intent_id, now=now)
         if intent.ended_at is not None:
             return intent
@@ -79,7 +81,7 @@ class ByPin:
             await refuse(session, intent=intent, attempt=attempt, refusal=Refusal(code, counts=True), now=now)
         else:
             member.pin_failures, intent.pin_proven_at = 0, now
-            await settle(session, intent=intent, member=member, attempt=attempt, now=now, settings=self.settings)
+            await settle(session, intent=intent, purse=purse, attempt=attempt, now=now, settings=self.settings)
         self.metrics.decisions.labels("online", attempt.code).inc()
         return intent
 

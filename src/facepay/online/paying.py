@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 
@@ -11,10 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.alerts.alerts import Evidence, raise_alert
 from facepay.alerts.kinds import AlertKind, Severity
-from facepay.checkout.limits import Declined, NeedsStepUp, judge
+from facepay.checkout.buyers import Fit, Purchase, Unfit, may_buy, tell_family
+from facepay.checkout.limits import Declined, judge
 from facepay.checkout.orders import Order
+from facepay.families.purses import Purse
 from facepay.kernel.ids import new_id
-from facepay.members.members import Member
 from facepay.online.attempts import PaymentAttempt
 from facepay.online.intents import PaymentIntent, cancel, release
 from facepay.online.telling import PAYMENT_FAILED, REQUIRES_ACTION, SUCCEEDED, tell
@@ -28,6 +29,9 @@ VERIFICATION_FAILED = AlertKind(
 MESSAGES: Mapping[str, str] = MappingProxyType(
     {
         "member_blocked": "This account can't pay at present.",
+        "payer_blocked": "Whoever pays for this account can't pay at present.",
+        "family_limit": "This is more than your family lets you spend: ask whoever pays.",
+        "family_rule": "Your family doesn't let you buy this, here or now: ask whoever pays.",
         "wallet_frozen": "This wallet is frozen: ask the shop's staff.",
         "insufficient_funds": "The wallet holds too little: top it up and try again.",
         "payment_limit": "The amount is above what may be paid at once.",
@@ -61,40 +65,55 @@ async def settle(
     session: AsyncSession,
     *,
     intent: PaymentIntent,
-    member: Member,
+    purse: Purse,
     attempt: PaymentAttempt,
     now: datetime,
     settings: Settings,
 ) -> None:
     """Pay, where what was proven is enough for the amount; or wait for what is missing; or say why not.
 
-    The caller holds the member's row alone, then the intent's.
+    The caller holds the purse's rows alone, then the intent's. The buyer proves who they are, whoever pays.
     """
     release(intent)
     intent.error_code = intent.error_message = None
-    verdict = await judge(
-        session, member=member, store_id=intent.store_id, amount=intent.amount, now=now, settings=settings
-    )
-    if not member.is_active:
-        await _decline(session, intent, attempt, "member_blocked", now)
-    elif isinstance(verdict, Declined):
-        await _decline(session, intent, attempt, verdict.code, now)
-    elif isinstance(verdict, NeedsStepUp) and not all(intent.has_proof(way, now) for way in ("face", "pin")):
-        attempt.code = verdict.code
+    verdict = await _verdict(session, intent, purse, now, settings)
+    if isinstance(verdict, str):
+        await _decline(session, intent, attempt, verdict, now)
+    elif (step_up := verdict.step_up) and not all(intent.has_proof(way, now) for way in ("face", "pin")):
+        attempt.code = step_up.code
         session.add(attempt)
         await tell(session, intent, REQUIRES_ACTION, now=now)
     else:
-        await _pay(session, intent, member, attempt, now)
+        await _pay(session, intent, purse, verdict, attempt, now)
+
+
+async def _verdict(
+    session: AsyncSession, intent: PaymentIntent, purse: Purse, now: datetime, settings: Settings
+) -> Fit | str:
+    """Or the code of what keeps them from paying. Which goods these are the shop doesn't say, so none is checked."""
+    if not purse.buyer.is_active:
+        return "member_blocked"
+    if not purse.payer.is_active:
+        return "payer_blocked"
+    purchase = Purchase(purse, (), intent.amount, intent.currency, intent.store_id, now, on_web=True)
+    fit = await may_buy(session, purchase, settings=settings)
+    if isinstance(fit, Unfit):
+        return fit.code
+    verdict = await judge(
+        session, member=purse.payer, store_id=intent.store_id, amount=intent.amount, now=now, settings=settings
+    )
+    return verdict.code if isinstance(verdict, Declined) else replace(fit, step_up=verdict or fit.step_up)
 
 
 async def _pay(
-    session: AsyncSession, intent: PaymentIntent, member: Member, attempt: PaymentAttempt, now: datetime
+    session: AsyncSession, intent: PaymentIntent, purse: Purse, fit: Fit, attempt: PaymentAttempt, now: datetime
 ) -> None:
     order = Order(
         id=new_id(),
         store_id=intent.store_id,
         device_id=intent.device_id,
-        member_id=member.id,
+        member_id=purse.payer.id,
+        buyer_id=purse.buyer.id if purse.is_shared else None,
         currency=intent.currency,
         total=intent.amount,
         tax=intent.tax,
@@ -112,7 +131,7 @@ async def _pay(
     paid = await pay(
         session,
         order_id=order.id,
-        member_id=member.id,
+        member_id=purse.payer.id,
         store_id=intent.store_id,
         total=intent.amount,
         tax=intent.tax,
@@ -125,6 +144,9 @@ async def _pay(
         return
     order.transfer_id, attempt.code = paid.transfer_id, "succeeded"
     session.add_all((order, attempt))
+    if fit.approval is not None:
+        fit.approval.order_id = order.id
+    await tell_family(session, order, purse, now=now)
     await session.flush()
     intent.status, intent.order_id, intent.ended_at = "succeeded", order.id, now
     await tell(session, intent, SUCCEEDED, now=now)

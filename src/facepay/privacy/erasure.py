@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.access.presence import is_inside
 from facepay.access_log.retention import unlink_member
+from facepay.families.changes import leave
 from facepay.identity.enrolment import withdraw
 from facepay.identity.lookalikes import hold_pairs
 from facepay.kernel.database import Base
@@ -85,10 +86,12 @@ async def erase_member(
 ) -> ErasureReceipt:
     """Erase the face and everything that says who they were. What has to stay names nobody.
 
-    Whoever decides on a member holds their row until the answer is kept, so nothing can come after this. The
-    gallery's lock, which holds up everybody who enrols, is taken last. Raises MemberNotFound, StillInside,
-    BasketUnsettled, and wallets.py's refusals where there is money left.
+    Their family loses them, or ends where they paid for it. Whoever decides on a member holds their row until the
+    answer is kept, so nothing can come after this. The gallery's lock, which holds up everybody who enrols, is taken
+    last. Raises MemberNotFound, FamilyChanged, StillInside, BasketUnsettled, and wallets.py's refusals where there is
+    money left.
     """
+    left = await leave(session, member_id=member_id, now=now)
     member = await get_member(session, member_id, lock=True)
     if await is_inside(session, member_id=member_id):
         raise StillInside("This member is inside: say where they are if they have left.")
@@ -102,7 +105,7 @@ async def erase_member(
     )
     answers = await session.execute(_UNNAME_ANSWERS, {"member_id": str(member_id)})
     assert isinstance(answers, CursorResult)
-    erased = Counter({"member": 1, "idempotency_record": answers.rowcount})
+    erased = Counter({"member": 1, "idempotency_record": answers.rowcount}) + left
     erased += await _erase_rows(session, member_id, _holders(with_face_only=False))
     erased += +Counter(access_event_person=await unlink_member(session, member_id=member_id, actor=actor, now=now))
     erased += await _remove_face(session, member_id, now)

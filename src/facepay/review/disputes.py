@@ -15,7 +15,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
 from facepay.kernel.database import Base, Identified
 from facepay.kernel.errors import Conflict, NotFound
 from facepay.kernel.ids import new_id
-from facepay.members.members import Member
+from facepay.members.members import holding
 
 Kind = Literal["gate_attempt", "checkout", "passage"]
 SaidBy = Literal["member", "staff"]
@@ -136,5 +136,4 @@ async def found_right_before(session: AsyncSession, dispute: Dispute) -> bool:
 
 async def hold_members(session: AsyncSession, member_ids: Collection[UUID | None]) -> None:
     """Lock these members, before any dispute of theirs: in the order in which whoever erases a member does."""
-    held = select(Member.id).where(Member.id.in_(set(member_ids) - {None})).order_by(Member.id)
-    await session.execute(held.with_for_update(key_share=True))
+    await session.execute(holding({each for each in member_ids if each is not None}))

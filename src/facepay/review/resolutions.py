@@ -82,9 +82,11 @@ async def _hold(session: AsyncSession, dispute: Dispute, actual_member_id: UUID 
     erases a member locks them.
     """
     decision = await get_decision(session, dispute.kind, dispute.decision_id)
-    payer_id = decision.payer_id if isinstance(decision, Passage) else None
-    await hold_members(session, (decision.member_id, payer_id, dispute.member_id, actual_member_id))
-    if order_id := order_of(decision):
+    host_id = decision.payer_id if isinstance(decision, Passage) else None
+    order_id = order_of(decision)
+    payer_id = (await get_order(session, order_id)).member_id if order_id else None
+    await hold_members(session, (decision.member_id, host_id, payer_id, dispute.member_id, actual_member_id))
+    if order_id:
         await hold_order(session, order_id)
     return await get_decision(session, dispute.kind, dispute.decision_id)
 

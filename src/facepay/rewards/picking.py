@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     ColumnElement,
     DateTime,
@@ -130,7 +131,7 @@ def _counted(what: ColumnElement[int]) -> ColumnElement[int]:
 _OWN = (
     select(Coupon, (Coupon.budget - _counted(func.coalesce(func.sum(CouponUse.amount), 0))).label("left"))
     .where(
-        Coupon.member_id == bindparam("member_id", type_=Uuid()),
+        Coupon.member_id == any_(bindparam("owners", type_=ARRAY(Uuid()))),
         Coupon.currency == bindparam("currency", type_=String()),
         Coupon.starts_at <= bindparam("now", type_=DateTime(timezone=True)),
         Coupon.ends_at > bindparam("now", type_=DateTime(timezone=True)),
@@ -151,13 +152,19 @@ _RULES_AND_OWN = (
 
 
 async def rules_and_own(
-    session: AsyncSession, *, member_id: UUID, store_id: UUID, basket_total: int, currency: str, now: datetime
+    session: AsyncSession,
+    *,
+    owners: Collection[UUID],
+    store_id: UUID,
+    basket_total: int,
+    currency: str,
+    now: datetime,
 ) -> tuple[Rules, list[Picked]]:
-    """The rules, and the member's own coupons for such a basket in this store, the first to end first, each with what
-    its budget has left. Holds for whoever has locked the member's row.
+    """The rules, and these members' own coupons for such a basket in this store, the first to end first, each with what
+    its budget has left. Holds for whoever has locked the members' rows.
     """
-    of_member = {"member_id": member_id, "store_id": store_id, "currency": currency, "now": now}
-    rows = (await session.execute(_RULES_AND_OWN, of_member)).all()
+    given = {"owners": list(owners), "store_id": store_id, "currency": currency, "now": now}
+    rows = (await session.execute(_RULES_AND_OWN, given)).all()
     own = [
         Picked(coupon, amount_max=left)
         for *_, coupon, left in rows

@@ -30,7 +30,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from facepay.catalog.products import Product, find_products
-from facepay.checkout.orders import Order, OrderLine
+from facepay.checkout.orders import Order, OrderLine, bought_by
 from facepay.entrance.visits import Visit
 from facepay.kernel.database import Base, Identified
 from facepay.kernel.hub import notify
@@ -205,7 +205,7 @@ def bought_inside(visit_ids: Collection[UUID]) -> Select[UUID]:
     """Ids of the orders that the visits' members placed while they were inside."""
     return (
         select(Order.id)
-        .join(Visit, (Visit.member_id == Order.member_id) & (Visit.store_id == Order.store_id))
+        .join(Visit, bought_by(Visit.member_id) & (Visit.store_id == Order.store_id))
         .where(
             Visit.id.in_(visit_ids),
             Order.created_at >= Visit.entered_at,

@@ -13,12 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from facepay.catalog.products import find_products
 from facepay.checkout.adjustments import charge_more, take_back
 from facepay.checkout.benefits import Offer, Wish, offer
+from facepay.checkout.buyers import Purchase, faults_of, tell_unfit
 from facepay.checkout.orders import Order
 from facepay.checkout.pricing import PricedBasket, price_basket
 from facepay.checkout.refunds import still_out
 from facepay.checkout.selling import NotSold, Sold, sell
 from facepay.entrance.groups import payer_of
 from facepay.entrance.visits import Visit
+from facepay.families.purses import purse_of
 from facepay.kernel.errors import Conflict
 from facepay.members.freezes import current_freeze
 from facepay.members.members import Member, get_member
@@ -134,27 +136,39 @@ async def payer_after(session: AsyncSession, *, visit: Visit, settings: Settings
 async def charge_afterwards(
     session: AsyncSession,
     visit: Visit,
-    payer: Member,
+    member: Member,
     quantities: Mapping[str, int],
     reason: str,
     now: datetime,
     settings: Settings,
 ) -> Order | None:
-    """Goods that are out of the store already, with a notice; None where the payer can't be charged."""
+    """Goods that are out of the store already, with a notice; None where the payer can't be charged. What a family or
+    an age limit would have refused is charged all the same, and staff and the payer are told.
+    """
     store = await get_store(session, visit.store_id)
+    purse = await purse_of(session, member=member)
     products = await find_products(session, skus=quantities.keys())
     basket = price_basket(quantities, products, currency=store.currency)
-    if not isinstance(basket, PricedBasket) or await current_freeze(session, member_id=payer.id) is not None:
+    if not isinstance(basket, PricedBasket) or await current_freeze(session, member_id=purse.payer.id) is not None:
         return None
     offered = await offer(
-        session, member_id=payer.id, store_id=store.id, basket=basket, wish=Wish(), now=now, settings=settings
+        session,
+        member_id=purse.payer.id,
+        buyer_id=member.id,
+        store_id=store.id,
+        basket=basket,
+        wish=Wish(),
+        now=now,
+        settings=settings,
     )
     if not isinstance(offered, Offer):
         return None
+    taken = Purchase(purse, basket.lines, offered.amount, basket.currency, store.id, visit.left_at or now)
+    faults, _ = await faults_of(session, taken, settings=settings)
     outcome = await sell(
         session,
         offered=offered,
-        member=payer,
+        member=member,
         store_id=store.id,
         device_id=visit.exit_gate_id or visit.entry_gate_id,
         now=now,
@@ -168,7 +182,7 @@ async def charge_afterwards(
     order = outcome.order
     await notify_member(
         session,
-        member_id=payer.id,
+        member_id=order.member_id,
         kind=NoticeKind.CHARGED_LATER,
         order_id=order.id,
         amount=order.total,
@@ -177,4 +191,5 @@ async def charge_afterwards(
         reason=reason,
         now=now,
     )
+    await tell_unfit(session, order, purse, faults, now)
     return order

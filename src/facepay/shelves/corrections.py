@@ -16,7 +16,7 @@ from facepay.entrance.visits import Visit
 from facepay.kernel.errors import Conflict, NotFound
 from facepay.kernel.hub import notify
 from facepay.kernel.ids import new_id
-from facepay.members.members import Member
+from facepay.members.members import holding
 from facepay.settings import Settings
 from facepay.shelves.baskets import (
     BasketChange,
@@ -110,9 +110,7 @@ async def hold_visits(session: AsyncSession, *, visit_ids: Collection[UUID]) -> 
         .where(BasketClosing.visit_id.in_(visit_ids))
     )
     members = (await session.scalars(pay.union(paid))).all()
-    await session.execute(
-        select(Member.id).where(Member.id.in_(members)).order_by(Member.id).with_for_update(key_share=True)
-    )
+    await session.execute(holding(members))
     visits = await lock_visits(session, visit_ids=visit_ids)
     if len(visits) < len(set(visit_ids)):
         raise VisitNotFound("There is no visit with this id.")

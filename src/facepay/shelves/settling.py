@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.checkout.orders import Order
 from facepay.entrance.visits import Visit
+from facepay.families.purses import purse_of
 from facepay.kernel.database import Database
 from facepay.kernel.errors import Problem
 from facepay.members.members import get_member
@@ -131,6 +132,7 @@ async def charge_left_visit(
     """
     visit = await session.get_one(Visit, visit_id)
     payer = await get_member(session, await payer_after(session, visit=visit, settings=settings), lock=True)
+    await purse_of(session, member=payer)  # locked with them, before any visit
     visit_ids = await _left_together(session, visit, payer.id, settings)
     visits = await lock_visits(session, visit_ids=visit_ids)
     basket = await live_basket(session, visit_ids=visit_ids)
