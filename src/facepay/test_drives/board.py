@@ -60,7 +60,7 @@ async def board_of(session: AsyncSession, *, store_id: UUID, now: datetime) -> D
     store = await get_store(session, store_id)
     tomorrow = day_start(day_start(now, time_zone=store.timezone) + timedelta(hours=36), time_zone=store.timezone)
     counted = await session.execute(select(Car.state, func.count()).where(Car.store_id == store_id).group_by(Car.state))
-    cars = dict.fromkeys(map(str, CarState), 0) | dict(counted.tuples().all())
+    cars = dict.fromkeys(map(str, CarState), 0) | dict(counted.all())
     entries = await _entries(session, store_id)
     return DrivesBoard(
         cars=cars,

@@ -42,7 +42,7 @@ async def calendar_of(session: AsyncSession, *, store_id: UUID, model_id: UUID, 
             Drive.busy_until > edges[0],
         )
     )
-    busy = taken.tuples().all()
+    busy = taken.all()
     return [
         Day(
             first + timedelta(days=each),

@@ -114,7 +114,7 @@ async def release_key(
 async def follow_locker(session: AsyncSession, *, command: Command, now: datetime) -> None:
     """What a machine says of a locker that it was to open: in the transaction that notes it."""
     if handover_id := await session.scalar(select(Handover.id).where(Handover.command_id == command.id)):
-        await _judge(session, handover_id, command.outcome == "done", now)
+        await _judge(session, handover_id, command.outcome, now)
 
 
 async def judge_lockers(database: Database, *, now: datetime) -> int:
@@ -122,7 +122,7 @@ async def judge_lockers(database: Database, *, now: datetime) -> int:
     silent = (
         select(Handover.id)
         .join(Command, Command.id == Handover.command_id)
-        .where(text(PENDING), Command.expires_at <= now, Command.outcome.is_(None))
+        .where(Handover.decision == "open", Handover.outcome.is_(None), Command.expires_at <= now)
         .order_by(Handover.id)
         .limit(AT_ONCE_MAX)
     )
@@ -130,24 +130,24 @@ async def judge_lockers(database: Database, *, now: datetime) -> int:
         due = (await session.scalars(silent)).all()
     for handover_id in due:
         async with database.begin() as session:
-            await _judge(session, handover_id, False, now)
+            await _judge(session, handover_id, None, now)
     return len(due)
 
 
-async def _judge(session: AsyncSession, handover_id: UUID, opened: bool, now: datetime) -> None:
+async def _judge(session: AsyncSession, handover_id: UUID, told: str | None, now: datetime) -> None:
     """The drive's row first, and then how the handover stands by then: an acknowledgement that comes while an opening
-    is given up waits for that, and is then a late one.
+    is given up waits for that, and is then a late one. `told` is what the machine says: None, nothing in time.
     """
     drive_id = select(Handover.drive_id).where(Handover.id == handover_id).scalar_subquery()
     locked = select(Drive).where(Drive.id == drive_id).with_for_update().execution_options(populate_existing=True)
     drive = (await session.scalars(locked)).one()
     handover = await session.get_one(Handover, handover_id, populate_existing=True)
-    if handover.outcome == "key_out" or (handover.outcome == "failed" and not opened):
+    if handover.outcome == "key_out" or (handover.outcome == "failed" and told != "done"):
         return
-    if not opened and await _acknowledged(session, handover):
+    if told is None and await _acknowledged(session, handover):
         return
-    handover.outcome = "key_out" if opened else "failed"
-    if opened:
+    handover.outcome = "key_out" if told == "done" else "failed"
+    if told == "done":
         await _take_out(session, drive, handover, now)
     else:
         await _stay(session, drive, handover, now)

@@ -53,10 +53,10 @@ from facepay.test_drives.schemas import (
     DriveAsked,
     DriveRecord,
     Extension,
-    HandoverAnswer,
     HandoverRecord,
     QuoteAnswer,
     Release,
+    ReleaseAnswer,
 )
 
 router = APIRouter(prefix="/v1/test-drives", tags=["test drives"])
@@ -95,7 +95,7 @@ class DriveCall:
         return f"staff:{self.staff.id}"
 
     async def once(
-        self, body: BaseModel, act: Callable[[AsyncSession], Awaitable[DriveAnswer | HandoverAnswer]], status: int = 200
+        self, body: BaseModel, act: Callable[[AsyncSession], Awaitable[DriveAnswer | ReleaseAnswer]], status: int = 200
     ) -> Any:
         return await self.idempotency.once(
             self.request, owner_id=self.staff.id, key=self.key, body=body, act=act, status=status
@@ -207,7 +207,7 @@ async def extend_drive(drive_id: UUID, body: Extension, call: Call) -> Any:
 @router.post(
     "/{drive_id}/release",
     summary="Hand a key out without a face",
-    response_model=HandoverAnswer,
+    response_model=ReleaseAnswer,
     responses=problems(*OF_DRIVE, DeviceNotFound, NotAMachine),
 )
 async def release_drive(drive_id: UUID, body: Release, call: Call, _: Writer) -> Any:
@@ -215,7 +215,7 @@ async def release_drive(drive_id: UUID, body: Release, call: Call, _: Writer) ->
     else is as if they had.
     """
 
-    async def act(session: AsyncSession) -> HandoverAnswer:
+    async def act(session: AsyncSession) -> ReleaseAnswer:
         ruling = await handovers.release_by_staff(
             session,
             drive_id=drive_id,
@@ -225,6 +225,6 @@ async def release_drive(drive_id: UUID, body: Release, call: Call, _: Writer) ->
             now=call.now,
             settings=call.settings,
         )
-        return HandoverAnswer.of(ruling)
+        return ReleaseAnswer.of(ruling)
 
     return await call.once(body, act)

@@ -228,6 +228,30 @@ class HandoverAnswer(DecisionAnswer):
         )
 
 
+class ReleaseAnswer(Answer):
+    """What a handover's answer says, where staff vouch for the member."""
+
+    decision: str
+    code: str
+    handover_id: UUID
+    drive_id: UUID
+    locker: int | None
+    plate: str | None
+
+    @classmethod
+    def of(cls, ruling: HandoverRuling) -> Self:
+        record, opening = ruling.record, ruling.opening
+        assert record.drive_id is not None, "staff name the drive"
+        return cls(
+            decision=record.decision,
+            code=record.code,
+            handover_id=record.id,
+            drive_id=record.drive_id,
+            locker=opening.locker if opening else None,
+            plate=opening.car.plate if opening else None,
+        )
+
+
 class HandoverRecord(Answer):
     id: UUID
     machine_id: UUID

@@ -152,7 +152,8 @@ async def _alert(session: AsyncSession, kind: AlertKind, drive: Drive, now: date
 
 def _rule(name: str) -> ColumnElement[int]:
     """A number of the rules that each drive was reserved under."""
-    return Drive.terms["rules"][name].as_integer()
+    number: ColumnElement[int] = Drive.terms["rules"][name].as_integer()
+    return number
 
 
 def _minutes(name: str) -> ColumnElement[timedelta]:
