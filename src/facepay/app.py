@@ -26,6 +26,7 @@ from facepay.checkout import buyers
 from facepay.checkout.selling import STOCK_MISCOUNTED
 from facepay.checkout.sold_tags import TAG_SOLD_BEFORE
 from facepay.checkout.telling import REFUND_CREATED
+from facepay.dining import departures
 from facepay.doors import kinds as doors
 from facepay.entrance.edge_galleries import may_hold
 from facepay.housekeeping import Task, keep_house, tasks_of
@@ -92,6 +93,7 @@ ALERT_KINDS = (
     TAG_SOLD_BEFORE,
     *shelves.ALERT_KINDS,
     *lanes.ALERT_KINDS,
+    *departures.ALERT_KINDS,
     *test_drives.ALERT_KINDS,
     VERIFICATION_FAILED,
     OFFLINE_DISPUTE,

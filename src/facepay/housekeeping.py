@@ -20,6 +20,8 @@ from facepay.access_log.log import LOG as ACCESS_LOG
 from facepay.access_log.retention import forget_events as forget_access_events
 from facepay.channel.events import alert_of_missing, forget_events
 from facepay.channel.upkeep import judge_commands
+from facepay.dining.departures import settle_departures
+from facepay.dining.holds import renew_holds
 from facepay.doors.attempts import forget_attempts
 from facepay.doors.logged import lapse_attempts
 from facepay.entrance.gate_turns import forget_turns
@@ -109,6 +111,8 @@ def tasks_of(
         Task("keep_drives", 10, lambda: keep_drives(database, settings=settings, now=clock())),
         Task("forget_drive_photos", 3600, lambda: forget_drive_photos(database, lasts=pictures_last, now=clock())),
         Task("charge_left_visits", 60, lambda: charge_left_visits(database, settings=settings, now=clock())),
+        Task("settle_departures", 10, lambda: settle_departures(database, settings=settings, now=clock())),
+        Task("renew_holds", 600, lambda: renew_holds(database, now=clock())),
         Task("forget_sightings", 600, lambda: forget_sightings(database, now=clock())),
         Task("close_attention", 600, lambda: close_days(database, group_min=settings.taste_group_min, now=clock())),
         Task("forget_places", 60, lambda: forget_places(database, now=clock())),

@@ -32,6 +32,8 @@ from facepay.checkout import tags_router as tags
 from facepay.dining import floor_router as floor
 from facepay.dining import menu_router as menus
 from facepay.dining import order_router as table_orders
+from facepay.dining import bill_floor_router as bills_of_floor
+from facepay.dining import bill_router as bills
 from facepay.dining import seating_router as seatings
 from facepay.dining import table_router as tables
 from facepay.doors import router as access_attempts
@@ -148,6 +150,8 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
         tables,
         menus,
         seatings,
+        bills,
+        bills_of_floor,
         table_orders,
         floor,
         lanes,

@@ -113,7 +113,7 @@ def split(
             turn = _share_equally(charge, owed, sharing, turn)
         else:
             owed[charge.cover_id].append(Share(charge, charge.left, of=1 + charge.parts_paid))
-    if service is not None and service.left > 0 and any(owed.values()):
+    if service is not None and any(total_of(shares) for shares in owed.values()):
         if by == "person":
             _share_equally(service, owed, sharing, turn)
         else:

@@ -24,6 +24,7 @@ from facepay.checkout.pricing import PricedBasket
 from facepay.checkout.selling import NotSold, Sold, quote, sell
 from facepay.dining.bills import Share, Split, lines_of, together, total_of
 from facepay.dining.holds import Guarantee, captured, lower
+from facepay.dining.items import items_of
 from facepay.dining.parties import Cover, Party, PartyState, close_party, party_at, tell
 from facepay.dining.tables import table_at
 from facepay.dining.tabs import SettledBy, Tab, note_paid, tab_of
@@ -327,6 +328,20 @@ async def go_on(session: AsyncSession, *, party: Party, now: datetime) -> int:
     else:
         await tell(session, party)
     return left
+
+
+async def give_up(session: AsyncSession, *, party: Party, reason: str, by: str, now: datetime) -> None:
+    """Take off the tab what nobody pays any more, or has paid in another way; holds are let go and the table is free.
+
+    The party is locked.
+    """
+    left = {charge.item_id for charge in (await tab_of(session, party=party)).charges if charge.left}
+    for item in await items_of(session, party_id=party.id):
+        if item.id in left:
+            item.cancelled_at, item.cancelled_by, item.cancelled_why = now, by, reason
+    await session.flush()
+    await lower(session, party=party, now=now)
+    await close_party(session, party=party, now=now)
 
 
 async def _turn_away(
