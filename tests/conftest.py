@@ -290,6 +290,7 @@ class LiveShop:
             "/devices/{device_id}/smiles": "kiosk",
             "/devices/{device_id}/campaigns": "kiosk",
             "/devices/{device_id}/looks": "display",
+            "/devices/{device_id}/recommendations": "display",
             "/lanes/{lane_id}/passages": "lane",
             "/kitchen/": "kitchen",
             "/board": "kitchen",

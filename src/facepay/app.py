@@ -29,7 +29,7 @@ from facepay.checkout.telling import REFUND_CREATED
 from facepay.dining import departures
 from facepay.doors import kinds as doors
 from facepay.entrance.edge_galleries import may_hold
-from facepay.housekeeping import Task, keep_house, tasks_of
+from facepay.housekeeping import LEARNING_LOCK, Task, keep_house, slow_tasks_of, tasks_of
 from facepay.identity.narrowing import HomeRegions
 from facepay.identity.recognition import Recogniser
 from facepay.kernel import auth, logging, problems
@@ -212,6 +212,9 @@ def _background(app: FastAPI) -> tuple[Coroutine[Any, Any, None], ...]:
         _catch_up(lambda: keep_reacting(state.database, state.hub, state.clock)),
         _catch_up(lambda: keep_watch(state.database, state.hub, state.clock)),
         keep_house(state.database, _tasks(state)),
+        keep_house(
+            state.database, slow_tasks_of(state.database, state.clock, settings=state.settings), lock=LEARNING_LOCK
+        ),
     )
 
 

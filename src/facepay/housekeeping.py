@@ -32,6 +32,7 @@ from facepay.kernel.database import Database
 from facepay.kernel.idempotency import Idempotency
 from facepay.kitchen.upkeep import alert_of_late, lapse_tickets
 from facepay.lanes.passages import close_overdue, forget_tags
+from facepay.membership.celebrating import keep_birthdays
 from facepay.nightwatch.gate_patrol import watch_entries, watch_exits, watch_refusals
 from facepay.nightwatch.patrol import watch_closing, watch_devices, watch_stays, watch_stillness
 from facepay.nightwatch.reacting import forget_outcomes
@@ -42,6 +43,7 @@ from facepay.presentation.challenges import forget_challenges
 from facepay.presentation.replays import forget_frames
 from facepay.privacy.receipts import Signer
 from facepay.privacy.retention import forget_uses, forget_visitors, retain, warn_of_filing
+from facepay.recommender.learning import EVERY_SECONDS, learn
 from facepay.recommender.preferences import forget_faded
 from facepay.rewards.expiry import expire_due
 from facepay.settings import Settings
@@ -61,6 +63,8 @@ from facepay.webhooks.retention import forget_webhooks
 
 log = structlog.get_logger()
 HOUSEKEEPING_LOCK = 7_016_996_766
+# Learning takes seconds, or minutes where there are many members: seals and doors don't wait for it.
+LEARNING_LOCK = 7_016_996_767
 ROUND_SECONDS = 5.0
 # What is done hourly doesn't wait for an hour, nor burden a start.
 FIRST_WITHIN_SECONDS = 60.0
@@ -104,6 +108,7 @@ def tasks_of(
         Task("judge_lockers", 5, lambda: judge_lockers(database, now=clock())),
         *rounds(database, clock),
         Task("expire_points_and_gifts", 60, lambda: expire_due(database, now=clock())),
+        Task("keep_birthdays", 600, lambda: keep_birthdays(database, settings=settings, now=clock())),
         Task("fold_accounts", 60, lambda: fold_hot_accounts(database)),
         Task("alert_of_late_tickets", 60, lambda: alert_of_late(database, settings=settings, now=clock())),
         Task("lapse_tickets", 600, lambda: lapse_tickets(database, now=clock())),
@@ -142,6 +147,10 @@ def tasks_of(
     )
 
 
+def slow_tasks_of(database: Database, clock: Clock, *, settings: Settings) -> tuple[Task, ...]:
+    return (Task("learn", EVERY_SECONDS, lambda: learn(database, settings=settings, now=clock())),)
+
+
 def rounds(database: Database, clock: Clock) -> tuple[Task, ...]:
     """Of the night watch, each as often as what it looks for can't wait."""
     return (
@@ -156,14 +165,14 @@ def rounds(database: Database, clock: Clock) -> tuple[Task, ...]:
     )
 
 
-async def keep_house(database: Database, tasks: tuple[Task, ...]) -> None:
-    """Run each task as often as it wants, until cancelled."""
+async def keep_house(database: Database, tasks: tuple[Task, ...], *, lock: int = HOUSEKEEPING_LOCK) -> None:
+    """Run each task as often as it wants, until cancelled; those of one lock in one replica at a time."""
     due = {task: monotonic() + min(task.every_seconds, FIRST_WITHIN_SECONDS) for task in tasks}
     while True:
         await asyncio.sleep(ROUND_SECONDS)
         ready = [task for task in tasks if due[task] <= monotonic()]
         try:
-            done = await keep_house_once(database, ready)
+            done = await keep_house_once(database, ready, lock=lock)
         except (SQLAlchemyError, OSError) as error:
             log.warning("housekeeping_failed", error=type(error).__name__)
             continue
@@ -171,9 +180,9 @@ async def keep_house(database: Database, tasks: tuple[Task, ...]) -> None:
             due.update({task: monotonic() + task.every_seconds for task in ready})
 
 
-async def keep_house_once(database: Database, tasks: list[Task]) -> bool:
+async def keep_house_once(database: Database, tasks: list[Task], *, lock: int = HOUSEKEEPING_LOCK) -> bool:
     """Run the tasks, one by one, whichever of them fails. False where another replica is at it."""
-    async with _alone(database) as alone:
+    async with alone_with(database, lock) as alone:
         for task in tasks if alone else ():
             try:
                 await task.run()
@@ -185,14 +194,14 @@ async def keep_house_once(database: Database, tasks: list[Task]) -> bool:
 
 
 @asynccontextmanager
-async def _alone(database: Database) -> AsyncIterator[bool]:
+async def alone_with(database: Database, lock: int) -> AsyncIterator[bool]:
     """Whether this replica has the lock. It ends with its connection, so a replica that dies leaves none behind."""
     async with database.engine.connect() as connection:
         # Outside of a transaction: one that stays open holds back the chain, which waits for all before it.
         await connection.execution_options(isolation_level="AUTOCOMMIT")
-        alone = bool(await connection.scalar(text("select pg_try_advisory_lock(:key)"), {"key": HOUSEKEEPING_LOCK}))
+        alone = bool(await connection.scalar(text("select pg_try_advisory_lock(:key)"), {"key": lock}))
         try:
             yield alone
         finally:
             if alone:
-                await connection.execute(text("select pg_advisory_unlock(:key)"), {"key": HOUSEKEEPING_LOCK})
+                await connection.execute(text("select pg_advisory_unlock(:key)"), {"key": lock})

@@ -29,11 +29,11 @@ from facepay.checkout import rewards_router as member_rewards
 from facepay.checkout import router as checkout
 from facepay.checkout import statement_router as statements
 from facepay.checkout import tags_router as tags
+from facepay.dining import bill_floor_router as bills_of_floor
+from facepay.dining import bill_router as bills
 from facepay.dining import floor_router as floor
 from facepay.dining import menu_router as menus
 from facepay.dining import order_router as table_orders
-from facepay.dining import bill_floor_router as bills_of_floor
-from facepay.dining import bill_router as bills
 from facepay.dining import seating_router as seatings
 from facepay.dining import table_router as tables
 from facepay.doors import router as access_attempts
@@ -60,6 +60,7 @@ from facepay.members import notice_router as notices
 from facepay.members import router as members
 from facepay.members import top_up_router as top_ups
 from facepay.members import wallet_router as wallet
+from facepay.membership import router as membership
 from facepay.nightwatch import camera_router as cameras
 from facepay.nightwatch import guard_router as guard
 from facepay.nightwatch import reaction_router as reactions
@@ -73,6 +74,7 @@ from facepay.presentation import router as challenges
 from facepay.privacy import router as privacy
 from facepay.recommender import diet_router as diets
 from facepay.recommender import member_router as taste
+from facepay.recommender import router as recommendations
 from facepay.review import router as reviews
 from facepay.review import watch_router as watches
 from facepay.rewards import birthday_router as birthdays
@@ -150,10 +152,10 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
         tables,
         menus,
         seatings,
-        bills,
-        bills_of_floor,
         table_orders,
         floor,
+        bills,
+        bills_of_floor,
         lanes,
         held_passages,
         passages,
@@ -181,7 +183,9 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
         smiles,
         member_rewards,
         taste,
+        recommendations,
         diets,
+        membership,
         statements,
         wallet,
         top_ups,

@@ -41,7 +41,7 @@ from facepay.online import attempts, intents
 from facepay.presentation import challenges, replays
 from facepay.privacy import receipts
 from facepay.recommender import consents as profiling
-from facepay.recommender import diets, preferences
+from facepay.recommender import diets, learnt, preferences, verdicts, weather
 from facepay.review import disputes, evidence, marks
 from facepay.rewards import birthdays, coupons, lots, rules
 from facepay.schedules import schedules
@@ -121,6 +121,7 @@ __all__ = [
     "keys",
     "kiosk",
     "lane_policies",
+    "learnt",
     "licences",
     "limits",
     "lookalikes",
@@ -173,12 +174,14 @@ __all__ = [
     "tickets",
     "top_up_refunds",
     "top_ups",
+    "verdicts",
     "versions",
     "views",
     "visitors",
     "visits",
     "watches",
     "watchlist_views",
+    "weather",
     "webhook_events",
     "zones",
 ]

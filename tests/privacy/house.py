@@ -96,6 +96,7 @@ async def add_regular(shop: Shop, database: Database, *, teas: int = 0) -> Regul
     await shop.issue_pass(member)
     await _pay_on_the_web(shop, member)
     await _look_at_a_screen(shop)
+    await _like_a_product(shop, member)
     await _stand_in_a_lane(shop)
     await _go_offline(shop, member)
     await _take_from_a_shelf(shop, database, UUID(member))
@@ -121,6 +122,11 @@ async def _pay_on_the_web(shop: Shop, member: str) -> None:
 async def _look_at_a_screen(shop: Shop) -> None:
     screen = await Screen.put_up(shop, utc_now)
     assert (await screen.see(people()[0], at=utc_now(), interval_ms="50"))["skus"] == ["TEA-001"]
+
+
+async def _like_a_product(shop: Shop, member: str) -> None:
+    said = await shop.do("PUT", f"/v1/members/{member}/taste/BAO-002/feedback", json={"liked": True})
+    assert said == {"learnt": True}
 
 
 async def _stand_in_a_lane(shop: Shop) -> None:

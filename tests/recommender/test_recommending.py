@@ -7,22 +7,12 @@ from typing import Any
 import pytest
 
 from tests.conftest import Clock
+from tests.recommender.history import add_product, learn_now, suggested
 from tests.rewards.till import add_coupon
 from tests.shop import Shop
 from tests.taste.screen import AHEAD, LEFT, Screen, agree, standing
 
 pytestmark = pytest.mark.anyio
-
-
-async def suggested(shop: Shop, member: str, **query: Any) -> list[tuple[str, str]]:
-    path = f"/v1/members/{member}/recommendations"
-    found = await shop.do("GET", path, params={"store_id": shop.store_id} | query)
-    return [(each["sku"], each["reason"]) for each in found]
-
-
-async def add_product(shop: Shop, sku: str, category: str | None, **more: Any) -> str:
-    body = {"sku": sku, "name": sku.lower(), "price": 500, "tax_rate_basis_points": 1300, "category": category}
-    return str((await shop.do("POST", "/v1/products", json=body | more))["id"])
 
 
 async def sort_into(shop: Shop, category: str, *skus: str) -> None:
@@ -35,16 +25,17 @@ async def test_what_they_looked_at_comes_first_then_its_kind_then_the_rest(shop:
     member = await shop.add_member(0)
     await sort_into(shop, "Tea", "TEA-001")
     await add_product(shop, "TEA-009", "Tea")
-    new = [("BAO-002", "sold_here"), ("TEA-001", "sold_here"), ("TEA-009", "sold_here"), ("UMB-003", "sold_here")]
+    new = [("TEA-009", "sold_here"), ("UMB-003", "sold_here"), ("BAO-002", "sold_here"), ("TEA-001", "sold_here")]
     assert await suggested(shop, member) == new
     await agree(shop, member, clock)
     await (await Screen.put_up(shop, clock)).see(standing(0))
-    liked = [("TEA-001", "looked_at"), ("TEA-009", "category"), ("BAO-002", "sold_here"), ("UMB-003", "sold_here")]
+    await learn_now(shop)
+    liked = [("TEA-001", "looked_at"), ("TEA-009", "alike"), ("UMB-003", "sold_here"), ("BAO-002", "sold_here")]
     assert await suggested(shop, member) == liked
     path, params = f"/v1/members/{member}/recommendations", {"store_id": shop.store_id, "limit": 3}
     assert [each["words"] for each in await shop.do("GET", path, params=params)] == [
         "You have looked at this.",
-        "You like to look at Tea.",
+        "Much like tea-001.",
         "You may not know this yet.",
     ]
     assert await shop.do("GET", f"/v1/members/{member}/taste/categories") == [
@@ -63,7 +54,7 @@ async def test_only_what_the_store_has_and_sells_is_suggested(shop: Shop) -> Non
     old = await add_product(shop, "OLD-004", None)
     await shop.do("PATCH", f"/v1/products/{old}", json={"active": False})
     await add_product(shop, "EUR-005", None, currency="EUR")
-    assert [sku for sku, _ in await suggested(shop, member)] == ["BAO-002", "UMB-003"]
+    assert [sku for sku, _ in await suggested(shop, member)] == ["UMB-003", "BAO-002"]
     other = await shop.client.get(
         f"/v1/members/{member}/recommendations", params={"store_id": member}, headers=shop.staff
     )
@@ -78,6 +69,7 @@ async def test_a_newcomer_gets_what_many_others_buy_and_never_what_a_few_do(shop
         for sku in ("UMB-003", "TEA-001")[: 2 - number]:
             issued = await shop.issue_pass(member)
             assert (await shop.pass_at_kiosk(issued["pass"], {sku: 1})).json()["code"] == "paid"
+    await learn_now(shop)
     assert await suggested(shop, newcomer) == [
         ("UMB-003", "bought_here"),
         ("BAO-002", "sold_here"),

@@ -81,6 +81,7 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "preference": Holding(
             Fate.ERASED, "what they like, by how their face was turned and smiled", by=MEMBER, with_face=True
         ),
+        "product_feedback": Holding(Fate.ERASED, "what they said of products", by=MEMBER, with_face=True),
         "member_diet": Holding(Fate.ERASED, "what they don't eat (GDPR art. 9): gone with their consent", by=MEMBER),
         # Their face
         "template": Holding(Fate.ERASED, "the face", by=MEMBER, with_face=True, by_hand=True),
@@ -307,7 +308,6 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "car_model": NOTHING,
         "drive_rules": NOTHING,
         "machine_slot": NOTHING,
-        "birthday_offer": NOTHING,
         "calibration": Holding(Fate.NOTHING_HELD, "a curve through the scores of hundreds of people and more"),
         "camera_state": Holding(Fate.NOTHING_HELD, "how a camera is and how its view is made; no picture"),
         "campaign": NOTHING,
@@ -339,6 +339,8 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "offline_queue": Holding(Fate.NOTHING_HELD, "how far a device's queue has come"),
         "presentation_challenge": Holding(Fate.NOTHING_HELD, "what a device asked somebody to do, for seconds"),
         "product": NOTHING,
+        "product_neighbours": Holding(Fate.NOTHING_HELD, "what many people like together, of whom it knows none"),
+        "product_popularity": Holding(Fate.NOTHING_HELD, "what many people buy in a store, and none of them"),
         "profile_rule": NOTHING,
         "reaction": NOTHING,
         "reaction_outcome": NOTHING,
@@ -360,6 +362,7 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "viewed_product": NOTHING,
         "watchlist_hit": Holding(Fate.NOTHING_HELD, "who looked like a banned person, for minutes; then only that"),
         "watchlist_view": Holding(Fate.NOTHING_HELD, "which of the staff looked at the watchlist, and what for"),
+        "weather_report": NOTHING,
         "webhook_delivery": Holding(Fate.NOTHING_HELD, "how it went to tell an event"),
         "webhook_endpoint": NOTHING,
         "webhook_event": Holding(Fate.NOTHING_HELD, "ids and amounts of the shop's own, and no member's id"),

@@ -11,8 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.kernel.database import Base, Identified
+from facepay.kernel.errors import Conflict
 from facepay.members.consents import PolicyOutdated
 from facepay.recommender.preferences import Preference
+from facepay.recommender.verdicts import forget_all_said
 from facepay.settings import Settings
 
 
@@ -31,13 +33,22 @@ class ProfilingConsent(Identified, Base):
     withdrawn_at: Mapped[datetime | None]
 
 
+class ProfilingOff(Conflict):
+    """The shop keeps nobody's taste (FACEPAY_PROFILING)."""
+
+    code = "profiling_off"
+    title = "Profiling is off"
+
+
 async def agree(
     session: AsyncSession, *, member_id: UUID, policy_version: str, settings: Settings, now: datetime
 ) -> ProfilingConsent:
     """To the policy in force; repeating it changes nothing. The caller holds the member's row.
 
-    Raises PolicyOutdated.
+    Raises ProfilingOff and PolicyOutdated.
     """
+    if not settings.profiling:
+        raise ProfilingOff("Nobody's taste is kept here.")
     current = settings.profiling_policy_version
     if policy_version != current:
         raise PolicyOutdated("Consent has to be to the policy in force.", current_version=current)
@@ -65,6 +76,7 @@ async def withdraw_agreement(session: AsyncSession, *, member_id: UUID, now: dat
         standing.withdrawn_at = now
         await session.flush()
     await session.execute(delete(Preference).where(Preference.member_id == member_id))
+    await forget_all_said(session, member_id=member_id)
     return standing is not None
 
 

@@ -3,33 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, String, delete
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Mapped, mapped_column
 
-from facepay.kernel.database import Base
 from facepay.recommender.consents import standing_agreement
-
-
-class Verdict(StrEnum):
-    LIKED = "liked"
-    DISLIKED = "disliked"  # never suggested again, until they say otherwise
-    TRIED_ON = "tried_on"
-
-
-class Feedback(Base):
-    """A member's last word on a product."""
-
-    __tablename__ = "product_feedback"
-
-    member_id: Mapped[UUID] = mapped_column(ForeignKey("member.id"), primary_key=True)
-    product_id: Mapped[UUID] = mapped_column(ForeignKey("product.id"), primary_key=True, index=True)
-    verdict: Mapped[Verdict] = mapped_column(String(16))
-    given_at: Mapped[datetime]
+from facepay.recommender.verdicts import Feedback, Verdict
 
 
 async def feedback(session: AsyncSession, *, member_id: UUID, product_id: UUID, liked: bool, now: datetime) -> bool:
@@ -43,11 +23,6 @@ async def feedback(session: AsyncSession, *, member_id: UUID, product_id: UUID, 
 async def tried_on(session: AsyncSession, *, member_id: UUID, product_id: UUID, now: datetime) -> bool:
     """Learn that they tried it on, which says less than a word of theirs. As `feedback` otherwise."""
     return await _learn(session, member_id=member_id, product_id=product_id, verdict=Verdict.TRIED_ON, now=now)
-
-
-async def forget_feedback(session: AsyncSession, *, member_id: UUID) -> None:
-    """The caller holds the member's row."""
-    await session.execute(delete(Feedback).where(Feedback.member_id == member_id))
 
 
 async def _learn(session: AsyncSession, *, member_id: UUID, product_id: UUID, verdict: Verdict, now: datetime) -> bool:

@@ -1,4 +1,4 @@
-"""What is known of a member's taste, over HTTP: agreed to, seen, deleted, and put to use."""
+"""What is known of a member's taste, over HTTP: agreed to, said, seen and deleted."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Security
+from fastapi import APIRouter, Security
 from sqlalchemy import select
 
 from facepay.catalog.products import Product, ProductNotFound, get_product_by_sku
@@ -21,21 +21,21 @@ from facepay.kernel.schemas import Code
 from facepay.members.consents import PolicyOutdated
 from facepay.members.members import MemberNotFound, get_member
 from facepay.recommender import consents, preferences
-from facepay.recommender.consents import ProfilingConsent
+from facepay.recommender.consents import ProfilingConsent, ProfilingOff
+from facepay.recommender.feedback import feedback
 from facepay.recommender.offers import offers_for
 from facepay.recommender.preferences import Preference, faded
-from facepay.recommender.recommending import recommend
 from facepay.recommender.schemas import (
     CategoryAnswer,
+    FeedbackAnswer,
+    NewFeedback,
     NewProfilingConsent,
     PreferenceAnswer,
     ProfilingConsentAnswer,
-    RecommendationAnswer,
 )
+from facepay.recommender.verdicts import forget_liked
 from facepay.settings import SettingsOf
-from facepay.stores.stores import StoreClosed, StoreNotFound
 
-RECOMMENDED_MAX = 50
 router = APIRouter(prefix="/v1/members/{member_id}", tags=["taste"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["members:read"])]
 Writer = Annotated[Principal, Security(current_staff, scopes=["members:write"])]
@@ -45,13 +45,13 @@ REFUSALS = (Unauthenticated, InsufficientScope, MemberNotFound)
 @router.put(
     "/profiling-consent",
     summary="Record a member's consent to profiling",
-    responses=problems(*REFUSALS, PolicyOutdated),
+    responses=problems(*REFUSALS, PolicyOutdated, ProfilingOff),
 )
 async def agree(
     member_id: UUID, body: NewProfilingConsent, session: Session, _: Writer, settings: SettingsOf, now: Now
 ) -> ProfilingConsentAnswer:
-    """That what they look at may be kept as theirs. It is apart from the consent to face recognition, and of no use
-    without it. Repeating it changes nothing.
+    """That what they look at, buy and say may be kept and used as their taste. It is apart from the consent to face
+    recognition, and of no use without it. Repeating it changes nothing.
     """
     await get_member(session, member_id, lock=True)
     consent = await consents.agree(
@@ -117,12 +117,32 @@ async def see_categories(
     "/taste", status_code=204, summary="Delete what was inferred of a member's taste", responses=problems(*REFUSALS)
 )
 async def forget_taste(member_id: UUID, session: Session, _: Writer, now: Now) -> None:
-    """All of it. Looks count again from now on, unless consent is withdrawn; what they excluded stays so."""
+    """All of it, and what they like or tried on. Looks and purchases count again from now on, unless consent is
+    withdrawn; what they excluded or dislike stays so.
+    """
     await get_member(session, member_id, lock=True)
     await preferences.forget_inferred(session, member_id=member_id)
+    await forget_liked(session, member_id=member_id)
     standing = await consents.standing_agreement(session, member_id=member_id)
     if standing is not None:
         standing.evidence_since = now
+
+
+@router.put(
+    "/taste/{sku}/feedback",
+    summary="Record whether a member likes a product",
+    responses=problems(*REFUSALS, ProductNotFound),
+)
+async def give_feedback(
+    member_id: UUID, sku: Code, body: NewFeedback, session: Session, _: Writer, now: Now
+) -> FeedbackAnswer:
+    """Their last word counts. What they dislike is suggested no more. Of members who didn't agree to profiling nothing
+    is learnt, and `learnt` is false.
+    """
+    await get_member(session, member_id, lock=True)
+    product = await get_product_by_sku(session, sku)
+    learnt = await feedback(session, member_id=member_id, product_id=product.id, liked=body.liked, now=now)
+    return FeedbackAnswer(learnt=learnt)
 
 
 @router.put(
@@ -149,26 +169,6 @@ async def include(member_id: UUID, sku: Code, session: Session, _: Writer) -> No
     await get_member(session, member_id, lock=True)
     product = await get_product_by_sku(session, sku)
     await preferences.include(session, member_id=member_id, product_id=product.id)
-
-
-@router.get(
-    "/recommendations",
-    summary="See what to suggest to a member in a store",
-    responses=problems(*REFUSALS, StoreNotFound, StoreClosed),
-)
-async def see_recommendations(
-    member_id: UUID,
-    store_id: UUID,
-    session: Session,
-    _: Reader,
-    settings: SettingsOf,
-    now: Now,
-    limit: Annotated[int, Query(ge=1, le=RECOMMENDED_MAX)] = 10,
-) -> list[RecommendationAnswer]:
-    """What the store has and sells: first what they like, then more of its kind, then what many others buy there."""
-    await get_member(session, member_id)
-    found = await recommend(session, member_id=member_id, store_id=store_id, limit=limit, settings=settings, now=now)
-    return [RecommendationAnswer.model_validate(each) for each in found]
 
 
 @router.get("/offers", summary="See a member's coupons in the order of their taste", responses=problems(*REFUSALS))

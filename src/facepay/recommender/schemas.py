@@ -10,7 +10,8 @@ from pydantic import Field
 
 from facepay.kernel.schemas import Answer, Request
 from facepay.members.schemas import PolicyVersion
-from facepay.recommender.recommending import Reason
+from facepay.recommender.reasons import Reason
+from facepay.recommender.wanted import Weather
 
 Count = Annotated[int, Field(ge=0)]
 
@@ -43,6 +44,18 @@ class PreferenceAnswer(Answer):
     excluded: Annotated[bool, Field(description="The member wants to hear no more of it.")]
 
 
+class NewFeedback(Request):
+    liked: bool
+
+
+class FeedbackAnswer(Answer):
+    learnt: Annotated[bool, Field(description="False where the member didn't agree to profiling.")]
+
+
+class NewWeather(Request):
+    weather: Weather
+
+
 class CategoryAnswer(Answer):
     category: str
     score: float
@@ -54,5 +67,7 @@ class RecommendationAnswer(Answer):
     category: str | None
     price: int
     currency: str
+    score: Annotated[float, Field(description="From 0 to 1: comparable within one answer.")]
     reason: Reason
+    because: Annotated[str | None, Field(description="The product's name that speaks for it.")]
     words: Annotated[str, Field(description="The reason, to the member.")]

@@ -10,6 +10,20 @@ from uuid import UUID
 from facepay.recommender.diets import Diet
 
 
+class PartOfDay(StrEnum):
+    MORNING = "morning"
+    NOON = "noon"
+    AFTERNOON = "afternoon"
+    EVENING = "evening"
+    NIGHT = "night"
+
+    @classmethod
+    def of(cls, hour: int) -> PartOfDay:
+        """By the hour that a clock shows, 0 to 23."""
+        begins = {5: cls.MORNING, 11: cls.NOON, 14: cls.AFTERNOON, 17: cls.EVENING, 22: cls.NIGHT}
+        return begins[max((first for first in begins if first <= hour), default=22)]
+
+
 class Weather(StrEnum):
     CLEAR = "clear"
     CLOUDY = "cloudy"

@@ -98,7 +98,7 @@ class Audience:
             )
             counted = bool(noted.fresh) and not moment.is_late
             places = await places_at(session, device_id=device.id, now=now) if counted else ()
-            agreed = await _agreed(session, known, before=moment.began_at, now=now)
+            agreed = await _agreed(session, known, before=moment.began_at, now=now) if self.settings.profiling else {}
             _record_uses(session, agreed, device, now)
             if counted:
                 await self._keep(session, device, scene, moment, lookers, agreed, places)
