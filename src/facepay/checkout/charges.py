@@ -68,7 +68,8 @@ async def charge(session: AsyncSession, asked: Charge) -> Charged:
         refused = refusal(outcomes)
         if refused is None:
             made = {name: posting.id for name, posting in batch.items()}
-            available = outcomes["payment"].available if asked.order.wallet else None
+            last = outcomes.get("tip") or (outcomes["payment"] if asked.order.wallet else None)
+            available = last.available if last else None
             besides = {name: made[name] for name in asked.besides if name in made}
             return Charged(
                 None, made.get("payment"), made.get("points"), made.get("advance"), advance, available, besides

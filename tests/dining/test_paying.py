@@ -1,0 +1,316 @@
+"""Paying at the table: by seat, by person, or one for all; and the books agree."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from uuid import UUID, uuid4
+
+import pytest
+
+from facepay.wallet.accounts import Balance
+from tests.dining.dinner import DUCK, SOUP, TEA, Dinner
+from tests.photos import people, variant
+from tests.rewards.till import EARNING, add_coupon, give, set_rules
+from tests.shop import Shop
+
+pytestmark = pytest.mark.anyio
+EACH = [3334, 3333, 3333]
+
+
+@pytest.fixture
+async def dinner(shop: Shop) -> Dinner:
+    dinner = await Dinner.at(shop)
+    await dinner.set_policy(margin_basis_points=0)
+    return dinner
+
+
+async def three(dinner: Dinner) -> None:
+    """Two members and a guest share a duck, and each has tea."""
+    await dinner.sit(1, balance=20_000)
+    await dinner.sit(2, balance=10_000)
+    await dinner.sit(3)
+    await dinner.order("DUCK")
+    for seat in (1, 2, 3):
+        await dinner.order("TEA-001", seat=seat)
+
+
+async def order_of(dinner: Dinner, order_id: str) -> dict[str, object]:
+    order: dict[str, object] = await dinner.shop.do("GET", f"/v1/orders/{order_id}")
+    return order
+
+
+async def undo(dinner: Dinner, order_id: str, what: str, **body: object) -> dict[str, object]:
+    headers = {"Idempotency-Key": uuid4().hex}
+    path = f"/v1/orders/{order_id}/{what}"
+    made: dict[str, object] = await dinner.shop.do("POST", path, json={"reason": "cold"} | body, headers=headers)
+    return made
+
+
+async def test_each_pays_what_they_had_and_a_part_of_the_tables(dinner: Dinner) -> None:
+    await three(dinner)
+    bill = await dinner.bill()
+    assert [each["due"] for each in bill["seats"]] == [share + TEA for share in EACH]
+    assert (bill["total"], bill["left"], bill["paid"]) == (DUCK + 3 * TEA, DUCK + 3 * TEA, 0)
+    paid = await dinner.pay(2)
+    assert (paid["code"], paid["total"], paid["left"]) == ("paid", EACH[1] + TEA, DUCK + 2 * TEA - EACH[1]), paid
+    lines = [(each["name"], each["quantity"], each["total"]) for each in paid["order"]["lines"]]
+    assert lines == [("Peking duck, 1 of 3", 1, EACH[1]), ("tea-001", 1, TEA)]
+    assert await dinner.wallet(2) == Balance(10_000 - EACH[1] - TEA, 0)
+    assert await dinner.held(1) == DUCK + 2 * TEA - EACH[1]
+    assert (await dinner.bill())["paid_seats"] == [2]
+    assert not await dinner.is_free()
+    last = await dinner.pay(1)
+    assert (last["total"], last["left"]) == (DUCK + 2 * TEA - EACH[1], 0)
+    assert await dinner.wallet(1) == Balance(20_000 - last["total"], 0)
+    assert await dinner.is_free()
+    assert (last["order"]["pickup_number"], last["order"]["tip"]) == (None, 0)
+    await dinner.books_agree()
+
+
+async def test_all_pay_the_same_by_person_and_one_pays_for_all(dinner: Dinner) -> None:
+    await three(dinner)
+    bill = await dinner.bill("person")
+    assert [each["due"] for each in bill["seats"]] == [3784, 3783, 3783]
+    paid = await dinner.pay(2, split="person")
+    assert paid["total"] == 3783
+    assert (await dinner.pay(1))["code"] == "split_begun"
+    assert (await dinner.pay(1, split="one"))["left"] == 0
+    assert await dinner.is_free()
+    await dinner.books_agree()
+
+
+async def test_one_pays_whole_dishes(dinner: Dinner) -> None:
+    await three(dinner)
+    paid = await dinner.pay(1, split="one")
+    lines = sorted((each["name"], each["quantity"], each["total"]) for each in paid["order"]["lines"])
+    assert lines == [("Peking duck", 1, DUCK), *[("tea-001", 1, TEA)] * 3]
+    assert await dinner.wallet(2) == Balance(10_000, 0)
+    await dinner.books_agree()
+
+
+async def test_a_face_pays(dinner: Dinner) -> None:
+    member = await dinner.shop.add_member(0, balance=5000)
+    await dinner.sit(1, member=member)
+    await dinner.order("TEA-001", seat=1)
+    files = [("frame", ("frame.jpg", variant(people()[0], quality=80, scale=1.1), "image/jpeg"))]
+    paid = await dinner.table.do("POST", "/payments", files=files, data={"bill": json.dumps({"tip": 100})})
+    assert (paid["decision"], paid["identified_by"], paid["order"]["tip"]) == ("paid", "face", 100), paid
+    assert paid["balance"] == 5000 - TEA - 100
+    await dinner.books_agree()
+
+
+async def test_the_same_key_pays_once(dinner: Dinner) -> None:
+    await dinner.sit(1, balance=5000)
+    await dinner.sit(2, balance=5000)
+    await dinner.order("TEA-001", seat=1)
+    await dinner.order("TEA-001", seat=2)
+    shown = (await dinner.shop.issue_pass(dinner.members[1]))["pass"]
+    body = {"pass": shown, "bill": {"split": "seat"}}
+    answers = [await dinner.table.send("POST", "/payments/pass", key="pay-0001", json=body) for _ in range(2)]
+    assert answers[0].json() == answers[1].json()
+    assert answers[1].headers["Idempotency-Replayed"] == "true"
+    assert await dinner.wallet(1) == Balance(5000 - TEA, 0)
+
+
+async def test_a_member_pays_for_other_seats_and_a_friend_who_isnt_seated_only_where_they_treat(
+    dinner: Dinner,
+) -> None:
+    await three(dinner)
+    friend = await dinner.shop.add_member_without_face(balance=50_000)
+    assert (await dinner.pay(friend, seats=[2]))["code"] == "not_of_party"
+    treated = await dinner.pay(friend, seats=[2], treat=True)
+    assert (treated["code"], treated["total"]) == ("paid", EACH[1] + TEA)
+    assert await dinner.wallet(2) == Balance(10_000, 0)
+    assert (await dinner.pay(2))["code"] == "nothing_owed"
+    assert (await dinner.pay(1, seats=[2]))["code"] == "seat_not_owing"
+    assert (await dinner.pay(1, seats=[9]))["code"] == "seat_not_owing"
+    assert (await dinner.pay(2, seats=[1, 3]))["left"] == 0
+    await dinner.books_agree()
+
+
+async def test_the_last_member_leaves_no_guest_with_a_bill(dinner: Dinner) -> None:
+    await three(dinner)
+    await dinner.pay(2)
+    assert (await dinner.pay(1, seats=[1]))["code"] == "guests_unpaid"
+    assert (await dinner.pay(1))["left"] == 0
+
+
+async def test_nothing_is_ordered_or_cancelled_once_somebody_has_paid(dinner: Dinner) -> None:
+    await three(dinner)
+    item = await dinner.order("TEA-001", seat=1)
+    await dinner.pay(2)
+    for answer in (
+        await dinner.table.send("POST", "/orders", json={"seat": 1, "items": [{"sku": "TEA-001"}]}),
+        await dinner.table.send("DELETE", f"/items/{item.id}"),
+    ):
+        assert answer.json()["code"] == "party_paying", answer.text
+
+
+async def test_service_is_a_taxed_line_that_is_shared_as_the_rest_is(dinner: Dinner) -> None:
+    body = {"sku": "SERVICE", "name": "Service", "price": 0, "tax_rate_basis_points": 600}
+    await dinner.shop.do("POST", "/v1/products", json=body)
+    policy = {"service_basis_points": 1000, "service_sku": "SERVICE", "margin_basis_points": 2000}
+    await dinner.set_policy(**policy)
+    await three(dinner)
+    bill = await dinner.bill()
+    service = round((DUCK + 3 * TEA) / 10)
+    assert (bill["service"], bill["total"]) == (service, DUCK + 3 * TEA + service)
+    assert sum(each["due"] for each in bill["seats"]) == bill["left"]
+    first = await dinner.pay(2)
+    (line,) = [each for each in first["order"]["lines"] if each["sku"] == "SERVICE"]
+    assert (line["total"], line["tax_rate_basis_points"]) == (378, 600)
+    assert line["tax"] == round(378 * 600 / 10_600)
+    second = await dinner.pay(1)
+    assert second["left"] == 0
+    assert first["order"]["total"] + second["order"]["total"] == bill["total"]
+    await dinner.books_agree()
+
+
+async def test_a_payers_discounts_points_and_coupons_are_theirs_alone(dinner: Dinner) -> None:
+    await set_rules(dinner.shop, earning=EARNING)
+    await add_coupon(dinner.shop, code="FOODIE", basis_points=5000)
+    await three(dinner)
+    await give(dinner.shop, dinner.members[1], 1000)
+    first = await dinner.pay(2, coupons=["FOODIE"])
+    gross = EACH[1] + TEA
+    assert (first["total"], first["order"]["discount"]) == (gross - round(gross / 2), round(gross / 2)), first
+    assert first["left"] == DUCK + 3 * TEA - gross
+    second = await dinner.pay(1)
+    assert (second["total"], second["order"]["gift"]) == (DUCK + 3 * TEA - gross, 1000)
+    assert second["order"]["points_earned"] > 0
+    await dinner.books_agree()
+
+
+async def test_tips_are_the_staffs_untaxed_earn_nothing_and_are_given_back_where_asked(dinner: Dinner) -> None:
+    await set_rules(dinner.shop, earning=EARNING)
+    await dinner.sit(1, balance=20_000)
+    await dinner.order("DUCK", seat=1)
+    bill = await dinner.bill()
+    assert [each["amount"] for each in bill["tips"]] == [500, 1000, 1500]
+    assert (await dinner.pay(1, tip=5001))["code"] == "tip_too_large"
+    paid = await dinner.pay(1, tip=1000)
+    order = paid["order"]
+    assert (order["total"], order["tip"], paid["balance"]) == (DUCK, 1000, 9000)
+    assert order["tax"] == round(DUCK * 600 / 10_600)
+    assert await dinner.tips() == 1000
+    await dinner.books_agree()
+    await undo(dinner, order["id"], "refunds", amount=4000)
+    assert (await dinner.wallet(1)).posted == 13_000
+    made = await undo(dinner, order["id"], "cancellation", tip=True)
+    assert (made["amount"], made["tip"]) == (6000, 1000)
+    assert ((await dinner.wallet(1)).posted, await dinner.tips()) == (20_000, 0)
+    assert (await order_of(dinner, order["id"]))["tip_refunded"] == 1000
+    await dinner.books_agree()
+
+
+async def test_a_tip_stands_on_the_wallets_statement_by_itself(dinner: Dinner) -> None:
+    member = await dinner.sit(1, balance=20_000)
+    await dinner.order("DUCK", seat=1)
+    await dinner.pay(1, tip=500)
+    month = f"{dinner.shop.app.state.clock():%Y-%m}"
+    path = f"/v1/members/{member}/wallet/statements/{month}?format=csv"
+    sheet = await dinner.shop.client.get(path, headers=dinner.shop.staff)
+    words = [line.split(",")[1] for line in sheet.text.splitlines()]
+    assert words[3:5] == ["Purchase at Xixi Road", "Tip at Xixi Road"]
+
+
+async def test_a_tip_that_the_wallet_cant_pay_pays_nothing(dinner: Dinner) -> None:
+    await dinner.sit(1, balance=DUCK + 100)
+    await dinner.order("DUCK", seat=1)
+    assert (await dinner.pay(1, tip=101))["code"] == "insufficient_funds"
+    assert await dinner.wallet(1) == Balance(DUCK + 100, DUCK)
+    assert (await dinner.pay(1, tip=100))["balance"] == 0
+    await dinner.books_agree()
+
+
+async def test_two_of_the_same_dish_on_one_bill_are_returned_one_by_one_and_no_stock_comes_back(
+    dinner: Dinner,
+) -> None:
+    stock = f"/v1/stores/{dinner.shop.store_id}/stock/DUCK"
+    await dinner.shop.do("PUT", stock, json={"quantity": 5})
+    await dinner.sit(1, balance=50_000)
+    await dinner.sit(2, balance=50_000)
+    await dinner.order("DUCK", seat=1)
+    await dinner.order("DUCK")
+    order = (await dinner.pay(1))["order"]
+    assert [each["name"] for each in order["lines"]] == ["Peking duck", "Peking duck, 1 of 2"]
+    made = await undo(dinner, order["id"], "returns", lines=[{"sku": "DUCK", "quantity": 1}])
+    assert made["amount"] == DUCK
+    await dinner.books_agree()
+    made = await undo(dinner, order["id"], "returns", lines=[{"sku": "DUCK", "quantity": 1}])
+    assert made["amount"] == DUCK // 2
+    assert [each["returned"] for each in (await order_of(dinner, order["id"]))["lines"]] == [1, 1]
+    rows = (await dinner.shop.do("GET", f"/v1/stores/{dinner.shop.store_id}/stock"))["items"]
+    assert [each["quantity"] for each in rows if each["sku"] == "DUCK"] == [3]
+    await dinner.books_agree()
+
+
+async def test_what_is_taken_off_before_the_payment_is_not_on_the_bill(dinner: Dinner) -> None:
+    await three(dinner)
+    party = (await dinner.table.party())["id"]
+    tea = next(each for each in (await dinner.table.party())["items"] if each["seat"] == 2)
+    path = f"/v1/stores/{dinner.shop.store_id}/parties/{party}/items/{tea['id']}/void"
+    await dinner.shop.do("POST", path, json={"reason": "cold"})
+    assert [each["due"] for each in (await dinner.bill())["seats"]] == [EACH[0] + TEA, EACH[1], EACH[2] + TEA]
+    assert await dinner.held(2) == 0
+
+
+async def test_two_who_pay_at_once_pay_their_own_and_two_who_pay_for_all_pay_once(dinner: Dinner) -> None:
+    await three(dinner)
+    paid = await asyncio.gather(dinner.pay(1), dinner.pay(2))
+    assert [each["code"] for each in paid] == ["paid", "paid"], paid
+    assert sum(each["total"] for each in paid) == DUCK + 3 * TEA
+    assert await dinner.is_free()
+    other = await Dinner.at(dinner.shop, "Table 8")
+    for seat in (1, 2):
+        await other.sit(seat, balance=20_000)
+    await other.order("DUCK")
+    answers = await asyncio.gather(*(other.ask_to_pay(seat, split="one") for seat in (1, 2)))
+    codes = sorted(answer.json()["code"] for answer in answers)
+    assert codes == ["paid", "party_not_found"], codes
+    assert sorted([(await other.wallet(1)).available, (await other.wallet(2)).available]) == [DUCK, 2 * DUCK]
+    await dinner.books_agree()
+
+
+async def test_a_second_factor_is_asked_for_and_the_price_is_that_of_then(dinner: Dinner) -> None:
+    member = await dinner.sit(1, balance=50_000)
+    await dinner.order("DUCK", seat=1)
+    await dinner.shop.do("PUT", f"/v1/members/{member}/limits", json={"step_up_above": 5000})
+    asked = await pay_with_digits(dinner, 1)
+    assert (asked["decision"], asked["code"], asked["measured"]) == ("step_up", "amount_needs_step_up", DUCK)
+    done = await dinner.table.do("POST", f"/payments/{asked['payment_id']}/step-up", json={"answer": "739150"})
+    assert (done["code"], done["total"]) == ("paid", DUCK)
+    await dinner.books_agree()
+
+
+async def test_what_was_ordered_since_a_second_factor_was_asked_for_is_not_paid_with_it(dinner: Dinner) -> None:
+    member = await dinner.sit(1, balance=50_000)
+    await dinner.sit(2, balance=1000)
+    await dinner.order("DUCK", seat=1)
+    await dinner.agree(1, up_to=40_000)
+    await dinner.shop.do("PUT", f"/v1/members/{member}/limits", json={"step_up_above": 5000})
+    asked = await pay_with_digits(dinner, 1)
+    await dinner.order("BAO-002", seat=1)
+    late = await dinner.table.do("POST", f"/payments/{asked['payment_id']}/step-up", json={"answer": "739150"})
+    assert late["code"] == "price_changed"
+    assert await dinner.held(1) == DUCK + SOUP
+    gone = await dinner.table.send("POST", f"/payments/{UUID(int=7)}/step-up", json={"answer": "739150"})
+    assert gone.json()["code"] == "attempt_not_found", gone.text
+
+
+async def pay_with_digits(dinner: Dinner, seat: int) -> dict[str, object]:
+    digits = (await dinner.shop.issue_pass(dinner.members[seat]))["code"]
+    asked: dict[str, object] = await dinner.table.do("POST", "/payments/pass", json={"pass": digits})
+    return asked
+
+
+async def test_a_party_that_pays_in_cash_is_closed_by_staff_with_a_reason(dinner: Dinner) -> None:
+    await three(dinner)
+    await dinner.pay(2)
+    party = (await dinner.table.party())["id"]
+    path = f"/v1/stores/{dinner.shop.store_id}/parties/{party}/closing"
+    await dinner.shop.do("POST", path, json={"reason": "Paid in cash"})
+    assert await dinner.is_free()
+    assert await dinner.wallet(1) == Balance(20_000, 0)
+    await dinner.books_agree()
