@@ -191,7 +191,8 @@ def _parts(box: Box, count: int, *, across: bool) -> list[Box]:
 
 
 def _name(piece: Candidate) -> str:
-    return piece.name if can_be_written(piece.name) else f"{name_of(piece.colour)} {piece.kind}".capitalize()
+    name = " ".join(piece.name.split())
+    return name if name and can_be_written(name) else f"{name_of(piece.colour)} {piece.kind}".capitalize()
 
 
 def _price(amount: int, currency: str) -> str:

@@ -17,6 +17,7 @@ from facepay.vision.colours import Appearance, Lab
 SKIN_HUE_DEGREES, _SKIN_HUE_SPREAD = 55.0, 30.0
 _OWN_CONTRAST = 30.0  # in lightness, where no hair is seen
 _CONTRAST_REACH = 50.0
+_GREY_CHROMA = 6.0
 _APART = 16.0  # CIEDE2000 between suggestions
 _BLENDS_BELOW = 14.0  # CIEDE2000 from the skin
 _WARMEST = 90.0  # on Itten's circle: red-orange
@@ -75,5 +76,7 @@ def _warmth(colour: Lab) -> float:
 
 
 def _warmth_of_skin(skin: Lab) -> float:
-    """More yellow than most is warm, more pink cool: -1 to 1."""
+    """More yellow than most is warm, more pink cool: -1 to 1; nothing can be said of a camera's greys."""
+    if skin.chroma < _GREY_CHROMA:
+        return 0.0
     return max(-1.0, min(1.0, (skin.hue_degrees - SKIN_HUE_DEGREES) / _SKIN_HUE_SPREAD))

@@ -47,6 +47,7 @@ _HAIR_FROM_SKIN, _HAIR_SHARE_MIN = 12.0, 0.25
 _HAIR_HUES, _HAIR_CHROMA = (10.0, 105.0), 14.0  # what is vividly of another hue is a hat, or hair dyed to look like one
 _LIKE_SKIN, _LIKE_HAIR = 10.0, 12.0
 _ALL_SKIN = 0.75
+_BESIDE_HAIR_MIN = 0.35  # of the chest: where less is left, what looks like hair is mostly a shirt
 _SHADE, _ONE_CLOTH = 25.0, 9.0  # in lightness, and in a*b*: folds of one cloth
 _CLOTH_SHARE_MIN = 0.08
 _PIXELS_MAX = 2000
@@ -199,7 +200,9 @@ def _clothes(person: Person, chest: Mask, skin: Lab, hair: Lab | None) -> tuple[
         return ()
     covered = chest & ~bare
     if hair is not None:
-        covered &= ~_hanging_hair(person, hair)
+        beside_hair = covered & ~_hanging_hair(person, hair)
+        if np.count_nonzero(beside_hair) > _BESIDE_HAIR_MIN * np.count_nonzero(covered):
+            covered = beside_hair
     merged: list[Swatch] = []
     for swatch in _clusters(person.lab[covered], 5):
         same = next((other for other in merged if _is_one_cloth(swatch.lab, other.lab)), None)
