@@ -51,6 +51,8 @@ from tests.rewards.till import EARNING, add_coupon, give, refund, set_rules
 from tests.shelves.shelf import Shelf
 from tests.shop import Shop
 from tests.taste.screen import AGREED, Screen
+from tests.test_drives.forecourt import PHOTO as PHOTO_OF_CAR
+from tests.test_drives.forecourt import Forecourt
 
 NAME = "Zhuge Kongming"
 PHONE = "+8613812345678"
@@ -105,6 +107,7 @@ async def add_regular(shop: Shop, database: Database, *, teas: int = 0) -> Regul
     await _pass_a_door(shop, database, UUID(member))
     await _visit_the_warehouse(shop, database, member)
     await _sit_at_a_table(shop, database, UUID(member))
+    await _drive(shop, member)
     await _have_a_birthday(shop, database, member)
     await _belong_to_a_family(shop, database, member)
     return Regular(member, paid)
@@ -264,6 +267,22 @@ async def _sit_at_a_table(shop: Shop, database: Database, member_id: UUID) -> No
         session.add(Seating(device_id=UUID(device), cover_id=cover.id, member_id=member_id, **seen))
         cup = {"name": tea.name, "quantity": 1, "unit_price": tea.price, "currency": tea.currency, "course": 1}
         session.add(PartyItem(party_id=party.id, cover_id=cover.id, product_id=tea.id, ordered_at=now, **cup))
+
+
+async def _drive(shop: Shop, member_id: str) -> None:
+    """For nothing, out and back, with a scratch that they say was there before."""
+    court = await Forecourt.open(shop, levels=[{"name": "Everybody"}])
+    await court.permit(member_id, balance=0, score=700)
+    drive = await court.reserved(member_id)
+    body = {"machine_id": court.machine_id, "reason": f"{NAME} looks like somebody else; passport seen"}
+    await court.act(f"/{drive['id']}/release", body)
+    await court.acknowledge()
+    await court.bring_back(drive["number"])
+    path = f"/v1/test-drives/{drive['id']}"
+    await shop.do("POST", f"{path}/photos", files=[("photo", PHOTO_OF_CAR)])
+    await court.act(f"/{drive['id']}/inspection", {"damage": 100, "reason": "Scratch"})
+    await court.act(f"/{drive['id']}/dispute", {"reason": f"{NAME} says that it was there before"})
+    await court.act(f"/{drive['id']}/resolution", {"amount": 0, "reason": f"{NAME} is right"})
 
 
 async def _have_a_birthday(shop: Shop, database: Database, member_id: str) -> None:

@@ -28,6 +28,7 @@ from facepay.privacy.wallets import close_wallets
 from facepay.recommender.consents import withdraw_agreement
 from facepay.shelves.baskets import is_unsettled
 from facepay.templates.templates import Template, TemplateKey
+from facepay.test_drives.drives import has_drive
 
 # The answers stay: without one, a retry would act again. They name the member by id wherever they name them at all, but
 # for what came of a dispute, which has words about them, and payments on the web, which have a shop's.
@@ -57,6 +58,13 @@ class StillInside(Conflict):
 
     code = "still_inside"
     title = "Still inside"
+
+
+class DriveUnfinished(Conflict):
+    """A car is reserved for the member, with them, or back and not settled yet."""
+
+    code = "drive_unfinished"
+    title = "Drive unfinished"
 
 
 async def erase_face(
@@ -97,6 +105,8 @@ async def erase_member(
         raise StillInside("This member is inside: say where they are if they have left.")
     if await is_unsettled(session, member_id=member_id):
         raise BasketUnsettled("What this member took from shelves isn't settled yet.")
+    if await has_drive(session, member_id=member_id):
+        raise DriveUnfinished("A test drive of this member's has not ended.")
     await hold_pairs(session, member_id=member_id)
     await cancel_open(session, member_id=member_id, now=now)
     receipt_id = new_id()

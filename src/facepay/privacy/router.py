@@ -89,6 +89,7 @@ async def withdraw_face(
         MoneyUnderway,
         erasure.StillInside,
         erasure.BasketUnsettled,
+        erasure.DriveUnfinished,
         DebtOutstanding,
         WalletFrozen,
         GalleryLocked,

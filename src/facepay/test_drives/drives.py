@@ -195,6 +195,12 @@ async def get_drive(session: AsyncSession, drive_id: UUID) -> Drive:
     return drive
 
 
+async def has_drive(session: AsyncSession, *, member_id: UUID) -> bool:
+    """Whether one of theirs has not ended."""
+    unended = select(Drive.id).where(Drive.member_id == member_id, Drive.state.not_in(ENDED)).limit(1)
+    return await session.scalar(unended) is not None
+
+
 def require(drive: Drive, *states: DriveState) -> None:
     """Raises DriveElsewhere."""
     if drive.state not in states:
