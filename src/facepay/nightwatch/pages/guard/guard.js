@@ -1,4 +1,5 @@
 import { Refused, Store, credentials, make, stayAwake } from "../board/live.js";
+import { signInBy } from "../board/sign_in.js";
 
 const LOST_SHOWN_AFTER_MS = 3000;
 const WRONG = { forced: "forced open", held_open: "held open", open: "open" };
@@ -221,37 +222,11 @@ function follow(given) {
   store.follow({ path: "/guard/events", told: hear, lost: lose });
 }
 
-/** With a password first, and then, where there are several, for one of the stores. */
-async function signIn(event) {
-  event.preventDefault();
-  const form = event.target;
-  const fields = new FormData(form);
-  try {
-    const sent = new URLSearchParams({ grant_type: "password", username: fields.get("username"), password: fields.get("password") });
-    const response = await fetch("/v1/auth/token", { method: "POST", body: sent, cache: "no-store" });
-    if (!response.ok) throw new Refused(response.status, (await response.json().catch(() => ({}))).title ?? "Refused");
-    const { access_token: token } = await response.json();
-    const { items } = await (await new Store({ store: "", token }).send("GET", "/v1/stores?limit=200")).json();
-    const chosen = fields.get("store") ?? (items.length === 1 ? items[0].id : null);
-    if (!chosen) return offer(form, items);
-    sessionStorage.setItem(location.pathname, JSON.stringify({ store: chosen, token }));
-    form.reset();
-    document.body.dataset.state = "starting";
-    follow({ store: chosen, token });
-  } catch (error) {
-    find(".refusal", form).hidden = false;
-    find(".refusal", form).textContent = error instanceof Refused ? error.code : "No connection.";
-  }
-}
-
-function offer(form, stores) {
-  find("select", form).replaceChildren(...stores.map((each) => Object.assign(make("option", "", each.name), { value: each.id })));
-  find(".which", form).hidden = false;
-  find("select", form).focus();
-}
-
 function begin(given) {
-  find("form").addEventListener("submit", signIn);
+  signInBy(find("form"), (signedIn) => {
+    document.body.dataset.state = "starting";
+    follow(signedIn);
+  });
   find(".again").addEventListener("click", () => {
     sessionStorage.removeItem(location.pathname);
     location.reload();
