@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
+from sqlalchemy import select
 
+from facepay.identity.watches import watch
+from facepay.staff.accounts import StaffAccount
 from facepay.vision.engine import Engine
 from facepay.vision.heads import HEAD, sheet
 from tests.conftest import Clock
@@ -173,3 +177,32 @@ async def test_the_same_request_again_opens_nothing_again(shop: Shop) -> None:
     assert len(await court.commands()) == 1
     response = await court.show_face(0, "1234567x")
     assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+
+
+async def test_a_scanned_pass_opens_and_typed_digits_do_not(shop: Shop) -> None:
+    court = await Forecourt.open(shop, liveness_required=True)
+    member = await court.add_driver(0, enrol=False)
+    drive = await court.reserved(member)
+    path = f"/v1/machines/{court.machine_id}/handovers/pass"
+    for part, code in (("code", "pass_must_be_scanned"), ("pass", "opening")):
+        issued = await shop.issue_pass(member)
+        body = {"pass": issued[part], "number": drive["number"]}
+        headers = court.machine | {"Idempotency-Key": code}
+        answer = (await shop.client.post(path, json=body, headers=headers)).json()
+        assert (answer["code"], answer["identified_by"]) == (code, "pass")
+
+
+async def test_a_face_that_alone_does_not_count_is_asked_for_more(shop: Shop) -> None:
+    court = await Forecourt.open(shop)
+    member = await court.add_driver(0)
+    drive = await court.reserved(member)
+    async with shop.app.state.database.begin() as session:
+        owner = (await session.scalars(select(StaffAccount.id))).one()
+        await watch(session, member_id=UUID(member), reason="Mixed up", staff_id=owner, now=court.now())
+    asked = (await court.show_face(0, drive["number"])).json()
+    assert (asked["decision"], asked["code"], asked["step_up"]["factor"]) == ("step_up", "watched_member", "pin")
+    path = f"/v1/machines/{court.machine_id}/handovers/{asked['handover_id']}/step-up"
+    for pin, code in (("000000", "wrong_answer"), ("739150", "opening")):
+        headers = court.machine | {"Idempotency-Key": pin}
+        answer = (await shop.client.post(path, json={"answer": pin}, headers=headers)).json()
+        assert answer["code"] == code, answer

@@ -131,11 +131,12 @@ async def test_a_deposit_is_held_anew_before_it_runs_out(shop: Shop, clock: Cloc
 
 async def test_what_a_machine_says_of_a_return_has_to_be_so(shop: Shop) -> None:
     court, _, drive = await on_the_road(shop)
-    for said, status, code in (
+    wrong: tuple[tuple[dict[str, Any], int, str], ...] = (
         ({"mileage_km": 99}, 422, "mileage_fell"),
         ({"locker": 7}, 404, "slot_not_found"),
         ({"locker": 1000}, 422, "invalid_request"),
-    ):
+    )
+    for said, status, code in wrong:
         response = await court.bring_back(drive["number"], **said)
         assert (response.status_code, response.json()["code"]) == (status, code)
     other = await court.add_car(2)

@@ -2,7 +2,7 @@
 
 The face is compared with the member of a reservation and with nobody else. The number typed at the machine names it;
 where none was typed, those who are due in this store now are compared, and of strangers no more pass as any of them
-than as one.
+than as one. Whoever shows no face shows a one-time pass, scanned: eight typed digits are too few for a car.
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.identity.decisions import answer, identify
 from facepay.identity.passes import ShownPass
-from facepay.identity.sighting import Sighting
 from facepay.identity.step_up import AttemptNotFound
-from facepay.identity.verdicts import Asked, Recognised, Ruling, TurnedAway
+from facepay.identity.verdicts import Asked, Recognised, Ruling, Shown, TurnedAway, means_of
 from facepay.kernel.auth import PresentationCheck, Principal
 from facepay.kernel.database import Database
 from facepay.kernel.ids import new_id
@@ -71,18 +70,19 @@ async def hand_over(
     *,
     machine: Principal,
     number: str | None,
-    sighting: Sighting,
+    shown: Shown,
     now: datetime,
     settings: Settings,
 ) -> HandoverRuling:
     """Open the locker for the member that was expected; ask where it is unsure; refuse everybody else."""
     handover = _record(machine.id, machine.store, now)
+    handover.identified_by = means_of(shown)
     named = await _named(session, machine.store, number) if number is not None else None
     if number is not None and named is None:
         return await _settle(session, handover, "refused", "drive_unknown")
     handover.drive_id = named.id if named else None
     verdict = await identify(
-        session, record=handover, device=machine, shown=sighting, now=now, settings=settings, alone=True
+        session, record=handover, device=machine, shown=shown, now=now, settings=settings, alone=True
     )
     return await _act(session, machine, handover, verdict, now, settings)
 
@@ -134,12 +134,15 @@ async def _act(
             return await _settle(session, handover, "step_up", code, step_up=step_up, answers_left=answers_left)
         case TurnedAway(code, advice, answers_left):
             return await _settle(session, handover, "refused", code, advice=advice, answers_left=answers_left)
-        case Recognised(member):
+        case Recognised(member, proven):
+            by_face = handover.identified_by == "face"
+            if not by_face and not proven:
+                return await _settle(session, handover, "refused", "pass_must_be_scanned", member=member)
             drive = await _drive_of(session, handover, member, now)
             if drive is None:
                 return await _settle(session, handover, "refused", "nothing_due_here", member=member)
             handover.drive_id = drive.id
-            if drive.agreed.rules.liveness_required and not machine.presentation_checks & LIVENESS:
+            if by_face and drive.agreed.rules.liveness_required and not machine.presentation_checks & LIVENESS:
                 return await _settle(session, handover, "refused", "liveness_not_set_up", member=member, drive=drive)
             by = f"device:{machine.id}"
             return await _open(session, handover, drive, member, by, now, settings)

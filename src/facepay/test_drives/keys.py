@@ -228,7 +228,9 @@ async def _is_taken(session: AsyncSession, car: Car, drive: Drive) -> bool:
 async def _charge_fee(
     session: AsyncSession, drive: Drive, member: Member, now: datetime, settings: Settings
 ) -> str | None:
-    """Once for each drive; why not, where it can't be. It comes out of the wallet, beside the deposit."""
+    """Once for each drive; why not, where it can't be. It comes out of the wallet, beside the deposit. Whoever reserved
+    it with their app and stands here has shown more than a face, so no amount asks for a second factor.
+    """
     terms = drive.agreed
     if not terms.fee or drive.fee_order_id is not None:
         return None

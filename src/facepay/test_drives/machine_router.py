@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.identity.capture import FILES_MAX, IMAGE, UNREADABLE_FRAMES, capture_body, read_capture_form
 from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf
+from facepay.identity.passes import read_pass
 from facepay.identity.recognition import RecogniserOf
 from facepay.identity.schemas import StepUpAnswer
 from facepay.identity.sighting import Sighting
@@ -32,7 +33,7 @@ from facepay.test_drives.drives import DriveElsewhere, DriveNotFound
 from facepay.test_drives.machines import CarElsewhere, SlotNotFound, SlotTaken
 from facepay.test_drives.photos import PHOTOS_MAX, prepare
 from facepay.test_drives.returns import MileageFell
-from facepay.test_drives.schemas import HandoverAnswer, HandoverFields, ReturnAnswer, ReturnFields
+from facepay.test_drives.schemas import HandoverAnswer, HandoverFields, PassAtMachine, ReturnAnswer, ReturnFields
 
 PHOTOS_MIN = 1
 router = APIRouter(prefix="/v1/machines/{machine_id}", tags=["machines"])
@@ -107,7 +108,7 @@ async def hand_over_key(
 
     async def act(session: AsyncSession, sighting: Sighting) -> HandoverAnswer:
         ruling = await handovers.hand_over(
-            session, machine=machine, number=fields.number, sighting=sighting, now=now, settings=settings
+            session, machine=machine, number=fields.number, shown=sighting, now=now, settings=settings
         )
         return HandoverAnswer.of(ruling, sighting)
 
@@ -120,6 +121,34 @@ async def hand_over_key(
         see=partial(recogniser.verify, device=machine, expected=expected),
         act=act,
     )
+
+
+@router.post(
+    "/handovers/pass",
+    summary="Hand out the key of a reserved car for a one-time pass",
+    response_model=HandoverAnswer,
+    responses=problems(IdempotencyKeyMissing, *CALL_PROBLEMS),
+)
+async def hand_over_key_for_pass(
+    machine_id: UUID,
+    body: PassAtMachine,
+    machine: Machine,
+    key: RequiredKey,
+    desk: DeskOf,
+    settings: SettingsOf,
+    now: Now,
+) -> Any:
+    """For whoever shows no face: the app's QR code, scanned. Its eight digits open nothing here."""
+    acts_as(machine, machine_id)
+    shown = read_pass(body.pass_text, key=get_master_key(desk.request))
+
+    async def act(session: AsyncSession) -> HandoverAnswer:
+        ruling = await handovers.hand_over(
+            session, machine=machine, number=body.number, shown=shown, now=now, settings=settings
+        )
+        return HandoverAnswer.of(ruling)
+
+    return await desk.decide_on_pass(device=machine, use="machine", key=key, body=body, act=act)
 
 
 @router.post(

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, StringConstraints, model_validator
 
-from facepay.identity.schemas import DecisionAnswer
+from facepay.identity.schemas import DecisionAnswer, PassShown
 from facepay.identity.sighting import Sighting
 from facepay.kernel.schemas import AMOUNT_MAX, CLOCK_FROM, CLOCK_TO, Amount, Answer, Line, Request
 from facepay.test_drives.board import DrivesBoard, Entry
@@ -199,6 +199,10 @@ class PhotosAnswer(Answer):
 class HandoverFields(BaseModel):
     """A handover's part that is text."""
 
+    number: Annotated[DriveNumber | None, Field(description="What was typed, where anything was.")] = None
+
+
+class PassAtMachine(PassShown):
     number: Annotated[DriveNumber | None, Field(description="What was typed, where anything was.")] = None
 
 
