@@ -30,10 +30,16 @@ from facepay.presentation.schemas import ChallengeAnswer
 from facepay.settings import SettingsOf
 from facepay.test_drives import handovers, returns
 from facepay.test_drives.drives import DriveElsewhere, DriveNotFound
+from facepay.test_drives.machine_schemas import (
+    HandoverAnswer,
+    HandoverFields,
+    PassAtMachine,
+    ReturnAnswer,
+    ReturnFields,
+)
 from facepay.test_drives.machines import CarElsewhere, SlotNotFound, SlotTaken
 from facepay.test_drives.photos import PHOTOS_MAX, prepare
 from facepay.test_drives.returns import MileageFell
-from facepay.test_drives.schemas import HandoverAnswer, HandoverFields, PassAtMachine, ReturnAnswer, ReturnFields
 
 PHOTOS_MIN = 1
 router = APIRouter(prefix="/v1/machines/{machine_id}", tags=["machines"])

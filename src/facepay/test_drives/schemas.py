@@ -7,21 +7,16 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints, model_validator
 
-from facepay.identity.schemas import DecisionAnswer, PassShown
-from facepay.identity.sighting import Sighting
 from facepay.kernel.schemas import AMOUNT_MAX, CLOCK_FROM, CLOCK_TO, Amount, Answer, Line, Request
 from facepay.test_drives.board import DrivesBoard, Entry
 from facepay.test_drives.drives import Drive, DriveCharge
 from facepay.test_drives.handovers import HandoverRuling
 from facepay.test_drives.inspections import Damage
-from facepay.test_drives.machines import LOCKER_MAX
 from facepay.test_drives.photos import DrivePhoto
 from facepay.test_drives.reservations import Asked, Quote
-from facepay.test_drives.returns import Return
 from facepay.test_drives.rules import Terms
-from facepay.test_drives.setup_schemas import MILEAGE_MAX
 
 Moment = Annotated[AwareDatetime, Field(ge=CLOCK_FROM, lt=CLOCK_TO), AfterValidator(lambda at: at.astimezone(UTC))]
 DriveNumber = Annotated[str, StringConstraints(pattern=r"^[0-9]{8}$"), Field(examples=["40718263"])]
@@ -196,42 +191,6 @@ class PhotosAnswer(Answer):
     items: list[PhotoAnswer]
 
 
-class HandoverFields(BaseModel):
-    """A handover's part that is text."""
-
-    number: Annotated[DriveNumber | None, Field(description="What was typed, where anything was.")] = None
-
-
-class PassAtMachine(PassShown):
-    number: Annotated[DriveNumber | None, Field(description="What was typed, where anything was.")] = None
-
-
-class HandoverAnswer(DecisionAnswer):
-    """`open`: the locker is opening by a command to this machine; acknowledge that, and the key is out."""
-
-    handover_id: UUID
-    drive_id: UUID | None = None
-    number: str | None = None
-    locker: int | None = None
-    plate: str | None = None
-    due_at: datetime | None = None
-    machine_id: Annotated[UUID | None, Field(description="Where it was reserved for, if the key isn't here.")] = None
-
-    @classmethod
-    def of(cls, ruling: HandoverRuling, sighting: Sighting | None = None) -> Self:
-        drive, opening = ruling.drive, ruling.opening
-        return cls(
-            **cls.shared(ruling, sighting),
-            handover_id=ruling.record.id,
-            drive_id=drive.id if drive else None,
-            number=drive.number if drive else None,
-            locker=opening.locker if opening else None,
-            plate=opening.car.plate if opening else None,
-            due_at=drive.due_at if drive else None,
-            machine_id=drive.machine_id if drive and ruling.record.code == "key_in_other_machine" else None,
-        )
-
-
 class ReleaseAnswer(Answer):
     """What a handover's answer says, where staff vouch for the member."""
 
@@ -269,38 +228,6 @@ class HandoverRecord(Answer):
     released_by: str | None
     released_why: str | None
     created_at: datetime
-
-
-class ReturnFields(BaseModel):
-    """A return's parts that are text."""
-
-    number: DriveNumber
-    locker: Annotated[int, Field(ge=1, le=LOCKER_MAX)]
-    mileage_km: Annotated[int, Field(ge=0, le=MILEAGE_MAX)]
-    fuel_percent: Annotated[int, Field(ge=0, le=100, description="Of the tank, or of the battery.")]
-
-    def back(self) -> Return:
-        return Return(self.number, self.locker, self.mileage_km, self.fuel_percent)
-
-
-class ReturnAnswer(Answer):
-    drive_id: UUID
-    number: str
-    state: str
-    returned_at: datetime | None
-    late_hours: int
-    photos: int
-
-    @classmethod
-    def of(cls, drive: Drive, photos: int) -> Self:
-        return cls(
-            drive_id=drive.id,
-            number=drive.number,
-            state=drive.state,
-            returned_at=drive.returned_at,
-            late_hours=drive.late_hours_charged,
-            photos=photos,
-        )
 
 
 class EntryAnswer(Answer):
