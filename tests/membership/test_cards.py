@@ -237,4 +237,3 @@ async def test_a_card_takes_as_many_statements_of_a_regular_as_of_somebody_new(s
         await shop.do("GET", path)
     assert len(many) == len(few)
     assert len(few) <= 24, "\n".join(few)
-    print(len(few), "\n".join(few))
