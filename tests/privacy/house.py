@@ -17,12 +17,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from facepay.access_log.log import NewEvent, Person, write
 from facepay.campaigns.playing import SmilePlay, reward
 from facepay.catalog.products import Allergen, get_product_by_sku
-from facepay.checkout.orders import OrderLine
+from facepay.checkout.orders import Order, OrderLine
 from facepay.checkout.sold_tags import Piece, claim_tags
+from facepay.dining.agreeing import Agreement
+from facepay.dining.departures import Departure
+from facepay.dining.holds import Guarantee
 from facepay.dining.items import PartyItem
 from facepay.dining.parties import Cover, Party
+from facepay.dining.paying import TablePayment
 from facepay.dining.seatings import Seating
 from facepay.dining.tables import DiningTable
+from facepay.dining.tabs import PaidShare, Settlement
 from facepay.doors.attempts import AttemptFactor, start
 from facepay.entrance.gates import GateAttempt
 from facepay.entrance.visits import current_visit
@@ -44,6 +49,7 @@ from facepay.simulate.device import OfflineDevice
 from facepay.simulate.journal import Journal
 from facepay.staff.accounts import StaffAccount
 from facepay.templates.templates import DecisionFrame, EnrolmentPhoto
+from facepay.test_drives.drives import DriveCharge
 from tests.campaigns.stand import add_campaign
 from tests.online.web import WebShop, came_to
 from tests.photos import people
@@ -107,7 +113,7 @@ async def add_regular(shop: Shop, database: Database, *, teas: int = 0) -> Regul
     await _pass_a_door(shop, database, UUID(member))
     await _visit_the_warehouse(shop, database, member)
     await _sit_at_a_table(shop, database, UUID(member))
-    await _drive(shop, member)
+    await _drive(shop, database, member)
     await _have_a_birthday(shop, database, member)
     await _belong_to_a_family(shop, database, member)
     return Regular(member, paid)
@@ -264,13 +270,40 @@ async def _sit_at_a_table(shop: Shop, database: Database, member_id: UUID) -> No
         cover = Cover(party_id=party.id, seat=1, member_id=member_id, allergens=[Allergen.NUTS], seated_at=now)
         session.add(cover)
         await session.flush()
-        seen = {"decision": "member", "code": "recognised", "similarity": 0.9, "created_at": now, "decided_at": now}
-        session.add(Seating(device_id=UUID(device), cover_id=cover.id, member_id=member_id, **seen))
         cup = {"name": tea.name, "quantity": 1, "unit_price": tea.price, "currency": tea.currency, "course": 1}
         session.add(PartyItem(party_id=party.id, cover_id=cover.id, product_id=tea.id, ordered_at=now, **cup))
+        await _settle_at_a_table(session, UUID(device), cover, member_id)
 
 
-async def _drive(shop: Shop, member_id: str) -> None:
+async def _settle_at_a_table(session: AsyncSession, device_id: UUID, cover: Cover, member_id: UUID) -> None:
+    """They are seen, answer for what they ordered, can't pay for it at first, and leave."""
+    now, party_id = utc_now(), cover.party_id
+    seen = {"device_id": device_id, "member_id": member_id, "similarity": 0.9, "created_at": now, "decided_at": now}
+    order_id = await session.scalar(select(Order.id).where(Order.member_id == member_id).limit(1))
+    wish = {"seats": [1], "coupons": []}
+    session.add_all(
+        [
+            Seating(decision="member", code="recognised", cover_id=cover.id, **seen),
+            Agreement(decision="agreed", code="agreed", party_id=party_id, up_to=450, as_host=False, **seen),
+            TablePayment(
+                decision="declined", code="insufficient_funds", party_id=party_id, wish=wish, currency="CNY", **seen
+            ),
+            Guarantee(cover_id=cover.id, payer_id=member_id, currency="CNY", agreed_max=450),
+            Departure(cover_id=cover.id, party_id=party_id, gone_at=now, settles_at=now, told_by="staff:1"),
+            Settlement(
+                cover_id=cover.id,
+                party_id=party_id,
+                order_id=order_id,
+                settled_by="departure",
+                split="one",
+                settled_at=now,
+            ),
+            PaidShare(party_id=party_id, amount=450, parts=1, order_id=order_id),
+        ]
+    )
+
+
+async def _drive(shop: Shop, database: Database, member_id: str) -> None:
     """For nothing, out and back, with a scratch that they say was there before."""
     court = await Forecourt.open(shop, levels=[{"name": "Everybody"}])
     await court.permit(member_id, balance=0, score=700)
@@ -284,6 +317,10 @@ async def _drive(shop: Shop, member_id: str) -> None:
     await court.act(f"/{drive['id']}/inspection", {"damage": 100, "reason": "Scratch"})
     await court.act(f"/{drive['id']}/dispute", {"reason": f"{NAME} says that it was there before"})
     await court.act(f"/{drive['id']}/resolution", {"amount": 0, "reason": f"{NAME} is right"})
+    async with database.begin() as session:
+        order_id = await session.scalar(select(Order.id).where(Order.member_id == UUID(member_id)).limit(1))
+        fee = {"kind": "fee", "amount": 100, "order_id": order_id, "created_at": utc_now()}
+        session.add(DriveCharge(drive_id=UUID(drive["id"]), **fee))
 
 
 async def _have_a_birthday(shop: Shop, database: Database, member_id: str) -> None:
