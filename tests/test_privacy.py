@@ -11,7 +11,7 @@ from facepay.vision.engine import Engine
 from tests.answers import verdict
 from tests.conftest import OpenApp, OpenShop
 from tests.photos import people, stranger
-from tests.privacy.house import rows
+from tests.privacy.catalogue import rows
 from tests.shop import Shop
 
 pytestmark = pytest.mark.anyio

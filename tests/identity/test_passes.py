@@ -17,7 +17,7 @@ from facepay.kernel.clock import utc_now
 from facepay.kernel.secrets import MasterKey
 from tests.answers import verdict
 from tests.conftest import Clock
-from tests.privacy.house import naming, rows
+from tests.privacy.catalogue import naming, rows
 from tests.shop import PASSWORD, Shop
 
 pytestmark = pytest.mark.anyio

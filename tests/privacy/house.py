@@ -1,4 +1,4 @@
-"""A member who has done everything there is to do in a shop, and a way to look through the whole database."""
+"""A member who has done everything there is to do in a shop."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import UUID, uuid4
 
-import psycopg
-from psycopg.rows import dict_row
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -374,29 +372,3 @@ async def _plant_dispute(session: AsyncSession, shop: Shop, member_id: UUID) -> 
     await session.execute(insert(Dispute).values(made | said | {"gate_attempt_id": attempt, "store_id": store}))
     looked = {"dispute_id": made["id"], "staff_id": staff, "reason": NAME, "accessed_at": now}
     await session.execute(insert(EvidenceAccess).values(made | looked))
-
-
-def rows(database_url: str) -> dict[str, list[str]]:
-    """Every row of every table in every schema of ours, as text: bytes in hex, JSON as it stands."""
-    with psycopg.connect(database_url.replace("+psycopg", ""), row_factory=dict_row) as connection:
-        tables = connection.execute(
-            "select table_schema as schema, table_name as name from information_schema.tables"
-            " where table_type = 'BASE TABLE' and table_schema not in ('pg_catalog', 'information_schema')"
-        ).fetchall()
-        return {
-            table["name"] if table["schema"] == "public" else f"{table['schema']}.{table['name']}": [
-                str(row["line"])
-                for row in connection.execute(
-                    psycopg.sql.SQL("select to_jsonb(t)::text as line from {} t").format(
-                        psycopg.sql.Identifier(table["schema"], table["name"])
-                    )
-                )
-            ]
-            for table in tables
-        }
-
-
-def naming(found: dict[str, list[str]], word: str) -> set[str]:
-    """The tables in which a word stands: as it is, as bytes in hex, or as an id without its dashes."""
-    forms = (word, word.encode().hex(), word.replace("-", ""))
-    return {table for table, lines in found.items() if any(form in line for form in forms for line in lines)}

@@ -14,7 +14,7 @@ from facepay.catalog.products import Allergen
 from facepay.recommender.diets import Conflict, Diet, MemberDiet, conflicts, diet_of
 from tests.answers import verdict
 from tests.conftest import OpenShop
-from tests.privacy.house import naming, rows
+from tests.privacy.catalogue import naming, rows
 from tests.shop import PASSWORD, Shop
 
 pytestmark = pytest.mark.anyio

@@ -20,7 +20,7 @@ from tests.answers import verdict
 from tests.checkout.test_round_trips import recorded
 from tests.conftest import Clock, OpenApp, OpenShop, client_of
 from tests.photos import people, stranger
-from tests.privacy.house import rows
+from tests.privacy.catalogue import rows
 from tests.processes import NOW, OpenProcess, Process, Seen
 from tests.review.counter import Counter
 from tests.shop import PASSWORD, Shop

@@ -27,7 +27,7 @@ from facepay.vision.frames import FrameLimits, decode_frame
 from tests.conftest import Clock
 from tests.locks import somebody_waits
 from tests.photos import camera_frame, montage, people, stranger
-from tests.privacy.house import naming, rows
+from tests.privacy.catalogue import naming, rows
 from tests.rewards.till import pass_by
 from tests.shop import Shop
 from tests.taste.screen import AHEAD, LEFT, Screen, agree, standing, taste

@@ -135,7 +135,13 @@ async def resolve(
         raise ClaimExceeded("That is more than was claimed.", claim=drive.claim)
     closed = await _close(session, drive, member, amount, why=why, by=by, now=now, settings=settings)
     await resolve_about(
-        session, DAMAGE_DISPUTED, store_id=drive.store_id, subject=drive.number, by=by, note=why, now=now
+        session,
+        DAMAGE_DISPUTED,
+        store_id=drive.store_id,
+        subject=drive.number,
+        by=by,
+        note="It was decided on the claim",
+        now=now,
     )
     return closed
 
