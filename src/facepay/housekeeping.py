@@ -108,7 +108,7 @@ def tasks_of(
         Task("judge_lockers", 5, lambda: judge_lockers(database, now=clock())),
         *rounds(database, clock),
         Task("expire_points_and_gifts", 60, lambda: expire_due(database, now=clock())),
-        Task("keep_birthdays", 600, lambda: keep_birthdays(database, settings=settings, now=clock())),
+        Task("keep_birthdays", 60, lambda: keep_birthdays(database, settings=settings, now=clock())),
         Task("fold_accounts", 60, lambda: fold_hot_accounts(database)),
         Task("alert_of_late_tickets", 60, lambda: alert_of_late(database, settings=settings, now=clock())),
         Task("lapse_tickets", 600, lambda: lapse_tickets(database, now=clock())),

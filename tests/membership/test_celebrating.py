@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from facepay.kernel.clock import utc_now
 from facepay.members.members import Member
+from facepay.membership import celebrating
 from facepay.membership.celebrating import celebrate, keep_birthdays
 from facepay.rewards.birthdays import BirthdayCoupon, day_of
 from facepay.settings import Settings
@@ -62,6 +63,17 @@ async def test_housekeeping_goes_on_past_who_gets_nothing_and_ends_with_the_budg
     await shop.do("PUT", "/v1/rewards/birthday-offer", json=OFFER | {"days_after": 1, "budget": 200})
     assert await _keep(app, now) == 2
     assert len(await _given(app)) == 2
+
+
+async def test_a_round_gives_only_so_many_and_the_next_goes_on(
+    shop: Shop, app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(celebrating, "GIVEN_MAX", 2)
+    now = datetime.fromisoformat("2028-03-02T04:00:00Z")
+    for number in (1, 2, 3):
+        await _born(shop, number, date(1990, 3, 2))
+    await shop.do("PUT", "/v1/rewards/birthday-offer", json=OFFER)
+    assert [await _keep(app, now) for _ in range(3)] == [2, 1, 0]
 
 
 async def test_only_who_is_in_the_offers_tiers_gets_it(shop: Shop, app: FastAPI) -> None:

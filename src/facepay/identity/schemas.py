@@ -30,7 +30,7 @@ PassText = Annotated[
 
 
 class RecognisedMember(Answer):
-    id: UUID
+    id: Annotated[UUID, Field(description="Within minutes, `/v1/devices/{device_id}/members/{id}/card` has more.")]
     display_name: str
 
 

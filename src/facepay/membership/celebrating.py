@@ -31,6 +31,8 @@ from facepay.settings import Settings
 # Without an offer a birthday is still one.
 GREETED_DAYS = 3
 PAGE = 500
+# A round of housekeeping waits for them.
+GIVEN_MAX = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ async def offer_in_force(session: AsyncSession) -> BirthdayOffer | None:
 
 async def keep_birthdays(database: Database, *, settings: Settings, now: datetime) -> int:
     """What devices have left undone, in the chain's time zone, and what ended coupons give back; answers how many
-    coupons were given. It ends with the budget.
+    coupons were given. It ends with the budget, or after `GIVEN_MAX`: the next round goes on.
     """
     await close_ended(database, now=now)
     given = 0
@@ -108,6 +110,8 @@ async def keep_birthdays(database: Database, *, settings: Settings, now: datetim
                 given += 1
             elif await budget_left(session, offer) < offer.cost_max:
                 break
+        if given == GIVEN_MAX:
+            break
     return given
 
 
