@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, closing
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache, lru_cache
 from itertools import count
@@ -267,7 +267,7 @@ def opened_shop(postgres: EmbeddedPostgres, app_engine: Engine) -> Shop:
 
 @pytest.fixture
 async def shop(client: httpx.AsyncClient, opened_shop: Shop) -> Shop:
-    return await opened_shop.reached_by(client)
+    return replace(opened_shop, client=client)
 
 
 def client_of(app: FastAPI) -> httpx.AsyncClient:
