@@ -22,7 +22,6 @@ from facepay.dining.parties import CoverNotFound, Party, PartyNotFound, get_part
 from facepay.dining.party_schemas import CoverChange, FloorAnswer, PartyAnswer, PartyChange
 from facepay.dining.seating import NoSuchSeat
 from facepay.dining.views import view_of, views_of
-from facepay.dining.watching import Watch
 from facepay.kernel.auth import InsufficientScope, Principal, current_staff, staff_still_current
 from facepay.kernel.clock import Clock, Now, get_clock
 from facepay.kernel.database import Db, Session
@@ -38,6 +37,7 @@ from facepay.kernel.idempotency import (
 )
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.watching import Watch
 from facepay.kitchen import courses
 from facepay.kitchen.tickets import topic_of as topic_of_kitchen
 from facepay.members.members import MemberNotFound

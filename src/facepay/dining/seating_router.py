@@ -34,7 +34,6 @@ from facepay.dining.regions import seat_at
 from facepay.dining.seating import NoSuchSeat, Placed
 from facepay.dining.tables import DiningTable, table_at
 from facepay.dining.views import PartyView, view_of
-from facepay.dining.watching import Watch
 from facepay.identity.capture import FILES_MAX, UNREADABLE, Capture, capture_body, read_capture, read_capture_form
 from facepay.identity.company import see_company
 from facepay.identity.passes import read_pass
@@ -51,6 +50,7 @@ from facepay.kernel.passwords import get_hasher
 from facepay.kernel.problems import problems
 from facepay.kernel.secrets import get_master_key
 from facepay.kernel.uploads import FrameMissing, is_image, open_form, read_fields
+from facepay.kernel.watching import Watch
 from facepay.kitchen.tickets import topic_of as topic_of_kitchen
 from facepay.stores.devices import topic_of
 

@@ -86,15 +86,20 @@ class Recogniser:
         use: Use,
         inside: Inside | None = None,
         points: bool = False,
+        with_appearance: bool = False,
         entering: bool = False,
     ) -> Sighting:
         """Who is nearest, under the policy of `use`, or of paying inside where they are one of those `inside`.
 
         Whoever is `entering` is looked for on the watchlist too. With `points` each face also gets its 106 landmarks,
-        where the pack has them. Raises vision's problems with the frames, Overloaded, and those of `read_signed_face`.
+        where the pack has them, and the nearest its person's colours `with_appearance`. Raises vision's problems with
+        the frames, Overloaded, and those of `read_signed_face`.
         """
         signed = self._signed(capture, device)
-        seen = self.analyse(capture, device, points=points) if signed is None else _known([signed.evidence])
+        if signed is None:
+            seen = self.analyse(capture, device, points=points, with_appearance=with_appearance)
+        else:
+            seen = _known([signed.evidence])
         evidences, few = await gather(seen, self.catch_up(use, digits=capture.phone_suffix, inside=inside))
         if signed and signed.comparison:
             sighting = await self._judge_comparison(signed.evidence, signed.comparison, device, use, few)
@@ -178,6 +183,7 @@ class Recogniser:
         device: Principal,
         *,
         points: bool = False,
+        with_appearance: bool = False,
         embed: int = RIVALS_MAX,
         area_share_min: float = RIVAL_AREA_SHARE_MIN,
     ) -> list[FrameEvidence]:
@@ -189,6 +195,7 @@ class Recogniser:
             area_share_min=area_share_min,
             points=points or PresentationCheck.CHALLENGE in required,
             with_fingerprint=PresentationCheck.REPLAY in required,
+            with_appearance=with_appearance,
         )
         if capture.depth is not None and PresentationCheck.DEPTH in required:
             limits = self.inference.engine.limits

@@ -64,6 +64,7 @@ class InferencePool:
         area_share_min: float = 0.0,
         points: bool = False,
         with_fingerprint: bool = False,
+        with_appearance: bool = False,
         can_wait: bool = False,
     ) -> list[FrameEvidence]:
         """All frames, as many side by side as there are workers. Raises as `analyse` does, for the first that fails.
@@ -78,6 +79,7 @@ class InferencePool:
             area_share_min=area_share_min,
             points=points,
             with_fingerprint=with_fingerprint,
+            with_appearance=with_appearance,
         )
         lanes = 1 if can_wait else min(len(frames), self.workers)
         waiting, found = iter(enumerate(frames)), dict[int, FrameEvidence]()

@@ -1,4 +1,4 @@
-"""Parties as they change: their own screens follow one, and the floor's all of a store."""
+"""What screens follow as it changes: the whole of it each time, for as long as their token counts."""
 
 from __future__ import annotations
 
