@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from facepay.catalog.importing import LINES_MAX
+from facepay.catalog.sheets import LINES_MAX
 from tests.answers import verdict
 from tests.shop import Shop
 

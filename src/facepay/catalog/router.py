@@ -12,7 +12,7 @@ from starlette.datastructures import UploadFile
 
 from facepay.catalog import importing, products
 from facepay.catalog import stock as stocks
-from facepay.catalog.importing import BadLines, UnreadableCsv, read_sheet
+from facepay.catalog.importing import read_sheet
 from facepay.catalog.products import GtinTaken, NotSoldByWeight, Product, ProductNotFound, SkuTaken
 from facepay.catalog.schemas import (
     ImportReport,
@@ -22,6 +22,7 @@ from facepay.catalog.schemas import (
     StockAnswer,
     StockLevel,
 )
+from facepay.catalog.sheets import BadLines, UnreadableCsv
 from facepay.catalog.stock import Stock
 from facepay.kernel.auth import InsufficientScope, Principal, current_staff
 from facepay.kernel.clock import Now
