@@ -103,7 +103,7 @@ async def faults_of(
     limited = [line for line in purchase.lines if line.age_min is not None]
     if purse.rules is not None or limited:
         zone = (await get_store(session, purchase.store_id)).timezone
-        faults += _age_faults(limited, purse.buyer, purchase.at, zone)
+        faults += age_faults(limited, purse.buyer, purchase.at, zone)
         faults += _rule_faults(purchase, zone)
     step_up = None
     if purse.is_shared:
@@ -118,7 +118,7 @@ async def faults_of(
     return sorted(faults, key=lambda fault: weights.index(fault.code)), step_up
 
 
-def _age_faults(limited: Sequence[PricedLine], buyer: Member, at: datetime, time_zone: str) -> list[Unfit]:
+def age_faults(limited: Sequence[PricedLine], buyer: Member, at: datetime, time_zone: str) -> list[Unfit]:
     """By a birthday that staff saw on a document; what somebody says themselves shows nothing."""
     if not limited:
         return []

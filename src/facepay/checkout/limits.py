@@ -121,16 +121,17 @@ async def judge_buyer(
     if standing.frozen:
         return Declined("wallet_frozen")
     by_family = {"payment_max": purse.payment_max, "daily_spend_max": purse.daily_max}
-    verdict = standing.over({name: _lower(limit, by_family.get(name)) for name, limit in standing.own.items()}, amount)
+    verdict = standing.over({name: lower(limit, by_family.get(name)) for name, limit in standing.own.items()}, amount)
     return replace(verdict, code="family_limit") if isinstance(verdict, Declined) else verdict
 
 
-def _lower(one: int | None, other: int | None) -> int | None:
+def lower(one: int | None, other: int | None) -> int | None:
+    """The limit that both set together."""
     return min((limit for limit in (one, other) if limit is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True)
-class _Standing:
+class Standing:
     """A freeze, the lower of the limits that are their own, and what was spent, in minor units."""
 
     frozen: bool
@@ -156,7 +157,7 @@ class _Standing:
 
 async def _standing(
     session: AsyncSession, statement: TextClause, member_id: UUID, store_id: UUID, now: datetime, time_zone: str
-) -> _Standing:
+) -> Standing:
     today, lately = day_start(now, time_zone=time_zone), now - TEN_MINUTES
     given = {
         "member_id": member_id,
@@ -167,7 +168,7 @@ async def _standing(
     }
     row = (await session.execute(statement, given)).one()
     own = {name: getattr(row, name) for name in NAMES}
-    return _Standing(row.frozen, own, int(row.today), int(row.today_here), row.payments_lately)
+    return Standing(row.frozen, own, int(row.today), int(row.today_here), row.payments_lately)
 
 
 async def member_limits(session: AsyncSession, member_id: UUID) -> SpendingLimit | None:
