@@ -45,8 +45,17 @@ class Dinner:
             await shop.do("POST", "/v1/products", json=body | {"category": "mains"})
             async with dinner.database.begin() as session:
                 for sku in ("DUCK", "TEA-001", "BAO-002"):
-                    how = {"section": "All", "position": 0, "courses": [1], "options": [], "schedule_id": None}
-                    await menu.set_dish(session, store_id=UUID(shop.store_id), sku=sku, now=utc_now(), **how)
+                    await menu.set_dish(
+                        session,
+                        store_id=UUID(shop.store_id),
+                        sku=sku,
+                        section="All",
+                        position=0,
+                        courses=[1],
+                        options=[],
+                        schedule_id=None,
+                        now=utc_now(),
+                    )
         return dinner
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -15,7 +16,7 @@ COVERS = [UUID(int=number) for number in range(1, 8)]
 SERVICE = Charge(None, None, UUID(int=99), "SERVICE", "Service", 1, 0, 600)
 
 
-def dish(price: int, cover: int | None = None, *, number: int = 1000, quantity: int = 1, **more: int) -> Charge:
+def dish(price: int, cover: int | None = None, *, number: int = 1000, quantity: int = 1, **more: Any) -> Charge:
     cover_id = None if cover is None else COVERS[cover]
     return Charge(UUID(int=number), cover_id, UUID(int=500), "DUCK", "Peking duck", quantity, price, 600, **more)
 

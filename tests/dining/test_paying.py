@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -35,8 +36,8 @@ async def three(dinner: Dinner) -> None:
         await dinner.order("TEA-001", seat=seat)
 
 
-async def order_of(dinner: Dinner, order_id: str) -> dict[str, object]:
-    order: dict[str, object] = await dinner.shop.do("GET", f"/v1/orders/{order_id}")
+async def order_of(dinner: Dinner, order_id: str) -> dict[str, Any]:
+    order: dict[str, Any] = await dinner.shop.do("GET", f"/v1/orders/{order_id}")
     return order
 
 

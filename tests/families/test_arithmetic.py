@@ -76,11 +76,18 @@ async def test_whatever_a_family_buys_and_gives_back_comes_out_as_in_a_model(
 ) -> None:
     """The model knows prices and limits, and neither orders nor a database."""
     draw = Random(seed)
-    limits = {"payment_max": draw.choice([None, 1000, 2000]), "daily_max": draw.choice([None, 1500, 3000])}
+    limits: dict[str, int | None] = {
+        "payment_max": draw.choice([None, 1000, 2000]),
+        "daily_max": draw.choice([None, 1500, 3000]),
+    }
     money = draw.choice([3000, 100_000])
     household = await Household.of(shop, balance=money, **limits)
     people = [household.payer, household.child, await household.another(daily_max=2000)]
-    rules = [{"payment_max": None, "daily_max": None}, limits, {"payment_max": None, "daily_max": 2000}]
+    rules: list[dict[str, int | None]] = [
+        {"payment_max": None, "daily_max": None},
+        limits,
+        {"payment_max": None, "daily_max": 2000},
+    ]
     spent: dict[str, int] = defaultdict(int)
     bought: list[tuple[str, str, int]] = []
     for _ in range(12):

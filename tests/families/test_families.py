@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -77,7 +78,12 @@ async def test_a_family_has_bounds_and_what_does_not_exist_is_not_found(shop: Sh
     ):
         answer = await shop.client.request(method, where, json=body, headers=shop.staff)
         assert answer.status_code == 404, f"{method} {where}: {answer.text}"
-    for wrong in ({"payment_max": -1}, {"role": "pet"}, {"rules": {"hours": {"weekly": {"monday": [["9", "10"]]}}}}):
+    faulty: tuple[dict[str, Any], ...] = (
+        {"payment_max": -1},
+        {"role": "pet"},
+        {"rules": {"hours": {"weekly": {"monday": [["9", "10"]]}}}},
+    )
+    for wrong in faulty:
         body = {"member_id": household.child, "role": "child"} | wrong
         assert (await shop.client.post(f"{path}/members", json=body, headers=shop.staff)).status_code == 422
     for _ in range(19):

@@ -32,8 +32,8 @@ async def test_an_order_with_dishes_shows_its_number_wherever_it_is_shown(kitche
     assert number[1:] == "1"
     assert (await kitchen.counter.order(answer["order"]["id"]))["pickup_number"] == number
     ticket = await kitchen.ticket(number)
-    plain = {"options": [], "seat": None, "sold_by": "piece", "taken_back": 0}
-    assert ticket["dishes"] == [{"name": "Noodles", "quantity": 2} | plain]
+    plain: dict[str, object] = {"options": [], "seat": None, "sold_by": "piece", "taken_back": 0}
+    assert ticket["dishes"] == [plain | {"name": "Noodles", "quantity": 2}]
     assert (ticket["place"], ticket["course"]) == (None, None)
     assert (await kitchen.order({SOUP: 1})).pickup_number == f"{number[0]}2"
     assert (await kitchen.order({"TEA-001": 1})).pickup_number is None

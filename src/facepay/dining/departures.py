@@ -7,6 +7,7 @@ Back in time, nothing happened. What can't be charged stays on the tab, and staf
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
 
@@ -22,14 +23,18 @@ from facepay.checkout.benefits import Offer, Wish, offer
 from facepay.checkout.pricing import PricedBasket
 from facepay.checkout.selling import NotSold, Sold
 from facepay.dining.bills import lines_of, together
+from facepay.dining.changing import ItemPaid, cancel_item
 from facepay.dining.holds import lower
-from facepay.dining.parties import Cover, Party, close_party, cover_at, leave_seat, tell
+from facepay.dining.items import ItemState, items_of
+from facepay.dining.ordering import hold_members
+from facepay.dining.parties import Cover, Party, PartyState, close_party, cover_at, leave_seat, tell
 from facepay.dining.paying import Owed, take_money
 from facepay.dining.policies import policy_of
 from facepay.dining.tables import DiningTable
 from facepay.dining.tabs import Tab, note_paid, tab_of
 from facepay.families.purses import purse_of
 from facepay.kernel.database import Base, Database
+from facepay.kitchen.courses import AlreadyCooking
 from facepay.members.freezes import current_freeze
 from facepay.members.members import get_member
 from facepay.notices.notices import NoticeKind, notify_member
@@ -118,6 +123,8 @@ async def settle_departure(session: AsyncSession, *, cover_id: UUID, settings: S
     cover = await session.get_one(Cover, cover_id, populate_existing=True)
     if cover.left_at is not None or not party.is_open:
         return True
+    await hold_members(session, party)
+    await _cancel_untouched(session, party, cover, now)
     tab = await tab_of(session, party=party)
     refused = None
     if cover.member_id is not None and cover.id not in tab.settlements:
@@ -125,6 +132,16 @@ async def settle_departure(session: AsyncSession, *, cover_id: UUID, settings: S
     await leave_seat(session, cover=cover, now=now)
     await _go_on(session, party, cover, refused, now)
     return True
+
+
+async def _cancel_untouched(session: AsyncSession, party: Party, cover: Cover, now: datetime) -> None:
+    """Of their own dishes, those that the kitchen hasn't begun with: nobody would eat them."""
+    if party.state != PartyState.SEATED:
+        return
+    for item in await items_of(session, party_id=party.id):
+        if item.cover_id == cover.id and item.state in (ItemState.ORDERED, ItemState.SENT):
+            with suppress(AlreadyCooking, ItemPaid):  # the kitchen was first
+                await cancel_item(session, party=party, item_id=item.id, by="system:departures", now=now)
 
 
 async def lock_party(session: AsyncSession, party_id: UUID) -> tuple[Party, UUID]:
@@ -212,11 +229,11 @@ async def _tell(session: AsyncSession, sold: Sold, cover: Cover, now: datetime) 
 
 
 async def _go_on(session: AsyncSession, party: Party, cover: Cover, refused: str | None, now: datetime) -> None:
-    """The last to leave frees the table, once nothing is left to pay."""
+    """The last to leave, or to pay, frees the table, once nothing is left to pay."""
     tab = await tab_of(session, party=party)
-    somebody_sits = any(each.left_at is None for each in tab.covers)
+    goes_on = party.state == PartyState.SEATED and any(each.left_at is None for each in tab.covers)
     await lower(session, party=party, now=now)
-    if not somebody_sits and not tab.left:
+    if not goes_on and not tab.left:
         await close_party(session, party=party, now=now)
         return
     await tell(session, party)

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from facepay.dining.departures import Departure
 from facepay.dining.holds import NotHeld, lower, secure
 from facepay.dining.items import PartyItem
+from facepay.dining.ordering import hold_members
 from facepay.dining.parties import (
     Cover,
     Party,
@@ -131,6 +132,7 @@ async def split_off(
         raise CannotSplitOff("All of the party would leave: move it instead.", reason="all_leave")
     if len(covers) > to.seats:
         raise TooFewSeats("More would sit there than the table has seats.", seats=to.seats)
+    await hold_members(session, party)
     leaving = Party(
         id=new_id(), store_id=party.store_id, table_id=to.id, state=PartyState.SEATED, opened_at=now, host_cover_id=None
     )
