@@ -3,9 +3,11 @@
 Each photo is read as it is, which is what its colours are taken to be, and again under lights of other colours, put
 onto it in linear light: CIE's A (a bulb), F2 (a plain tube) and D75 (a clear sky), as a camera shows them that corrects
 half of a cast, or nothing of it. To balance nothing is right where there is no cast, and costs all of one.
-Also: how often a picture is refused, what reading costs, and what the 5 points lose against the 106.
+Also: how often a picture is refused, what reading costs, and what the 5 points lose against the 106. Where each folder
+holds one person's photos, how far skin and hair of one person are apart in two of them, and those of two people.
 
     python -m benchmarks.appearance --photos …/lfw/strangers --number 300
+    python -m benchmarks.appearance --photos …/lfw/people --number 300 --by-person
 """
 
 from __future__ import annotations
@@ -14,10 +16,11 @@ import argparse
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import combinations
 from pathlib import Path
 from typing import cast
 
@@ -115,10 +118,15 @@ BALANCES: dict[str, Balance] = {
 class Reading:
     """Of one photo: what was told or refused, the cost, and skin and clothes' moves (balances, casts, 2)."""
 
+    person: Path
     told: Appearance | NoAppearance
     milliseconds: float
     moves: Doubles | None = None
     by_five_points: float | None = None
+
+
+def shuffled(paths: Iterable[Path]) -> list[Path]:
+    return random.Random(0).sample(ordered := sorted(paths), len(ordered))
 
 
 def apart(one: tuple[Swatch, ...], two: tuple[Swatch, ...]) -> float:
@@ -137,10 +145,10 @@ def reading(engine: Engine, path: Path) -> Reading | None:
     milliseconds = (time.perf_counter() - started) * 1e3
     truth = read_appearance(image, face, light=DAYLIGHT)
     if not isinstance(told, Appearance) or not isinstance(truth, Appearance) or not truth.clothes:
-        return Reading(told, milliseconds)
+        return Reading(path.parent, told, milliseconds)
     five = read_appearance(image, replace(face, points=None), light=DAYLIGHT)
     by_five_points = truth.skin.difference(five.skin) if isinstance(five, Appearance) else None
-    return Reading(told, milliseconds, moves(image, face, truth), by_five_points)
+    return Reading(path.parent, told, milliseconds, moves(image, face, truth), by_five_points)
 
 
 def moves(image: Image, face: FaceEvidence, truth: Appearance) -> Doubles:
@@ -154,14 +162,33 @@ def moves(image: Image, face: FaceEvidence, truth: Appearance) -> Doubles:
     return found
 
 
+def people_apart(found: list[Reading]) -> Table:
+    """Mean CIEDE2000 of one person's colours in two photos, and of two people's."""
+    told = [(each.person, each.told) for each in found if isinstance(each.told, Appearance)]
+    own: dict[str, list[float]] = {"skin": [], "hair": []}
+    others: dict[str, list[float]] = {"skin": [], "hair": []}
+    for (person, one), (other, two) in combinations(told, 2):
+        kept = own if person == other else others
+        kept["skin"].append(one.skin.difference(two.skin))
+        if one.hair and two.hair:
+            kept["hair"].append(one.hair.difference(two.hair))
+    rows: list[tuple[str, ...]] = [
+        (what, f"{np.mean(own[what]):.1f} ({len(own[what])} pairs)", f"{np.mean(others[what]):.1f}") for what in own
+    ]
+    return Table("Mean CIEDE2000", "", ("", "one person", "two people"), rows)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--number", type=int, default=300)
+    parser.add_argument("--by-person", action="store_true", help="each folder holds one person's photos")
     options = parser.parse_args()
     console, engine = Console(width=130), load_engine(threads=1)
     files = sorted(file for file in options.photos.rglob("*") if file.suffix in {".jpg", ".png"})
-    files = random.Random(0).sample(files, min(options.number, len(files)))
+    # Of one person all or none, so that there are pairs.
+    order = {folder: number for number, folder in enumerate(shuffled({file.parent for file in files}))}
+    files = sorted(shuffled(files), key=lambda file: order[file.parent])[: options.number]
     with ThreadPoolExecutor(2) as threads:
         found = [each for each in threads.map(partial(reading, engine), files) if each is not None]
     moved = np.array([each.moves for each in found if each.moves is not None])
@@ -171,6 +198,8 @@ def main() -> None:
         console.print(printed(Table(f"{what}: mean CIEDE2000", f"{len(moved)} photos", ("", *CASTS), rows)))
     codes = Counter(each.told.code if isinstance(each.told, NoAppearance) else "told" for each in found)
     told = [each.told for each in found if isinstance(each.told, Appearance)]
+    if options.by_person:
+        console.print(printed(people_apart(found)))
     console.print(codes)
     console.print("ms, median and p95:", np.percentile([each.milliseconds for each in found], (50, 95)).round(2))
     console.print(

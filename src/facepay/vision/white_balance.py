@@ -20,9 +20,9 @@ from facepay.vision.frames import Image
 MINKOWSKI = 20  # nearly the brightest: a room shows something white more often than it is grey on average
 _SIDE_PX = 160
 _CLIPPED, _BLACK = 250, 8  # grey levels that say nothing of the light's colour
-# Cameras correct most casts themselves: a guessed cast up to the first chroma is left alone, from the second on it is
-# taken away whole.
-_TRUSTED, _DOUBTED = 8.0, 14.0
+# Cameras correct most casts themselves, and guesses err: a cast up to the first chroma is left alone, one from the
+# second on is taken away whole. CIE's F2, a plain tube, has 28, and a bulb 55 where no camera corrects it.
+_TRUSTED, _DOUBTED = 12.0, 20.0
 
 _BYTES = np.arange(256, dtype=np.float64) / 255
 _LINEAR: Floats = np.where(_BYTES <= 0.04045, _BYTES / 12.92, ((_BYTES + 0.055) / 1.055) ** 2.4).astype(np.float32)
