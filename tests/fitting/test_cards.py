@@ -79,7 +79,7 @@ def test_an_outfit_shows_each_piece_in_its_colour(kinds: tuple[str, ...]) -> Non
     assert share_of(picture[:, -60:], PAPER) == 1
 
 
-@pytest.mark.parametrize("size", [(240, 300), (1920, 1080), (600, 2000)])
+@pytest.mark.parametrize("size", [(240, 300), (1920, 1080), (2400, 3000)])
 def test_a_card_is_as_large_as_the_screen_asks(size: tuple[int, int]) -> None:
     picture = drawn(outfit_card(outfit(top="a shirt", bottom="trousers"), currency="CNY", size=size))
     assert picture.shape == (size[1], size[0], 3)

@@ -17,7 +17,8 @@ from facepay.vision.colours import Appearance, Lab, Swatch
 
 SIZE = (1080, 1350)
 SIDE_PX_MIN, SIDE_PX_MAX = 240, 4096
-_SMOOTHING = 2  # drawn so much larger, then made smaller: Pillow draws no soft edges
+# Drawn so much larger, then made smaller, since Pillow draws no soft edges: where so many pixels don't hide hard ones.
+_SMOOTHING, _SMOOTHED_PIXELS_MAX = 2, 4_000_000
 
 PAPER, SHEET, INK, SOFT_INK, LINE = "#f6f3ee", "#ffffff", "#1c1b1a", "#5f5a54", "#e3ddd4"
 _MARGIN = 72
@@ -33,8 +34,9 @@ class _Card:
         if not all(SIDE_PX_MIN <= side <= SIDE_PX_MAX for side in size):
             raise ValueError(f"a card's sides have {SIDE_PX_MIN} to {SIDE_PX_MAX} pixels")
         self.size = size
-        self.scale = _SMOOTHING * min(size[0] / SIZE[0], size[1] / SIZE[1])
-        self.picture = Image.new("RGB", (size[0] * _SMOOTHING, size[1] * _SMOOTHING), PAPER)
+        self.smoothing = _SMOOTHING if size[0] * size[1] <= _SMOOTHED_PIXELS_MAX else 1
+        self.scale = self.smoothing * min(size[0] / SIZE[0], size[1] / SIZE[1])
+        self.picture = Image.new("RGB", (size[0] * self.smoothing, size[1] * self.smoothing), PAPER)
         self.draw = ImageDraw.Draw(self.picture)
         self.left = (self.picture.width - SIZE[0] * self.scale) / 2
         self.top = (self.picture.height - SIZE[1] * self.scale) / 2
@@ -78,7 +80,7 @@ class _Card:
 
     def png(self) -> bytes:
         done = io.BytesIO()
-        self.picture.reduce(_SMOOTHING).save(done, "PNG", compress_level=6)
+        self.picture.reduce(self.smoothing).save(done, "PNG", compress_level=6)
         return done.getvalue()
 
 

@@ -39,9 +39,7 @@ _UNIT_PX_MIN = 12.0
 _TURNED_DEGREES = 45.0
 _DARK_LEVEL, _FACE_DARK_LEVEL = 60, 25.0  # of the frame's brightest hundredth, and of the face on average
 _CLIPPED_LEVEL, _CLIPPED_MAX = 250, 0.5
-_CAST_MAX = (
-    90.0  # chroma of the light: a bulb that no camera corrects has 55, and far beyond there is nearly no blue left
-)
+_CAST_MAX = 90.0  # chroma of the light: an uncorrected bulb has 55; far beyond there is nearly no blue left
 _CHEST_MIN = 0.8  # square units of it within the picture
 
 _SKIN_APART = 15.0  # a patch of the face further from the others is hair, a shadow or a frame of glasses
