@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from facepay.wallet.accounts import Balance
+from tests.checkout.test_audit import findings
 from tests.dining.dinner import DUCK, SOUP, TEA, Dinner
 from tests.photos import people, variant
 from tests.rewards.till import EARNING, add_coupon, give, set_rules
@@ -315,3 +316,26 @@ async def test_a_party_that_pays_in_cash_is_closed_by_staff_with_a_reason(dinner
     assert await dinner.is_free()
     assert await dinner.wallet(1) == Balance(20_000, 0)
     await dinner.books_agree()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "finding"),
+    [
+        ("update shop_order set tip = tip + 1", "was tipped another amount than it says"),
+        ("update shop_order set tip_transfer_id = transfer_id", "was tipped another amount than it says"),
+        ("update shop_order set tip_refunded = 1", "gave back another tip than its refunds say"),
+        ("update refund set tip_transfer_id = transfer_id", "gave back another tip than it says"),
+        (
+            "update shop_order set tip = 0, tip_refunded = 0, tip_transfer_id = null;"
+            " update refund set tip = 0, tip_transfer_id = null",
+            "pays a store, and is no order's payment",
+        ),
+    ],
+)
+async def test_a_tip_that_isnt_in_the_books_as_it_says_is_named(dinner: Dinner, wrong: str, finding: str) -> None:
+    await dinner.sit(1, balance=20_000)
+    await dinner.order("DUCK", seat=1)
+    paid = await dinner.pay(1, tip=500)
+    await undo(dinner, paid["order"]["id"], "refunds", amount=1000, tip=True)
+    assert await findings(dinner.database) == []
+    assert any(finding in each for each in await findings(dinner.database, wrong))

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.catalog.products import ProductNotFound, get_product, get_product_by_sku
-from facepay.dining import departures, moving, paying
+from facepay.dining import departures, moving, settling
 from facepay.dining.bill_schemas import (
     BillAnswer,
     DeparturesAnswer,
@@ -163,9 +163,9 @@ async def split_off(
     responses=problems(*OF_PARTY),
 )
 async def give_up(store_id: UUID, party_id: UUID, body: GivenUp, session: Session, writer: Writer, now: Now) -> None:
-    """What is left is taken off, with the reason: somebody paid in cash, or nobody will. Holds end, the table is free."""
+    """What is left is taken off, with the reason: it was paid in cash, or nobody will. Holds end, the table is free."""
     party = await _locked(session, store_id, party_id)
-    await paying.give_up(session, party=party, reason=body.reason, by=f"staff:{writer.id}", now=now)
+    await settling.give_up(session, party=party, reason=body.reason, by=f"staff:{writer.id}", now=now)
 
 
 async def _shown(session: AsyncSession, policy: DiningPolicy) -> DiningPolicyAnswer:

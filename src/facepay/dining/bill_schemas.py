@@ -12,9 +12,10 @@ from facepay.checkout.schemas import COUPONS_MAX, OrderAnswer
 from facepay.dining.agreeing import Agreed
 from facepay.dining.bills import Split, lines_of, total_of
 from facepay.dining.departures import Departure
+from facepay.dining.owing import BillWish
 from facepay.dining.parties import Cover, PartyState
 from facepay.dining.party_schemas import PartySeat
-from facepay.dining.paying import BillWish, TablePaid
+from facepay.dining.paying import TablePaid
 from facepay.dining.policies import DiningPolicy, GuestsFallTo
 from facepay.dining.tables import SEATS_MAX
 from facepay.dining.tabs import Tab

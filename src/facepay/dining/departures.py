@@ -27,9 +27,10 @@ from facepay.dining.changing import ItemPaid, cancel_item
 from facepay.dining.holds import lower
 from facepay.dining.items import ItemState, items_of
 from facepay.dining.ordering import hold_members
+from facepay.dining.owing import Owed
 from facepay.dining.parties import Cover, Party, PartyState, close_party, cover_at, leave_seat, tell
-from facepay.dining.paying import Owed, take_money
 from facepay.dining.policies import policy_of
+from facepay.dining.settling import take_money
 from facepay.dining.tables import DiningTable
 from facepay.dining.tabs import Tab, note_paid, tab_of
 from facepay.families.purses import purse_of

@@ -6,7 +6,6 @@ nothing more is ordered, until the last. A refusal charges nothing and leaves a 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -21,13 +20,13 @@ from facepay.checkout.benefits import Offer, Wish
 from facepay.checkout.limits import Declined, NeedsStepUp
 from facepay.checkout.orders import Order
 from facepay.checkout.pricing import PricedBasket
-from facepay.checkout.selling import NotSold, Sold, quote, sell
-from facepay.dining.bills import Share, Split, lines_of, together, total_of
-from facepay.dining.holds import Guarantee, captured, lower
-from facepay.dining.items import items_of
-from facepay.dining.parties import Cover, Party, PartyState, close_party, party_at, tell
+from facepay.checkout.selling import NotSold, Sold, quote
+from facepay.dining.bills import lines_of, total_of
+from facepay.dining.owing import BillWish, owed_for
+from facepay.dining.parties import PartyState, party_at
+from facepay.dining.settling import go_on, take_money
 from facepay.dining.tables import table_at
-from facepay.dining.tabs import SettledBy, Tab, note_paid, tab_of
+from facepay.dining.tabs import Tab, tab_of
 from facepay.identity.decisions import answer, ask, identify
 from facepay.identity.passes import ShownPass
 from facepay.identity.step_up import AttemptNotFound
@@ -47,20 +46,6 @@ from facepay.kernel.ids import new_id
 from facepay.kernel.passwords import PasswordHasher
 from facepay.members.members import Member
 from facepay.settings import Settings
-
-
-@dataclass(frozen=True, slots=True)
-class BillWish:
-    """Which seats are paid for (none named: the payer's own, and those of guests that they are the host of), and with
-    what beside the wallet. `treat`: the payer needn't sit there.
-    """
-
-    split: Split = "seat"
-    seats: tuple[int, ...] = ()
-    tip: int = 0
-    coupons: tuple[str, ...] = ()
-    redeem_points: int = 0
-    treat: bool = False
 
 
 class TablePayment(DeviceDecision, Base):
@@ -96,15 +81,6 @@ class TablePaid(Ruling):
     left: int | None = None
     over: Declined | NeedsStepUp | None = None
     coupon: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Owed:
-    """What one payer takes on, and for which covers."""
-
-    shares: list[Share]
-    covers: list[Cover]
-    split: Split
 
 
 async def pay(
@@ -174,7 +150,7 @@ async def _charge(
     member, wish = payer.member, payment.read_wish()
     payment.member_id = member.id
     own = next((each for each in tab.covers if each.member_id == member.id and each.left_at is None), None)
-    owed = _owed(tab, wish, own)
+    owed = owed_for(tab, wish, own)
     if isinstance(owed, str):
         return await _settle(session, payment, "declined", owed, member)
     total = total_of(owed.shares)
@@ -217,95 +193,6 @@ async def _charge(
     return replace(decision, over=outcome.over, coupon=outcome.coupon)
 
 
-def _owed(tab: Tab, wish: BillWish, own: Cover | None) -> Owed | str:
-    """What is to be paid, or the code of why not."""
-    if own is None and not wish.treat:
-        return "not_of_party"
-    if tab.courses_wait:
-        return "courses_waiting"
-    if wish.split == "seat" and any(each.split == "person" for each in tab.settlements.values()):
-        return "split_begun"
-    shares, open_covers = tab.shares(wish.split), [*tab.present, *tab.gone]
-    covers = _meant(tab, wish, own)
-    if isinstance(covers, str):
-        return covers
-    rest = [each for each in open_covers if each not in covers]
-    if own is not None and own in covers and _strands_guests(shares, rest):
-        return "guests_unpaid"
-    taken = together(share for cover in covers for share in shares.get(cover.id, ()))
-    return Owed(taken, covers, wish.split) if taken else "nothing_owed"
-
-
-def _meant(tab: Tab, wish: BillWish, own: Cover | None) -> list[Cover] | str:
-    """The covers that are to be paid for."""
-    open_covers = [*tab.present, *tab.gone]
-    if wish.split == "one":
-        return open_covers
-    if wish.seats:
-        seats = {each.seat: each for each in reversed(open_covers)}  # whoever sits there, before whoever did
-        if not set(wish.seats) <= seats.keys():
-            return "seat_not_owing"
-        return [seats[seat] for seat in dict.fromkeys(wish.seats)]
-    if own not in open_covers:
-        return "nothing_owed"
-    guests = [each for each in open_covers if each.member_id is None] if own is tab.host else []
-    return [own, *guests]
-
-
-def _strands_guests(shares: dict[UUID, list[Share]], rest: Sequence[Cover]) -> bool:
-    """Whether what guests had would be left to nobody."""
-    return any(total_of(shares.get(each.id, ())) for each in rest) and not any(each.member_id for each in rest)
-
-
-async def take_money(
-    session: AsyncSession,
-    *,
-    tab: Tab,
-    owed: Owed,
-    guarantor: Cover | None,
-    offered: Offer,
-    member: Member,
-    device_id: UUID,
-    by: SettledBy,
-    now: datetime,
-    settings: Settings,
-    advance_max: int | None = 0,
-) -> Sold | NotSold:
-    """Out of what is held for the guarantor, where that is of the wallet that pays. What was cooked, and counted out of
-    the stock, stays so.
-    """
-    guarantee = await session.get(Guarantee, guarantor.id, with_for_update=True) if guarantor else None
-    if guarantee is not None and guarantee.payer_id != offered.payer_id:
-        guarantee = None
-    sold = await sell(
-        session,
-        offered=offered,
-        member=member,
-        store_id=tab.party.store_id,
-        device_id=device_id,
-        now=now,
-        settings=settings,
-        hold_id=guarantee.hold_id if guarantee else None,
-        advance_max=advance_max,
-        served=True,
-        counted_out=True,
-    )
-    if isinstance(sold, Sold):
-        if guarantee is not None:
-            captured(guarantee)
-        await note_paid(
-            session,
-            tab=tab,
-            shares=owed.shares,
-            covers=owed.covers,
-            order=sold.order,
-            split=owed.split,
-            by=by,
-            now=now,
-        )
-    return sold
-
-
 async def _paid(
     session: AsyncSession, payment: TablePayment, tab: Tab, sold: Sold, member: Member, now: datetime
 ) -> TablePaid:
@@ -314,34 +201,6 @@ async def _paid(
     tab.party.state = PartyState.PAYING
     left = await go_on(session, party=tab.party, now=now)
     return replace(decision, order=sold.order, balance=sold.balance, left=left)
-
-
-async def go_on(session: AsyncSession, *, party: Party, now: datetime) -> int:
-    """After somebody has paid: holds for what is paid are let go, and once all of it is, the table is free; answers of
-    what is left to pay.
-    """
-    await session.flush()
-    left = (await tab_of(session, party=party)).left
-    await lower(session, party=party, now=now)
-    if left == 0:
-        await close_party(session, party=party, now=now)
-    else:
-        await tell(session, party)
-    return left
-
-
-async def give_up(session: AsyncSession, *, party: Party, reason: str, by: str, now: datetime) -> None:
-    """Take off the tab what nobody pays any more, or has paid in another way; holds are let go and the table is free.
-
-    The party is locked.
-    """
-    left = {charge.item_id for charge in (await tab_of(session, party=party)).charges if charge.left}
-    for item in await items_of(session, party_id=party.id):
-        if item.id in left:
-            item.cancelled_at, item.cancelled_by, item.cancelled_why = now, by, reason
-    await session.flush()
-    await lower(session, party=party, now=now)
-    await close_party(session, party=party, now=now)
 
 
 async def _turn_away(
