@@ -42,9 +42,13 @@ _ELIGIBLE = """
     )
 """
 _SHOWN = "p.id, p.sku, p.name, p.category, p.price, p.currency, p.allergens, p.ingredients, p.age_min"
-_STOCKED = "left join stock on stock.product_id = p.id and stock.store_id = :store_id"
+_STOCKED = """left join lateral (
+        select quantity from stock where stock.product_id = p.id and stock.store_id = :store_id offset 0
+    ) stock on true"""
 
-# `own` is what the member likes and what is at hand; each of it speaks for itself and for its neighbours.
+# `own` is what the member likes and what is at hand; each of it speaks for itself and for its neighbours. `offset 0`
+# keeps the planner from joining whole tables: prepared, it knows neither how many there are nor which filters are in
+# use, and took a hundred times as long. So the best are looked up one by one, until enough of them may be shown.
 RANKED = text(f"""
 with own as materialized (
     select * from unnest(
@@ -71,16 +75,19 @@ with own as materialized (
             when in_weather >= 1.2 then 'weather' else 'here' end,
         :popular * share * in_part * in_weather
     from popular
-), ranked as (
-    select product_id, sum(share) as score,
-        (array_agg(part order by share desc))[1] as part, (array_agg(source_id order by share desc))[1] as source_id
-    from speaks where share > 0 group by product_id
+), shown as materialized (
+    select p.*, ranked.score, ranked.part, ranked.source_id
+    from (
+        select product_id, sum(share) as score, (array_agg(part order by share desc))[1] as part,
+            (array_agg(source_id order by share desc))[1] as source_id
+        from speaks where share > 0 group by product_id order by score desc, product_id
+    ) ranked cross join lateral (
+        select {_SHOWN} from product p {_STOCKED} where p.id = ranked.product_id and {_ELIGIBLE} offset 0
+    ) p
+    order by ranked.score desc, ranked.product_id limit :page offset :after
 )
-select {_SHOWN}, ranked.score, ranked.part, ranked.source_id, source.name as because
-from ranked join product p on p.id = ranked.product_id {_STOCKED}
-left join product source on source.id = ranked.source_id
-where {_ELIGIBLE}
-order by ranked.score desc, p.id limit :page offset :after
+select shown.*, source.name as because from shown left join product source on source.id = shown.source_id
+order by shown.score desc, shown.id
 """)  # noqa: S608 - our own text
 
 # What else there is, the newest first.
