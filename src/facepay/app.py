@@ -29,6 +29,8 @@ from facepay.checkout.telling import REFUND_CREATED
 from facepay.dining import departures
 from facepay.doors import kinds as doors
 from facepay.entrance.edge_galleries import may_hold
+from facepay.fitting import upkeep as fitting
+from facepay.fitting.requests import EVENT_TYPES as FITTING_EVENT_TYPES
 from facepay.housekeeping import LEARNING_LOCK, Task, keep_house, slow_tasks_of, tasks_of
 from facepay.identity.narrowing import HomeRegions
 from facepay.identity.recognition import Recogniser
@@ -94,6 +96,7 @@ ALERT_KINDS = (
     *shelves.ALERT_KINDS,
     *lanes.ALERT_KINDS,
     *departures.ALERT_KINDS,
+    *fitting.ALERT_KINDS,
     *test_drives.ALERT_KINDS,
     VERIFICATION_FAILED,
     OFFLINE_DISPUTE,
@@ -102,7 +105,7 @@ ALERT_KINDS = (
     *gate_patrol.ALERT_KINDS,
     *tag_patrol.ALERT_KINDS,
 )
-EVENT_TYPES = (PING, *ONLINE_EVENT_TYPES, REFUND_CREATED, *DRIVE_EVENT_TYPES, *ALERT_EVENT_TYPES)
+EVENT_TYPES = (PING, *ONLINE_EVENT_TYPES, REFUND_CREATED, *FITTING_EVENT_TYPES, *DRIVE_EVENT_TYPES, *ALERT_EVENT_TYPES)
 CATCH_UP_AFTER_SECONDS = 0.3
 DESCRIPTION = """
 The backend of shops where a face is the ticket and the wallet.

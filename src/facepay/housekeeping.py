@@ -25,6 +25,8 @@ from facepay.dining.holds import renew_holds
 from facepay.doors.attempts import forget_attempts
 from facepay.doors.logged import lapse_attempts
 from facepay.entrance.gate_turns import forget_turns
+from facepay.fitting.sessions import end_unused
+from facepay.fitting.upkeep import alert_of_unanswered
 from facepay.identity.passes import forget_passes
 from facepay.identity.step_up import forget_expired
 from facepay.kernel.clock import Clock
@@ -113,6 +115,8 @@ def tasks_of(
         Task("alert_of_late_tickets", 60, lambda: alert_of_late(database, settings=settings, now=clock())),
         Task("lapse_tickets", 600, lambda: lapse_tickets(database, now=clock())),
         Task("settle_late_changes", 5, lambda: settle_late_changes(database, settings=settings, now=clock())),
+        Task("end_fitting_sessions", 10, lambda: end_unused(database, settings=settings, now=clock())),
+        Task("alert_of_unanswered", 10, lambda: alert_of_unanswered(database, settings=settings, now=clock())),
         Task("keep_drives", 10, lambda: keep_drives(database, settings=settings, now=clock())),
         Task("forget_drive_photos", 3600, lambda: forget_drive_photos(database, lasts=pictures_last, now=clock())),
         Task("charge_left_visits", 60, lambda: charge_left_visits(database, settings=settings, now=clock())),

@@ -45,6 +45,10 @@ from facepay.entrance import identification_router as identifications
 from facepay.entrance import turn_router as turns
 from facepay.entrance import visit_router as visits
 from facepay.families import router as families
+from facepay.fitting import floor_router as fitting_floor
+from facepay.fitting import garment_router as garments
+from facepay.fitting import mirror_router as mirrors
+from facepay.fitting import style_router as styles
 from facepay.identity import lookalike_router as lookalikes
 from facepay.identity import pass_router as passes
 from facepay.identity import router as identity
@@ -163,6 +167,10 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
         tags,
         limits,
         family_spending,
+        garments,
+        mirrors,
+        styles,
+        fitting_floor,
         cars,
         licences,
         test_drives,

@@ -105,6 +105,10 @@ class Settings(BaseSettings):
     # The kitchen
     kitchen_late_minutes: int = Field(default=20, ge=1, le=24 * 60)
 
+    # Fitting rooms
+    fitting_session_minutes: int = Field(default=10, ge=1, le=120)
+    fitting_answer_minutes: int = Field(default=3, ge=1, le=120)
+
     # Test drives
     drive_score_min: int = Field(default=350, ge=0, le=10_000)
     drive_score_max: int = Field(default=950, ge=0, le=10_000)

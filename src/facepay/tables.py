@@ -20,6 +20,10 @@ from facepay.doors import attempts as access_attempts
 from facepay.doors import readers
 from facepay.entrance import gate_turns, gates, groups, house_rules, visits
 from facepay.families import approvals, families, refusals
+from facepay.fitting import garments
+from facepay.fitting import looks as mirror_looks
+from facepay.fitting import requests as fitting_requests
+from facepay.fitting import sessions as fitting_sessions
 from facepay.identity import (
     edge_matches,
     lookalikes,
@@ -108,7 +112,10 @@ __all__ = [
     "evidence",
     "families",
     "findings",
+    "fitting_requests",
+    "fitting_sessions",
     "freezes",
+    "garments",
     "gate_turns",
     "gates",
     "groups",
@@ -130,6 +137,7 @@ __all__ = [
     "marks",
     "members",
     "menu",
+    "mirror_looks",
     "mock_books",
     "notices",
     "numbers",

@@ -30,6 +30,10 @@ from facepay.doors.attempts import AttemptFactor, start
 from facepay.entrance.gates import GateAttempt
 from facepay.entrance.visits import current_visit
 from facepay.families.families import Family
+from facepay.fitting.looks import MirrorLook
+from facepay.fitting.outfits import Kind
+from facepay.fitting.requests import FittingRequest
+from facepay.fitting.sessions import FittingSession, Memory
 from facepay.identity.lookalikes import Lookalike, pair_of
 from facepay.identity.watches import Watch
 from facepay.kernel.clock import utc_now
@@ -48,6 +52,7 @@ from facepay.simulate.journal import Journal
 from facepay.staff.accounts import StaffAccount
 from facepay.templates.templates import DecisionFrame, EnrolmentPhoto
 from facepay.test_drives.drives import DriveCharge
+from facepay.vision.colours import Appearance, Illuminant, Lab
 from tests.campaigns.stand import add_campaign
 from tests.online.web import WebShop, came_to
 from tests.photos import people
@@ -111,6 +116,7 @@ async def add_regular(shop: Shop, database: Database, *, teas: int = 0) -> Regul
     await _pass_a_door(shop, database, UUID(member))
     await _visit_the_warehouse(shop, database, member)
     await _sit_at_a_table(shop, database, UUID(member))
+    await _try_on(shop, database, UUID(member))
     await _drive(shop, database, member)
     await _have_a_birthday(shop, database, member)
     await _belong_to_a_family(shop, database, member)
@@ -271,6 +277,27 @@ async def _sit_at_a_table(shop: Shop, database: Database, member_id: UUID) -> No
         cup = {"name": tea.name, "quantity": 1, "unit_price": tea.price, "currency": tea.currency, "course": 1}
         session.add(PartyItem(party_id=party.id, cover_id=cover.id, product_id=tea.id, ordered_at=now, **cup))
         await _settle_at_a_table(session, UUID(device), cover, member_id)
+
+
+async def _try_on(shop: Shop, database: Database, member_id: UUID) -> None:
+    """They stand before a mirror, which knows their colours, and ask for a shirt."""
+    device, _ = await shop.add_device("mirror")
+    await shop.do("PUT", "/v1/garments", json=[{"sku": "TEA-001", "style": "SHIRT", "kind": "top", "size": "M"}])
+    now, where = utc_now(), {"device_id": UUID(device), "store_id": UUID(shop.store_id)}
+    colours = Appearance(Lab(70, 12, 18), None, (), Illuminant(Lab(95, 0, 0)))
+    async with database.begin() as session:
+        tea = await get_product_by_sku(session, "TEA-001")
+        fitting = FittingSession(member_id=member_id, opened_at=now, used_at=now, **where)
+        fitting.remember(Memory(appearance=colours, sizes={Kind.TOP: "M"}))
+        session.add(fitting)
+        await session.flush()
+        seen = {"member_id": member_id, "similarity": 0.9, "created_at": now, "decided_at": now}
+        session.add_all(
+            [
+                MirrorLook(decision="member", code="welcome", device_id=UUID(device), session_id=fitting.id, **seen),
+                FittingRequest(session_id=fitting.id, product_id=tea.id, asked_at=now, **where),
+            ]
+        )
 
 
 async def _settle_at_a_table(session: AsyncSession, device_id: UUID, cover: Cover, member_id: UUID) -> None:

@@ -46,7 +46,7 @@ def _yes_or_no(cell: str | None) -> bool:
     raise PydanticCustomError("yes_or_no", "yes or no is needed")
 
 
-def _listed(cell: str | None) -> list[str] | None:
+def listed(cell: str | None) -> list[str] | None:
     """`milk; eggs`, or `none`; of an empty cell nothing is known."""
     if cell is None:
         return None
@@ -182,8 +182,8 @@ class ProductLine(Request):
     tax_rate_basis_points: Annotated[TaxRate, BeforeValidator(_whole)]
     prepared: Annotated[bool, BeforeValidator(_yes_or_no)] = False
     sold_by: Annotated[SoldBy, BeforeValidator(_piece_unless_said)] = "piece"
-    allergens: Annotated[Allergens | None, BeforeValidator(_listed)] = None
-    ingredients: Annotated[Ingredients, BeforeValidator(lambda cell: _listed(cell) or [])] = Field(default_factory=list)
+    allergens: Annotated[Allergens | None, BeforeValidator(listed)] = None
+    ingredients: Annotated[Ingredients, BeforeValidator(lambda cell: listed(cell) or [])] = Field(default_factory=list)
     colour: Colour | None = None
     age_min: Annotated[AgeMin, BeforeValidator(_whole)] | None = None
     store_code: Code | None = None

@@ -120,6 +120,8 @@ PUBLIC_PATHS = frozenset(
         "/guard/{name}",
         "/muster",
         "/muster/{name}",
+        "/fitting",
+        "/fitting/{name}",
         "/drives",
         "/drives/{name}",
     }

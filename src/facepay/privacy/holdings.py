@@ -182,6 +182,19 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "dining_departure": Holding(Fate.NOTHING_HELD, "that a place is empty", through=("cover_id", "dining_cover")),
         "dining_settlement": Holding(Fate.NOTHING_HELD, "that a place has paid", through=("cover_id", "dining_cover")),
         "dining_paid_share": Holding(Fate.KEPT, BOOKS, through=OF_ORDER),
+        "fitting_look": Holding(Fate.UNLINKED, "whom a mirror saw", by=MEMBER, cleared=("member_id", *MEASURED)),
+        "fitting_session": Holding(
+            Fate.UNLINKED,
+            "that they stand at a mirror, their colours and what they said there: all of it ends with the session",
+            by=MEMBER,
+            with_face=True,
+            cleared=("member_id", "memory"),
+        ),
+        "fitting_request": Holding(
+            Fate.NOTHING_HELD,
+            "what was brought to a mirror; while the session lasts, it says to whom",
+            through=("session_id", "fitting_session"),
+        ),
         "smile_play": Holding(
             Fate.UNLINKED,
             "what a smile won, for somebody: the coupon is in the books",
@@ -323,6 +336,7 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "earning_rule": NOTHING,
         "emergency": Holding(Fate.NOTHING_HELD, "that all doors were opened or shut, by which staff and why"),
         "erasure_receipt": Holding(Fate.NOTHING_HELD, "a receipt names nobody"),
+        "garment": NOTHING,
         "gallery_sync": Holding(Fate.NOTHING_HELD, "how many references a device was given on a day, and not whose"),
         "gallery_version": NOTHING,
         "interlock": NOTHING,
