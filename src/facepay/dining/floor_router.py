@@ -16,7 +16,7 @@ from facepay.dining import changing, correcting, ordering
 from facepay.dining.changing import ItemNotFound, ItemPaid
 from facepay.dining.correcting import CoverHasOrdered, SeatTaken
 from facepay.dining.floor import Floor, floor_of
-from facepay.dining.order_router import CHANGED, SEATED, UNFIT
+from facepay.dining.order_router import AGES, CHANGED, SEATED, UNFIT
 from facepay.dining.order_schemas import ItemChange, OrderedAnswer, StaffOrder, Voiding
 from facepay.dining.parties import CoverNotFound, Party, PartyNotFound, get_party, tell, topic_of_floor
 from facepay.dining.party_schemas import CoverChange, FloorAnswer, PartyAnswer, PartyChange
@@ -137,7 +137,14 @@ async def remove_cover(cover_id: UUID, at: AtPartyOf) -> PartyAnswer:
     summary="Take an order",
     response_model=OrderedAnswer,
     responses=problems(
-        *REFUSALS, IdempotencyKeyMissing, IdempotencyKeyInUse, IdempotencyKeyReused, *SEATED, CoverNotFound, *UNFIT
+        *REFUSALS,
+        IdempotencyKeyMissing,
+        IdempotencyKeyInUse,
+        IdempotencyKeyReused,
+        *SEATED,
+        CoverNotFound,
+        *UNFIT,
+        *AGES,
     ),
 )
 async def take_order(

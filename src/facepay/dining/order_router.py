@@ -14,7 +14,7 @@ from facepay.dining.changing import ItemNotFound, ItemPaid
 from facepay.dining.menu import NotOnMenu
 from facepay.dining.options import OptionsInvalid
 from facepay.dining.order_schemas import ItemChange, NewTableOrder, OrderedAnswer
-from facepay.dining.ordering import AgeCheckNeeded, AllergenInDish, NotCovered, SoldOut
+from facepay.dining.ordering import AgeCheckNeeded, AgeRestricted, AllergenInDish, NotCovered, SoldOut
 from facepay.dining.parties import CoverNotFound, Party, PartyNotFound, PartyPaying, party_at
 from facepay.dining.party_schemas import PartyAnswer
 from facepay.dining.tables import table_at
@@ -27,6 +27,7 @@ from facepay.kitchen.courses import AlreadyCooking
 router = APIRouter(prefix="/v1/tables/{device_id}", tags=["dining"])
 SEATED: tuple[type[Problem], ...] = (PartyNotFound, PartyPaying)
 UNFIT: tuple[type[Problem], ...] = (NotOnMenu, OptionsInvalid, AllergenInDish, SoldOut, NotCovered)
+AGES: tuple[type[Problem], ...] = (AgeRestricted, AgeCheckNeeded)
 CHANGED: tuple[type[Problem], ...] = (*SEATED, ItemNotFound, ItemPaid, AlreadyCooking)
 
 
@@ -34,7 +35,7 @@ CHANGED: tuple[type[Problem], ...] = (*SEATED, ItemNotFound, ItemPaid, AlreadyCo
     "/orders",
     summary="Order for a seat, or for the whole table",
     response_model=OrderedAnswer,
-    responses=problems(IdempotencyKeyMissing, *ONCE, *SEATED, CoverNotFound, *UNFIT, AgeCheckNeeded),
+    responses=problems(IdempotencyKeyMissing, *ONCE, *SEATED, CoverNotFound, *UNFIT, *AGES),
 )
 async def order(body: NewTableOrder, at: AtTableOf, key: RequiredKey) -> Any:
     """All of it goes to the kitchen, or nothing does: the money is put on hold first, on the wallet of whoever answers

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -25,7 +26,7 @@ from facepay.kernel.errors import Conflict
 from facepay.kernel.ids import new_id
 from facepay.kitchen.courses import open_course
 from facepay.kitchen.tickets import Dish
-from facepay.members.members import holding
+from facepay.members.members import Member, holding
 from facepay.settings import Settings
 from facepay.stores.stores import get_store
 
@@ -44,8 +45,15 @@ class SoldOut(Conflict):
     title = "Sold out"
 
 
+class AgeRestricted(Conflict):
+    """Whoever it is for is too young for these dishes, by a birthday that staff have seen."""
+
+    code = "age_restricted"
+    title = "Too young"
+
+
 class AgeCheckNeeded(Conflict):
-    """Nobody knows how old a guest is: staff look, and take the order for these dishes."""
+    """Nobody has seen how old they are: staff look, and take the order for these dishes."""
 
     code = "age_check_needed"
     title = "Age check needed"
@@ -95,15 +103,16 @@ async def order(
 ) -> list[PartyItem]:
     """All of it, or nothing: for a seat, or for the whole table. The party is locked.
 
-    Raises PartyPaying, CoverNotFound, NotOnMenu, OptionsInvalid, AllergenInDish, AgeCheckNeeded, SoldOut, NotCovered.
+    Raises PartyPaying, CoverNotFound, NotOnMenu, OptionsInvalid, AllergenInDish, AgeRestricted, AgeCheckNeeded, SoldOut
+    and NotCovered.
     """
     refuse_while_paying(party)
     covers = list(await covers_of(session, party_id=party.id))
     cover = None if seat is None else await cover_at(session, party_id=party.id, seat=seat)
     picked = await pick_all(session, party, wishes, now)
-    await refuse_harm(session, eaters=covers if cover is None else [cover], picked=picked)
-    if not age_checked:
-        _refuse_unknown_age(cover, covers, picked)
+    eaters = covers if cover is None else [cover]
+    await refuse_harm(session, eaters=eaters, picked=picked)
+    await _refuse_too_young(session, party, eaters, picked, age_checked, now)
     await hold_members(session, party)
     quantities = Counter[UUID]()
     for each in picked:
@@ -166,11 +175,26 @@ def _pick(wish: Wish, item: MenuItem, product: Product) -> Picked:
     return Picked(wish, product, choose(item.groups, wish.options), wish.course or item.courses[0])
 
 
-def _refuse_unknown_age(cover: Cover | None, covers: Sequence[Cover], picked: Sequence[Picked]) -> None:
-    """A member's age is judged with the money; what is for the table is judged by whoever answers for it."""
-    known = any(each.member_id for each in covers) if cover is None else cover.member_id is not None
-    if not known and (limited := sorted({each.product.sku for each in picked if each.product.age_min})):
-        raise AgeCheckNeeded("Staff have to see how old a guest is.", skus=limited)
+async def _refuse_too_young(
+    session: AsyncSession, party: Party, eaters: Sequence[Cover], picked: Sequence[Picked], seen: bool, now: datetime
+) -> None:
+    """Judged when it is ordered, by whom it is for, whoever pays; what is for the table, by the oldest who sit there.
+
+    `seen`: staff have just looked, which doesn't make anybody older than a document did.
+    """
+    limits = {each.product.sku: each.product.age_min for each in picked if each.product.age_min}
+    if not limits:
+        return
+    zone = ZoneInfo((await get_store(session, party.store_id)).timezone)
+    ids = [each.member_id for each in eaters if each.member_id]
+    members = (await session.scalars(select(Member).where(Member.id.in_(ids)))).all()
+    known = [each.age_at(now.astimezone(zone).date()) for each in members if each.age_checked_at]
+    oldest = max((age for age in known if age is not None), default=None)
+    too_young = sorted(sku for sku, least in limits.items() if oldest is None or oldest < least)
+    if too_young and len(known) == len(eaters):
+        raise AgeRestricted("Whoever it is for is too young.", skus=too_young)
+    if too_young and not seen:
+        raise AgeCheckNeeded("Staff have to see how old they are.", skus=too_young)
 
 
 async def _add(

@@ -30,8 +30,8 @@ class Region(Request):
         return self
 
     def holds(self, x: float, y: float) -> bool:
-        """Whether a point, in shares, lies in it; what lies on an edge between two is the one's that begins there."""
-        return self.left <= x < self.left + self.width and self.top <= y < self.top + self.height
+        """Whether a point, in shares, lies in it; its edges do."""
+        return self.left <= x <= self.left + self.width and self.top <= y <= self.top + self.height
 
     def apart(self, x: float, y: float) -> float:
         """How far from its middle a point is, squared."""
