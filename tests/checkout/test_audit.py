@@ -39,6 +39,9 @@ WRONGS = {
     "update shop_order set supplements_id = :other_order, reason = '', charged_by = '' where id = :order": (
         "supplements no order of the same member and store"
     ),
+    "update member set payer_id = :other_member where id = (select member_id from shop_order where id = :order)": (
+        "is paid for by somebody else than their family's payer"
+    ),
     "update checkout set decision = 'declined', order_id = null; delete from refund; delete from order_line;"
     " delete from shop_order": "pays a store, and is no order's payment",
 }

@@ -63,7 +63,8 @@ with page as materialized (
         when page.advance <> coalesce(lent.amount, 0) then 'was advanced another amount than it says'
         when page.supplements_id is not null and not exists (select from shop_order o
               where o.id = page.supplements_id and o.supplements_id is null
-                and (o.member_id, o.store_id, o.currency) = (page.member_id, page.store_id, page.currency))
+                and (o.member_id, o.store_id, o.currency) = (page.member_id, page.store_id, page.currency)
+                and o.buyer_id is not distinct from page.buyer_id)
             then 'supplements no order of the same member and store'
         end as problem
       from page
@@ -165,6 +166,22 @@ select (select count(*) from page) as rows, (select max(id::text) from page) as 
 """
 
 
+# Who pays for a dependant is written twice: in their family, and in their own row, by which they are charged.
+_FAMILIES = """
+with page as materialized (
+    select id, payer_id from member where id > cast(:after as uuid) order by id limit 5000
+), wrong as (
+    select page.id from page
+      left join family_member theirs on theirs.member_id = page.id
+      left join family on family.id = theirs.family_id
+     where page.payer_id is distinct from family.payer_id order by page.id limit 1
+)
+select (select count(*) from page) as rows, (select max(id::text) from page) as last,
+       'member ' || wrong.id as row, 'is paid for by somebody else than their family''s payer' as problem
+  from (select 1) one left join wrong on true
+"""
+
+
 def paged_check(name: str, page: str, start: int | str) -> tuple[str, Check]:
     """A query that is given where its page starts (`after`), and answers rows, last, row and problem."""
 
@@ -184,6 +201,7 @@ CHECKS = (
     paged_check("order refunds", _REFUNDS, FIRST),
     paged_check("sales", _SALES, 0),
     paged_check("debts", _DEBTS, FIRST),
+    paged_check("families", _FAMILIES, FIRST),
     paged_check("points and gifts", BALANCES, FIRST),
     paged_check("lots", LOTS, FIRST),
     paged_check("wins", WINS, FIRST),
