@@ -102,6 +102,12 @@ class PartyAnswer(Answer):
         )
 
 
+class PartyHere(Answer):
+    """What a table's screen follows."""
+
+    party: PartyAnswer | None
+
+
 class SeatedAnswer(DecisionAnswer):
     """What came of one face, or pass. Whoever isn't a `member` there sits as a guest, also while a `step_up` waits."""
 

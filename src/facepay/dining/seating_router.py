@@ -24,6 +24,7 @@ from facepay.dining.parties import (
 from facepay.dining.party_schemas import (
     GuestAtSeat,
     PartyAnswer,
+    PartyHere,
     PassAtSeat,
     SaidAllergens,
     SeatedAnswer,
@@ -218,10 +219,10 @@ async def see_party(watch: WatchOf) -> PartyAnswer:
 )
 async def follow_party(watch: WatchOf) -> AsyncIterator[ServerSentEvent]:
     """Server-sent events named `party`: the whole of it at first, at each change, and every ten seconds in any case;
-    null where nobody sits. The stream ends when the device is revoked or its token rotated.
+    `party` is null where nobody sits. The stream ends when the device is revoked or its token rotated.
     """
     async for view in watch.follow():
-        yield ServerSentEvent(event="party", data=PartyAnswer.of(view) if view else None)
+        yield ServerSentEvent(event="party", data=PartyHere(party=PartyAnswer.of(view) if view else None))
 
 
 async def _read(request: Request) -> tuple[Capture, SittingFields]:
