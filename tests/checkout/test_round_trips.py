@@ -15,6 +15,7 @@ from sqlalchemy import event
 
 from facepay.kernel.auth import api_routes
 from facepay.kernel.database import Database
+from tests.families.household import Household
 from tests.shop import Shop
 
 pytestmark = pytest.mark.anyio
@@ -76,3 +77,14 @@ async def test_no_thread_is_woken_for_what_a_device_brings_along(app: FastAPI) -
 def runs_on_the_loop(call: Any) -> bool:
     functions = call, type(call).__call__
     return any(inspect.iscoroutinefunction(each) or inspect.isasyncgenfunction(each) for each in functions)
+
+
+async def test_a_family_costs_its_own_purchases_three_more_and_nobody_elses(shop: Shop, app: FastAPI) -> None:
+    """Its rules with the payer's row, what the child has spent, and the payer's notice."""
+    household = await Household.of(shop, face=0, daily_max=10_000)
+    await shop.at_gate(0)
+    await shop.at_kiosk(0, {"TEA-001": 1})
+    with recorded(app.state.database) as sent:
+        answer = (await shop.at_kiosk(0, {"TEA-001": 2, "BAO-002": 1})).json()
+    assert (answer["code"], answer["order"]["member_id"]) == ("paid", household.payer)
+    assert len(sent) <= 17 + 3, "\n".join(sent)

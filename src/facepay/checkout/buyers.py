@@ -101,10 +101,10 @@ async def faults_of(
     """All that speaks against it, what nobody can let pass first, and what staff can put right last."""
     purse, faults = purchase.purse, list[Unfit]()
     limited = [line for line in purchase.lines if line.age_min is not None]
-    if purse.rules is not None or limited:
-        zone = (await get_store(session, purchase.store_id)).timezone
-        faults += age_faults(limited, purse.buyer, purchase.at, zone)
-        faults += _rule_faults(purchase, zone)
+    by_clock = limited or (purse.rules is not None and purse.rules.hours is not None)
+    zone = (await get_store(session, purchase.store_id)).timezone if by_clock else settings.time_zone
+    faults += age_faults(limited, purse.buyer, purchase.at, zone)
+    faults += _rule_faults(purchase, zone)
     step_up = None
     if purse.is_shared:
         verdict = await judge_buyer(
