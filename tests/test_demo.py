@@ -43,6 +43,12 @@ STORIES = {
         ("requires_action", "intent.succeeded", "face_not_verified", "a print", "PIN", "link again", "refund.created"),
         ("expired", "intent.canceled", "2 orders on the web", "in order"),
     ),
+    Scenario.DRIVE: (
+        ("licence_pending", "fee ¥200, held ¥500", "fee ¥0, held ¥200", "no_car_free", "with Lin's number"),
+        ("depth_flat, a print", "key out, paid once", "drive_due_soon", "car_reserved, by Mei", "2 h, ¥60; 1 picture"),
+        ("damage_unshown", "¥140 of ¥500 is free", "¥100 of her deposit", "model_driven_before"),
+        ("Happy birthday, Lin!", "points, 20 % off", "-¥11.80", "car_late", "in order"),
+    ),
     Scenario.WAREHOUSE: (
         ("outside_hours", "result_replayed", "not_accepted:", "unknown_face", "already_inside", "escort_needed"),
         ("granted, with Lin", "same_holder", "granted, with Mei", "door_interlocked", "as his contract did"),

@@ -180,6 +180,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_test_drive")),
         sa.UniqueConstraint("number", name=op.f("uq_test_drive_number")),
     )
+    op.create_index(
+        "ix_test_drive_deposit_until",
+        "test_drive",
+        ["deposit_until"],
+        unique=False,
+        postgresql_where=sa.text("deposit_until is not null"),
+    )
     op.create_index("ix_test_drive_member_id_starts_at", "test_drive", ["member_id", "starts_at"], unique=False)
     op.create_index("ix_test_drive_store_id_id", "test_drive", ["store_id", "id"], unique=False)
     op.create_index(
@@ -305,6 +312,11 @@ def downgrade() -> None:
     )
     op.drop_index("ix_test_drive_store_id_id", table_name="test_drive")
     op.drop_index("ix_test_drive_member_id_starts_at", table_name="test_drive")
+    op.drop_index(
+        "ix_test_drive_deposit_until",
+        table_name="test_drive",
+        postgresql_where=sa.text("deposit_until is not null"),
+    )
     op.drop_table("test_drive")
     op.drop_table("machine_slot")
     op.drop_table("driving_licence")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import cv2
+import numpy as np
 import simplejpeg
 
 from facepay.kernel.cameras import DepthCamera
@@ -29,6 +30,13 @@ class Actor:
         larger = variant(jpeg, quality=90, scale=SCALE)
         (face, *_) = engine.analyse(larger, embed=0).faces
         return cls(decode_frame(larger, limits=FrameLimits()), face.landmarks)
+
+    def in_place_of(self, other: Actor) -> Self:
+        """Before the same camera, whose picture is no larger than this one: its middle."""
+        height, width = other.portrait.shape[:2]
+        top, left = ((mine - theirs) // 2 for mine, theirs in zip(self.portrait.shape, (height, width), strict=False))
+        portrait = np.ascontiguousarray(self.portrait[top : top + height, left : left + width])
+        return type(self)(portrait, self.landmarks - np.array([left, top], self.landmarks.dtype))
 
     @property
     def camera(self) -> DepthCamera:

@@ -12,6 +12,7 @@ from rich.console import Console
 from facepay.demo.box import Box
 from facepay.demo.counter import Counter
 from facepay.demo.day import Day
+from facepay.demo.drive import Drive
 from facepay.demo.lane import Lane
 from facepay.demo.online import Online
 from facepay.demo.scenarios import Scenario
@@ -30,6 +31,7 @@ STAGES: dict[Scenario, type[Stage]] = {
     Scenario.ONLINE: Online,
     Scenario.BOX: Box,
     Scenario.WAREHOUSE: Warehouse,
+    Scenario.DRIVE: Drive,
 }
 
 

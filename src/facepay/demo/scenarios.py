@@ -14,3 +14,4 @@ class Scenario(StrEnum):
     ONLINE = "online"
     BOX = "box"
     WAREHOUSE = "warehouse"
+    DRIVE = "drive"

@@ -35,6 +35,7 @@ from facepay.kernel.proofs import Report
 from facepay.online.audit import CHECKS
 from facepay.settings import Settings
 from facepay.shelves.settling import charge_left_visits, settle_late_changes
+from facepay.test_drives.upkeep import keep_drives
 from facepay.vision.engine import Engine, load_engine
 from facepay.wallet.upkeep import LEDGER
 from facepay.wallet.verify import verify
@@ -65,7 +66,7 @@ class Served:
         database: Database = self.app.state.database
         tasks = [
             Task(settle.__name__, 0, partial(settle, database, settings=self.settings, now=self.clock()))
-            for settle in (settle_late_changes, charge_left_visits)
+            for settle in (settle_late_changes, charge_left_visits, keep_drives)
         ]
         tasks += rounds(database, self.clock)
         for _ in range(HOUSEKEEPING_TRIES_MAX):

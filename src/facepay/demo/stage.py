@@ -274,9 +274,14 @@ class Stage:
         self.took_ms = (perf_counter() - self.called_at) * 1000
         return answer
 
-    def _send(self, method: str, path: str, **request: Any) -> Any:
+    def refuse(self, method: str, path: str, code: str, **request: Any) -> Any:
+        """What the problem says, where it is this one."""
+        return self.call(method, path, refused=code, **request)
+
+    def _send(self, method: str, path: str, *, refused: str | None = None, **request: Any) -> Any:
         response = self.client.request(method, path, **request)
-        if response.is_error:
+        code = response.json()["code"] if response.is_error else None
+        if code != refused:
             raise SceneWentWrong(f"{method} {path}: {response.status_code} {response.text}")
         return response.json() if response.content else None
 

@@ -83,6 +83,8 @@ class Drive(Identified, Base):
         Index("ix_test_drive_member_id_starts_at", "member_id", "starts_at"),
         Index("ix_test_drive_store_id_id", "store_id", "id"),
         Index("ix_test_drive_unended", "store_id", "state", postgresql_where=text(UNENDED)),
+        # Null where nothing is held: of what any comparison finds, all is in it.
+        Index("ix_test_drive_deposit_until", "deposit_until", postgresql_where=text("deposit_until is not null")),
     )
 
     number: Mapped[str] = mapped_column(String(8), unique=True)
