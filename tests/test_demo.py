@@ -43,6 +43,12 @@ STORIES = {
         ("requires_action", "intent.succeeded", "face_not_verified", "a print", "PIN", "link again", "refund.created"),
         ("expired", "intent.canceled", "2 orders on the web", "in order"),
     ),
+    Scenario.RESTAURANT: (
+        ("Round table, seat 3", "not: peanut sauce, satay", "allergen_in_dish", "course 2: duck, ¥168.00"),
+        ("age_restricted", "¥271.92: table, Bo, guest", "already_cooking", "¥77.00, her part of all"),
+        ("¥180.40 left of ¥257.40", "¥79.20, Lin's wallet", "¥101.20, tip ¥30.00", "seats 1 and 5"),
+        ("¥44.00, all by one", "¥0.00: Hao has paid", "3 tables of 3", "in order"),
+    ),
     Scenario.DRIVE: (
         ("licence_pending", "fee ¥200, held ¥500", "fee ¥0, held ¥200", "no_car_free", "with Lin's number"),
         ("depth_flat, a print", "key out, paid once", "drive_due_soon", "car_reserved, by Mei", "2 h, ¥60; 1 picture"),

@@ -15,6 +15,7 @@ from facepay.demo.day import Day
 from facepay.demo.drive import Drive
 from facepay.demo.lane import Lane
 from facepay.demo.online import Online
+from facepay.demo.restaurant import Restaurant
 from facepay.demo.scenarios import Scenario
 from facepay.demo.serving import Served, check_books, serving
 from facepay.demo.shelves import Shelves
@@ -32,6 +33,7 @@ STAGES: dict[Scenario, type[Stage]] = {
     Scenario.BOX: Box,
     Scenario.WAREHOUSE: Warehouse,
     Scenario.DRIVE: Drive,
+    Scenario.RESTAURANT: Restaurant,
 }
 
 

@@ -15,3 +15,4 @@ class Scenario(StrEnum):
     BOX = "box"
     WAREHOUSE = "warehouse"
     DRIVE = "drive"
+    RESTAURANT = "restaurant"

@@ -29,6 +29,7 @@ from facepay.app import create_app
 from facepay.bootstrap import with_database
 from facepay.demo.clock import StoreClock
 from facepay.demo.stage import OWNER, SceneWentWrong
+from facepay.dining.departures import settle_departures
 from facepay.housekeeping import Task, keep_house_once, rounds
 from facepay.kernel.database import Database
 from facepay.kernel.proofs import Report
@@ -57,7 +58,7 @@ class Served:
     portal: BlockingPortal
 
     def pass_time(self, span: timedelta) -> None:
-        """It is later, the night watch has made its rounds, and what shelves saw is settled."""
+        """It is later, the night watch has made its rounds, and what shelves, tables and drives came to is settled."""
         self.clock.ahead += span
         self.portal.call(self._keep_house)
 
@@ -66,7 +67,7 @@ class Served:
         database: Database = self.app.state.database
         tasks = [
             Task(settle.__name__, 0, partial(settle, database, settings=self.settings, now=self.clock()))
-            for settle in (settle_late_changes, charge_left_visits, keep_drives)
+            for settle in (settle_late_changes, charge_left_visits, settle_departures, keep_drives)
         ]
         tasks += rounds(database, self.clock)
         for _ in range(HOUSEKEEPING_TRIES_MAX):
