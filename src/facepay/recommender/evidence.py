@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from math import inf
 from typing import Any
 from uuid import UUID
 
@@ -112,7 +113,7 @@ async def known_of_all(session: AsyncSession, *, now: datetime) -> AsyncIterator
     """The same of everybody who agreed, in parts: (member_id, product_id, bought, interest, sign). Nothing has faded
     here, since what goes with what doesn't.
     """
-    values = _times(now) | {"half_life_seconds": 1e12, "rows_max": LEARNT_FROM_MAX}
+    values = _times(now) | {"half_life_seconds": inf, "rows_max": LEARNT_FROM_MAX}
     found = await session.stream(_OF_ALL, values, execution_options={"yield_per": READ_AT_ONCE})
     async for part in found.partitions():
         yield part

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, REAL, ForeignKey, Index, Uuid, delete
+from sqlalchemy import ARRAY, REAL, ForeignKey, Index, Uuid, delete, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -53,7 +53,8 @@ class ProductPopularity(Base):
 
 
 async def replace_learnt(session: AsyncSession, *, neighbours: Rows, popularity: Rows) -> None:
-    """All of it at once: nothing of what was learnt before is left."""
+    """All of it at once, in the place of what was learnt before; whoever reads sees the one or the other."""
+    await session.execute(text("lock table product_neighbours in share row exclusive mode"))
     for table, rows in ((ProductNeighbours, neighbours), (ProductPopularity, popularity)):
         await session.execute(delete(table))
         for first in range(0, len(rows), WRITTEN_AT_ONCE):

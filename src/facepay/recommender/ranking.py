@@ -8,6 +8,8 @@ from sqlalchemy import text
 
 # Of what is popular in a store: more than anybody is ever shown, and than any filter leaves out as a rule.
 POPULAR_MAX = 500
+# A reason of their own is told, unless what many buy speaks so many times as loud.
+OWN_REASON = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +80,12 @@ with own as materialized (
 ), shown as materialized (
     select p.*, ranked.score, ranked.part, ranked.source_id
     from (
-        select product_id, sum(share) as score, (array_agg(part order by share desc))[1] as part,
-            (array_agg(source_id order by share desc))[1] as source_id
-        from speaks where share > 0 group by product_id order by score desc, product_id
+        select product_id, sum(share) as score, (array_agg(part order by loud desc))[1] as part,
+            (array_agg(source_id order by loud desc))[1] as source_id
+        from speaks cross join lateral (
+            select share * case when part in ('own', 'together', 'alike') then {OWN_REASON} else 1 end as loud
+        ) heard
+        where share > 0 group by product_id order by score desc, product_id
     ) ranked cross join lateral (
         select {_SHOWN} from product p {_STOCKED} where p.id = ranked.product_id and {_ELIGIBLE} offset 0
     ) p
@@ -92,7 +97,7 @@ order by shown.score desc, shown.id
 
 # What else there is, the newest first.
 REST = text(f"""
-select {_SHOWN}, 0.0 as score, 'rest' as part, null as source_id, null as because
+select {_SHOWN}, cast(0 as float8) as score, 'rest' as part, null as source_id, null as because
 from product p {_STOCKED}
 where {_ELIGIBLE} and p.id <> all(cast(:found as uuid[]))
 order by p.id desc limit :page offset :after
