@@ -44,7 +44,8 @@ async def variants(
     """Those on sale of a style, or the one of a sku."""
     query = (
         select(Garment, Stock.quantity, _promised(store_id))
-        .join(Product)
+        .select_from(Garment)
+        .join(Product, Product.id == Garment.product_id)
         .outerjoin(Stock, (Stock.product_id == Garment.product_id) & (Stock.store_id == store_id))
         .where(Product.active, Garment.style == style if sku is None else Product.sku == sku)
         .order_by(Garment.product_id)

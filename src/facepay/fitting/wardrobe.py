@@ -120,7 +120,7 @@ async def _here(session: AsyncSession, store: Store, sizes: Mapping[Kind, str]) 
     """Garments with a colour that the store has; of a kind whose size is known only those that fit, or come in one."""
     fits = or_(
         Garment.size.is_(None),
-        Garment.kind.not_in(sizes),
+        Garment.kind.not_in(list(sizes)),
         *(and_(Garment.kind == kind, func.lower(Garment.size) == size.lower()) for kind, size in sizes.items()),
     )
     found = await session.scalars(
