@@ -34,6 +34,7 @@ from facepay.dining import bill_router as bills
 from facepay.dining import floor_router as floor
 from facepay.dining import menu_router as menus
 from facepay.dining import order_router as table_orders
+from facepay.dining import party_router as parties
 from facepay.dining import seating_router as seatings
 from facepay.dining import table_router as tables
 from facepay.doors import router as access_attempts
@@ -157,6 +158,7 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
         menus,
         seatings,
         table_orders,
+        parties,
         floor,
         bills,
         bills_of_floor,

@@ -122,6 +122,8 @@ PUBLIC_PATHS = frozenset(
         "/muster/{name}",
         "/fitting",
         "/fitting/{name}",
+        "/floor",
+        "/floor/{name}",
         "/drives",
         "/drives/{name}",
     }
