@@ -15,6 +15,7 @@ from facepay.cli.evaluate import evaluate
 from facepay.cli.ledger import ledger_app
 from facepay.cli.models import models
 from facepay.cli.privacy import privacy_app
+from facepay.cli.recommender import recommender_app
 from facepay.cli.schema import migrate
 from facepay.cli.simulate import simulate
 from facepay.cli.staff import admin_app
@@ -40,6 +41,7 @@ app.add_typer(access_app, name="access")
 app.add_typer(admin_app, name="admin")
 app.add_typer(templates_app, name="templates")
 app.add_typer(privacy_app, name="privacy")
+app.add_typer(recommender_app, name="recommender")
 
 
 def main() -> None:

@@ -19,6 +19,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.evaluation.metrics import NOTHING_TRIED, Estimate, Scores, bootstrap
+from facepay.evaluation.tables import Table, percent
 from facepay.kernel.database import Database
 from facepay.recommender.learning import read_history, work_out
 from facepay.recommender.learnt import replace_learnt
@@ -105,6 +106,15 @@ async def evaluate_suggestions(
         }
         await session.rollback()
     return found
+
+
+def words_of(findings: Mapping[str, Findings]) -> Table:
+    columns = ("", "hit rate", "NDCG", "hit rate, new to them", "NDCG, new to them")
+    rows = [
+        (name, *(percent(each) for each in (found.hits, found.ndcg, found.new_hits, found.new_ndcg)))
+        for name, found in findings.items()
+    ]
+    return Table(f"The first {AT} suggestions", "With 95 % intervals over members.", columns, rows)
 
 
 async def _trials(session: AsyncSession, *, since: datetime, now: datetime, members_max: int) -> list[Trial]:
