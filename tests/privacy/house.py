@@ -21,10 +21,9 @@ from facepay.dining.agreeing import Agreement
 from facepay.dining.departures import Departure
 from facepay.dining.holds import Guarantee
 from facepay.dining.items import PartyItem
-from facepay.dining.parties import Cover, Party
+from facepay.dining.parties import Cover
 from facepay.dining.paying import TablePayment
 from facepay.dining.seatings import Seating
-from facepay.dining.tables import DiningTable
 from facepay.dining.tabs import PaidShare, Settlement
 from facepay.doors.attempts import AttemptFactor, start
 from facepay.entrance.gates import GateAttempt
@@ -259,23 +258,20 @@ async def _pass_a_door(shop: Shop, database: Database, member_id: UUID) -> None:
 
 async def _sit_at_a_table(shop: Shop, database: Database, member_id: UUID) -> None:
     """They have ordered, and can't eat everything."""
-    device, _ = await shop.add_device("table")
-    now, store_id = utc_now(), UUID(shop.store_id)
+    device, headers = await shop.add_device("table")
+    body = {"name": "1", "device_id": device, "seats": 2}
+    await shop.do("POST", f"/v1/stores/{shop.store_id}/tables", json=body)
+    shown, sent = await shop.issue_pass(str(member_id)), headers | {"Idempotency-Key": "table-0001"}
+    path, body = f"/v1/tables/{device}/parties/pass", {"pass": shown["pass"], "seat": 1}
+    party = (await shop.client.post(path, json=body, headers=sent)).json()["party"]
+    assert party["covers"][0]["member"]["display_name"] == NAME
+    now = utc_now()
     async with database.begin() as session:
         tea = await get_product_by_sku(session, "TEA-001")
-        table = DiningTable(
-            store_id=store_id, device_id=UUID(device), name="1", seats=2, created_at=now, changed_at=now
-        )
-        session.add(table)
-        await session.flush()
-        party = Party(store_id=store_id, table_id=table.id, opened_at=now)
-        session.add(party)
-        await session.flush()
-        cover = Cover(party_id=party.id, seat=1, member_id=member_id, allergens=[Allergen.NUTS], seated_at=now)
-        session.add(cover)
-        await session.flush()
+        cover = await session.get_one(Cover, UUID(party["covers"][0]["id"]))
+        cover.allergens = [Allergen.NUTS]
         cup = {"name": tea.name, "quantity": 1, "unit_price": tea.price, "currency": tea.currency, "course": 1}
-        session.add(PartyItem(party_id=party.id, cover_id=cover.id, product_id=tea.id, ordered_at=now, **cup))
+        session.add(PartyItem(party_id=cover.party_id, cover_id=cover.id, product_id=tea.id, ordered_at=now, **cup))
         await _settle_at_a_table(session, UUID(device), cover, member_id)
 
 

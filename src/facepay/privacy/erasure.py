@@ -32,17 +32,20 @@ from facepay.test_drives.drives import has_drive
 
 # The answers stay: without one, a retry would act again. They name the member by id wherever they name them at all, but
 # for what came of a dispute, of a decision or of a test drive, which has words about them, and payments on the web,
-# which have a shop's.
+# which have a shop's. Where one names several, as a
+# table's does, each name is beside its id (`RecognisedMember`).
 _UNNAME_ANSWERS = text(
-    """
-    update idempotency_record set answer = replace(
+    r"""
+    update idempotency_record set answer = replace(regexp_replace(
         (case when answer #>> '{member,id}' = :member_id then jsonb_set(answer, '{member,display_name}', '""')
               when answer ->> 'dispute_id' is not null then answer || '{"reason": "", "note": ""}'
               when answer ? 'disputed_why'
                   then answer || '{"claim_why": null, "disputed_why": null, "ended_why": null}'
               when answer ->> 'object' = 'payment_intent'
                   then answer || '{"description": null, "return_url": null, "metadata": {}}'
-              else answer end)::text, :member_id, '00000000-0000-0000-0000-000000000000')::jsonb
+              else answer end)::text,
+        '("id": "' || :member_id || '", "display_name": )"([^"\\]|\\.)*"', '\1""', 'g'),
+        :member_id, '00000000-0000-0000-0000-000000000000')::jsonb
      where answer::text like '%' || :member_id || '%'
         or answer ->> 'dispute_id' in (select id::text from dispute where member_id = cast(:member_id as uuid))
     """
