@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from uuid import uuid4
 
@@ -15,6 +16,7 @@ from tests.shop import Shop
 SEATS = 4
 
 
+@cache
 def at_table(*who: int | None, seats: int = SEATS) -> bytes:
     """A picture of people side by side, one a seat: members by their numbers, -1 a stranger, None nobody."""
     empty = _blank()
@@ -22,6 +24,7 @@ def at_table(*who: int | None, seats: int = SEATS) -> bytes:
     return camera_frame(portraits + [empty] * (seats - len(portraits)), width=480 * seats, height=640)
 
 
+@cache
 def _blank() -> bytes:
     return camera_frame([], width=320, height=320)
 
