@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 from playwright.async_api import expect
 
@@ -164,6 +167,33 @@ async def test_staff_are_called_once_where_nobody_answers(shop: Shop, clock: Clo
         "items"
     ]
     assert alert["subject"] == request["id"]
+
+
+async def test_the_mirror_hears_of_each_step_until_its_token_ends(shop: Shop) -> None:
+    cabin = await Cabin.set_up(shop)
+    await hang_up(shop, sizes=("M",))
+    async with on_a_socket(shop.app) as address, httpx.AsyncClient(base_url=address, timeout=20) as client:
+        path = f"/v1/mirrors/{cabin.device_id}/session/events"
+        async with client.stream("GET", path, headers=cabin.headers) as stream:
+            told = sessions_in(stream)
+            assert await anext(told) is None
+            session = await cabin.stand()
+            assert (await anext(told))["requests"] == []
+            request = (await cabin.ask(session, NAVY_M)).json()
+            assert [each["state"] for each in (await anext(told))["requests"]] == ["asked"]
+            await cabin.step(request["id"], "accept")
+            assert [each["state"] for each in (await anext(told))["requests"]] == ["accepted"]
+            await cabin.send("DELETE", session)
+            assert await anext(told) is None
+            await shop.do("DELETE", f"/v1/devices/{cabin.device_id}")
+            assert [each async for each in told] == []
+        shop.app.state.hub.close()
+
+
+async def sessions_in(stream: httpx.Response) -> AsyncIterator[Any]:
+    async for line in stream.aiter_lines():
+        if line.startswith("data:"):
+            yield json.loads(line.removeprefix("data:"))["session"]
 
 
 async def test_the_page_shows_what_is_asked_for_and_staff_answer_on_it(shop: Shop, open_page: OpenPage) -> None:

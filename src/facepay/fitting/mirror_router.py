@@ -16,7 +16,7 @@ from facepay.fitting import looks
 from facepay.fitting.calls import OF_MIRROR, OF_SESSION, SCOPE, AtMirrorOf
 from facepay.fitting.looks import Looked
 from facepay.fitting.requests import topic_of
-from facepay.fitting.schemas import LookAnswer, SessionAnswer
+from facepay.fitting.schemas import AtMirrorNow, LookAnswer, SessionAnswer
 from facepay.fitting.sessions import SessionNotFound, alone_at, end_session, lasts, open_at
 from facepay.fitting.views import SessionView, session_view
 from facepay.identity.capture import capture_body, read_capture
@@ -147,8 +147,8 @@ async def follow_session(
     at: AtMirrorOf, watch: Annotated[Watch[SessionView | None], Depends(_watch)]
 ) -> AsyncIterator[ServerSentEvent]:
     """Server-sent events named `session`: the whole of it at first, at each change (somebody comes or leaves, staff
-    answer), and every ten seconds in any case; null where nobody stands there.
+    answer), and every ten seconds in any case. The stream ends when the device is revoked or its token rotated.
     """
     async for view in watch.follow():
-        data = SessionAnswer.of(view, lasts=lasts(at.settings)) if view else None
-        yield ServerSentEvent(event="session", data=data)
+        shown = SessionAnswer.of(view, lasts=lasts(at.settings)) if view else None
+        yield ServerSentEvent(event="session", data=AtMirrorNow(session=shown))

@@ -146,6 +146,10 @@ class SessionAnswer(Answer):
         )
 
 
+class AtMirrorNow(Answer):
+    session: Annotated[SessionAnswer | None, Field(description="Null where nobody stands there.")]
+
+
 class Sizes(Request):
     """What somebody says they wear. A kind that is left out is taken from what they bought last, if anything."""
 
