@@ -117,7 +117,9 @@ def products_of(outfit: Outfit) -> frozenset[UUID]:
 
 
 async def _here(session: AsyncSession, store: Store, sizes: Mapping[Kind, str]) -> dict[UUID, Garment]:
-    """Garments with a colour that the store has; of a kind whose size is known only those that fit, or come in one."""
+    """Garments with a colour that the store has, one of each style and colour; of a kind whose size is known only those
+    that fit, or come in one.
+    """
     fits = or_(
         Garment.size.is_(None),
         Garment.kind.not_in(list(sizes)),
@@ -134,7 +136,8 @@ async def _here(session: AsyncSession, store: Store, sizes: Mapping[Kind, str]) 
             func.coalesce(Stock.quantity, 1) > 0,
             fits,
         )
-        .order_by(Garment.product_id.desc())
+        .distinct(Garment.style, Product.colour)
+        .order_by(Garment.style, Product.colour, Garment.product_id.desc())
         .limit(GARMENTS_MAX)
     )
     return {garment.product_id: garment for garment in found}
