@@ -23,7 +23,7 @@ from facepay.fitting.requests import (
     RequestTaken,
     topic_of,
 )
-from facepay.fitting.schemas import FloorAnswer, RequestAnswer
+from facepay.fitting.session_schemas import FloorAnswer, RequestAnswer
 from facepay.fitting.views import RequestView, views_of, waiting_in
 from facepay.kernel.auth import InsufficientScope, Principal, current_staff, staff_still_current
 from facepay.kernel.clock import Clock, Now, get_clock

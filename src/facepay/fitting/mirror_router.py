@@ -16,7 +16,7 @@ from facepay.fitting import looks
 from facepay.fitting.calls import OF_MIRROR, OF_SESSION, SCOPE, AtMirrorOf
 from facepay.fitting.looks import Looked
 from facepay.fitting.requests import topic_of
-from facepay.fitting.schemas import AtMirrorNow, LookAnswer, SessionAnswer
+from facepay.fitting.session_schemas import AtMirrorNow, LookAnswer, SessionAnswer
 from facepay.fitting.sessions import SessionNotFound, alone_at, end_session, lasts, open_at
 from facepay.fitting.views import SessionView, session_view
 from facepay.identity.capture import capture_body, read_capture

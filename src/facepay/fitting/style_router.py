@@ -25,11 +25,11 @@ from facepay.fitting.schemas import (
     OutfitAnswer,
     OutfitsAnswer,
     PieceWanted,
-    RequestAnswer,
     Said,
     SaidAnswer,
     Sizes,
 )
+from facepay.fitting.session_schemas import RequestAnswer
 from facepay.fitting.sessions import OutfitNotFound
 from facepay.fitting.wardrobe import advise, wardrobe_of
 from facepay.kernel.errors import NotFound

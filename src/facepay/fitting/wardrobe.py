@@ -11,6 +11,7 @@ from math import exp
 from uuid import UUID
 
 from sqlalchemy import and_, func, or_, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.catalog.products import Product
@@ -136,7 +137,7 @@ async def _here(session: AsyncSession, store: Store, sizes: Mapping[Kind, str]) 
             func.coalesce(Stock.quantity, 1) > 0,
             fits,
         )
-        .distinct(Garment.style, Product.colour)
+        .ext(distinct_on(Garment.style, Product.colour))
         .order_by(Garment.style, Product.colour, Garment.product_id.desc())
         .limit(GARMENTS_MAX)
     )
