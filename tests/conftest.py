@@ -257,7 +257,9 @@ def opened_shop(postgres: EmbeddedPostgres, app_engine: Engine) -> Shop:
     """Opened once, in a database that each test's `shop` is a clone of."""
 
     async def open_once() -> Shop:
-        app = create_app(settings_for(postgres.url(database=SHOP_DATABASE)), engine=app_engine)
+        # The owner's token has to outlast the hour that a test may put the clock forward, and the tests before it.
+        settings = settings_for(postgres.url(database=SHOP_DATABASE), admin_token_minutes=120)
+        app = create_app(settings, engine=app_engine)
         async with app.router.lifespan_context(app), client_of(app) as client:
             return await Shop.open(client)
 

@@ -42,7 +42,7 @@ def test_shares_add_up_to_what_is_left_to_the_cent(
     charges, service, covers = tab
     owed = split(charges, service=service, by=by, sharing=covers)
     left = sum(charge.left for charge in charges)
-    due = left + (service.left if service and left else 0)
+    due = left + (service.left if service else 0)
     assert sum(map(total_of, owed.values())) == due
     assert all(share.amount >= 0 for shares in owed.values() for share in shares)
     whole = together(share for shares in owed.values() for share in shares)

@@ -72,7 +72,7 @@ async def test_each_role_may_do_what_its_name_says(desk: Desk) -> None:
     assert scopes["auditor"] == {scope for scope in SCOPES if scope.endswith(":read")} - OWNERS | {"account:own"}
     assert scopes["guard"] & {"watchlist:answer", "alerts:write", "emergency:act"}
     assert not scopes["guard"] & (OWNERS | {"members:read", "wallet:read", "orders:read"})
-    assert scopes["app"] == {"passes:write", "account:own"}
+    assert scopes["app"] == {"passes:write", "drives:read", "drives:reserve", "account:own"}
 
 
 async def test_an_auditor_reads_and_changes_nothing(desk: Desk) -> None:

@@ -97,8 +97,8 @@ def split(
     """What each cover owes of what is left; together it is all of it.
 
     Those `sharing` share what was for the whole table, or by `person` all that they had; those `alone`, who have left,
-    owe what they had themselves. The service charge is shared as the rest is. Raises ValueError for a charge of a cover
-    that is neither, and where nobody shares.
+    owe what they had themselves. The service charge is shared as the rest is, or equally where only it is left. Raises
+    ValueError for a charge of a cover that is neither, and where nobody shares.
     """
     if not sharing:
         raise ValueError("nobody is there to share a bill")
@@ -113,8 +113,8 @@ def split(
             turn = _share_equally(charge, owed, sharing, turn)
         else:
             owed[charge.cover_id].append(Share(charge, charge.left, of=1 + charge.parts_paid))
-    if service is not None and any(total_of(shares) for shares in owed.values()):
-        if by == "person":
+    if service is not None and service.left:
+        if by == "person" or not any(total_of(shares) for shares in owed.values()):
             _share_equally(service, owed, sharing, turn)
         else:
             _share_in_proportion(service, owed)
