@@ -40,7 +40,8 @@ async def test_two_crowds_of_different_taste_are_told_what_suits_them(open_shop:
     found = await evaluate_suggestions(
         state.database, settings=state.settings, since=since, now=clock(), members_max=100
     )
-    assert found[ALL].new_hits.value == 1.0 and found[ALL].new_hits.trials == 2 * CROWD
+    assert found[ALL].new_hits.value == 1.0
+    assert found[ALL].new_hits.trials == 2 * CROWD
     assert found[POPULARITY].new_ndcg.value < found[ALL].new_ndcg.value
     assert len(words_of(found).rows) == len(found)
     async with state.database.read() as session:
