@@ -80,7 +80,7 @@ def may_be_suggested(product: Goods, eater: Eater) -> bool:
     old_enough = product.age_min is None or (age is not None and age >= product.age_min)
     theirs = [eater.said] if eater.guest else [eater.said, eater.diet]
     refused = not eater.guest and (product.excluded or product.disliked)
-    fits = not any(conflicts(diet, product) for diet in theirs)  # type: ignore[arg-type]
+    fits = not any(conflicts(diet, product) for diet in theirs)
     return product.active and product.stock != 0 and old_enough and fits and not refused
 
 
