@@ -174,10 +174,10 @@ async def test_looks_are_refused_while_gates_still_let_people_in(app: FastAPI, s
     await shop.add_member(0)
     screen, pool = await Screen.put_up(shop, clock), app.state.inference
     frame = people()[0]
-    busy = [asyncio.create_task(pool.analyse(frame)) for _ in range(2 * pool.workers)]
-    await asyncio.sleep(0)
+    pool._admit(2 * pool.workers, waiting_max=pool.queue_max)
     refused, let_in = await asyncio.gather(screen.post(frame, frame, sequence=1), shop.at_gate(0))
-    await asyncio.gather(*busy)
+    for _ in range(2 * pool.workers):
+        pool._release()
     assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
     assert let_in.is_success
     assert (await screen.see(frame, sequence=1))["counted"], "once it is sent again"
