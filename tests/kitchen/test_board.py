@@ -8,7 +8,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from facepay.kitchen import board
+from facepay.kernel import watching
 from tests.answers import verdict
 from tests.channel.line import Stream
 from tests.conftest import Clock
@@ -77,7 +77,7 @@ async def test_a_board_hears_of_each_change_and_of_its_end(kitchen: Kitchen, app
 async def test_a_board_that_nothing_happens_on_shows_that_it_is_alive_and_ends_with_the_server(
     kitchen: Kitchen, app: FastAPI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(board, "AGAIN_SECONDS", 0.02)
+    monkeypatch.setattr(watching, "AGAIN_SECONDS", 0.02)
     async with (
         on_a_socket(app) as address,
         httpx.AsyncClient(base_url=address, headers=kitchen.screen) as display,

@@ -4,7 +4,6 @@ and nothing of what is brought to tables.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -12,17 +11,11 @@ from uuid import UUID
 from sqlalchemy import extract, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from facepay.kernel.clock import Clock
-from facepay.kernel.database import Database
-from facepay.kernel.errors import Unauthenticated
-from facepay.kernel.hub import Hub
-from facepay.kitchen.tickets import Ticket, TicketState, topic_of
-from facepay.stores.devices import topic_of as topic_of_device
+from facepay.kitchen.tickets import Ticket, TicketState
 
 NUMBERS_MAX = 200
 # How long is waited now is told by the last tickets, unless they are too few, or of another time of the day.
 WAITS_MAX, WAITS_MIN, WAITS_SINCE = 20, 5, timedelta(hours=2)
-AGAIN_SECONDS = 10.0  # a board shows that it is alive, and looks whether its token still counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,30 +54,3 @@ async def wait_seconds(session: AsyncSession, *, store_id: UUID, now: datetime) 
     median = func.percentile_cont(0.5).within_group(last.c.seconds)
     count, seconds = (await session.execute(select(func.count(), median).select_from(last))).one()
     return round(seconds) if count >= WAITS_MIN else None
-
-
-@dataclass(frozen=True, slots=True)
-class BoardWatch:
-    """One device's view of a store's board. `authenticate` raises Unauthenticated once its token no longer counts."""
-
-    database: Database
-    hub: Hub
-    clock: Clock
-    store_id: UUID
-    device_id: UUID
-    authenticate: Callable[[], Awaitable[object]]
-
-    async def see(self) -> Board:
-        async with self.database.read() as session:
-            return await board_of(session, store_id=self.store_id, now=self.clock())
-
-    async def follow(self) -> AsyncIterator[Board]:
-        """The whole board each time that it changes, and every ten seconds, for as long as the token counts."""
-        async with self.hub.subscribe(topic_of(self.store_id), topic_of_device(self.device_id)) as told:
-            while not self.hub.closing:
-                yield await self.see()
-                await told.wait(AGAIN_SECONDS)
-                try:
-                    await self.authenticate()
-                except Unauthenticated:
-                    return

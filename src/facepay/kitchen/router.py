@@ -11,6 +11,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request, Security
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlalchemy import and_, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.kernel.auth import InsufficientScope, Principal, WrongStore, current_device, still_current
 from facepay.kernel.clock import Clock, Now, get_clock
@@ -20,10 +21,12 @@ from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.hub import HubOf
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
-from facepay.kitchen.board import BoardWatch
+from facepay.kernel.watching import Watch
+from facepay.kitchen.board import Board, board_of
 from facepay.kitchen.moves import TicketElsewhere, advance, recall
 from facepay.kitchen.schemas import BoardAnswer, Recall, Step, TicketAnswer
-from facepay.kitchen.tickets import Ticket, TicketNotFound, TicketState
+from facepay.kitchen.tickets import Ticket, TicketNotFound, TicketState, topic_of
+from facepay.stores.devices import topic_of as topic_of_device
 
 router = APIRouter(prefix="/v1/stores/{store_id}", tags=["kitchen"])
 BOARD = "board:read"
@@ -113,8 +116,12 @@ class BoardConnection:
         _stands_in(self.device, self.store_id)
 
     @property
-    def watch(self) -> BoardWatch:
-        return BoardWatch(self.database, self.hub, self.clock, self.store_id, self.device.id, self._authenticate)
+    def watch(self) -> Watch[Board]:
+        topics = topic_of(self.store_id), topic_of_device(self.device.id)
+        return Watch(self.database, self.hub, topics, self._look, self._authenticate)
+
+    async def _look(self, session: AsyncSession) -> Board:
+        return await board_of(session, store_id=self.store_id, now=self.clock())
 
     async def _authenticate(self) -> Principal:
         return await still_current(self.request, BOARD)

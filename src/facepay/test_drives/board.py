@@ -5,7 +5,7 @@ It says numbers and plates, and no names: whoever drives is for whoever opens th
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -13,17 +13,13 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from facepay.kernel.clock import Clock, day_start
-from facepay.kernel.database import Database
-from facepay.kernel.errors import Unauthenticated
-from facepay.kernel.hub import Hub
+from facepay.kernel.clock import day_start
 from facepay.stores.stores import get_store
 from facepay.test_drives.cars import Car, CarModel, CarState
-from facepay.test_drives.drives import DRIVING, Drive, DriveState, topic_of
+from facepay.test_drives.drives import DRIVING, Drive, DriveState
 from facepay.test_drives.machines import Slot
 
 SHOWN_MAX = 200
-AGAIN_SECONDS = 10.0  # a board shows that it is alive, and looks whether its token still counts
 TO_COME = (DriveState.RESERVED, DriveState.OPENING)
 TO_INSPECT = (DriveState.RETURNED, DriveState.CLAIMED, DriveState.DISPUTED)
 
@@ -94,29 +90,3 @@ async def _entries(session: AsyncSession, store_id: UUID) -> list[Entry]:
         .limit(SHOWN_MAX)
     )
     return [Entry(*row) for row in found]
-
-
-@dataclass(frozen=True, slots=True)
-class BoardWatch:
-    """One operator's view. `authenticate` raises Unauthenticated once their token no longer counts."""
-
-    database: Database
-    hub: Hub
-    clock: Clock
-    store_id: UUID
-    authenticate: Callable[[], Awaitable[object]]
-
-    async def see(self) -> DrivesBoard:
-        async with self.database.read() as session:
-            return await board_of(session, store_id=self.store_id, now=self.clock())
-
-    async def follow(self) -> AsyncIterator[DrivesBoard]:
-        """The whole board each time that it changes, and every ten seconds, for as long as the token counts."""
-        async with self.hub.subscribe(topic_of(self.store_id)) as told:
-            while not self.hub.closing:
-                yield await self.see()
-                await told.wait(AGAIN_SECONDS)
-                try:
-                    await self.authenticate()
-                except Unauthenticated:
-                    return

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Security
 from fastapi.sse import EventSourceResponse, ServerSentEvent
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.kernel.auth import InsufficientScope, Principal, current_staff, staff_still_current
 from facepay.kernel.clock import Clock, get_clock
@@ -19,8 +20,10 @@ from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.hub import HubOf
 from facepay.kernel.pages import page_router
 from facepay.kernel.problems import problems
+from facepay.kernel.watching import Watch
 from facepay.stores.stores import StoreNotFound, get_store
-from facepay.test_drives.board import BoardWatch
+from facepay.test_drives.board import DrivesBoard, board_of
+from facepay.test_drives.drives import topic_of
 from facepay.test_drives.schemas import BoardAnswer
 
 PAGE = Path(__file__).parent / "pages" / "drives"
@@ -40,25 +43,28 @@ class BoardConnection:
     hub: HubOf
     clock: Annotated[Clock, Depends(get_clock)]
 
-    async def open(self) -> BoardWatch:
+    async def open(self) -> Watch[DrivesBoard]:
         """Raises StoreNotFound."""
         async with self.database.read() as session:
             await get_store(session, self.store_id)
-        return BoardWatch(self.database, self.hub, self.clock, self.store_id, self._authenticate)
+        return Watch(self.database, self.hub, (topic_of(self.store_id),), self._look, self._authenticate)
+
+    async def _look(self, session: AsyncSession) -> DrivesBoard:
+        return await board_of(session, store_id=self.store_id, now=self.clock())
 
     async def _authenticate(self) -> Principal:
         return await staff_still_current(self.request, SCOPE)
 
 
-async def _watch(connection: Annotated[BoardConnection, Depends(made(BoardConnection))]) -> BoardWatch:
+async def _watch(connection: Annotated[BoardConnection, Depends(made(BoardConnection))]) -> Watch[DrivesBoard]:
     return await connection.open()
 
 
-Watch = Annotated[BoardWatch, Depends(_watch)]
+BoardWatch = Annotated[Watch[DrivesBoard], Depends(_watch)]
 
 
 @watch.get("", summary="See a store's test drives", responses=problems(*REFUSALS))
-async def see_board(watch: Watch) -> BoardAnswer:
+async def see_board(watch: BoardWatch) -> BoardAnswer:
     """Cars by state, today's pick-ups and returns, what is late, and what waits for its inspection."""
     return BoardAnswer.of(await watch.see())
 
@@ -69,7 +75,7 @@ async def see_board(watch: Watch) -> BoardAnswer:
     response_class=EventSourceResponse,
     responses=problems(*REFUSALS),
 )
-async def follow_board(watch: Watch) -> AsyncIterator[ServerSentEvent]:
+async def follow_board(watch: BoardWatch) -> AsyncIterator[ServerSentEvent]:
     """Server-sent events named `drives`: the whole of it at first, whenever it changes, and every ten seconds in any
     case. The stream ends when the token does.
     """
