@@ -43,7 +43,7 @@ from facepay.kernel.idempotency import Idempotency
 from facepay.kernel.metrics import Metrics
 from facepay.kernel.passwords import PasswordHasher
 from facepay.kernel.recent import Recent
-from facepay.kernel.routing import RouteIndex
+from facepay.kernel.routing import RouteIndex, unfolded
 from facepay.kitchen import upkeep as kitchen
 from facepay.lanes import kinds as lanes
 from facepay.nightwatch import cameras, gate_patrol, patrol, tag_patrol
@@ -135,7 +135,7 @@ def create_app(settings: Settings | None = None, *, engine: Engine | None = None
         webhooks=described(EVENT_TYPES),
     )
     _furnish(app, settings, clock)
-    app.router.routes.extend(route for router in ROUTERS for route in router.routes)
+    app.router.routes.extend(unfolded(route for router in ROUTERS for route in router.routes))
     problems.install(app)
     app.add_middleware(RequestGuard, metrics=app.state.metrics)
     if unguarded := auth.routes_without_scope(app):

@@ -18,7 +18,7 @@ from starlette.routing import BaseRoute
 from facepay.kernel.cameras import DepthCamera
 from facepay.kernel.database import Database
 from facepay.kernel.errors import Forbidden, Unauthenticated
-from facepay.kernel.routing import RouteIndex
+from facepay.kernel.routing import unfolded
 from facepay.kernel.secrets import MasterKey
 
 SCOPES = {
@@ -249,24 +249,15 @@ def _scopes_of(dependant: Dependant) -> Iterable[str]:
         yield from _scopes_of(child)
 
 
-def _all_routes(routes: Iterable[BaseRoute]) -> Iterator[BaseRoute]:
-    """All of them, also those that FastAPI keeps in the routers that were included."""
-    for route in routes:
-        if included := getattr(route, "original_router", None):
-            yield from _all_routes(included.routes)
-        elif not isinstance(route, RouteIndex):
-            yield route
-
-
 def api_routes(routes: Iterable[BaseRoute]) -> Iterator[APIRoute]:
-    return (route for route in _all_routes(routes) if isinstance(route, APIRoute))
+    return (route for route in unfolded(routes) if isinstance(route, APIRoute))
 
 
 def routes_without_scope(app: FastAPI) -> list[str]:
     """Routes that anybody could call although PUBLIC_PATHS doesn't name them: of any kind, mounts and sockets too."""
     return [
         f"{','.join(sorted(getattr(route, 'methods', None) or ()))} {path}".strip()
-        for route in _all_routes(app.routes)
+        for route in unfolded(app.routes)
         if (path := getattr(route, "path", "")) not in PUBLIC_PATHS
         and not (isinstance(route, APIRoute) and set(_scopes_of(route.dependant)))
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
@@ -42,6 +42,15 @@ class RouteIndex(BaseRoute):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         await scope["answered_by"].handle(scope, receive, send)
+
+
+def unfolded(routes: Iterable[BaseRoute]) -> Iterator[BaseRoute]:
+    """All of them, those of routers that FastAPI keeps as they were included too, and no index."""
+    for route in routes:
+        if included := getattr(route, "original_router", None):
+            yield from unfolded(included.routes)
+        elif not isinstance(route, RouteIndex):
+            yield route
 
 
 def _places(path: str) -> list[Place]:
