@@ -1,21 +1,14 @@
-import { Store, credentials, make, stayAwake } from "../board/live.js";
-import { signInBy } from "../board/sign_in.js";
+import { make } from "../board/live.js";
+import { openPage } from "../board/staff_page.js";
 
-const LOST_SHOWN_AFTER_MS = 3000;
 const STATES = { ordered: "waits", sent: "sent", cooking: "cooking", served: "served" };
 const find = (selector, within = document) => within.querySelector(selector);
 
 let ahead = 0; // of this screen's clock, how far the server's is, in ms
-let toldAt = null;
-let losing = null;
 let store = null;
 
-function hear(floor) {
-  clearTimeout(losing);
-  losing = null;
+function show(floor) {
   ahead = Date.parse(floor.at) - Date.now();
-  toldAt = new Date();
-  document.body.dataset.state = "live";
   const seated = floor.tables.filter((table) => table.party);
   find("h1 .count").textContent = `${seated.length} of ${floor.tables.length} tables`;
   const focused = document.activeElement?.dataset.of;
@@ -92,31 +85,4 @@ function age() {
   }
 }
 
-function lose({ refused }) {
-  if (refused) return say("refused", "You are signed out, or may not see this store.");
-  losing ??= setTimeout(() => say("lost", `No connection${toldAt ? ` since ${toldAt.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })}` : ""}: what you see is old`), LOST_SHOWN_AFTER_MS);
-}
-
-function say(state, words) {
-  clearTimeout(losing);
-  losing = null;
-  document.body.dataset.state = state;
-  find(".offline .words").textContent = words;
-}
-
-function follow(given) {
-  document.body.dataset.state = "starting";
-  stayAwake();
-  setInterval(age, 10_000);
-  store = new Store(given);
-  store.follow({ path: "/floor/events", told: hear, lost: lose });
-}
-
-find(".again").addEventListener("click", () => {
-  sessionStorage.removeItem(location.pathname);
-  location.reload();
-});
-signInBy(find("form"), follow);
-const given = credentials();
-if (given) follow(given);
-else document.body.dataset.state = "setup";
+openPage({ path: "/floor/events", show, age, ageMs: 10_000, begin: (begun) => (store = begun) });

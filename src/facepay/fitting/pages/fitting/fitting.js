@@ -1,7 +1,6 @@
-import { Refused, Store, credentials, make, stayAwake } from "../board/live.js";
-import { signInBy } from "../board/sign_in.js";
+import { Refused, make } from "../board/live.js";
+import { openPage } from "../board/staff_page.js";
 
-const LOST_SHOWN_AFTER_MS = 3000;
 const TOLD_MS = 6000;
 const LATE_MINUTES = 3;
 const SVG = "http://www.w3.org/2000/svg";
@@ -21,16 +20,10 @@ const find = (selector, within = document) => within.querySelector(selector);
 let store = null;
 let ahead = 0; // of this screen's clock, how far the server's is, in ms
 let requests = null; // by id, as the server last told
-let toldAt = null;
-let losing = null;
 let hiding = null;
 
-function hear(told) {
-  clearTimeout(losing);
-  losing = null;
+function show(told) {
   ahead = Date.parse(told.at) - Date.now();
-  toldAt = new Date();
-  document.body.dataset.state = "live";
   const fresh = requests ? told.requests.filter((each) => !requests.has(each.id)) : [];
   const gone = requests ? [...requests.values()].filter((each) => each.state !== "bringing" && !told.requests.some(({ id }) => id === each.id)) : [];
   requests = new Map(told.requests.map((each) => [each.id, each]));
@@ -108,31 +101,4 @@ function tell(words) {
   hiding = setTimeout(() => (find(".told").textContent = ""), TOLD_MS);
 }
 
-function lose({ refused }) {
-  if (refused) return say("refused", "You are signed out, or may not see this store.");
-  losing ??= setTimeout(() => say("lost", `No connection${toldAt ? ` since ${toldAt.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })}` : ""}: what you see is old`), LOST_SHOWN_AFTER_MS);
-}
-
-function say(state, words) {
-  clearTimeout(losing);
-  losing = null;
-  document.body.dataset.state = state;
-  find(".offline .words").textContent = words;
-}
-
-function follow(given) {
-  document.body.dataset.state = "starting";
-  stayAwake();
-  setInterval(age, 10_000);
-  store = new Store(given);
-  store.follow({ path: "/fitting-requests/events", told: hear, lost: lose });
-}
-
-find(".again").addEventListener("click", () => {
-  sessionStorage.removeItem(location.pathname);
-  location.reload();
-});
-signInBy(find("form"), follow);
-const given = credentials();
-if (given) follow(given);
-else document.body.dataset.state = "setup";
+openPage({ path: "/fitting-requests/events", show, age, ageMs: 10_000, begin: (begun) => (store = begun) });

@@ -1,7 +1,6 @@
-import { Refused, Store, credentials, make, stayAwake } from "../board/live.js";
-import { signInBy } from "../board/sign_in.js";
+import { Refused, make } from "../board/live.js";
+import { openPage } from "../board/staff_page.js";
 
-const LOST_SHOWN_AFTER_MS = 3000;
 const WRONG = { forced: "forced open", held_open: "held open", open: "open" };
 const PURPOSE = "purpose=" + encodeURIComponent("Guard's view: who waits at the door");
 const find = (selector, within = document) => within.querySelector(selector);
@@ -10,17 +9,11 @@ const cards = new Map(); // of alerts and hits, by id
 let store = null;
 let ahead = 0; // of this screen's clock, how far the server's is, in ms
 let view = null;
-let toldAt = null;
-let losing = null;
 
-function hear(told) {
-  clearTimeout(losing);
-  losing = null;
+function show(told) {
   ahead = Date.parse(told.at) - Date.now();
   announce(told);
   view = told;
-  toldAt = new Date();
-  document.body.dataset.state = "live";
   showFigures();
   showHits();
   fill(find(".alerts ol"), view.alerts, alertCard);
@@ -203,36 +196,4 @@ function lasting(ms) {
   return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
 }
 
-function lose({ refused }) {
-  if (refused) return say("refused", "You are signed out, or may not see this store.");
-  losing ??= setTimeout(() => say("lost", `No connection${toldAt ? ` since ${toldAt.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })}` : ""}: what you see is old`), LOST_SHOWN_AFTER_MS);
-}
-
-function say(state, words) {
-  clearTimeout(losing);
-  losing = null;
-  document.body.dataset.state = state;
-  find(".offline .words").textContent = words;
-}
-
-function follow(given) {
-  store = new Store(given);
-  stayAwake();
-  setInterval(age, 1000);
-  store.follow({ path: "/guard/events", told: hear, lost: lose });
-}
-
-function begin(given) {
-  signInBy(find("form"), (signedIn) => {
-    document.body.dataset.state = "starting";
-    follow(signedIn);
-  });
-  find(".again").addEventListener("click", () => {
-    sessionStorage.removeItem(location.pathname);
-    location.reload();
-  });
-  if (given) follow(given);
-  else document.body.dataset.state = "setup";
-}
-
-begin(credentials());
+openPage({ path: "/guard/events", show, age, ageMs: 1000, begin: (begun) => (store = begun) });

@@ -1,23 +1,16 @@
-import { Store, credentials, make, stayAwake } from "../board/live.js";
-import { signInBy } from "../board/sign_in.js";
+import { make } from "../board/live.js";
+import { openPage } from "../board/staff_page.js";
 
-const LOST_SHOWN_AFTER_MS = 3000;
 const STATES = { opening: "the locker is opening", claimed: "damage claimed", disputed: "damage disputed" };
 const find = (selector, within = document) => within.querySelector(selector);
 
 let ahead = 0; // of this screen's clock, how far the server's is, in ms
 let view = null;
-let toldAt = null;
-let losing = null;
 
-function hear(told) {
-  clearTimeout(losing);
-  losing = null;
+function show(told) {
   ahead = Date.parse(told.at) - Date.now();
   announce(told);
   view = told;
-  toldAt = new Date();
-  document.body.dataset.state = "live";
   for (const name of ["available", "out", "inspection", "retired"]) find(`.figures .${name} dd`).textContent = String(view.cars[name]);
   find(".figures .late dd").textContent = String(view.late.length);
   find(".figures .late").classList.toggle("grave", view.late.length > 0);
@@ -78,30 +71,4 @@ function lasting(ms) {
   return `${Math.floor(minutes / (24 * 60))} d ${Math.floor((minutes / 60) % 24)} h`;
 }
 
-function lose({ refused }) {
-  if (refused) return say("refused", "You are signed out, or may not see this store.");
-  losing ??= setTimeout(() => say("lost", `No connection${toldAt ? ` since ${toldAt.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })}` : ""}: what you see is old`), LOST_SHOWN_AFTER_MS);
-}
-
-function say(state, words) {
-  clearTimeout(losing);
-  losing = null;
-  document.body.dataset.state = state;
-  find(".offline .words").textContent = words;
-}
-
-function follow(given) {
-  document.body.dataset.state = "starting";
-  stayAwake();
-  setInterval(age, 10_000);
-  new Store(given).follow({ path: "/drives/events", told: hear, lost: lose });
-}
-
-find(".again").addEventListener("click", () => {
-  sessionStorage.removeItem(location.pathname);
-  location.reload();
-});
-signInBy(find("form"), follow);
-const given = credentials();
-if (given) follow(given);
-else document.body.dataset.state = "setup";
+openPage({ path: "/drives/events", show, age, ageMs: 10_000 });
