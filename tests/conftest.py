@@ -115,8 +115,27 @@ def shop_clones(postgres: EmbeddedPostgres, opened_shop: Shop) -> Iterator[Clone
         yield clones
 
 
+def shares_a_shop(request: pytest.FixtureRequest) -> bool:
+    """Whether the tests of this module are marked `one_shop`: one app on one clone of the opened shop for all of them.
+
+    Starting an app and cloning its database take a tenth of a second. Whoever shares them counts on nothing that
+    another test may have left there: members, products and devices of its own, and no totals of the whole store.
+    """
+    return request.node.get_closest_marker("one_shop") is not None
+
+
+@pytest.fixture(scope="module")
+def database_of_module(shop_clones: Clones) -> Iterator[str]:
+    name = shop_clones.take()
+    yield name
+    shop_clones.give_back(name)
+
+
 @pytest.fixture
 def database_name(request: pytest.FixtureRequest) -> Iterator[str]:
+    if shares_a_shop(request):
+        yield request.getfixturevalue("database_of_module")
+        return
     opened = {"shop", "open_shop"}.intersection(request.fixturenames)
     clones: Clones = request.getfixturevalue("shop_clones" if opened else "empty_clones")
     name = clones.take()
@@ -193,9 +212,18 @@ class Clock:
         return utc_now() + self.ahead
 
 
-@pytest.fixture
-def clock() -> Clock:
+@pytest.fixture(scope="module")
+def clock_of_module() -> Clock:
     return Clock()
+
+
+@pytest.fixture
+def clock(request: pytest.FixtureRequest) -> Clock:
+    if not shares_a_shop(request):
+        return Clock()
+    clock: Clock = request.getfixturevalue("clock_of_module")
+    clock.ahead = timedelta()
+    return clock
 
 
 def settings_for(database_url: str, **changes: Any) -> Settings:
@@ -230,8 +258,29 @@ async def open_app(
 
 
 @pytest.fixture
-async def app(open_app: OpenApp) -> FastAPI:
+async def app_of_test(open_app: OpenApp) -> FastAPI:
     return await open_app()
+
+
+@pytest.fixture(scope="module")
+async def app_of_module(
+    postgres: EmbeddedPostgres,
+    database_of_module: str,
+    app_engine: Engine,
+    clock_of_module: Clock,
+    statements: Statements,
+) -> AsyncIterator[FastAPI]:
+    settings = settings_for(postgres.url(database=database_of_module))
+    app = create_app(settings, engine=app_engine, clock=clock_of_module)
+    statements.share(app.state.database)
+    async with app.router.lifespan_context(app):
+        yield app
+
+
+@pytest.fixture
+def app(request: pytest.FixtureRequest) -> FastAPI:
+    app: FastAPI = request.getfixturevalue("app_of_module" if shares_a_shop(request) else "app_of_test")
+    return app
 
 
 @pytest.fixture

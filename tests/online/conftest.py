@@ -7,12 +7,10 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import delete
 
-from facepay.app import create_app
 from facepay.kernel.database import Database
-from facepay.kernel.embedded import EmbeddedPostgres
 from facepay.presentation.replays import SeenFrame
 from facepay.vision.engine import Engine
-from tests.conftest import Clock, Clones, Statements, settings_for
+from tests.conftest import Clock
 from tests.online.web import Person, WebShop, assert_books_verify
 from tests.photos import people
 from tests.shop import Shop
@@ -26,24 +24,6 @@ def person(engine: Engine) -> Person:
 @pytest.fixture(scope="session")
 def somebody_else(engine: Engine) -> Person:
     return Person(engine, people()[0])
-
-
-@pytest.fixture(scope="module")
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture(scope="module")
-async def app(
-    postgres: EmbeddedPostgres, shop_clones: Clones, app_engine: Engine, clock: Clock, statements: Statements
-) -> AsyncIterator[FastAPI]:
-    """One for all tests of a module: each has a shop on the web and members of its own."""
-    name = shop_clones.take()
-    app = create_app(settings_for(postgres.url(database=name)), engine=app_engine, clock=clock)
-    statements.share(app.state.database)
-    async with app.router.lifespan_context(app):
-        yield app
-    shop_clones.give_back(name)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from tests.online.test_pin import LARGE
 from tests.online.web import PIN, Person, WebShop
 from tests.server import on_a_socket
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_shop]
 
 PROMPTS = {
     "rest": "Look straight ahead, relaxed",
