@@ -26,6 +26,7 @@ from facepay.checkout import buyers
 from facepay.checkout.selling import STOCK_MISCOUNTED
 from facepay.checkout.sold_tags import TAG_SOLD_BEFORE
 from facepay.checkout.telling import REFUND_CREATED
+from facepay.console.rendering import Templates
 from facepay.dining import departures
 from facepay.doors import kinds as doors
 from facepay.entrance.edge_galleries import may_hold
@@ -58,6 +59,7 @@ from facepay.settings import Settings
 from facepay.shelves import kinds as shelves
 from facepay.shelves.scene import Known
 from facepay.staff.accounts import ensure_first_owner
+from facepay.staff.sessions import authenticate as authenticate_session
 from facepay.staff.tokens import authenticate as authenticate_staff
 from facepay.stores.devices import authenticate as authenticate_device
 from facepay.templates.gallery import MemoryGallery
@@ -159,6 +161,7 @@ def _furnish(app: FastAPI, settings: Settings, clock: Clock) -> None:
         "staff": authenticate_staff,
         "device": authenticate_device,
         "payer": authenticate_payer,
+        "session": authenticate_session,
     }
     state.idempotency = Idempotency(
         state.database,
@@ -171,6 +174,7 @@ def _furnish(app: FastAPI, settings: Settings, clock: Clock) -> None:
     state.when_acknowledged = {"open_locker": follow_locker}
     state.alert_kinds = AlertKinds(*ALERT_KINDS)
     state.event_types, state.courier = Catalogue(*EVENT_TYPES), _courier(state)
+    state.templates = Templates()
     state.inference = None
 
 

@@ -29,6 +29,7 @@ from facepay.checkout import rewards_router as member_rewards
 from facepay.checkout import router as checkout
 from facepay.checkout import statement_router as statements
 from facepay.checkout import tags_router as tags
+from facepay.console import router as console
 from facepay.dining import bill_floor_router as bills_of_floor
 from facepay.dining import bill_router as bills
 from facepay.dining import floor_router as floor
@@ -204,5 +205,6 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
         providers,
         webhooks,
         health,
+        console,
     )
 )

@@ -51,6 +51,7 @@ from facepay.rewards import birthdays, coupons, lots, rules
 from facepay.schedules import schedules
 from facepay.shelves import baskets, events, planogram, readings, restock
 from facepay.staff import accounts
+from facepay.staff import sessions as staff_sessions
 from facepay.stores import devices, signatures, stores
 from facepay.taste import counts as attention_counts
 from facepay.taste import places, views
@@ -176,6 +177,7 @@ __all__ = [
     "sold_tags",
     "step_up",
     "stock",
+    "staff_sessions",
     "stores",
     "tabs",
     "templates",

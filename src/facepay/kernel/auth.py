@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from fastapi import Depends, FastAPI, Request
@@ -21,6 +22,7 @@ from facepay.kernel.errors import Forbidden, Unauthenticated
 from facepay.kernel.routing import unfolded
 from facepay.kernel.secrets import MasterKey
 
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 SCOPES = {
     "members:read": "See members, consents and visits.",
     "members:write": "Register, change and erase members; enrol and withdraw faces.",
@@ -126,6 +128,9 @@ PUBLIC_PATHS = frozenset(
         "/floor/{name}",
         "/drives",
         "/drives/{name}",
+        "/console/sign-in",
+        "/console/language",
+        "/console/static/{name}",
     }
 )
 
@@ -157,6 +162,7 @@ class Principal:
     exchange_key: bytes | None = None  # X25519, to which its gallery is sealed
     edge_matching: bool = False  # it may say itself who somebody is
     camera: DepthCamera | None = None  # its 3D camera's intrinsics
+    bearer: str | None = field(default=None, repr=False)  # of a session in the browser: what its calls of the API carry
 
     @property
     def store(self) -> UUID:
@@ -173,6 +179,13 @@ Authenticator = Callable[[Database, MasterKey, str, datetime], Awaitable[Princip
 class InsufficientScope(Forbidden):
     code = "insufficient_scope"
     title = "Not allowed"
+
+
+class CrossSiteRequest(Forbidden):
+    """Some other site made the browser send this (CSRF)."""
+
+    code = "cross_site_request"
+    title = "Not sent by our page"
 
 
 class WrongStore(Forbidden):
@@ -226,9 +239,36 @@ async def current_payer(
     return await _authenticate(request, "payer", credentials.credentials if credentials else None, required)
 
 
+async def current_session(request: Request, required: SecurityScopes) -> Principal:
+    """For `Security(current_session, scopes=[…])`: staff who signed in with a browser, by its cookie.
+
+    A browser sends that along whoever made it ask, so whatever changes something has to come from a page of ours.
+    """
+    if request.method not in SAFE_METHODS:
+        from_own_page(request)
+    return await _authenticate(request, "session", request.cookies.get(session_cookie(request)), required)
+
+
+def session_cookie(request: Request) -> str:
+    """The cookie's name: over HTTPS one that a browser only takes from this very host (RFC 6265bis, `__Host-`)."""
+    return "__Host-facepay_session" if request.url.scheme == "https" else "facepay_session"
+
+
+def from_own_page(request: Request) -> None:
+    """Raises CrossSiteRequest unless the browser says, by fetch metadata or else `Origin`, that a page of ours asks."""
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin", "")
+    if site != "same-origin" and (site is not None or urlsplit(origin).netloc != request.headers.get("host")):
+        raise CrossSiteRequest("This was not sent by a page of this server.")
+
+
 async def still_current(request: Request, *scopes: str) -> Principal:
     """The device that a connection was opened for, for as long as it may stay. Raises what `current_device` does."""
     return await current_device(request, SecurityScopes(list(scopes)), await _device_scheme(request))
+
+
+async def session_still_current(request: Request, *scopes: str) -> Principal:
+    """The same for a session in the browser. Raises what `current_session` does."""
+    return await current_session(request, SecurityScopes(list(scopes)))
 
 
 async def staff_still_current(request: Request, *scopes: str) -> Principal:
@@ -244,7 +284,7 @@ def acts_as(device: Principal, device_id: UUID) -> None:
 
 def _scopes_of(dependant: Dependant) -> Iterable[str]:
     for child in dependant.dependencies:
-        if child.call in (current_staff, current_device, current_payer):
+        if child.call in (current_staff, current_device, current_payer, current_session):
             yield from child.own_oauth_scopes or ()
         yield from _scopes_of(child)
 

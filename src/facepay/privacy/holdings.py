@@ -370,6 +370,7 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "slot_stock": NOTHING,
         "spent_nonce": NOTHING,
         "staff_account": NOTHING,
+        "staff_session": NOTHING,
         "stock": NOTHING,
         "store": NOTHING,
         "tier": NOTHING,

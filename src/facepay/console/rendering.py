@@ -1,0 +1,50 @@
+"""Templates: Jinja, one environment for each language, everything escaped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from facepay.console.menu import menu_of
+from facepay.console.words import LANGUAGES, Formats, translations_of
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+class Templates:
+    """Read once. In a template: `_()` and `ngettext` translate, filters are the methods of `Formats`, `new_key()` is an
+    Idempotency-Key for a form, `me` whoever reads (None before signing in), `now` the time.
+    """
+
+    def __init__(self) -> None:
+        self._environments = {language: _environment(language) for language in LANGUAGES}
+
+    def render(self, template: str, *, language: str, **values: Any) -> str:
+        return self._environments[language].get_template(template).render(values)
+
+
+def _environment(language: str) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+        extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
+    )
+    environment.install_gettext_translations(translations_of(language), newstyle=True)  # type: ignore[attr-defined]
+    formats = Formats(language)
+    environment.filters |= {
+        name: getattr(formats, name) for name in ("money", "number", "percent", "moment", "day", "hour", "ago")
+    }
+    environment.globals |= {
+        "language": language,
+        "languages": LANGUAGES,
+        "menu_of": menu_of,
+        "new_key": lambda: str(uuid4()),
+    }
+    return environment
