@@ -16,7 +16,7 @@ from facepay.staff.accounts import Role
 CONSOLE = Path(words.__file__).parent
 METHODS = [("**.html", "jinja2.ext:babel_extract"), ("**.py", "python")]
 # Beside what is marked for translation, what a template translates by its value.
-BY_VALUE = {entry.words for entry in menu.ENTRIES} | set(Role)
+BY_VALUE = {entry.words for entry in menu.CONSOLE + menu.STORE} | set(Role)
 KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "back": (2,), "said": None}
 
 

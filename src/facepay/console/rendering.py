@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from facepay.console.menu import menu_of
+from facepay.console import menu
 from facepay.console.words import LANGUAGES, Formats, translations_of
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -44,7 +44,8 @@ def _environment(language: str) -> Environment:
     environment.globals |= {
         "language": language,
         "languages": LANGUAGES,
-        "menu_of": menu_of,
+        "menus": menu,
+        "open_to": menu.open_to,
         "new_key": lambda: str(uuid4()),
     }
     return environment

@@ -71,7 +71,7 @@ async def authenticate(database: Database, master_key: MasterKey, token: str, no
         ).one_or_none()
         if found is None:
             return None
-        opened, account = found.tuple()
+        opened, account = found
         if not opened.counts(now) or opened.token_epoch != account.token_epoch:
             return None
         if now >= opened.seen_at + SEEN_EVERY:
