@@ -278,7 +278,8 @@ async def app_of_module(
 
 
 @pytest.fixture
-def app(request: pytest.FixtureRequest) -> FastAPI:
+def app(request: pytest.FixtureRequest, clock: Clock) -> FastAPI:
+    """The test's own, or its module's, whose clock `clock` has put back."""
     app: FastAPI = request.getfixturevalue("app_of_module" if shares_a_shop(request) else "app_of_test")
     return app
 
