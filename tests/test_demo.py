@@ -55,6 +55,11 @@ STORIES = {
         ("damage_unshown", "¥140 of ¥500 is free", "¥100 of her deposit", "model_driven_before"),
         ("Happy birthday, Lin!", "points, 20 % off", "-¥11.80", "car_late", "in order"),
     ),
+    Scenario.FITTING: (
+        ("cabin 2, welcome", "skin #", "outfit 3", "one colour", "disliked", "outfit 4", "Hubin", "promised"),
+        ("cabin 2: Navy shirt, M", "cabin 1, unknown_face", "the mirror shows: Gu", "navy shirt, learnt"),
+        ("¥199.00, 199 points", "paid, ¥199.00", "forgotten", "nobody waits for them", "in order"),
+    ),
     Scenario.WAREHOUSE: (
         ("outside_hours", "result_replayed", "not_accepted:", "unknown_face", "already_inside", "escort_needed"),
         ("granted, with Lin", "same_holder", "granted, with Mei", "door_interlocked", "as his contract did"),

@@ -1,4 +1,4 @@
-"""Devices without their hardware, on the network all the same: a lane's RFID portal, a door, and who follows a basket.
+"""Devices without their hardware, on the network all the same: a lane's RFID portal, a door, and who follows it all.
 
 `demo.shelf` has the shelf.
 """
@@ -149,15 +149,15 @@ class Door(Listener):
         }
 
 
-class BasketFollower(Listener):
-    """Follows the virtual basket of a visit, as server-sent events."""
+class Follower(Listener):
+    """Follows what the server tells as server-sent events, say of the virtual basket of a visit."""
 
-    def __init__(self, stage: Stage, visit_id: str) -> None:
-        super().__init__(stage, stage.staff)
-        self._visit_id = visit_id
+    def __init__(self, stage: Stage, path: str, headers: dict[str, str]) -> None:
+        super().__init__(stage, headers)
+        self._path = path
 
     async def _listen(self, client: httpx.AsyncClient) -> None:
-        async with client.stream("GET", f"/v1/visits/{self._visit_id}/basket/stream") as stream:
+        async with client.stream("GET", self._path) as stream:
             async for line in stream.raise_for_status().aiter_lines():
                 if line.startswith("data:"):
                     self._note(json.loads(line.removeprefix("data:")))

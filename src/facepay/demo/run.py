@@ -13,6 +13,7 @@ from facepay.demo.box import Box
 from facepay.demo.counter import Counter
 from facepay.demo.day import Day
 from facepay.demo.drive import Drive
+from facepay.demo.fitting import Fitting
 from facepay.demo.lane import Lane
 from facepay.demo.online import Online
 from facepay.demo.restaurant import Restaurant
@@ -34,6 +35,7 @@ STAGES: dict[Scenario, type[Stage]] = {
     Scenario.WAREHOUSE: Warehouse,
     Scenario.DRIVE: Drive,
     Scenario.RESTAURANT: Restaurant,
+    Scenario.FITTING: Fitting,
 }
 
 

@@ -16,3 +16,4 @@ class Scenario(StrEnum):
     WAREHOUSE = "warehouse"
     DRIVE = "drive"
     RESTAURANT = "restaurant"
+    FITTING = "fitting"

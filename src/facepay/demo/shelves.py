@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import Any
 from uuid import uuid4
 
-from facepay.demo.devices import BasketFollower, Passage
+from facepay.demo.devices import Follower, Passage
 from facepay.demo.shelf import Shelf
 from facepay.demo.stage import Stage, at_kiosk, yuan
 
@@ -109,10 +109,10 @@ class Shelves(Stage):
         self.at_gate("entries", "Mei", "open", "welcome")
 
     @contextmanager
-    def _before_shelf(self, who: str) -> Iterator[BasketFollower]:
+    def _before_shelf(self, who: str) -> Iterator[Follower]:
         """A while after whoever stood there before; their basket is followed."""
         self._later(IN_BETWEEN)
-        follower = BasketFollower(self, self.visits[who])
+        follower = Follower(self, f"/v1/visits/{self.visits[who]}/basket/stream", self.staff)
         with follower.listening():
             self._check_basket(who, follower.hear(), {})
             yield follower
@@ -122,9 +122,7 @@ class Shelves(Stage):
         self.check(hands == {slot}, f"{who}: hands in {hands} instead of in {slot}")
         self.row("reach in", who, "seen", f"a hand in {slot}" + (", a face" if people else ""))
 
-    def _move(
-        self, who: str, event: dict[str, Any], finding: str, follower: BasketFollower, basket: dict[str, int]
-    ) -> None:
+    def _move(self, who: str, event: dict[str, Any], finding: str, follower: Follower, basket: dict[str, int]) -> None:
         self._report(who, event, finding)
         self._basket(who, follower, basket)
 
@@ -134,7 +132,7 @@ class Shelves(Stage):
         grams = f"{event['slot']} {event['delta_grams']:+,.1f} g"
         self.row(step, who, finding, f"{grams}, {note}" if note else grams)
 
-    def _basket(self, who: str, follower: BasketFollower, basket: dict[str, int], *, step: str = "basket") -> None:
+    def _basket(self, who: str, follower: Follower, basket: dict[str, int], *, step: str = "basket") -> None:
         """As whoever follows it is shown it."""
         shown = follower.hear()
         self._check_basket(who, shown, basket)

@@ -200,8 +200,9 @@ class Stage:
         depth: bytes | None = None,
         key: str | None = None,
         step: str = "buy",
+        kiosk: str = "kiosk",
     ) -> Any:
-        kiosk_id, headers = self.devices["kiosk"]
+        kiosk_id, headers = self.devices[kiosk]
         files = {"frame": ("frame.jpg", frame or at_kiosk(self.faces[who]), "image/jpeg")}
         answer = self.call(
             "POST",
