@@ -4,23 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import httpx
 import pytest
 
 from tests.conftest import Clock
+from tests.console.desk import COOKIE, OURS, signed_in
 from tests.shop import PASSWORD, Shop
 
 pytestmark = [pytest.mark.anyio, pytest.mark.one_shop]
-OURS = {"Sec-Fetch-Site": "same-origin"}
-COOKIE = "facepay_session"
-
-
-async def signed_in(shop: Shop, username: str = "owner", password: str = PASSWORD, **form: str) -> httpx.Response:
-    answer = await shop.client.post(
-        "/console/sign-in", data={"username": username, "password": password, **form}, headers=OURS
-    )
-    shop.client.cookies.update(answer.cookies)
-    return answer
 
 
 async def test_whoever_signs_in_sees_the_stores_until_they_sign_out(shop: Shop) -> None:
