@@ -39,6 +39,7 @@ from facepay.migrate import connect, migrate
 from facepay.settings import Settings
 from facepay.templates import protection
 from facepay.vision.engine import Engine, load_engine
+from tests.reopening import AS_NOBODY_MAY, OpenedRows, reopen
 from tests.server import serving
 from tests.shop import PASSWORD, Shop
 
@@ -51,9 +52,13 @@ SHOP_DATABASE = "shop"
 MEMORY, MEMORY_LEAST = Path("/dev/shm"), 4 << 30
 
 
+def address_of(postgres: EmbeddedPostgres, database: str) -> str:
+    """For its superuser, without SQLAlchemy."""
+    return postgres.url(role=SUPERUSER, database=database).replace("+psycopg", "")
+
+
 def administer(postgres: EmbeddedPostgres, statement: str) -> None:
-    address = postgres.url(role=SUPERUSER, database="postgres").replace("+psycopg", "")
-    with psycopg.connect(address, autocommit=True) as connection:
+    with psycopg.connect(address_of(postgres, "postgres"), autocommit=True) as connection:
         connection.execute(statement)
 
 
@@ -110,18 +115,24 @@ def empty_clones(postgres: EmbeddedPostgres) -> Iterator[Clones]:
 
 
 @pytest.fixture(scope="session")
-def shop_clones(postgres: EmbeddedPostgres, opened_shop: Shop) -> Iterator[Clones]:
+def opened_rows(postgres: EmbeddedPostgres, opened_shop: Shop) -> OpenedRows:
+    return OpenedRows(address_of(postgres, SHOP_DATABASE))
+
+
+@pytest.fixture(scope="session")
+def shop_clones(postgres: EmbeddedPostgres, opened_rows: OpenedRows) -> Iterator[Clones]:
     with closing(Clones(postgres, SHOP_DATABASE)) as clones:
         yield clones
 
 
 def shares_a_shop(request: pytest.FixtureRequest) -> bool:
-    """Whether the tests of this module are marked `one_shop`: one app on one clone of the opened shop for all of them.
+    """Whether the tests of this module share one app on one clone of the opened shop, by one of two marks.
 
-    Starting an app and cloning its database take a tenth of a second. Whoever shares them counts on nothing that
-    another test may have left there: members, products and devices of its own, and no totals of the whole store.
+    Starting an app, cloning its database and the first statements there take some tenths of a second. After each
+    test marked `reopened` all rows and faces are put back to what they were. Tests marked `one_shop` live beside each
+    other: they count on nothing that another may have left there, and have members, products and devices of their own.
     """
-    return request.node.get_closest_marker("one_shop") is not None
+    return any(request.node.get_closest_marker(mark) for mark in ("one_shop", "reopened"))
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +145,8 @@ def database_of_module(shop_clones: Clones) -> Iterator[str]:
 @pytest.fixture
 def database_name(request: pytest.FixtureRequest) -> Iterator[str]:
     if shares_a_shop(request):
+        if request.node.get_closest_marker("reopened"):
+            request.getfixturevalue("app_reopened")
         yield request.getfixturevalue("database_of_module")
         return
     opened = {"shop", "open_shop"}.intersection(request.fixturenames)
@@ -277,10 +290,26 @@ async def app_of_module(
         yield app
 
 
+@pytest.fixture(scope="module")
+def unwriting(postgres: EmbeddedPostgres, database_of_module: str) -> Iterator[psycopg.Connection]:
+    address = address_of(postgres, database_of_module)
+    with psycopg.connect(address, autocommit=True, options=AS_NOBODY_MAY) as connection:
+        yield connection
+
+
+@pytest.fixture
+async def app_reopened(
+    app_of_module: FastAPI, opened_rows: OpenedRows, unwriting: psycopg.Connection
+) -> AsyncIterator[FastAPI]:
+    yield app_of_module
+    await reopen(app_of_module, opened_rows, unwriting)
+
+
 @pytest.fixture
 def app(request: pytest.FixtureRequest, clock: Clock) -> FastAPI:
     """The test's own, or its module's, whose clock `clock` has put back."""
-    app: FastAPI = request.getfixturevalue("app_of_module" if shares_a_shop(request) else "app_of_test")
+    shared = "app_reopened" if request.node.get_closest_marker("reopened") else "app_of_module"
+    app: FastAPI = request.getfixturevalue(shared if shares_a_shop(request) else "app_of_test")
     return app
 
 

@@ -7,7 +7,7 @@ import pytest
 from tests.shelves.shelf import FULL, Shelf, come_in
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 async def test_no_clock_is_so_wrong_that_a_shelf_gets_no_answer(shop: Shop) -> None:

@@ -20,7 +20,7 @@ from tests.server import on_a_socket
 from tests.shelves.shelf import Shelf, come_in
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 async def close(database: Database, *visits: str, order: str | None = None) -> None:

@@ -13,7 +13,7 @@ from tests.shelves.office import BALANCE, Office
 from tests.shelves.shelf import Shelf, come_in
 from tests.shop import PRICES, Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 async def test_whoever_passed_with_nothing_is_charged_for_what_staff_find(shop: Shop, office: Office) -> None:

@@ -15,7 +15,7 @@ from tests.shelves.office import BALANCE, Office
 from tests.shelves.shelf import FULL, Shelf, come_in
 from tests.shop import PRICES, Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 async def test_staff_say_what_a_doubtful_take_was_and_the_basket_follows(shop: Shop, office: Office) -> None:

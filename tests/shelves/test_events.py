@@ -13,7 +13,7 @@ from tests.shelves.office import Office
 from tests.shelves.shelf import FULL, GRAMS, Shelf, come_in
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 HOUR = timedelta(hours=1)
 DAY_MINUTES = 1440
 

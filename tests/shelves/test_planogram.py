@@ -9,7 +9,7 @@ from tests.answers import verdict
 from tests.conftest import Clock
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 TEA = {"sku": "TEA-001", "unit_weight_grams": 512.0, "tolerance_grams": 3.0, "full_quantity": 12}
 BUNS = {"sku": "BAO-002", "unit_weight_grams": 330.0, "tolerance_grams": 5.0, "full_quantity": 8}

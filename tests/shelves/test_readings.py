@@ -16,7 +16,7 @@ from tests.conftest import Clock, OpenShop
 from tests.shelves.shelf import FULL, Shelf, come_in
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 DAY = timedelta(hours=22)
 MINUTE = timedelta(minutes=1)
 LEVEL = FULL * 512.0

@@ -22,7 +22,7 @@ from tests.photos import camera_frame, people, stranger
 from tests.shelves.shelf import Shelf, come_in
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 SHELF: Image = np.random.default_rng(7).integers(60, 180, (60, 80, 3), np.uint8).repeat(6, 0).repeat(6, 1)
 
 

@@ -1,0 +1,60 @@
+"""Puts a shop that many tests share back to how it was opened: its rows, and the faces its app has in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import UUID
+
+import psycopg
+from fastapi import FastAPI
+
+TABLES = """
+    select format('%I.%I', schemaname, tablename) from pg_tables
+    where schemaname not in ('pg_catalog', 'information_schema') and tablename <> 'gallery_version' order by 1
+"""
+# No trigger stops a ledger from being unwritten, no foreign key asks for an order, and plans are made once.
+AS_NOBODY_MAY = "-c session_replication_role=replica -c plan_cache_mode=force_generic_plan"
+FACES = "select member_id from template_key union all select id from ban"
+
+
+class OpenedRows:
+    """What every table of the opened shop held; `put_back` makes it so again in a clone, whatever was done there."""
+
+    def __init__(self, address: str) -> None:
+        with psycopg.connect(address) as connection:
+            tables = [name for (name,) in connection.execute(TABLES)]
+            self._filled = " union all ".join(f"select '{each}' where exists (select from {each})" for each in tables)
+            self._rows = {each: _copied(connection, each) for each in self._filled_in(connection)}
+
+    def put_back(self, connection: psycopg.Connection) -> None:
+        with connection.transaction():
+            for table in self._filled_in(connection):
+                connection.execute(f"delete from {table}")  # noqa: S608 - our own tables
+            for table, rows in self._rows.items():
+                with connection.cursor().copy(f"copy {table} from stdin") as copying:
+                    copying.write(rows)
+
+    def _filled_in(self, connection: psycopg.Connection) -> list[str]:
+        return [name for (name,) in connection.execute(self._filled, prepare=True)]
+
+
+async def reopen(app: FastAPI, rows: OpenedRows, connection: psycopg.Connection) -> None:
+    """In a thread, since the app's own tasks may hold rows until they come to run."""
+    forget_faces(app, connection)
+    await asyncio.to_thread(rows.put_back, connection)
+
+
+def forget_faces(app: FastAPI, connection: psycopg.Connection) -> None:
+    """In all galleries, by a version that is counted on: they take no older news."""
+    lookout = app.state.recogniser.look_out
+    keepers = [app.state.gallery_keeper, *([lookout.likeness.banned] if lookout else [])]
+    gone: dict[UUID, tuple[()]] = {face: () for (face,) in connection.execute(FACES)}
+    counted = connection.execute("update gallery_version set version = version + 1 returning id, version")
+    versions: dict[int, int] = dict(counted.fetchall())
+    for keeper in keepers:
+        keeper.gallery.replace(gone, version=versions.get(keeper.kept.gallery, 0))
+
+
+def _copied(connection: psycopg.Connection, table: str) -> bytes:
+    with connection.cursor().copy(f"copy {table} to stdout") as copying:
+        return b"".join(bytes(each) for each in copying)
