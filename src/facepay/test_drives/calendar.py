@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.stores.stores import get_open_store
 from facepay.test_drives.cars import Car, CarState, get_model
-from facepay.test_drives.drives import WITH_CAR, Drive
+from facepay.test_drives.drives import WITH_CAR, Drive, comes_back
 
 DAYS_MAX = 62
 
@@ -32,7 +32,8 @@ async def calendar_of(session: AsyncSession, *, store_id: UUID, model_id: UUID, 
     await get_model(session, model_id)
     zone = ZoneInfo(store.timezone)
     edges = [datetime.combine(first + timedelta(days=each), time(), zone) for each in range(days + 1)]
-    lent = Car.store_id == store_id, Car.model_id == model_id, Car.state != CarState.RETIRED
+    is_there = (Car.state == CarState.AVAILABLE) | comes_back()
+    lent = Car.store_id == store_id, Car.model_id == model_id, Car.state != CarState.RETIRED, is_there
     cars = set(await session.scalars(select(Car.id).where(*lent)))
     taken = await session.execute(
         select(Drive.car_id, Drive.starts_at, Drive.busy_until).where(

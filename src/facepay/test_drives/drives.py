@@ -11,7 +11,18 @@ from typing import Any
 from uuid import UUID
 
 from pydantic_core import to_json
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, String, func, literal_column, select, text
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    String,
+    func,
+    literal_column,
+    select,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB, ExcludeConstraint
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,6 +30,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.kernel.database import Base, Identified
 from facepay.kernel.errors import Conflict, NotFound, Problem
+from facepay.test_drives.cars import Car
 from facepay.test_drives.rules import Terms
 
 
@@ -182,6 +194,12 @@ class AlreadyDriving(Conflict):
 
     code = "already_driving"
     title = "Already driving"
+
+
+def comes_back() -> ColumnElement[bool]:
+    """Of a car: that it is out, or waits for its inspection. What staff keep back after one has no such drive."""
+    back = select(Drive.id).where(Drive.car_id == Car.id, Drive.state.in_((*DRIVING, DriveState.RETURNED)))
+    return back.exists()
 
 
 def topic_of(store_id: UUID) -> str:

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.checkout.adjustments import cancel_order
+from facepay.checkout.orders import hold_order
 from facepay.kernel.errors import Conflict
 from facepay.kernel.ids import new_id
 from facepay.members.members import Member, get_member
@@ -19,8 +20,18 @@ from facepay.stores.stores import get_open_store
 from facepay.test_drives import deposits
 from facepay.test_drives.cars import Car, CarModel, CarState, get_model, hold_cars
 from facepay.test_drives.credit import level_of
-from facepay.test_drives.drives import WITH_CAR, Drive, DriveElsewhere, DriveState, booked, get_drive, require
+from facepay.test_drives.drives import (
+    WITH_CAR,
+    Drive,
+    DriveElsewhere,
+    DriveState,
+    booked,
+    comes_back,
+    get_drive,
+    require,
+)
 from facepay.test_drives.eligibility import refusals
+from facepay.test_drives.faults import was_let_down
 from facepay.test_drives.machines import CarElsewhere, get_machine
 from facepay.test_drives.rules import Terms, prices_of, rules_of
 from facepay.test_drives.telling import CANCELLED, RESERVED, tell
@@ -86,7 +97,7 @@ async def quote(session: AsyncSession, *, member: Member, asked: Asked, now: dat
     )
     level = await level_of(session, member_id=member.id, rules=rules, currency=store.currency, now=now)
     busy_until = due_at + timedelta(minutes=rules.turnaround_minutes)
-    free = await _free_cars(session, model, asked, busy_until)
+    free = await _free_cars(session, model, asked, busy_until, now + timedelta(minutes=rules.turnaround_minutes))
     if not free:
         reasons.append("no_car_free")
     if level is None:
@@ -109,7 +120,8 @@ async def reserve(session: AsyncSession, *, member_id: UUID, asked: Asked, by: s
         )
     terms = quoted.terms
     model = await get_model(session, asked.model_id)
-    car = (await _free_cars(session, model, asked, quoted.due_at + terms.turnaround))[0]
+    free = await _free_cars(session, model, asked, quoted.due_at + terms.turnaround, now + terms.turnaround)
+    car = free[0]
     drive = Drive(
         id=new_id(),
         number=await _draw_number(session),
@@ -167,14 +179,14 @@ async def cancel(
     session: AsyncSession, *, drive_id: UUID, waive: str | None, by: str, now: datetime, settings: Settings
 ) -> Drive:
     """Free until so many hours before it starts; later for a fee, unless staff waive it and say why. Nothing is due
-    where a locker didn't open. Raises DriveNotFound and DriveElsewhere.
+    where the shop had no key to give. Raises DriveNotFound and DriveElsewhere.
     """
     member, drive = await held(session, drive_id)
     require(drive, DriveState.RESERVED)
     rules = drive.agreed.rules
     is_late = now > drive.starts_at - timedelta(hours=rules.cancel_free_hours)
     order = None
-    if is_late and waive is None and drive.fee_order_id is None:
+    if is_late and waive is None and not await was_let_down(session, drive):
         order = await deposits.charge(
             session,
             drive,
@@ -195,29 +207,37 @@ async def cancel(
 
 
 async def give_up(session: AsyncSession, drive: Drive, *, by: str, now: datetime) -> None:
-    """The deposit is free, and a fee that was paid for a locker that never opened is given back."""
-    if drive.fee_order_id is not None:
+    """The deposit is free, and a fee paid for a locker that never opened is given back, unless it was before."""
+    if drive.fee_order_id is not None and (await hold_order(session, drive.fee_order_id)).cancelled_at is None:
         reason = "The car was not handed out"
         await cancel_order(session, order_id=drive.fee_order_id, reason=reason, actor=by, now=now, goods_kept=True)
     await deposits.let_go(session, drive, actor=by, now=now)
 
 
-async def _free_cars(session: AsyncSession, model: CarModel, asked: Asked, busy_until: datetime) -> list[Car]:
-    """Of the store, that nobody has then, those available now first."""
+async def _free_cars(
+    session: AsyncSession, model: CarModel, asked: Asked, busy_until: datetime, ready_at: datetime
+) -> list[Car]:
+    """Of the store, that nobody has then, those available now first. What is out or waits for its inspection now isn't
+    there before `ready_at`; what staff keep back after one isn't there at all.
+    """
+    if not model.active:
+        return []
     taken = select(Drive.id).where(
         Drive.car_id == Car.id,
         Drive.state.in_(WITH_CAR),
         Drive.starts_at < busy_until,
         Drive.busy_until > asked.starts_at,
     )
-    if not model.active:
-        return []
+    is_there = Car.state == CarState.AVAILABLE
+    if asked.starts_at >= ready_at:
+        is_there |= comes_back()
     found = await session.scalars(
         select(Car)
         .where(
             Car.store_id == asked.store_id,
             Car.model_id == model.id,
             Car.state != CarState.RETIRED,
+            is_there,
             ~taken.exists(),
         )
         .order_by(Car.state != CarState.AVAILABLE, Car.mileage_km, Car.id)

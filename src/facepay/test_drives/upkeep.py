@@ -17,11 +17,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from facepay.alerts.alerts import Evidence, raise_alert
 from facepay.alerts.kinds import AlertKind
 from facepay.kernel.database import Database
+from facepay.kernel.errors import Problem
 from facepay.members.members import Member
 from facepay.settings import Settings
 from facepay.test_drives import deposits
 from facepay.test_drives.cars import Car, CarState
 from facepay.test_drives.drives import ENDED, Drive, DriveElsewhere, DriveState
+from facepay.test_drives.faults import was_let_down
 from facepay.test_drives.inspections import charge_claim
 from facepay.test_drives.kinds import CAR_LATE, CAR_MISSING, CAR_NOT_READY
 from facepay.test_drives.machines import Slot
@@ -106,16 +108,21 @@ async def _each(database: Database, which: ColumnElement[bool], act: Act) -> int
                     done += 1
         except DriveElsewhere:
             continue  # it ended, and its member was erased, between the two
-        except (RuntimeError, ValueError) as error:  # one that can't be settled doesn't keep the others waiting
+        except (
+            Problem,
+            RuntimeError,
+            ValueError,
+        ) as error:  # one that is stuck keeps no other waiting
             log.error("drive_not_kept", drive_id=str(drive_id), exc_info=error)
     return done
 
 
 async def _miss(session: AsyncSession, member: Member, drive: Drive, now: datetime, settings: Settings) -> None:
-    """Nobody came. Where a locker didn't open for whoever did, nothing is due."""
+    """Nobody came. Where the shop had no key to give, nothing is due."""
     terms = drive.agreed
     order = None
-    if drive.fee_order_id is None:
+    let_down = await was_let_down(session, drive)
+    if not let_down:
         order = await deposits.charge(
             session,
             drive,
@@ -127,10 +134,10 @@ async def _miss(session: AsyncSession, member: Member, drive: Drive, now: dateti
             settings=settings,
         )
     await give_up(session, drive, by=ACTOR, now=now)
-    if drive.fee_order_id is None:
-        drive.end(DriveState.NO_SHOW, why=None, now=now)
+    if let_down:
+        drive.end(DriveState.CANCELLED, why="There was no key to be had", now=now)
     else:
-        drive.end(DriveState.CANCELLED, why="The locker did not open", now=now)
+        drive.end(DriveState.NO_SHOW, why=None, now=now)
     await session.flush()
     await tell(
         session, drive, NO_SHOW, amount=order.total if order else None, order_id=order.id if order else None, now=now
