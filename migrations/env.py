@@ -18,6 +18,13 @@ def is_mapped(name: str | None, kind: str, parents: Any) -> bool:
     return not (kind == "schema" and name in ("chain", "ledger", "access_log"))
 
 
+def spell_out() -> None:
+    """The SQL alone (`--sql`), which `facepay migrate --check` reads."""
+    context.configure(dialect_name="postgresql", literal_binds=True, transaction_per_migration=True)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
 def run(connection: Connection) -> None:
     context.configure(
         connection=connection,
@@ -25,13 +32,16 @@ def run(connection: Connection) -> None:
         include_name=is_mapped,
         compare_type=True,
         compare_server_default=True,
+        transaction_per_migration=True,
     )
     with context.begin_transaction():
         context.run_migrations()
 
 
 assert facepay.tables, "imported so that every room's tables are known"
-if handed := context.config.attributes.get("connection"):
+if context.is_offline_mode():
+    spell_out()
+elif handed := context.config.attributes.get("connection"):
     run(handed)
 else:
     with owner_connection(Settings()) as own:

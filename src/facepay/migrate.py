@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -11,16 +12,19 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
+from psycopg.errors import DeadlockDetected, LockNotAvailable
 from sqlalchemy import URL, Connection, create_engine, make_url, text
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from facepay.settings import Settings
 
 # A wheel carries the migrations inside the package; a checkout has them at its top.
 INSIDE = Path(__file__).parent / "migrations"
 MIGRATIONS = INSIDE if INSIDE.is_dir() else Path(__file__).parents[2] / "migrations"
-# Two replicas that start together migrate one after the other.
 MIGRATION_LOCK = 7_016_996_765
+# Whoever waits for a table's lock has everybody else wait behind them: short, and again a little later.
+LOCK_TIMEOUT_MS = 2_000
+WAITS_SECONDS = (1, 2, 4, 8, 16, 32)
 
 
 class NotMigrated(Exception):
@@ -33,6 +37,10 @@ class AppRoleMissing(NotMigrated):
 
 class RevisionUnknown(NotMigrated):
     """The database is of another version of this software."""
+
+
+class TablesBusy(NotMigrated):
+    """Others kept a table locked, however often it was tried."""
 
 
 def alembic_config() -> Config:
@@ -67,38 +75,75 @@ def owner_connection(settings: Settings) -> Iterator[Connection]:
 def connect(url: str) -> Iterator[Connection]:
     engine = create_engine(url, hide_parameters=True)
     try:
-        with engine.begin() as connection:
+        with engine.connect() as connection:
             yield connection
+            connection.commit()
     finally:
         engine.dispose()
 
 
-def migrate(connection: Connection, *, app_url: URL | None = None) -> None:
-    """Bring the schema to the newest revision, all or nothing, and give the app's role its rights.
+def migrate(
+    connection: Connection, *, app_url: URL | None = None, waits_seconds: Sequence[float] = WAITS_SECONDS
+) -> None:
+    """Bring the schema to the newest revision, one transaction each, and give the app's role its rights.
 
-    Raises NotMigrated.
+    Whatever was migrated before an error stays; calling again goes on from there. Raises NotMigrated.
     """
-    connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
-    if connection.scalar(text("select to_regnamespace('ledger') is not null and to_regnamespace('chain') is null")):
-        raise RevisionUnknown(
-            "The database was made by a facepay whose ledger had a chain of its own (before 0068). There is no way from"
-            " there to here but an empty database."
-        )
+    role = app_url.username if app_url else "facepay_app"
+    needs_rights = role and role != connection.engine.url.username
+    with _alone(connection):
+        if role and needs_rights:
+            _ensure_role(connection, role, app_url.password if app_url else None)
+            connection.commit()
+        _upgrade(connection, waits_seconds)
+        if role and needs_rights:
+            grant_rights(connection, role)
+            connection.commit()
+
+
+@contextmanager
+def _alone(connection: Connection) -> Iterator[None]:
+    """Two replicas that start together migrate one after the other."""
+    # A statement that waits for the lock would hold a snapshot, for which `create index concurrently` waits in turn.
+    while not connection.scalar(text("select pg_try_advisory_lock(:key)"), {"key": MIGRATION_LOCK}):
+        connection.commit()
+        time.sleep(0.2)
+    connection.commit()
+    try:
+        yield
+    finally:
+        connection.rollback()
+        connection.execute(text("select pg_advisory_unlock(:key)"), {"key": MIGRATION_LOCK})
+        connection.commit()
+
+
+def _upgrade(connection: Connection, waits_seconds: Sequence[float]) -> None:
+    """Upgrade, and again after each wait where somebody else held a lock for too long."""
     config = alembic_config()
     config.attributes["connection"] = connection
-    try:
-        command.upgrade(config, "head")
-    except CommandError as error:
-        if "Can't locate revision" not in str(error):
-            raise
-        raise RevisionUnknown(
-            f"{error}: the database was made by a newer facepay, or by one from before its migrations were put together"
-            " (0040). There is no way from there to here but an empty database."
-        ) from None
-    role = app_url.username if app_url else "facepay_app"
-    if role and role != connection.engine.url.username:
-        _ensure_role(connection, role, app_url.password if app_url else None)
-        grant_rights(connection, role)
+    for wait_seconds in (*waits_seconds, None):
+        connection.execute(text(f"set lock_timeout = '{LOCK_TIMEOUT_MS}ms'"))
+        connection.commit()
+        try:
+            command.upgrade(config, "head")
+            return
+        except CommandError as error:
+            if "Can't locate revision" not in str(error):
+                raise
+            raise RevisionUnknown(
+                f"{error}: the database was made by a newer facepay, or by one from before its migrations were put"
+                " together for 1.0. There is no way from there to here but an empty database."
+            ) from None
+        except OperationalError as error:
+            if not isinstance(error.orig, LockNotAvailable | DeadlockDetected):
+                raise
+            connection.rollback()
+            if wait_seconds is None:
+                raise TablesBusy(
+                    "Somebody held a lock on a table for too long, each time. What was migrated so far stays: migrate"
+                    " again when less goes on, or end the long transaction (pg_stat_activity)."
+                ) from error
+            time.sleep(wait_seconds)
 
 
 def check(connection: Connection) -> None:
