@@ -221,6 +221,14 @@ async def has_drive(session: AsyncSession, *, member_id: UUID) -> bool:
     return await session.scalar(unended) is not None
 
 
+async def has_other_car(session: AsyncSession, drive: Drive) -> bool:
+    """Whether its member drives, or is just given, another car."""
+    query = select(Drive.id).where(
+        Drive.member_id == drive.member_id, Drive.id != drive.id, Drive.state.in_((DriveState.OPENING, *DRIVING))
+    )
+    return await session.scalar(query.limit(1)) is not None
+
+
 def require(drive: Drive, *states: DriveState) -> None:
     """Raises DriveElsewhere."""
     if drive.state not in states:

@@ -32,9 +32,7 @@ async def refusals(
     now: datetime,
 ) -> list[str]:
     """Codes, the gravest first; none where they may. Holds for whoever has locked the member's row."""
-    found = [] if member.is_active else ["member_blocked"]
-    if await current_freeze(session, member_id=member.id) is not None:
-        found.append("wallet_frozen")
+    found = await barred(session, member)
     if await owed(session, member_id=member.id, unit=store.currency):
         found.append("in_debt")
     zone = ZoneInfo(store.timezone)
@@ -44,6 +42,14 @@ async def refusals(
         found.append("starts_in_the_past")
     elif starts_at > now + timedelta(days=rules.ahead_days_max):
         found.append("starts_too_far_ahead")
+    return found
+
+
+async def barred(session: AsyncSession, member: Member) -> list[str]:
+    """Why they may have no car now, whatever their papers say."""
+    found = [] if member.is_active else ["member_blocked"]
+    if await current_freeze(session, member_id=member.id) is not None:
+        found.append("wallet_frozen")
     return found
 
 
@@ -110,4 +116,9 @@ async def habits(
 
 
 def _overlap(drives: Sequence[Drive], starts_at: datetime, due_at: datetime) -> bool:
-    return any(drive.state in WITH_MEMBER and drive.starts_at < due_at and starts_at < drive.due_at for drive in drives)
+    """A car that is late comes back nobody knows when."""
+    return any(
+        drive.state == DriveState.LATE
+        or (drive.state in WITH_MEMBER and drive.starts_at < due_at and starts_at < drive.due_at)
+        for drive in drives
+    )

@@ -13,7 +13,7 @@ from facepay.stores.stores import get_store
 from facepay.test_drives import deposits
 from facepay.test_drives.cars import get_car, get_model
 from facepay.test_drives.drives import Drive, DriveState, booked, require
-from facepay.test_drives.eligibility import papers
+from facepay.test_drives.eligibility import barred, papers
 from facepay.test_drives.reservations import held
 from facepay.test_drives.telling import EXTENDED, tell
 
@@ -40,8 +40,10 @@ async def extend(session: AsyncSession, *, drive_id: UUID, until: datetime, now:
         raise NotExtended("It can be extended until then at most.", reason="too_long", latest=latest.isoformat())
     store, model = await get_store(session, drive.store_id), await get_model(session, drive.model_id)
     zone = ZoneInfo(store.timezone)
-    if found := await papers(session, member=member, model=model, rules=terms.rules, zone=zone, until=until, now=now):
-        raise NotExtended("The licence doesn't last so long.", reason=found[0])
+    found = await barred(session, member)
+    found += await papers(session, member=member, model=model, rules=terms.rules, zone=zone, until=until, now=now)
+    if found:
+        raise NotExtended("This member may not have it for so long.", reason=found[0])
     await get_car(session, drive.car_id, lock=True)
     drive.due_at, drive.busy_until, drive.reminded_at = until, until + terms.turnaround, None
     await booked(session)

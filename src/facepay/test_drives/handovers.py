@@ -19,18 +19,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from facepay.identity.decisions import answer, identify
 from facepay.identity.passes import ShownPass
 from facepay.identity.step_up import AttemptNotFound
-from facepay.identity.verdicts import Asked, Recognised, Ruling, Shown, TurnedAway, means_of
+from facepay.identity.verdicts import Recognised, Ruling, Shown, Verdict, means_of, settle, turn_away
 from facepay.kernel.auth import PresentationCheck, Principal
 from facepay.kernel.database import Database
 from facepay.kernel.ids import new_id
 from facepay.kernel.passwords import PasswordHasher
-from facepay.members.freezes import current_freeze
 from facepay.members.members import Member
 from facepay.settings import Settings
 from facepay.stores.stores import get_store
 from facepay.test_drives.cars import get_model
-from facepay.test_drives.drives import Drive, DriveState
-from facepay.test_drives.eligibility import papers
+from facepay.test_drives.drives import Drive, DriveState, has_other_car
+from facepay.test_drives.eligibility import barred, papers
 from facepay.test_drives.keys import Handover, Opening, release_key
 from facepay.test_drives.machines import get_machine
 from facepay.test_drives.reservations import held
@@ -79,7 +78,7 @@ async def hand_over(
     handover.identified_by = means_of(shown)
     named = await _named(session, machine.store, number) if number is not None else None
     if number is not None and named is None:
-        return await _settle(session, handover, "refused", "drive_unknown")
+        return await settle(session, HandoverRuling(handover), "refused", "drive_unknown")
     handover.drive_id = named.id if named else None
     verdict = await identify(
         session, record=handover, device=machine, shown=shown, now=now, settings=settings, alone=True
@@ -125,27 +124,22 @@ async def _act(
     session: AsyncSession,
     machine: Principal,
     handover: Handover,
-    verdict: Recognised | Asked | TurnedAway,
+    verdict: Verdict,
     now: datetime,
     settings: Settings,
 ) -> HandoverRuling:
-    match verdict:
-        case Asked(code, step_up, answers_left):
-            return await _settle(session, handover, "step_up", code, step_up=step_up, answers_left=answers_left)
-        case TurnedAway(code, advice, answers_left):
-            return await _settle(session, handover, "refused", code, advice=advice, answers_left=answers_left)
-        case Recognised(member, proven):
-            by_face = handover.identified_by == "face"
-            if not by_face and not proven:
-                return await _settle(session, handover, "refused", "pass_must_be_scanned", member=member)
-            drive = await _drive_of(session, handover, member, now)
-            if drive is None:
-                return await _settle(session, handover, "refused", "nothing_due_here", member=member)
-            handover.drive_id = drive.id
-            if by_face and drive.agreed.rules.liveness_required and not machine.presentation_checks & LIVENESS:
-                return await _settle(session, handover, "refused", "liveness_not_set_up", member=member, drive=drive)
-            by = f"device:{machine.id}"
-            return await _open(session, handover, drive, member, by, now, settings)
+    if not isinstance(verdict, Recognised):
+        return await turn_away(session, HandoverRuling(handover), verdict, "refused")
+    member, by_face = verdict.member, handover.identified_by == "face"
+    if not by_face and not verdict.proven:
+        return await settle(session, HandoverRuling(handover, member), "refused", "pass_must_be_scanned")
+    drive = await _drive_of(session, handover, member, now)
+    if drive is None:
+        return await settle(session, HandoverRuling(handover, member), "refused", "nothing_due_here")
+    handover.drive_id = drive.id
+    if by_face and drive.agreed.rules.liveness_required and not machine.presentation_checks & LIVENESS:
+        return await settle(session, HandoverRuling(handover, member, drive=drive), "refused", "liveness_not_set_up")
+    return await _open(session, handover, drive, member, f"device:{machine.id}", now, settings)
 
 
 async def _open(
@@ -163,9 +157,10 @@ async def _open(
             session, handover=handover, drive=drive, member=member, by=by, now=now, settings=settings
         )
         if isinstance(opened, Opening):
-            return await _settle(session, handover, "open", "opening", member=member, drive=drive, opening=opened)
+            ruling = HandoverRuling(handover, member, drive=drive, opening=opened)
+            return await settle(session, ruling, "open", "opening")
         code = opened.code
-    return await _settle(session, handover, "refused", code, member=member, drive=drive)
+    return await settle(session, HandoverRuling(handover, member, drive=drive), "refused", code)
 
 
 async def _fault(session: AsyncSession, handover: Handover, drive: Drive, member: Member, now: datetime) -> str | None:
@@ -176,10 +171,10 @@ async def _fault(session: AsyncSession, handover: Handover, drive: Drive, member
         return NOT_RESERVED.get(DriveState(drive.state), "drive_ended")
     if time_fault := _time_fault(drive, now):
         return time_fault
-    if not member.is_active:
-        return "member_blocked"
-    if await current_freeze(session, member_id=member.id) is not None:
-        return "wallet_frozen"
+    if await has_other_car(session, drive):
+        return "already_driving"
+    if found := await barred(session, member):
+        return found[0]
     store = await get_store(session, drive.store_id)
     found = await papers(
         session,
@@ -219,12 +214,3 @@ def _record(machine_id: UUID, store_id: UUID, now: datetime) -> Handover:
     return Handover(
         id=new_id(), machine_id=machine_id, store_id=store_id, identified_by="face", created_at=now, decided_at=now
     )
-
-
-async def _settle(
-    session: AsyncSession, handover: Handover, decision: str, code: str, **shown: object
-) -> HandoverRuling:
-    handover.decision, handover.code = decision, code
-    session.add(handover)
-    await session.flush()
-    return HandoverRuling(handover, **shown)  # type: ignore[arg-type]

@@ -179,6 +179,8 @@ async def _take_out(session: AsyncSession, drive: Drive, handover: Handover, now
 
 
 async def _stay(session: AsyncSession, drive: Drive, handover: Handover, now: datetime) -> None:
+    if drive.state in DRIVING and drive.car_id == handover.car_id:
+        return  # another opening of the same locker gave the key
     if drive.state == DriveState.OPENING:
         drive.state = DriveState.RESERVED
     await raise_alert(

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Security
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.identity.capture import FILES_MAX, IMAGE, UNREADABLE_FRAMES, capture_body, read_capture_form
-from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf
+from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf, StepUpDeskOf
 from facepay.identity.passes import read_pass
 from facepay.identity.recognition import RecogniserOf
 from facepay.identity.schemas import StepUpAnswer
@@ -21,7 +21,6 @@ from facepay.kernel.clock import Now
 from facepay.kernel.database import Db, Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.idempotency import IdempotencyKeyMissing, IdempotencyOf, RequiredKey
-from facepay.kernel.passwords import get_hasher
 from facepay.kernel.problems import problems
 from facepay.kernel.secrets import get_master_key
 from facepay.kernel.uploads import FrameMissing, open_form, read_fields, read_files
@@ -169,26 +168,12 @@ async def finish_handover(
     body: StepUpAnswer,
     machine: Machine,
     key: RequiredKey,
-    desk: DeskOf,
-    settings: SettingsOf,
-    now: Now,
+    step_up: StepUpDeskOf,
 ) -> Any:
     """Wrong answers are counted; after the last one, or after a minute, the attempt is closed."""
     acts_as(machine, machine_id)
-
-    async def act(session: AsyncSession) -> HandoverAnswer:
-        ruling = await handovers.finish_step_up(
-            session,
-            machine=machine,
-            attempt_id=handover_id,
-            given=body.given(get_master_key(desk.request)),
-            now=now,
-            settings=settings,
-            hasher=get_hasher(desk.request),
-        )
-        return HandoverAnswer.of(ruling)
-
-    return await desk.idempotency.once(desk.request, owner_id=machine.id, key=key, body=body, act=act)
+    finish = partial(handovers.finish_step_up, machine=machine, attempt_id=handover_id)
+    return await step_up.take(device=machine, key=key, body=body, finish=finish, shown=HandoverAnswer.of)
 
 
 @router.post(

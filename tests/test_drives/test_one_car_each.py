@@ -1,0 +1,75 @@
+"""A member has one car at a time, for as long as they are welcome; a locker opened twice alarms nobody."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from tests.conftest import Clock
+from tests.shop import Shop
+from tests.test_drives.forecourt import DEPOSIT, FEES, Forecourt
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_whoever_is_late_with_a_car_gets_no_other(shop: Shop, clock: Clock) -> None:
+    court = await Forecourt.open(shop, cars=2, drives_per_model_max=9)
+    member = await court.add_driver(0)
+    first = await court.reserved(member)
+    await court.take_out(0, first["number"])
+    second = await court.reserved(member, datetime.fromisoformat(first["due_at"]) + timedelta(minutes=30))
+    await court.later(clock, hours=72, minutes=40)
+    assert (await court.reserve(member, court.now() + timedelta(days=9))).json()["reasons"] == ["already_driving"]
+    answer = (await court.show_face(0, second["number"])).json()
+    assert (answer["decision"], answer["code"]) == ("refused", "already_driving")
+    assert (await court.bring_back(first["number"], locker=1)).is_success
+    await court.take_out(0, second["number"])
+    await court.assert_books_verify()
+
+
+async def test_nobody_keeps_a_car_for_longer_who_would_not_get_one(shop: Shop) -> None:
+    court = await Forecourt.open(shop)
+    member = await court.add_driver(0)
+    drive = await court.reserved(member)
+    await court.take_out(0, drive["number"])
+    until = {"until": (datetime.fromisoformat(drive["due_at"]) + timedelta(hours=1)).isoformat()}
+    await shop.do("PATCH", f"/v1/members/{member}", json={"status": "blocked"})
+    refused = (await court.act(f"/{drive['id']}/extension", until)).json()
+    assert (refused["code"], refused["reason"]) == ("not_extended", "member_blocked")
+    await shop.do("PATCH", f"/v1/members/{member}", json={"status": "active"})
+    assert (await court.act(f"/{drive['id']}/extension", until)).is_success
+
+
+async def test_a_deposit_that_is_held_anew_often_is_free_at_the_end(shop: Shop) -> None:
+    court = await Forecourt.open(shop)
+    member = await court.add_driver(0)
+    drive = await court.reserved(member)
+    await court.take_out(0, drive["number"])
+    for hours in (1, 2, 3):
+        until = (datetime.fromisoformat(drive["due_at"]) + timedelta(hours=hours)).isoformat()
+        assert (await court.act(f"/{drive['id']}/extension", {"until": until})).is_success
+        assert await court.wallet(member) == (200_000 - FEES["FEE-1"] - DEPOSIT, DEPOSIT)
+    await court.bring_back(drive["number"])
+    await court.act(f"/{drive['id']}/inspection", {})
+    assert await court.wallet(member) == (200_000 - FEES["FEE-1"], 0)
+    await court.assert_books_verify()
+
+
+async def test_a_locker_that_was_open_already_alarms_nobody_once_the_key_is_out(shop: Shop, clock: Clock) -> None:
+    court = await Forecourt.open(shop)
+    member = await court.add_driver(0)
+    drive = await court.reserved(member)
+    await court.show_face(0, drive["number"])
+    (first,) = await court.commands()
+    await court.later(clock, seconds=31)
+    alerts = await court.alerts()
+    await court.show_face(0, drive["number"])
+    second = (await court.commands())[-1]
+    await court.acknowledge(number=first["number"])
+    for alert in (await shop.do("GET", f"/v1/stores/{shop.store_id}/alerts"))["items"]:
+        await shop.do("POST", f"/v1/alerts/{alert['id']}/resolution", json={"note": "Seen"})
+    await court.acknowledge("failed", number=second["number"])
+    still = (await shop.do("GET", f"/v1/stores/{shop.store_id}/alerts?status=open"))["items"]
+    assert (alerts, [each["kind"] for each in still]) == (["key_not_released"], ["command_failed"])
+    assert (await court.drive(drive["id"]))["state"] == "out"
