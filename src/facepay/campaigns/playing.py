@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, func, select
@@ -17,7 +16,7 @@ from facepay.identity.decisions import answer, identify
 from facepay.identity.passes import ShownPass
 from facepay.identity.sighting import Advice, Sighting
 from facepay.identity.step_up import AttemptNotFound
-from facepay.identity.verdicts import Asked, DeviceDecision, Recognised, Ruling, TurnedAway, Verdict
+from facepay.identity.verdicts import DeviceDecision, Recognised, Ruling, TurnedAway, Verdict, settle, turn_away
 from facepay.kernel.auth import Principal
 from facepay.kernel.clock import day_start
 from facepay.kernel.database import Base
@@ -95,8 +94,8 @@ async def play(
         return await _act(session, played, verdict, now)
     if isinstance(smile, SmileFault):
         member = verdict.member if isinstance(verdict, Recognised) else None
-        decision = await _settle(session, played, "retry", smile.code, member)
-        return replace(decision, advice=(Advice(smile.code, smile.hint),))
+        advice = (Advice(smile.code, smile.hint),)
+        return await settle(session, PlayDecision(played, member, advice=advice), "retry", smile.code)
     played.strength, played.neutral = smile.strength, smile.neutral
     return await _act(session, played, verdict, now)
 
@@ -123,43 +122,35 @@ async def finish_step_up(
 
 
 async def _act(session: AsyncSession, played: SmilePlay, verdict: Verdict, now: datetime) -> PlayDecision:
-    match verdict:
-        case Recognised(member):
-            return await reward(session, played, member, now)
-        case Asked(code, step_up, answers_left):
-            decision = await _settle(session, played, "step_up", code)
-            return replace(decision, step_up=step_up, answers_left=answers_left)
-        case TurnedAway(code, advice, answers_left):
-            decision = await _settle(session, played, "retry" if code in WORTH_A_RETRY else "declined", code)
-            return replace(decision, advice=advice, answers_left=answers_left)
+    if isinstance(verdict, Recognised):
+        return await reward(session, played, verdict.member, now)
+    refusal = "retry" if verdict.code in WORTH_A_RETRY else "declined"
+    return await turn_away(session, PlayDecision(played), verdict, refusal)
 
 
 async def reward(session: AsyncSession, played: SmilePlay, member: Member, now: datetime) -> PlayDecision:
     """What the smile of this member, whose row is locked, reaches in the first campaign that they may still win in."""
     assert played.strength is not None, "who did not smile was told so"
     if not member.is_active:
-        return await _settle(session, played, "declined", "member_blocked", member)
+        return await settle(session, PlayDecision(played, member), "declined", "member_blocked")
     running = await running_in(session, store_id=played.store_id, now=now, lock=True)
     open_to_them = [each for each in running if played.wanted_id in (None, each.id)]
     if not open_to_them:
-        return await _settle(session, played, "declined", "no_campaign", member)
+        return await settle(session, PlayDecision(played, member), "declined", "no_campaign")
     campaign, refused = await _with_room(session, open_to_them, played, member, now)
     played.campaign_id = campaign.id
-    step, beyond = campaign.step_for(played.strength), campaign.step_after(played.strength)
     if refused:
-        decision = await _settle(session, played, "declined", refused, member)
-        return replace(decision, campaign=campaign)
+        return await settle(session, PlayDecision(played, member, campaign=campaign), "declined", refused)
+    step, beyond = campaign.step_for(played.strength), campaign.step_after(played.strength)
+    reached = PlayDecision(played, member, campaign=campaign, step=step, next_step=beyond)
     if step is None:
-        decision = await _settle(session, played, "retry", "no_smile", member)
         advice = (Advice("no_smile", HINTS["no_smile"]),)
-        return replace(decision, campaign=campaign, next_step=beyond, advice=advice)
+        return await settle(session, replace(reached, advice=advice), "retry", "no_smile")
     coupon = await _win(session, campaign, step, played, member, now)
     if coupon is None:
-        decision = await _settle(session, played, "declined", "budget_spent", member)
-    else:
-        played.coupon_id = coupon.id
-        decision = await _settle(session, played, "won", "won", member)
-    return replace(decision, campaign=campaign, step=step, next_step=beyond, coupon=coupon)
+        return await settle(session, reached, "declined", "budget_spent")
+    played.coupon_id = coupon.id
+    return await settle(session, replace(reached, coupon=coupon), "won", "won")
 
 
 async def _with_room(
@@ -228,16 +219,3 @@ async def _win(
     session.add(coupon)
     await session.flush()
     return coupon
-
-
-async def _settle(
-    session: AsyncSession,
-    played: SmilePlay,
-    decision: Literal["won", "retry", "declined", "step_up"],
-    code: str,
-    member: Member | None = None,
-) -> PlayDecision:
-    played.decision, played.code = decision, code
-    session.add(played)
-    await session.flush()
-    return PlayDecision(played, member)

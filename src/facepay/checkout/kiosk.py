@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, select, text
@@ -28,13 +28,13 @@ from facepay.identity.passes import ShownPass
 from facepay.identity.step_up import AttemptNotFound
 from facepay.identity.verdicts import (
     WORTH_REVIEW,
-    Asked,
     DeviceDecision,
     Recognised,
     Ruling,
     Shown,
-    TurnedAway,
     means_of,
+    settle,
+    turn_away,
 )
 from facepay.kernel.auth import Principal
 from facepay.kernel.database import Base
@@ -117,13 +117,13 @@ async def check_out(
     if isinstance(basket, PricedBasket) and (fault := first_fault(weighings, products, now=now)):
         basket = Unpriceable(fault.code, (fault.sku,))
     if isinstance(basket, Unpriceable):
-        return replace(await _settle(session, checkout, "declined", basket.code), skus=basket.skus)
+        return await settle(session, CheckoutDecision(checkout, skus=basket.skus), "declined", basket.code)
     checkout.total = basket.total
     verdict = await identify(
         session, record=checkout, device=kiosk, shown=shown, now=now, settings=settings, alone=True
     )
     if not isinstance(verdict, Recognised):
-        return await _turn_away(session, checkout, verdict)
+        return await turn_away(session, CheckoutDecision(checkout), verdict, "declined")
     return await _charge(session, kiosk, checkout, basket, verdict, now, settings)
 
 
@@ -145,14 +145,14 @@ async def finish_step_up(
         session, record=checkout, device=kiosk, given=given, now=now, settings=settings, hasher=hasher, alone=True
     )
     if not isinstance(verdict, Recognised):
-        return await _turn_away(session, checkout, verdict)
+        return await turn_away(session, CheckoutDecision(checkout), verdict, "declined")
     products = await find_products(session, skus=list(checkout.basket))
     weighings = checkout.read_weighings()
     basket = price_basket(checkout.basket, products, currency=checkout.currency, weighings=weighings)
     if isinstance(basket, Unpriceable):
-        return replace(await _settle(session, checkout, "declined", basket.code), skus=basket.skus)
+        return await settle(session, CheckoutDecision(checkout, skus=basket.skus), "declined", basket.code)
     if basket.total != checkout.total:
-        return await _settle(session, checkout, "declined", "price_changed")
+        return await settle(session, CheckoutDecision(checkout), "declined", "price_changed")
     return await _charge(session, kiosk, checkout, basket, verdict, now, settings)
 
 
@@ -184,8 +184,9 @@ async def _charge(
     checkout.member_id = member.id
     nonces = {each.nonce: line.sku for line in basket.lines for each in line.weighings}
     if reused := await spend_nonces(session, device_id=kiosk.id, nonces=nonces, now=now):
-        decision = await _settle(session, checkout, "declined", "weighing_reused", member)
-        return replace(decision, skus=tuple(sorted({nonces[nonce] for nonce in reused})))
+        await _note_on_visit(session, checkout, member, unpaid=True)
+        decision = CheckoutDecision(checkout, member, skus=tuple(sorted({nonces[nonce] for nonce in reused})))
+        return await settle(session, decision, "declined", "weighing_reused")
     outcome = await buy(
         session,
         member=member,
@@ -199,12 +200,14 @@ async def _charge(
     )
     if not isinstance(outcome, Sold):
         await unspend_nonces(session, device_id=kiosk.id, nonces=nonces)
+    await _note_on_visit(session, checkout, member, unpaid=not isinstance(outcome, Sold))
     match outcome:
         case NeedsStepUp():
             asked = await ask(session, checkout, kiosk, outcome.code, (member.id,), now=now, settings=settings)
-            return replace(await _turn_away(session, checkout, asked, member), over=outcome)
+            return await turn_away(session, CheckoutDecision(checkout, member, over=outcome), asked, "declined")
         case NotSold(code, skus, coupon, over):
-            decision = await _settle(session, checkout, "declined", code, member)
+            decision = CheckoutDecision(checkout, member, skus=skus, coupon=coupon, over=over)
+            await settle(session, decision, "declined", code)
             if code == AGE_CHECK_NEEDED.name:
                 await call_for_age_check(
                     session,
@@ -214,38 +217,16 @@ async def _charge(
                     evidence=Evidence("checkout", checkout.id),
                     now=now,
                 )
-            return replace(decision, skus=skus, coupon=coupon, over=over)
+            return decision
         case Sold(order, balance):
             checkout.order_id, checkout.total = order.id, order.total
-            decision = await _settle(session, checkout, "paid", "paid", member)
             # What is left in their family's wallet is nothing for whoever stands behind a dependant.
-            return replace(decision, order=order, balance=None if order.buyer_id else balance)
+            shown = None if order.buyer_id else balance
+            return await settle(session, CheckoutDecision(checkout, member, order=order, balance=shown), "paid", "paid")
 
 
-async def _turn_away(
-    session: AsyncSession, checkout: Checkout, verdict: Asked | TurnedAway, member: Member | None = None
-) -> CheckoutDecision:
-    """For now, or for good. The member is named where the kiosk knows them already."""
-    if isinstance(verdict, Asked):
-        decision = await _settle(session, checkout, "step_up", verdict.code, member)
-        return replace(decision, step_up=verdict.step_up, answers_left=verdict.answers_left)
-    decision = await _settle(session, checkout, "declined", verdict.code, member)
-    return replace(decision, advice=verdict.advice, answers_left=verdict.answers_left)
-
-
-async def _settle(
-    session: AsyncSession,
-    checkout: Checkout,
-    decision: Literal["paid", "declined", "step_up"],
-    code: str,
-    member: Member | None = None,
-) -> CheckoutDecision:
-    """Record the decision, on the visit too: its exit gate tells whether a basket is unpaid."""
-    checkout.decision, checkout.code = decision, code
-    session.add(checkout)
-    if member is not None:
-        visit = await current_visit(session, store_id=checkout.store_id, member_id=member.id)
-        if visit is not None:
-            visit.basket_unpaid = decision != "paid"
-    await session.flush()
-    return CheckoutDecision(checkout, member)
+async def _note_on_visit(session: AsyncSession, checkout: Checkout, member: Member, *, unpaid: bool) -> None:
+    """Its exit gate tells whether a basket is unpaid."""
+    visit = await current_visit(session, store_id=checkout.store_id, member_id=member.id)
+    if visit is not None:
+        visit.basket_unpaid = unpaid

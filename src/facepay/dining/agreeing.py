@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, text
@@ -23,13 +22,14 @@ from facepay.identity.passes import ShownPass
 from facepay.identity.step_up import AttemptNotFound
 from facepay.identity.verdicts import (
     WORTH_REVIEW,
-    Asked,
     DeviceDecision,
     Recognised,
     Ruling,
     Shown,
-    TurnedAway,
+    Verdict,
     means_of,
+    settle,
+    turn_away,
 )
 from facepay.kernel.auth import Principal
 from facepay.kernel.database import Base
@@ -124,22 +124,22 @@ async def _rule(
     device: Principal,
     record: Agreement,
     party: Party,
-    verdict: Recognised | Asked | TurnedAway,
+    verdict: Verdict,
     now: datetime,
     settings: Settings,
 ) -> Agreed:
     if not isinstance(verdict, Recognised):
-        return await _turn_away(session, record, verdict)
+        return await turn_away(session, Agreed(record), verdict, "declined")
     member = verdict.member
     purse = await purse_of(session, member=member)
     over = await judge(
         session, member=purse.payer, store_id=party.store_id, amount=record.up_to, now=now, settings=settings
     )
     if isinstance(over, Declined):
-        return replace(await _settle(session, record, "declined", over.code, member), over=over)
+        return await settle(session, Agreed(record, member, over=over), "declined", over.code)
     if over is not None and not verdict.proven:
         asked = await ask(session, record, device, over.code, (member.id,), now=now, settings=settings)
-        return replace(await _turn_away(session, record, asked, member), over=over)
+        return await turn_away(session, Agreed(record, member, over=over), asked, "declined")
     return await _agree(session, record, party, member, purse.payer.id, now, settings)
 
 
@@ -156,7 +156,7 @@ async def _agree(
     tab = await tab_of(session, party=party)
     own = next((each for each in tab.present if each.member_id == member.id), None)
     if own is None:
-        return await _settle(session, record, "declined", "not_of_party", member)
+        return await settle(session, Agreed(record, member), "declined", "not_of_party")
     guarantee = await session.get(Guarantee, own.id, with_for_update=True)
     if guarantee is None:
         guarantee = Guarantee(cover_id=own.id, payer_id=payer_id, currency=tab.currency, held=0)
@@ -169,10 +169,10 @@ async def _agree(
         party.host_cover_id = before
         for item, answering_id in taken:
             item.answering_id = answering_id
-        return replace(await _settle(session, record, "declined", held.code, member), over=held.over)
+        return await settle(session, Agreed(record, member, over=held.over), "declined", held.code)
     await lower(session, party=party, now=now)
     await tell(session, party)
-    return replace(await _settle(session, record, "agreed", "agreed", member), held=held)
+    return await settle(session, Agreed(record, member, held=held), "agreed", "agreed")
 
 
 async def _take_over(session: AsyncSession, tab: Tab, own: Cover) -> list[tuple[PartyItem, UUID | None]]:
@@ -197,26 +197,3 @@ async def _answer_for(
         return 0
     held = await secure(session, tab=tab, cover=own, now=now, settings=settings)
     return held if isinstance(held, NotHeld) else held.amount
-
-
-async def _turn_away(
-    session: AsyncSession, record: Agreement, verdict: Asked | TurnedAway, member: Member | None = None
-) -> Agreed:
-    if isinstance(verdict, Asked):
-        decision = await _settle(session, record, "step_up", verdict.code, member)
-        return replace(decision, step_up=verdict.step_up, answers_left=verdict.answers_left)
-    decision = await _settle(session, record, "declined", verdict.code, member)
-    return replace(decision, advice=verdict.advice, answers_left=verdict.answers_left)
-
-
-async def _settle(
-    session: AsyncSession,
-    record: Agreement,
-    decision: Literal["agreed", "declined", "step_up"],
-    code: str,
-    member: Member | None = None,
-) -> Agreed:
-    record.decision, record.code = decision, code
-    session.add(record)
-    await session.flush()
-    return Agreed(record, member)

@@ -6,9 +6,9 @@ nothing more is ordered, until the last. A refusal charges nothing and leaves a 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
@@ -32,13 +32,13 @@ from facepay.identity.passes import ShownPass
 from facepay.identity.step_up import AttemptNotFound
 from facepay.identity.verdicts import (
     WORTH_REVIEW,
-    Asked,
     DeviceDecision,
     Recognised,
     Ruling,
     Shown,
-    TurnedAway,
     means_of,
+    settle,
+    turn_away,
 )
 from facepay.kernel.auth import Principal
 from facepay.kernel.database import Base
@@ -104,7 +104,7 @@ async def pay(
         session, record=payment, device=device, shown=shown, now=now, settings=settings, alone=True
     )
     if not isinstance(verdict, Recognised):
-        return await _turn_away(session, payment, verdict)
+        return await turn_away(session, TablePaid(payment), verdict, "declined")
     return await _charge(session, device, payment, tab, verdict, now, settings)
 
 
@@ -133,7 +133,7 @@ async def finish_step_up(
         session, record=payment, device=device, given=given, now=now, settings=settings, hasher=hasher, alone=True
     )
     if not isinstance(verdict, Recognised):
-        return await _turn_away(session, payment, verdict)
+        return await turn_away(session, TablePaid(payment), verdict, "declined")
     tab = await tab_of(session, party=party)
     return await _charge(session, device, payment, tab, verdict, now, settings)
 
@@ -152,13 +152,13 @@ async def _charge(
     own = next((each for each in tab.covers if each.member_id == member.id and each.left_at is None), None)
     owed = owed_for(tab, wish, own)
     if isinstance(owed, str):
-        return await _settle(session, payment, "declined", owed, member)
+        return await settle(session, TablePaid(payment, member), "declined", owed)
     total = total_of(owed.shares)
     if payment.total not in (None, total):
-        return await _settle(session, payment, "declined", "price_changed", member)
+        return await settle(session, TablePaid(payment, member), "declined", "price_changed")
     payment.total = total
     if wish.tip > tab.policy.tip_max(total):
-        return await _settle(session, payment, "declined", "tip_too_large", member)
+        return await settle(session, TablePaid(payment, member), "declined", "tip_too_large")
     offered = await quote(
         session,
         member=member,
@@ -171,7 +171,7 @@ async def _charge(
     )
     if isinstance(offered, NeedsStepUp):
         asked = await ask(session, payment, device, offered.code, (member.id,), now=now, settings=settings)
-        return replace(await _turn_away(session, payment, asked, member), over=offered)
+        return await turn_away(session, TablePaid(payment, member, over=offered), asked, "declined")
     outcome: Offer | NotSold | Sold = offered
     if isinstance(offered, Offer):
         outcome = await take_money(
@@ -189,38 +189,15 @@ async def _charge(
     if isinstance(outcome, Sold):
         return await _paid(session, payment, tab, outcome, member, now)
     assert isinstance(outcome, NotSold), "an offer was sold, or not"
-    decision = await _settle(session, payment, "declined", outcome.code, member)
-    return replace(decision, over=outcome.over, coupon=outcome.coupon)
+    unsold = TablePaid(payment, member, over=outcome.over, coupon=outcome.coupon)
+    return await settle(session, unsold, "declined", outcome.code)
 
 
 async def _paid(
     session: AsyncSession, payment: TablePayment, tab: Tab, sold: Sold, member: Member, now: datetime
 ) -> TablePaid:
     payment.order_id, payment.total = sold.order.id, sold.order.total
-    decision = await _settle(session, payment, "paid", "paid", member)
     tab.party.state = PartyState.PAYING
     left = await go_on(session, party=tab.party, now=now)
-    return replace(decision, order=sold.order, balance=sold.balance, left=left)
-
-
-async def _turn_away(
-    session: AsyncSession, payment: TablePayment, verdict: Asked | TurnedAway, member: Member | None = None
-) -> TablePaid:
-    if isinstance(verdict, Asked):
-        decision = await _settle(session, payment, "step_up", verdict.code, member)
-        return replace(decision, step_up=verdict.step_up, answers_left=verdict.answers_left)
-    decision = await _settle(session, payment, "declined", verdict.code, member)
-    return replace(decision, advice=verdict.advice, answers_left=verdict.answers_left)
-
-
-async def _settle(
-    session: AsyncSession,
-    payment: TablePayment,
-    decision: Literal["paid", "declined", "step_up"],
-    code: str,
-    member: Member | None = None,
-) -> TablePaid:
-    payment.decision, payment.code = decision, code
-    session.add(payment)
-    await session.flush()
-    return TablePaid(payment, member)
+    paid = TablePaid(payment, member, order=sold.order, balance=sold.balance, left=left)
+    return await settle(session, paid, "paid", "paid")

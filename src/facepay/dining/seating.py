@@ -21,7 +21,7 @@ from facepay.identity.passes import ShownPass
 from facepay.identity.policy import Ambiguous, Match, Uncertain
 from facepay.identity.sighting import Advice, Sighting, candidates_of
 from facepay.identity.step_up import AttemptNotFound
-from facepay.identity.verdicts import Asked, Recognised, Ruling, Shown, TurnedAway, Verdict, means_of
+from facepay.identity.verdicts import Recognised, Ruling, Shown, TurnedAway, Verdict, means_of, settle, turn_away
 from facepay.kernel.auth import PresentationCheck, Principal
 from facepay.kernel.errors import Problem
 from facepay.kernel.ids import new_id
@@ -81,7 +81,7 @@ async def sit_down(
     for seat, sighting in zip(at_seats, sightings, strict=True):
         decided = await _decide(session, checked, party, table.seat_offset + seat, sighting, now, settings, attack)
         seated.append(replace(decided, sighting=sighting))
-    await _settle(session, party)
+    await _name_host(session, party)
     return party, seated
 
 
@@ -91,7 +91,7 @@ async def sit_down_by_pass(
     """For whoever shows no face. Raises TableNotFound, NoSuchSeat and PartyPaying."""
     table, party = await _at_seat(session, device, seat, now)
     seated = await _decide(session, device, party, table.seat_offset + seat, shown, now, settings)
-    await _settle(session, party)
+    await _name_host(session, party)
     return party, seated
 
 
@@ -99,7 +99,7 @@ async def sit_down_as_guest(session: AsyncSession, *, device: Principal, seat: i
     """For whoever wants no camera to look. Raises TableNotFound, NoSuchSeat and PartyPaying."""
     table, party = await _at_seat(session, device, seat, now)
     await _cover_at(session, party, table.seat_offset + seat, now)
-    await _settle(session, party)
+    await _name_host(session, party)
     return party
 
 
@@ -128,7 +128,7 @@ async def prove(
         session, record=record, device=device, given=given, now=now, settings=settings, hasher=hasher, alone=True
     )
     seated = await _rule(session, record, cover, verdict)
-    await _settle(session, party)
+    await _name_host(session, party)
     return seated
 
 
@@ -166,23 +166,12 @@ async def _decide(
 
 async def _rule(session: AsyncSession, record: Seating, cover: Cover, verdict: Verdict) -> Seated:
     """What follows for the seat; whoever isn't recognised, or sits somewhere already, is a guest there."""
-    match verdict:
-        case Asked():
-            record.decision, record.code = "step_up", verdict.code
-        case TurnedAway():
-            record.decision, record.code = "guest", verdict.code
-        case Recognised(member):
-            record.code = await _take_seat(session, cover, member.id)
-            record.decision = "member" if record.code == WELCOME else "guest"
-    session.add(record)
-    await session.flush()
-    match verdict:
-        case Asked():
-            return Seated(record=record, cover=cover, step_up=verdict.step_up, answers_left=verdict.answers_left)
-        case TurnedAway():
-            return Seated(record=record, cover=cover, advice=verdict.advice, answers_left=verdict.answers_left)
-        case Recognised(member):
-            return Seated(record=record, cover=cover, member=member)
+    seated = Seated(record=record, cover=cover)
+    if not isinstance(verdict, Recognised):
+        return await turn_away(session, seated, verdict, "guest")
+    code = await _take_seat(session, cover, verdict.member.id)
+    seated = replace(seated, member=verdict.member)
+    return await settle(session, seated, "member" if code == WELCOME else "guest", code)
 
 
 async def _take_seat(session: AsyncSession, cover: Cover, member_id: UUID) -> str:
@@ -208,7 +197,7 @@ async def _cover_at(session: AsyncSession, party: Party, seat: int, now: datetim
     return cover
 
 
-async def _settle(session: AsyncSession, party: Party) -> None:
+async def _name_host(session: AsyncSession, party: Party) -> None:
     """The first member is the host, where staff haven't named another; while there is none, the first guest."""
     covers = await covers_of(session, party_id=party.id)
     host = next((cover for cover in covers if cover.id == party.host_cover_id), None)

@@ -22,14 +22,14 @@ from facepay.identity.sighting import Advice, Sighting
 from facepay.identity.step_up import AttemptNotFound
 from facepay.identity.verdicts import (
     WORTH_REVIEW,
-    Asked,
     DeviceDecision,
     Recognised,
     Ruling,
     Shown,
-    TurnedAway,
     Verdict,
     means_of,
+    settle,
+    turn_away,
 )
 from facepay.kernel.auth import Principal
 from facepay.kernel.database import Base
@@ -171,9 +171,9 @@ async def finish_step_up(
 async def _settle_unseen(session: AsyncSession, door: Door, attempt: GateAttempt) -> GateDecision | None:
     """What doesn't depend on who it is."""
     if door.released:
-        return await _settle(session, attempt, "open", door.release_code)
+        return await settle(session, GateDecision(attempt), "open", door.release_code)
     if door.is_shut_to("entry" if attempt.direction == "entry" else "exit"):
-        return await _settle(session, attempt, "deny", "gate_locked")
+        return await settle(session, GateDecision(attempt), "deny", "gate_locked")
     return None
 
 
@@ -186,15 +186,9 @@ async def _act(
     now: datetime,
     settings: Settings,
 ) -> GateDecision:
-    match verdict:
-        case Recognised(member):
-            return await _let_through(session, gate, doorway, attempt, member, now, settings)
-        case Asked(code, step_up, answers_left):
-            await _settle(session, attempt, "step_up", code)
-            return GateDecision(attempt, step_up=step_up, answers_left=answers_left)
-        case TurnedAway(code, advice, answers_left):
-            await _settle(session, attempt, "deny", code)
-            return GateDecision(attempt, advice=advice, answers_left=answers_left)
+    if isinstance(verdict, Recognised):
+        return await _let_through(session, gate, doorway, attempt, verdict.member, now, settings)
+    return await turn_away(session, GateDecision(attempt), verdict, "deny")
 
 
 async def _let_through(
@@ -211,7 +205,7 @@ async def _let_through(
     if attempt.direction == "exit":
         return await _let_out(session, gate, doorway.door, attempt, member, now)
     if not member.is_active:
-        return await _settle(session, attempt, "deny", "member_blocked", member)
+        return await settle(session, GateDecision(attempt, member), "deny", "member_blocked")
     party = Party(guests=attempt.guests, group_id=attempt.group_id)
     admitted = await admit(
         session,
@@ -225,7 +219,7 @@ async def _let_through(
     if isinstance(admitted, Refused):
         return await _refuse(session, attempt, admitted, member)
     attempt.visit_id = admitted
-    return await _settle(session, attempt, "open", "welcome", member)
+    return await settle(session, GateDecision(attempt, member), "open", "welcome")
 
 
 async def _let_out(
@@ -238,29 +232,14 @@ async def _let_out(
         return await _refuse(session, attempt, interlocked_now(), member)
     visit = await current_visit(session, store_id=gate.store, member_id=member.id)
     if visit is None:
-        return await _settle(session, attempt, "open", "not_inside", member)
+        return await settle(session, GateDecision(attempt, member), "open", "not_inside")
     visit.left_at, visit.exit_gate_id, attempt.visit_id = now, gate.id, visit.id
-    unpaid = visit.basket_unpaid
-    await _settle(session, attempt, "open", "basket_unpaid" if unpaid else "goodbye", member)
-    return GateDecision(attempt, member, basket_unpaid=unpaid)
+    leaving = GateDecision(attempt, member, basket_unpaid=visit.basket_unpaid)
+    return await settle(session, leaving, "open", "basket_unpaid" if leaving.basket_unpaid else "goodbye")
 
 
 async def _refuse(
     session: AsyncSession, attempt: GateAttempt, refused: Refused, member: Member | None = None
 ) -> GateDecision:
-    await _settle(session, attempt, "deny", refused.code)
     advice = (Advice(refused.code, refused.words),) if refused.words else ()
-    return GateDecision(attempt, member, advice=advice, refused=refused)
-
-
-async def _settle(
-    session: AsyncSession,
-    attempt: GateAttempt,
-    decision: Literal["open", "deny", "step_up"],
-    code: str,
-    member: Member | None = None,
-) -> GateDecision:
-    attempt.decision, attempt.code = decision, code
-    session.add(attempt)
-    await session.flush()
-    return GateDecision(attempt, member)
+    return await settle(session, GateDecision(attempt, member, advice=advice, refused=refused), "deny", refused.code)

@@ -18,7 +18,6 @@ from facepay.identity.sighting import Sighting, Unusable
 from facepay.identity.step_up import AttemptNotFound
 from facepay.identity.verdicts import (
     WORTH_REVIEW,
-    Asked,
     DeviceDecision,
     Recognised,
     Ruling,
@@ -26,6 +25,8 @@ from facepay.identity.verdicts import (
     TurnedAway,
     Verdict,
     means_of,
+    settle,
+    turn_away,
 )
 from facepay.kernel.auth import Principal
 from facepay.kernel.database import Base
@@ -134,20 +135,8 @@ def colours_of(shown: Shown) -> Appearance | NoAppearance | None:
 
 async def _rule(session: AsyncSession, record: MirrorLook, fitting: FittingSession | None, verdict: Verdict) -> Looked:
     record.session_id = fitting.id if fitting else None
-    match verdict:
-        case Recognised():
-            record.decision, record.code = "member", WELCOME
-        case Asked():
-            record.decision, record.code = "step_up", verdict.code
-        case TurnedAway():
-            record.decision, record.code = "guest" if fitting else "nobody", verdict.code
-    session.add(record)
-    await session.flush()
     await notify(session, topic_of(record.device_id))
-    match verdict:
-        case Recognised(member):
-            return Looked(record=record, fitting=fitting, member=member)
-        case Asked():
-            return Looked(record=record, fitting=fitting, step_up=verdict.step_up, answers_left=verdict.answers_left)
-        case TurnedAway():
-            return Looked(record=record, fitting=fitting, advice=verdict.advice, answers_left=verdict.answers_left)
+    looked = Looked(record=record, fitting=fitting)
+    if isinstance(verdict, Recognised):
+        return await settle(session, replace(looked, member=verdict.member), "member", WELCOME)
+    return await turn_away(session, looked, verdict, "guest" if fitting else "nobody")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, String
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.identity.passes import ShownPass
@@ -67,6 +68,9 @@ class Ruling:
     advice: tuple[Advice, ...] = ()
 
 
+AnyRuling = TypeVar("AnyRuling", bound=Ruling)
+
+
 @dataclass(frozen=True, slots=True)
 class Recognised:
     """A member whose row is locked until the transaction ends. `proven`: by more than a face or a short code."""
@@ -92,6 +96,24 @@ class TurnedAway:
 
 
 Verdict = Recognised | Asked | TurnedAway
+
+
+async def settle(session: AsyncSession, ruling: AnyRuling, decision: str, code: str) -> AnyRuling:
+    """Write down what the device does, and why."""
+    record = ruling.record
+    record.decision, record.code = decision, code
+    session.add(record)
+    await session.flush()
+    return ruling
+
+
+async def turn_away(session: AsyncSession, ruling: AnyRuling, verdict: Asked | TurnedAway, refusal: str) -> AnyRuling:
+    """For now, where something is asked for; otherwise for good, by what the device calls that (`refusal`)."""
+    if isinstance(verdict, Asked):
+        asking = replace(ruling, step_up=verdict.step_up, answers_left=verdict.answers_left)
+        return await settle(session, asking, "step_up", verdict.code)
+    refusing = replace(ruling, advice=verdict.advice, answers_left=verdict.answers_left)
+    return await settle(session, refusing, refusal, verdict.code)
 
 
 def means_of(shown: Shown) -> Means:
