@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Security
+from fastapi import APIRouter, Security
 from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -15,7 +16,7 @@ from facepay.campaigns.schemas import CampaignOffer, SmileAnswer
 from facepay.campaigns.smiling import FRAMES_MIN
 from facepay.entrance.payers import seen_to_pay
 from facepay.identity.capture import FILES_MAX, capture_body, read_capture_form
-from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf
+from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf, StepUpDeskOf
 from facepay.identity.recognition import RecogniserOf
 from facepay.identity.schemas import StepUpAnswer
 from facepay.identity.sighting import Sighting
@@ -23,10 +24,8 @@ from facepay.kernel.auth import Principal, acts_as, current_device
 from facepay.kernel.clock import Now
 from facepay.kernel.database import Session
 from facepay.kernel.errors import Conflict, Problem
-from facepay.kernel.idempotency import IdempotencyKeyMissing, IdempotencyOf, RequiredKey
-from facepay.kernel.passwords import get_hasher
+from facepay.kernel.idempotency import IdempotencyKeyMissing, RequiredKey
 from facepay.kernel.problems import problems
-from facepay.kernel.secrets import get_master_key
 from facepay.kernel.uploads import open_form, read_fields
 from facepay.settings import SettingsOf
 
@@ -127,24 +126,9 @@ async def finish_smile(
     body: StepUpAnswer,
     player: Player,
     key: RequiredKey,
-    request: Request,
-    idempotency: IdempotencyOf,
-    settings: SettingsOf,
-    now: Now,
+    step_up: StepUpDeskOf,
 ) -> Any:
     """Where the face alone doesn't say who smiles. The right answer wins what the smile reached."""
     acts_as(player, device_id)
-
-    async def act(session: AsyncSession) -> SmileAnswer:
-        decision = await playing.finish_step_up(
-            session,
-            device=player,
-            play_id=smile_id,
-            given=body.given(get_master_key(request)),
-            now=now,
-            settings=settings,
-            hasher=get_hasher(request),
-        )
-        return SmileAnswer.of(decision)
-
-    return await idempotency.once(request, owner_id=player.id, key=key, body=body, act=act)
+    finish = partial(playing.finish_step_up, device=player, play_id=smile_id)
+    return await step_up.take(device=player, key=key, body=body, finish=finish, shown=SmileAnswer.of)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from facepay.checkout.schemas import Basket, CheckoutAnswer, OrderAnswer, PassCh
 from facepay.checkout.weighing import WeighingInvalid
 from facepay.entrance.payers import seen_to_pay
 from facepay.identity.capture import FILES_MAX, capture_body, read_capture_form
-from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf
+from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf, StepUpDeskOf
 from facepay.identity.passes import read_pass
 from facepay.identity.recognition import RecogniserOf
 from facepay.identity.schemas import StepUpAnswer
@@ -32,7 +33,6 @@ from facepay.kernel.idempotency import (
     RequiredKey,
 )
 from facepay.kernel.paging import Page, Paging, page
-from facepay.kernel.passwords import get_hasher
 from facepay.kernel.problems import problems
 from facepay.kernel.secrets import get_master_key
 from facepay.kernel.uploads import open_form, read_json_field
@@ -159,27 +159,12 @@ async def finish_checkout(
     body: StepUpAnswer,
     kiosk: Kiosk,
     key: RequiredKey,
-    request: Request,
-    idempotency: IdempotencyOf,
-    settings: SettingsOf,
-    now: Now,
+    step_up: StepUpDeskOf,
 ) -> Any:
     """The right answer charges the basket as it was priced."""
     acts_as(kiosk, kiosk_id)
-
-    async def act(session: AsyncSession) -> CheckoutAnswer:
-        decision = await kiosks.finish_step_up(
-            session,
-            kiosk=kiosk,
-            checkout_id=checkout_id,
-            given=body.given(get_master_key(request)),
-            now=now,
-            settings=settings,
-            hasher=get_hasher(request),
-        )
-        return CheckoutAnswer.of(decision)
-
-    return await idempotency.once(request, owner_id=kiosk.id, key=key, body=body, act=act)
+    finish = partial(kiosks.finish_step_up, kiosk=kiosk, checkout_id=checkout_id)
+    return await step_up.take(device=kiosk, key=key, body=body, finish=finish, shown=CheckoutAnswer.of)
 
 
 @router.get("/orders", tags=["orders"], summary="List orders", responses=problems())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
@@ -28,12 +29,11 @@ from facepay.dining.tables import table_at
 from facepay.dining.tabs import tab_of
 from facepay.entrance.payers import seen_to_pay
 from facepay.identity.capture import FILES_MAX, Capture, capture_body, read_capture_form
-from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf
+from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf, StepUpDeskOf
 from facepay.identity.passes import read_pass
 from facepay.identity.schemas import StepUpAnswer
 from facepay.identity.sighting import Sighting
 from facepay.kernel.idempotency import IdempotencyKeyMissing, RequiredKey
-from facepay.kernel.passwords import get_hasher
 from facepay.kernel.problems import problems
 from facepay.kernel.schemas import Request as Body
 from facepay.kernel.secrets import get_master_key
@@ -115,22 +115,12 @@ async def pay_by_pass(body: PassPayment, at: AtTableOf, key: RequiredKey, desk: 
     response_model=PaymentAnswer,
     responses=problems(IdempotencyKeyMissing, *STEP_UP_PROBLEMS, *AT_PARTY),
 )
-async def finish_payment(payment_id: UUID, body: StepUpAnswer, at: AtTableOf, key: RequiredKey) -> Any:
+async def finish_payment(
+    payment_id: UUID, body: StepUpAnswer, at: AtTableOf, key: RequiredKey, step_up: StepUpDeskOf
+) -> Any:
     """The right answer pays what was asked for, where that costs the same still."""
-
-    async def act(session: AsyncSession) -> PaymentAnswer:
-        paid = await paying.finish_step_up(
-            session,
-            device=at.device,
-            payment_id=payment_id,
-            given=body.given(get_master_key(at.request)),
-            now=at.now,
-            settings=at.settings,
-            hasher=get_hasher(at.request),
-        )
-        return PaymentAnswer.of(paid)
-
-    return await at.once(key, body, act)
+    finish = partial(paying.finish_step_up, device=at.device, payment_id=payment_id)
+    return await step_up.take(device=at.device, key=key, body=body, finish=finish, shown=PaymentAnswer.of)
 
 
 @router.post(
@@ -199,20 +189,11 @@ async def agree_by_pass(body: PassAgreement, at: AtTableOf, key: RequiredKey, de
     response_model=AgreementAnswer,
     responses=problems(IdempotencyKeyMissing, *STEP_UP_PROBLEMS, *AT_PARTY),
 )
-async def finish_agreement(agreement_id: UUID, body: StepUpAnswer, at: AtTableOf, key: RequiredKey) -> Any:
-    async def act(session: AsyncSession) -> AgreementAnswer:
-        agreed = await agreeing.finish_step_up(
-            session,
-            device=at.device,
-            agreement_id=agreement_id,
-            given=body.given(get_master_key(at.request)),
-            now=at.now,
-            settings=at.settings,
-            hasher=get_hasher(at.request),
-        )
-        return AgreementAnswer.of(agreed)
-
-    return await at.once(key, body, act)
+async def finish_agreement(
+    agreement_id: UUID, body: StepUpAnswer, at: AtTableOf, key: RequiredKey, step_up: StepUpDeskOf
+) -> Any:
+    finish = partial(agreeing.finish_step_up, device=at.device, agreement_id=agreement_id)
+    return await step_up.take(device=at.device, key=key, body=body, finish=finish, shown=AgreementAnswer.of)
 
 
 @router.post("/departures", summary="Say that places are empty", responses=problems(*AT_PARTY, CoverNotFound))

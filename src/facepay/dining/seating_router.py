@@ -37,6 +37,7 @@ from facepay.dining.tables import DiningTable, table_at
 from facepay.dining.views import PartyView, view_of
 from facepay.identity.capture import FILES_MAX, UNREADABLE, Capture, capture_body, read_capture, read_capture_form
 from facepay.identity.company import see_company
+from facepay.identity.desk import StepUpDeskOf
 from facepay.identity.passes import read_pass
 from facepay.identity.policy import Use
 from facepay.identity.schemas import StepUpAnswer
@@ -47,7 +48,6 @@ from facepay.kernel.errors import Overloaded, Problem
 from facepay.kernel.hub import HubOf
 from facepay.kernel.idempotency import IdempotencyKeyMissing, RequiredKey
 from facepay.kernel.metrics import MetricsOf
-from facepay.kernel.passwords import get_hasher
 from facepay.kernel.problems import problems
 from facepay.kernel.secrets import get_master_key
 from facepay.kernel.uploads import FrameMissing, is_image, open_form, read_fields
@@ -149,22 +149,10 @@ async def sit_down_as_guest(body: GuestAtSeat, at: AtTableOf, key: RequiredKey) 
     response_model=SeatedAnswer,
     responses=problems(*KEYED, PartyNotFound, AttemptNotFound, AttemptClosed),
 )
-async def prove(seating_id: UUID, body: StepUpAnswer, at: AtTableOf, key: RequiredKey) -> Any:
+async def prove(seating_id: UUID, body: StepUpAnswer, at: AtTableOf, key: RequiredKey, step_up: StepUpDeskOf) -> Any:
     """The right answer makes the guest the member that they are. Wrong ones are counted."""
-
-    async def act(session: AsyncSession) -> SeatedAnswer:
-        seated = await seating.prove(
-            session,
-            device=at.device,
-            seating_id=seating_id,
-            given=body.given(get_master_key(at.request)),
-            now=at.now,
-            settings=at.settings,
-            hasher=get_hasher(at.request),
-        )
-        return SeatedAnswer.of(seated)
-
-    return await at.once(key, body, act)
+    finish = partial(seating.prove, device=at.device, seating_id=seating_id)
+    return await step_up.take(device=at.device, key=key, body=body, finish=finish, shown=SeatedAnswer.of)
 
 
 @router.put(

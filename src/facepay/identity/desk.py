@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated, Any, Protocol, TypeVar
 
 from fastapi import Depends, Request
 from pydantic import BaseModel
@@ -13,15 +14,20 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from facepay.identity.capture import UNREADABLE, Capture
 from facepay.identity.edge import EDGE_PROBLEMS
 from facepay.identity.learning import LearnerOf
-from facepay.identity.schemas import Decided
+from facepay.identity.passes import ShownPass
+from facepay.identity.schemas import Decided, StepUpAnswer
 from facepay.identity.sighting import Sighting
 from facepay.identity.step_up import AttemptClosed, AttemptNotFound
 from facepay.kernel.auth import Principal, WrongStore
+from facepay.kernel.clock import Now
 from facepay.kernel.database import Db
 from facepay.kernel.dependencies import made
 from facepay.kernel.errors import Overloaded, Problem, Unauthenticated
 from facepay.kernel.idempotency import IdempotencyKeyInUse, IdempotencyKeyReused, IdempotencyOf
 from facepay.kernel.metrics import MetricsOf
+from facepay.kernel.passwords import PasswordHasher, get_hasher
+from facepay.kernel.secrets import get_master_key
+from facepay.settings import Settings, SettingsOf
 
 CALL_PROBLEMS: tuple[type[Problem], ...] = (Unauthenticated, WrongStore, IdempotencyKeyInUse, IdempotencyKeyReused)
 CAPTURE_PROBLEMS = (*CALL_PROBLEMS, *UNREADABLE, *EDGE_PROBLEMS, Overloaded)
@@ -82,3 +88,54 @@ class Desk:
 
 
 DeskOf = Annotated[Desk, Depends(made(Desk))]
+Ruled = TypeVar("Ruled", covariant=True)
+
+
+class Finish(Protocol[Ruled]):
+    """Checks an answer and does what follows, as every device's `finish_step_up`."""
+
+    async def __call__(
+        self,
+        session: AsyncSession,
+        *,
+        given: str | ShownPass,
+        now: datetime,
+        settings: Settings,
+        hasher: PasswordHasher,
+    ) -> Ruled: ...
+
+
+@dataclass(frozen=True, slots=True)
+class StepUpDesk:
+    """Where a second factor is given: no model runs."""
+
+    request: Request
+    idempotency: IdempotencyOf
+    settings: SettingsOf
+    now: Now
+
+    async def take(
+        self,
+        *,
+        device: Principal,
+        key: str | None,
+        body: StepUpAnswer,
+        finish: Finish[Ruled],
+        shown: Callable[[Ruled], Decided],
+    ) -> Any:
+        """`finish` what was asked, in one transaction that keeps the answer that is `shown` too."""
+
+        async def act(session: AsyncSession) -> Decided:
+            ruling = await finish(
+                session,
+                given=body.given(get_master_key(self.request)),
+                now=self.now,
+                settings=self.settings,
+                hasher=get_hasher(self.request),
+            )
+            return shown(ruling)
+
+        return await self.idempotency.once(self.request, owner_id=device.id, key=key, body=body, act=act)
+
+
+StepUpDeskOf = Annotated[StepUpDesk, Depends(made(StepUpDesk))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.entrance.payers import seen_to_pay
 from facepay.identity.capture import FILES_MAX, capture_body, read_capture_form
-from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf
+from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf, StepUpDeskOf
 from facepay.identity.passes import read_pass
 from facepay.identity.recognition import RecogniserOf
 from facepay.identity.schemas import StepUpAnswer
@@ -22,7 +23,6 @@ from facepay.kernel.clock import Now
 from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.idempotency import IdempotencyKeyMissing, RequiredKey
-from facepay.kernel.passwords import get_hasher
 from facepay.kernel.problems import problems
 from facepay.kernel.secrets import get_master_key
 from facepay.kernel.uploads import open_form, read_json_field
@@ -126,26 +126,12 @@ async def take_answer(
     body: StepUpAnswer,
     kiosk: Kiosk,
     key: RequiredKey,
-    desk: DeskOf,
-    settings: SettingsOf,
-    now: Now,
+    step_up: StepUpDeskOf,
 ) -> Any:
     """The right answer charges the passage's goods."""
     acts_as(kiosk, kiosk_id)
-
-    async def act(session: AsyncSession) -> PassageAnswer:
-        decision = await conversation.take_answer(
-            session,
-            device=kiosk,
-            passage_id=passage_id,
-            given=body.given(get_master_key(desk.request)),
-            now=now,
-            settings=settings,
-            hasher=get_hasher(desk.request),
-        )
-        return PassageAnswer.of(decision)
-
-    return await desk.idempotency.once(desk.request, owner_id=kiosk.id, key=key, body=body, act=act)
+    finish = partial(conversation.take_answer, device=kiosk, passage_id=passage_id)
+    return await step_up.take(device=kiosk, key=key, body=body, finish=finish, shown=PassageAnswer.of)
 
 
 async def _finish(

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from facepay.entrance.turns import DeviceBusy
 from facepay.entrance.visits import members_inside
 from facepay.identity.capture import Capture, capture_body, read_capture
-from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf
+from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf, StepUpDeskOf
 from facepay.identity.passes import read_pass
 from facepay.identity.recognition import RecogniserOf
 from facepay.identity.schemas import PassShown, StepUpAnswer
@@ -25,7 +25,6 @@ from facepay.kernel.database import Session
 from facepay.kernel.dependencies import made
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.idempotency import OptionalKey
-from facepay.kernel.passwords import get_hasher
 from facepay.kernel.problems import problems
 from facepay.kernel.secrets import get_master_key
 from facepay.lanes import conversation
@@ -168,22 +167,12 @@ async def take_pass(passage_id: UUID, body: PassShown, call: Call, desk: DeskOf,
     response_model=PassageAnswer,
     responses=problems(*STEP_UP_PROBLEMS, *PASSAGE_PROBLEMS),
 )
-async def take_answer(passage_id: UUID, body: StepUpAnswer, call: Call, desk: DeskOf, key: OptionalKey = None) -> Any:
+async def take_answer(
+    passage_id: UUID, body: StepUpAnswer, call: Call, step_up: StepUpDeskOf, key: OptionalKey = None
+) -> Any:
     """Where the exit was held for it, the right answer releases."""
-
-    async def act(session: AsyncSession) -> PassageAnswer:
-        decision = await conversation.take_answer(
-            session,
-            device=call.lane,
-            passage_id=passage_id,
-            given=body.given(get_master_key(desk.request)),
-            now=call.now,
-            settings=call.settings,
-            hasher=get_hasher(desk.request),
-        )
-        return PassageAnswer.of(decision)
-
-    return await desk.idempotency.once(desk.request, owner_id=call.lane.id, key=key, body=body, act=act)
+    finish = partial(conversation.take_answer, device=call.lane, passage_id=passage_id)
+    return await step_up.take(device=call.lane, key=key, body=body, finish=finish, shown=PassageAnswer.of)
 
 
 @router.post(
