@@ -13,7 +13,7 @@ from tests.campaigns.stand import CAMPAIGN, ONE_YUAN, add_campaign, funds
 from tests.rewards.till import assert_books_in_order, ledger_of
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 STEP = {"strength_min": 0.5, "basis_points": 1000, "amount_max": 500}
 NONSENSE: list[dict[str, Any]] = [
     {"steps": []},

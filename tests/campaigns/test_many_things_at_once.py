@@ -29,7 +29,7 @@ from tests.campaigns.stand import add_campaign, funds
 from tests.rewards.till import EARNING, add_coupon, assert_books_in_order, set_rules
 from tests.shop import PRICES, Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 SKUS = sorted(PRICES)
 
 

@@ -38,7 +38,7 @@ from tests.photos import stranger
 from tests.rewards.till import assert_books_in_order, pass_by
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 @pytest.fixture

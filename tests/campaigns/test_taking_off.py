@@ -31,7 +31,7 @@ from tests.rewards.till import (
 )
 from tests.shop import PRICES, Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 TEA, BAO, UMBRELLA = PRICES["TEA-001"], PRICES["BAO-002"], PRICES["UMB-003"]
 
 

@@ -10,7 +10,7 @@ from facepay.catalog.sheets import LINES_MAX
 from tests.answers import verdict
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 HEADER = "sku,gtin,name,price,tax_rate_basis_points,category,store_code,stock"
 GOOD = [
     "TEA-001,6901234567892,Jasmine tea,460,1300,Drinks,XIXI,20",

@@ -8,7 +8,7 @@ import pytest
 from tests.answers import verdict
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 TEA = {"sku": "TEA-9", "name": "Oolong", "price": 700, "tax_rate_basis_points": 1300}
 WRONG: list[dict[str, Any]] = [
     {"sku": "two words"},

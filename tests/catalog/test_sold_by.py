@@ -10,7 +10,7 @@ import pytest
 from tests.answers import verdict
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 PLUMS = {"sku": "PLUMS", "name": "Plums", "price": 398, "tax_rate_basis_points": 900}
 BY_WEIGHT = PLUMS | {"sold_by": "weight", "tare_grams": 8}
 

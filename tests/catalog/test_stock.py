@@ -14,7 +14,7 @@ from facepay.kernel.database import Database
 from tests.answers import verdict
 from tests.shop import PRICES, Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 class Shelf:

@@ -10,7 +10,7 @@ from facepay.kernel.database import Database
 from tests.checkout.counter import Counter
 from tests.shop import PRICES, Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 WRONGS = {
     "update shop_order set transfer_id = null where id = :order": "order {order} was never paid",
     "update shop_order set transfer_id = id where id = :order": "was paid by a transfer that does not exist",

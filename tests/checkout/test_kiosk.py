@@ -8,7 +8,7 @@ from tests.conftest import OpenShop
 from tests.photos import camera_frame, stranger
 from tests.shop import PRICES, Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 async def test_a_face_pays_for_a_basket(shop: Shop) -> None:

@@ -13,7 +13,7 @@ from tests.answers import verdict
 from tests.conftest import Clock, OpenShop
 from tests.shop import PRICES, Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 TEA = PRICES["TEA-001"]
 
 

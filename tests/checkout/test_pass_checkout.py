@@ -12,7 +12,7 @@ from tests.checkout.test_limits import finish
 from tests.rewards.till import add_coupon
 from tests.shop import PRICES, Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 TEA = PRICES["TEA-001"]
 ONE = {"TEA-001": 1}
 

@@ -18,7 +18,7 @@ from facepay.kernel.database import Database
 from tests.families.household import Household
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 # What goes on behind the requests began in another context, and stays out of the count.
 asked_here: ContextVar[bool] = ContextVar("asked_here", default=False)
 

@@ -22,7 +22,7 @@ from tests.checkout.counter import sold_tags
 from tests.locks import somebody_waits
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 TEA_GTIN, NO_GTIN = "06901234567892", "09506000134352"
 
 

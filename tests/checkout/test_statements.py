@@ -20,7 +20,7 @@ from tests.checkout.counter import Counter
 from tests.conftest import Clock, OpenShop
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 # The last second of October and the first of November in Shanghai, eight hours ahead of UTC.
 LAST, FIRST = datetime(2025, 10, 31, 15, 59, 59, tzinfo=UTC), datetime(2025, 10, 31, 16, 0, 0, tzinfo=UTC)
 

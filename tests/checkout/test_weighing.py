@@ -22,7 +22,7 @@ from tests.checkout.scale import KEY, SCALE, TOMATO, Weigher
 from tests.conftest import Clock
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 OTHER_KEY = Ed25519PrivateKey.from_private_bytes(bytes([7] * 32))
 FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"sku": "GRAPES"}, "weighing_of_other_goods"),

@@ -17,7 +17,7 @@ from facepay.lanes.schemas import READS_MAX
 from tests.lanes.lane import GOODS, LaneShop, assert_books_verify
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 SOCKS, SCARF = (GOODS[sku][1] for sku in ("SOCKS", "SCARF"))
 
 

@@ -22,7 +22,7 @@ from tests.lanes.shelf import take
 from tests.locks import somebody_waits
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 SOCKS, SCARF = (GOODS[sku][1] for sku in ("SOCKS", "SCARF"))
 
 

@@ -10,7 +10,7 @@ from tests.lanes.lane import GOODS, LaneShop, assert_books_verify
 from tests.photos import camera_frame, people, stranger
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 SOCKS = GOODS["SOCKS"][1]
 
 

@@ -17,7 +17,7 @@ from tests.locks import somebody_waits
 from tests.review.counter import Counter
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 SOCKS, SCARF = (GOODS[sku][1] for sku in ("SOCKS", "SCARF"))
 
 

@@ -20,7 +20,7 @@ from tests.lanes.lane import GOODS, LaneShop, assert_books_verify
 from tests.locks import somebody_waits
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 SOCKS, SCARF = (GOODS[sku][1] for sku in ("SOCKS", "SCARF"))
 
 

@@ -9,7 +9,7 @@ from tests.checkout.test_round_trips import recorded
 from tests.lanes.lane import LaneShop
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 async def test_a_passage_asks_the_database_no_more_often_than_it_must(shop: Shop, app: FastAPI) -> None:

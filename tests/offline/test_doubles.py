@@ -13,7 +13,7 @@ from facepay.shelves.settling import charge_left_visits
 from tests.offline.field import TEA, Field, outcomes, tell_raw
 from tests.shelves.shelf import Shelf
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 async def test_many_small_sales_stay_within_what_a_device_may_take_of_one_pass(field: Field) -> None:

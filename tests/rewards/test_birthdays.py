@@ -23,7 +23,7 @@ from facepay.wallet.verify import verify
 from tests.answers import verdict
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 OFFER = {"basis_points": 2000, "amount_max": 500, "budget": 1000}
 PATH = "/v1/rewards/birthday-offer"
 DAYS = st.dates(date(1904, 1, 1), date(2030, 12, 31))

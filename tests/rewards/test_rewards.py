@@ -32,7 +32,7 @@ from tests.rewards.till import (
 )
 from tests.shop import PRICES, Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 TEA, BAO, UMBRELLA = PRICES["TEA-001"], PRICES["BAO-002"], PRICES["UMB-003"]
 GOLD = {"name": "Gold", "min_spend": 5000, "discount_basis_points": 500, "points_multiplier_basis_points": 20_000}
 

@@ -15,7 +15,7 @@ from tests.answers import verdict
 from tests.conftest import Clock
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 async def beat(shop: Shop, device_id: str, token: dict[str, str], **body: Any) -> httpx.Response:

@@ -9,7 +9,7 @@ from tests.answers import verdict
 from tests.conftest import OpenShop
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 async def test_a_store_opens_under_the_house_currency_unless_told_otherwise(open_shop: OpenShop) -> None:
