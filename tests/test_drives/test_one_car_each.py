@@ -70,6 +70,6 @@ async def test_a_locker_that_was_open_already_alarms_nobody_once_the_key_is_out(
     for alert in (await shop.do("GET", f"/v1/stores/{shop.store_id}/alerts"))["items"]:
         await shop.do("POST", f"/v1/alerts/{alert['id']}/resolution", json={"note": "Seen"})
     await court.acknowledge("failed", number=second["number"])
-    still = (await shop.do("GET", f"/v1/stores/{shop.store_id}/alerts?status=open"))["items"]
+    still = (await shop.do("GET", f"/v1/stores/{shop.store_id}/alerts?open=true"))["items"]
     assert (alerts, [each["kind"] for each in still]) == (["key_not_released"], ["command_failed"])
     assert (await court.drive(drive["id"]))["state"] == "out"
