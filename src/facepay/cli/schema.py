@@ -13,14 +13,15 @@ from facepay.settings import Settings
 
 def migrate(
     check: Annotated[
-        bool, typer.Option("--check", help="Only compare models and migrations, on a scratch database.")
+        bool, typer.Option("--check", help="Only look: models and migrations agree, and no migration closes the shop.")
     ] = False,
 ) -> None:
     """Bring the database's schema to the newest version, as the owner of its tables."""
     from facepay import migrate as schema
 
     if check:
-        _check_migrations()
+        _check_operations()
+        _check_models()
         return
     settings = Settings()
     try:
@@ -32,7 +33,7 @@ def migrate(
     console.print(f"The schema is at [bold]{schema.newest_revision()}[/].")
 
 
-def _check_migrations() -> None:
+def _check_models() -> None:
     import tempfile
 
     from alembic.util import CommandError
@@ -52,3 +53,20 @@ def _check_migrations() -> None:
             console.print(f"[red]Models and migrations differ:[/] {error}")
             raise typer.Exit(1) from error
     console.print("Models and migrations agree.")
+
+
+def _check_operations() -> None:
+    from importlib.metadata import version
+
+    from facepay.migrate import alembic_config
+    from facepay.migration_check import BASELINE, CheckerMissing, breaches
+
+    try:
+        found = breaches(alembic_config(), baseline=BASELINE, release=version("facepay"))
+    except CheckerMissing as error:
+        console.print(str(error), style="red", markup=False)
+        raise typer.Exit(1) from error
+    for breach in found:
+        console.print(str(breach), style="red", markup=False, soft_wrap=True)
+    if found:
+        raise typer.Exit(1)
