@@ -6,7 +6,7 @@ nothing more is ordered, until the last. A refusal charges nothing and leaves a 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -197,7 +197,7 @@ async def _paid(
     session: AsyncSession, payment: TablePayment, tab: Tab, sold: Sold, member: Member, now: datetime
 ) -> TablePaid:
     payment.order_id, payment.total = sold.order.id, sold.order.total
+    paid = TablePaid(payment, member, order=sold.order, balance=sold.balance)
+    await settle(session, paid, "paid", "paid")
     tab.party.state = PartyState.PAYING
-    left = await go_on(session, party=tab.party, now=now)
-    paid = TablePaid(payment, member, order=sold.order, balance=sold.balance, left=left)
-    return await settle(session, paid, "paid", "paid")
+    return replace(paid, left=await go_on(session, party=tab.party, now=now))
