@@ -21,7 +21,8 @@ from facepay.identity.verdicts import Shown
 from facepay.kernel.auth import Principal
 from facepay.kernel.errors import Conflict
 from facepay.kernel.passwords import PasswordHasher
-from facepay.lanes.deciding import PassageDecision, Step, decide, go_on
+from facepay.lanes.bills import Step
+from facepay.lanes.deciding import PassageDecision, decide, go_on
 from facepay.lanes.goods import bounded, goods_in, note_reads
 from facepay.lanes.passages import ReadsMissing, close, code_of_abandoned
 from facepay.lanes.payers import Beside, candidates_asked, look, members_shown, show, step_up

@@ -14,20 +14,17 @@ from facepay.channel.payloads import Open
 from facepay.checkout.buyers import AGE_CHECK_NEEDED, call_for_age_check
 from facepay.checkout.limits import Declined, NeedsStepUp
 from facepay.checkout.orders import Order
-from facepay.checkout.pricing import PricedBasket, Unpriceable
+from facepay.checkout.pricing import PricedBasket
 from facepay.checkout.selling import NotSold, Sold
 from facepay.checkout.sold_tags import alert_sold_before
-from facepay.entrance.visits import Visit
 from facepay.identity.verdicts import Asked, Ruling, TurnedAway, Verdict
-from facepay.kernel.auth import Principal
-from facepay.lanes.goods import Goods, goods_in
+from facepay.lanes.bills import Bill, Step, draw_up, why_held
+from facepay.lanes.goods import Goods
 from facepay.lanes.kinds import GOODS_LEFT_BEHIND, TAGS_DISPUTED
 from facepay.lanes.passages import Passage, let_go
-from facepay.lanes.payers import ask_for_amount, payer_now
-from facepay.lanes.payment import Authorised, TagsSold, claim_all, reserve, sell_goods
-from facepay.lanes.taking_up import Found
-from facepay.members.members import Member, get_member
-from facepay.settings import Settings
+from facepay.lanes.payers import ask_for_amount
+from facepay.lanes.payment import Authorised, TagsSold, claim_all, sell_goods
+from facepay.members.members import get_member
 from facepay.shelves.baskets import close_basket, lock_visits
 
 SALES_MAX = 3  # each try loses a tag to another lane
@@ -48,42 +45,11 @@ class PassageDecision(Ruling):
     command_number: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One thing that is posted to a passage: by which device, and all that it is judged by."""
-
-    found: Found
-    device: Principal
-    now: datetime
-    settings: Settings
-
-    @property
-    def passage(self) -> Passage:
-        return self.found.passage
-
-
-@dataclass(frozen=True, slots=True)
-class Bill:
-    """What would be charged now, to whom, and how that stands."""
-
-    goods: Goods
-    payer: Member | None
-    visits: list[Visit]
-    priced: PricedBasket | Unpriceable | None
-    money: Authorised | NotSold | NeedsStepUp | None
-
-    @property
-    def shown(self) -> PricedBasket | None:
-        if isinstance(self.money, Authorised):
-            return self.money.offer.basket
-        return self.priced if isinstance(self.priced, PricedBasket) else None
-
-
 async def go_on(session: AsyncSession, step: Step, verdict: Verdict | None = None) -> PassageDecision:
     """After something new: another try where the exit is held, else hold the money and show how it stands."""
     if step.passage.decision == "hold":
         return await decide(session, step, verdict)
-    bill = await _draw_up(session, step)
+    bill = await draw_up(session, step)
     await session.flush()
     return await _show(session, step, bill, verdict)
 
@@ -99,11 +65,11 @@ async def decide(
     if step.found.door.released:
         return await _let_out(session, step)
     for _ in range(SALES_MAX):
-        bill = await _draw_up(session, step, final=True)
+        bill = await draw_up(session, step, final=True)
         if is_first:
             await _alert_sold(session, step, bill.goods.sold_before)
             is_first = False
-        if why := _why_held(step, bill):
+        if why := why_held(step, bill):
             return await _hold(session, step, bill, why, verdict)
         match sold := await _sell(session, step, bill):
             case None:
@@ -133,54 +99,6 @@ async def _sell(session: AsyncSession, step: Step, bill: Bill) -> Sold | NotSold
         now=step.now,
         settings=step.settings,
     )
-
-
-def _why_held(step: Step, bill: Bill) -> str | None:
-    passage, goods = step.passage, bill.goods
-    door = step.found.door
-    if door.exits_locked or (door.locked and door.emergency is None):  # a lockdown keeps people out, and not in
-        return "lane_locked"
-    if goods.unknown:
-        return "unknown_tag"
-    by_shelves = step.found.policy.by_shelves
-    if goods.verdict.review and not by_shelves and not passage.at_kiosk:
-        return "tag_disputed"
-    if not goods.quantities and (bill.payer or not by_shelves):
-        return None
-    if passage.several_people:
-        return "several_people"
-    if bill.payer is None:
-        code = passage.authentication_code
-        return "no_face" if code == "processing" else code
-    if isinstance(bill.priced, Unpriceable):
-        return bill.priced.code
-    return bill.money.code if isinstance(bill.money, NotSold | NeedsStepUp) else None
-
-
-async def _draw_up(session: AsyncSession, step: Step, *, final: bool = False) -> Bill:
-    """Members, then visits, then what they carry: nothing of a `final` one changes before the transaction ends."""
-    passage = step.passage
-    payer = await payer_now(session, passage=passage, held=step.found.held)
-    visits = await lock_visits(session, visit_ids=passage.visit_ids) if final and passage.visit_ids else []
-    goods = await goods_in(session, passage=passage, policy=step.found.policy, settings=step.settings)
-    priced = goods.priced(passage.currency) if goods.quantities else None
-    money = None
-    if payer is not None and isinstance(priced, PricedBasket) and not passage.several_people:
-        money = await reserve(
-            session,
-            passage=passage,
-            payer=payer,
-            basket=priced,
-            policy=step.found.policy,
-            now=step.now,
-            settings=step.settings,
-        )
-    else:
-        await let_go(session, passage=passage, now=step.now)
-    bill = Bill(goods, payer, visits, priced, money)
-    passage.basket, passage.unknown_tags = dict(goods.quantities), list(goods.unknown)
-    passage.total = bill.shown.total if bill.shown else None if goods.quantities else 0
-    return bill
 
 
 async def _hold(session: AsyncSession, step: Step, bill: Bill, code: str, verdict: Verdict | None) -> PassageDecision:
