@@ -92,15 +92,18 @@ class Clones:
         return name
 
 
-def roomy_memory() -> Path | None:
-    """Where databases of a thousand files each come and go soonest: ext4 takes a third of a second over each."""
-    return MEMORY if MEMORY.is_dir() and disk_usage(MEMORY).free > MEMORY_LEAST else None
+def folder_in_memory() -> TemporaryDirectory[str]:
+    """Where there is room: databases of a thousand files each come and go soonest there, ext4 takes a third of a second
+    over each. Kills, which are no power cuts, lose nothing there that a disk would have kept.
+    """
+    roomy = MEMORY.is_dir() and disk_usage(MEMORY).free > MEMORY_LEAST
+    return TemporaryDirectory(prefix="facepay-test-", dir=MEMORY if roomy else None)
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[EmbeddedPostgres]:
     with (
-        TemporaryDirectory(prefix="facepay-test-", dir=roomy_memory()) as data_dir,
+        folder_in_memory() as data_dir,
         EmbeddedPostgres(Path(data_dir) / "postgres", durable=False) as server,
     ):
         with connect(server.url(role=OWNER)) as connection:
@@ -132,7 +135,12 @@ def shares_a_shop(request: pytest.FixtureRequest) -> bool:
     test marked `reopened` all rows and faces are put back to what they were. Tests marked `one_shop` live beside each
     other: they count on nothing that another may have left there, and have members, products and devices of their own.
     """
-    return any(request.node.get_closest_marker(mark) for mark in ("one_shop", "reopened"))
+    return sharing(request) is not None
+
+
+def sharing(request: pytest.FixtureRequest) -> pytest.Mark | None:
+    """The mark that says so, whose arguments are settings of that app, like `reopened(watchlist=True)`."""
+    return next((each for each in request.node.iter_markers() if each.name in ("one_shop", "reopened")), None)
 
 
 @pytest.fixture(scope="module")
@@ -277,13 +285,16 @@ async def app_of_test(open_app: OpenApp) -> FastAPI:
 
 @pytest.fixture(scope="module")
 async def app_of_module(
+    request: pytest.FixtureRequest,
     postgres: EmbeddedPostgres,
     database_of_module: str,
     app_engine: Engine,
     clock_of_module: Clock,
     statements: Statements,
 ) -> AsyncIterator[FastAPI]:
-    settings = settings_for(postgres.url(database=database_of_module))
+    mark = sharing(request)
+    assert mark, "a module that shares an app says so for all of its tests"
+    settings = settings_for(postgres.url(database=database_of_module), **mark.kwargs)
     app = create_app(settings, engine=app_engine, clock=clock_of_module)
     statements.share(app.state.database)
     async with app.router.lifespan_context(app):

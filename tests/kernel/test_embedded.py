@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import stat
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -19,15 +17,9 @@ import pytest
 
 from facepay.kernel import embedded_host
 from facepay.kernel.embedded import EmbeddedPostgres
-from facepay.kernel.embedded_host import (
-    BinariesMissing,
-    DataFolderUnusable,
-    DiskFull,
-    OtherMajorVersion,
-    identity,
-)
-
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives up its rights for the server")
+from facepay.kernel.embedded_host import identity
+from tests.conftest import folder_in_memory
+from tests.kernel.servers import as_root, servers_of, wait_until
 
 # An app that has committed a row and then lives until it is killed.
 APP = """
@@ -56,97 +48,88 @@ def postmaster(data_dir: Path) -> psutil.Process:
     return psutil.Process(int((data_dir / "cluster/postmaster.pid").read_text().split()[0]))
 
 
-def servers_of(data_dir: Path) -> list[psutil.Process]:
-    """Every process, server or watcher, that this data folder still keeps alive."""
-    socket_dir = str(EmbeddedPostgres(data_dir).socket_dir)
-    return [
-        process
-        for process in psutil.process_iter(["cmdline", "name"])
-        if process.info["name"] == "postgres" and socket_dir in " ".join(process.info["cmdline"] or [])
-    ]
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    for _ in range(1000):
-        if condition():
-            return
-        time.sleep(0.01)
-    pytest.fail("it didn't happen within 10 seconds")
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Path]:
+    """Initialised once, which takes a second: most tests are of what comes after it."""
+    with folder_in_memory() as folder:
+        with EmbeddedPostgres(Path(folder), durable=False) as postgres:
+            pass
+        yield postgres.cluster
 
 
 @pytest.fixture
-def data_dir(tmp_path: Path) -> Iterator[Path]:
-    data_dir = tmp_path / "postgres"
-    yield data_dir
-    wait_until(lambda: not servers_of(data_dir))
-    shutil.rmtree(EmbeddedPostgres(data_dir).socket_dir, ignore_errors=True)
+def used_dir(data_dir: Path, cluster: Path) -> Path:
+    """A data folder whose server has run before."""
+    data_dir.mkdir(mode=0o700)
+    subprocess.run(["cp", "-a", cluster, data_dir], check=True)
+    return data_dir
 
 
 @pytest.fixture
-def app(data_dir: Path) -> Iterator[subprocess.Popen[str]]:
-    with subprocess.Popen([sys.executable, "-c", APP, str(data_dir)], stdout=subprocess.PIPE, text=True) as process:
+def app(used_dir: Path) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen([sys.executable, "-c", APP, str(used_dir)], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         assert process.stdout.readline() == "committed\n"
         yield process
         process.kill()
 
 
-def test_a_killed_app_takes_its_server_along_and_loses_no_row(data_dir: Path, app: subprocess.Popen[str]) -> None:
-    assert servers_of(data_dir)
+def test_a_killed_app_takes_its_server_along_and_loses_no_row(used_dir: Path, app: subprocess.Popen[str]) -> None:
+    assert servers_of(used_dir)
     app.kill()
-    wait_until(lambda: not servers_of(data_dir))
-    with EmbeddedPostgres(data_dir) as postgres:
+    wait_until(lambda: not servers_of(used_dir))
+    with EmbeddedPostgres(used_dir) as postgres:
         assert query(postgres, "select worth from coins") == [(42,)]
 
 
-def test_an_app_killed_with_its_server_loses_no_row(data_dir: Path, app: subprocess.Popen[str]) -> None:
-    server = postmaster(data_dir)
+def test_an_app_killed_with_its_server_loses_no_row(used_dir: Path, app: subprocess.Popen[str]) -> None:
+    server = postmaster(used_dir)
     app.kill()
     server.kill()
-    with EmbeddedPostgres(data_dir) as postgres:
+    with EmbeddedPostgres(used_dir) as postgres:
         assert query(postgres, "select worth from coins") == [(42,)]
 
 
-def test_a_killed_server_starts_again_though_it_is_still_a_zombie(data_dir: Path, app: subprocess.Popen[str]) -> None:
-    killed = postmaster(data_dir)
+def test_a_killed_server_starts_again_though_it_is_still_a_zombie(used_dir: Path, app: subprocess.Popen[str]) -> None:
+    killed = postmaster(used_dir)
     killed.kill()
-    with EmbeddedPostgres(data_dir) as postgres:
+    with EmbeddedPostgres(used_dir) as postgres:
         assert killed.status() == psutil.STATUS_ZOMBIE
         assert app.poll() is None
         assert query(postgres, "select worth from coins") == [(42,)]
 
 
-def test_the_same_app_restarts_its_killed_server(data_dir: Path) -> None:
-    with EmbeddedPostgres(data_dir) as postgres:
-        postmaster(data_dir).kill()
-        wait_until(lambda: not servers_of(data_dir))
+def test_the_same_app_restarts_its_killed_server(used_dir: Path) -> None:
+    with EmbeddedPostgres(used_dir) as postgres:
+        postmaster(used_dir).kill()
+        wait_until(lambda: not servers_of(used_dir))
         postgres.start()
         assert query(postgres, "select 1") == [(1,)]
-    assert not servers_of(data_dir)
+    assert not servers_of(used_dir)
 
 
-def test_a_stranger_with_the_old_servers_process_id_does_not_stop_the_next_start(data_dir: Path) -> None:
+def test_a_stranger_with_the_old_servers_process_id_does_not_stop_the_next_start(used_dir: Path) -> None:
     """After a container restarts, small process ids come round again."""
-    with EmbeddedPostgres(data_dir, durable=False):
-        pid_file = data_dir / "cluster/postmaster.pid"
+    with EmbeddedPostgres(used_dir, durable=False):
+        pid_file = used_dir / "cluster/postmaster.pid"
         pid, _, rest = pid_file.read_text().partition("\n")
         os.kill(int(pid), signal.SIGKILL)
-        wait_until(lambda: not servers_of(data_dir))
-        stranger = subprocess.Popen(["sleep", "60"], **identity(data_dir / "cluster"))
+        wait_until(lambda: not servers_of(used_dir))
+        stranger = subprocess.Popen(["sleep", "60"], **identity(used_dir / "cluster"))
         try:
             pid_file.write_text(f"{stranger.pid}\n{rest}")
-            with EmbeddedPostgres(data_dir, durable=False) as postgres:
+            with EmbeddedPostgres(used_dir, durable=False) as postgres:
                 assert query(postgres, "select 1") == [(1,)]
         finally:
             stranger.kill()
             stranger.wait()
 
 
-def test_a_second_process_is_a_guest_and_leaves_the_server_running(data_dir: Path, app: subprocess.Popen[str]) -> None:
-    server = postmaster(data_dir)
-    with EmbeddedPostgres(data_dir) as guest:
+def test_a_second_process_is_a_guest_and_leaves_the_server_running(used_dir: Path, app: subprocess.Popen[str]) -> None:
+    server = postmaster(used_dir)
+    with EmbeddedPostgres(used_dir) as guest:
         assert query(guest, "select worth from coins") == [(42,)]
-    assert postmaster(data_dir) == server
+    assert postmaster(used_dir) == server
     assert query(guest, "select worth from coins") == [(42,)]
 
 
@@ -164,18 +147,18 @@ def test_apps_that_start_at_the_same_moment_share_one_server(data_dir: Path) -> 
     wait_until(lambda: not servers_of(data_dir))
 
 
-def test_a_stopped_server_leaves_nothing_running_and_nothing_in_tmp(data_dir: Path) -> None:
+def test_a_stopped_server_leaves_nothing_running_and_nothing_in_tmp(used_dir: Path) -> None:
     before = set(psutil.Process().children(recursive=True))
-    with EmbeddedPostgres(data_dir, durable=False) as postgres:
+    with EmbeddedPostgres(used_dir, durable=False) as postgres:
         assert postgres.socket_dir.stat().st_mode & 0o077 == 0
         assert len(bytes(postgres.socket_dir / ".s.PGSQL.5432")) <= 103
     assert set(psutil.Process().children(recursive=True)) <= before
-    assert not servers_of(data_dir)
+    assert not servers_of(used_dir)
     assert not postgres.socket_dir.exists()
 
 
-def test_a_closed_home_stays_closed_and_its_server_runs(tmp_path: Path) -> None:
-    home = tmp_path / "home"
+def test_a_closed_home_stays_closed_and_its_server_runs(folder: Path) -> None:
+    home = folder / "home"
     home.mkdir(mode=0o700)
     above = [home, *home.parents]
     before = [(folder, folder.stat().st_mode, folder.stat().st_uid) for folder in above]
@@ -208,8 +191,8 @@ def test_binaries_in_a_closed_home_are_copied_to_where_the_server_can_run_them(
             os.umask(umask)
 
 
-def test_the_app_role_owns_nothing_and_cannot_make_tables(data_dir: Path) -> None:
-    with EmbeddedPostgres(data_dir, durable=False) as postgres:
+def test_the_app_role_owns_nothing_and_cannot_make_tables(used_dir: Path) -> None:
+    with EmbeddedPostgres(used_dir, durable=False) as postgres:
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             query(postgres, "create table public.mine (a int)", role="facepay_app")
         assert (
@@ -224,18 +207,18 @@ def test_the_app_role_owns_nothing_and_cannot_make_tables(data_dir: Path) -> Non
 
 
 def test_the_server_neither_knows_our_secrets_nor_logs_personal_data(
-    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+    used_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FACEPAY_MASTER_KEY", "do-not-tell")
-    with EmbeddedPostgres(data_dir, durable=False) as postgres:
-        assert "do-not-tell" not in str(postmaster(data_dir).environ())
+    with EmbeddedPostgres(used_dir, durable=False) as postgres:
+        assert "do-not-tell" not in str(postmaster(used_dir).environ())
         with pytest.raises(psycopg.errors.UniqueViolation):
             query(
                 postgres,
                 "create table phones (phone text unique);"
                 "insert into phones values ('+8613800138000'), ('+8613800138000')",
             )
-    log = (data_dir / "server.log").read_text()
+    log = (used_dir / "server.log").read_text()
     assert "ready to accept connections" in log
     assert "13800138000" not in log
 
@@ -247,41 +230,3 @@ def test_a_first_start_that_was_cut_off_is_begun_again(data_dir: Path) -> None:
     with EmbeddedPostgres(data_dir, durable=False) as postgres:
         assert query(postgres, "select 1") == [(1,)]
     assert not unfinished.exists()
-
-
-def test_a_data_folder_of_another_major_version_is_left_alone(data_dir: Path) -> None:
-    (data_dir / "cluster").mkdir(parents=True)
-    (data_dir / "cluster/PG_VERSION").write_text("17\n")
-    with pytest.raises(OtherMajorVersion, match="written by Postgres 17"):
-        EmbeddedPostgres(data_dir).start()
-    assert [path.name for path in (data_dir / "cluster").iterdir()] == ["PG_VERSION"]
-
-
-def test_a_platform_without_binaries_is_told_so(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded_host, "find_spec", lambda name: None)
-    with pytest.raises(BinariesMissing, match="FACEPAY_DATABASE_URL"):
-        EmbeddedPostgres(data_dir).start()
-
-
-def test_a_socket_folder_open_to_others_is_refused(data_dir: Path) -> None:
-    postgres = EmbeddedPostgres(data_dir, durable=False)
-    postgres.socket_dir.mkdir()
-    postgres.socket_dir.chmod(0o777)
-    try:
-        with pytest.raises(DataFolderUnusable, match="isn't a private folder"):
-            postgres.start()
-    finally:
-        postgres.socket_dir.rmdir()
-
-
-@as_root
-def test_a_full_disk_is_named_as_the_reason(tmp_path: Path) -> None:
-    mount = ["mount", "-t", "tmpfs", "-o", "size=12m", "facepay-test", str(tmp_path)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a small disk isn't allowed here")
-    try:
-        with pytest.raises(DiskFull, match="No space left on device"):
-            EmbeddedPostgres(tmp_path / "postgres").start()
-        assert not servers_of(tmp_path / "postgres")
-    finally:
-        subprocess.run(["umount", str(tmp_path)], check=True)

@@ -17,7 +17,7 @@ from tests.answers import verdict
 from tests.conftest import Clock, OpenApp, client_of
 from tests.shop import PASSWORD
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 WRONG = (401, "wrong_credentials")
 
 

@@ -23,6 +23,7 @@ from facepay.kernel.embedded import OWNER, SUPERUSER, EmbeddedPostgres
 from facepay.migrate import connect, migrate
 from facepay.wallet.upkeep import LEDGER
 from facepay.wallet.verify import verify
+from tests.conftest import folder_in_memory
 from tests.wallet.books import Books
 from tests.wallet.crash_tills import TILLS, charged, order_id
 
@@ -32,7 +33,7 @@ ORDERS = 120 * CRASHES
 
 
 async def test_no_charge_is_lost_or_made_twice_whatever_is_killed(tmp_path: Path) -> None:
-    with EmbeddedPostgres(tmp_path / "postgres") as server:
+    with folder_in_memory() as data_dir, EmbeddedPostgres(Path(data_dir, "postgres")) as server:
         with connect(server.url(role=OWNER)) as connection:
             migrate(connection)
         database = Database(server.url(), pool_size=2)
