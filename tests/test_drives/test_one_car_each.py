@@ -73,3 +73,17 @@ async def test_a_locker_that_was_open_already_alarms_nobody_once_the_key_is_out(
     still = (await shop.do("GET", f"/v1/stores/{shop.store_id}/alerts?open=true"))["items"]
     assert (alerts, [each["kind"] for each in still]) == (["key_not_released"], ["command_failed"])
     assert (await court.drive(drive["id"]))["state"] == "out"
+
+
+async def test_staff_check_the_licence_that_they_saw_and_no_other(shop: Shop) -> None:
+    member = await shop.add_member_without_face()
+    path = f"/v1/members/{member}/driving-licence"
+    licence = {"number": "440106199005011234", "classes": ["C1"], "expires_on": "2190-01-01"}
+    shown = await shop.do("PUT", path, json=licence)
+    replaced = await shop.do("PUT", path, json=licence | {"classes": ["A1", "C1"]})
+    seen = {"accepted": True, "submitted_at": shown["submitted_at"]}
+    refused = await shop.client.post(f"{path}/check", json=seen, headers=shop.staff)
+    assert (refused.status_code, refused.json()["code"]) == (409, "licence_replaced")
+    assert (await shop.do("GET", path))["status"] == "pending"
+    checked = await shop.do("POST", f"{path}/check", json=seen | {"submitted_at": replaced["submitted_at"]})
+    assert (checked["status"], checked["classes"]) == ("checked", ["A1", "C1"])

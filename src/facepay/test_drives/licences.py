@@ -70,6 +70,13 @@ class LicenceOfAnother(Conflict):
     title = "Licence of another"
 
 
+class LicenceReplaced(Conflict):
+    """The member has sent another one since staff were shown theirs: look at it again."""
+
+    code = "licence_replaced"
+    title = "Licence replaced"
+
+
 async def submit(
     session: AsyncSession,
     *,
@@ -115,12 +122,22 @@ async def licence_of(session: AsyncSession, member_id: UUID) -> Licence:
     return licence
 
 
-async def check(session: AsyncSession, *, member_id: UUID, refused_why: str | None, by: str, now: datetime) -> Licence:
-    """Staff have seen the document beside whom it names; again, when that is too long ago. Raises MemberNotFound and
-    LicenceNotFound.
+async def check(
+    session: AsyncSession,
+    *,
+    member_id: UUID,
+    submitted_at: datetime | None,
+    refused_why: str | None,
+    by: str,
+    now: datetime,
+) -> Licence:
+    """Staff have seen the document beside whom it names; again, when that is too long ago. Raises MemberNotFound,
+    LicenceNotFound, and LicenceReplaced where it isn't the one of `submitted_at` any more.
     """
     await get_member(session, member_id, lock=True)
     licence = await licence_of(session, member_id)
+    if submitted_at not in (None, licence.submitted_at):
+        raise LicenceReplaced("The member has sent another licence since.")
     licence.status = LicenceStatus.REFUSED if refused_why else LicenceStatus.CHECKED
     licence.refused_why, licence.checked_by, licence.checked_at = refused_why, by, now
     await session.flush()

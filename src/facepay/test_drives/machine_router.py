@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Security
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.identity.capture import FILES_MAX, IMAGE, UNREADABLE_FRAMES, capture_body, read_capture_form
-from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf, StepUpDeskOf
+from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf
 from facepay.identity.passes import read_pass
 from facepay.identity.recognition import RecogniserOf
 from facepay.identity.schemas import StepUpAnswer
@@ -168,12 +168,12 @@ async def finish_handover(
     body: StepUpAnswer,
     machine: Machine,
     key: RequiredKey,
-    step_up: StepUpDeskOf,
+    desk: DeskOf,
 ) -> Any:
     """Wrong answers are counted; after the last one, or after a minute, the attempt is closed."""
     acts_as(machine, machine_id)
     finish = partial(handovers.finish_step_up, machine=machine, attempt_id=handover_id)
-    return await step_up.take(device=machine, key=key, body=body, finish=finish, shown=HandoverAnswer.of)
+    return await desk.decide_on_answer(device=machine, key=key, body=body, finish=finish, shown=HandoverAnswer.of)
 
 
 @router.post(

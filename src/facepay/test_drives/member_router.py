@@ -17,7 +17,7 @@ from facepay.members.members import MemberNotFound, get_member
 from facepay.settings import SettingsOf
 from facepay.test_drives import credit, licences
 from facepay.test_drives.credit import ScoreNotFound, ScoreOutOfRange
-from facepay.test_drives.licences import LicenceNotFound, LicenceOfAnother
+from facepay.test_drives.licences import LicenceNotFound, LicenceOfAnother, LicenceReplaced
 from facepay.test_drives.member_schemas import LicenceAnswer, LicenceCheck, NewLicence, NewScore, ScoreAnswer
 
 router = APIRouter(prefix="/v1/members/{member_id}", tags=["test drives"])
@@ -51,14 +51,18 @@ async def see_licence(member_id: UUID, session: Session, _: Reader, now: Now) ->
 
 
 @router.post(
-    "/driving-licence/check", summary="Check a driving licence", responses=problems(*REFUSALS, LicenceNotFound)
+    "/driving-licence/check",
+    summary="Check a driving licence",
+    responses=problems(*REFUSALS, LicenceNotFound, LicenceReplaced),
 )
 async def check_licence(
     member_id: UUID, body: LicenceCheck, session: Session, staff: Writer, now: Now
 ) -> LicenceAnswer:
     """By staff who saw the document and whom it names; again once that is too long ago."""
     by = f"staff:{staff.id}"
-    licence = await licences.check(session, member_id=member_id, refused_why=body.reason, by=by, now=now)
+    licence = await licences.check(
+        session, member_id=member_id, submitted_at=body.submitted_at, refused_why=body.reason, by=by, now=now
+    )
     return LicenceAnswer.at(licence, now.date())
 
 

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
 from facepay.kernel.schemas import Answer, Line, Request
 from facepay.test_drives.licences import Licence
@@ -28,6 +28,10 @@ class LicenceCheck(Request):
 
     accepted: Annotated[bool, Field(strict=True)]
     reason: Annotated[Line | None, Field(description="Why not.")] = None
+    submitted_at: Annotated[
+        AwareDatetime | None,
+        Field(description="As it was shown to them: one that the member has replaced since isn't checked by this."),
+    ] = None
 
     @model_validator(mode="after")
     def _refusals_have_reasons(self) -> Self:
