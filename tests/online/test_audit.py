@@ -13,7 +13,7 @@ from facepay.wallet.verify import verify
 from tests.online.web import PIN, WebShop, assert_books_verify, came_to
 from tests.shop import Shop
 
-pytestmark = [pytest.mark.anyio, pytest.mark.one_shop]
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 # What is done to the payment, what is said of it then, and how it's undone.

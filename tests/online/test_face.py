@@ -24,7 +24,7 @@ from tests.online.web import PIN, Person, WebShop, came_to
 from tests.photos import camera_frame, people
 from tests.presentation.test_presentation import jpeg
 
-pytestmark = [pytest.mark.anyio, pytest.mark.one_shop]
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 def beside(frame: bytes, other: bytes) -> bytes:

@@ -20,7 +20,7 @@ from tests.conftest import Clock
 from tests.online.web import PIN, RETURN_URL, Page, WebShop, came_to, told
 from tests.shop import Shop
 
-pytestmark = [pytest.mark.anyio, pytest.mark.one_shop]
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 NONSENSE: tuple[dict[str, Any], ...] = (
     {"amount": 0},
     {"amount": 1.5},

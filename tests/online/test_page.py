@@ -22,7 +22,7 @@ from tests.online.test_pin import LARGE
 from tests.online.web import PIN, Person, WebShop
 from tests.server import on_a_socket
 
-pytestmark = [pytest.mark.anyio, pytest.mark.one_shop]
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 PROMPTS = {
     "rest": "Look straight ahead, relaxed",

@@ -10,7 +10,7 @@ from tests.answers import verdict
 from tests.conftest import Clock
 from tests.online.web import PIN, Person, WebShop, came_to
 
-pytestmark = [pytest.mark.anyio, pytest.mark.one_shop]
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 WRONG = "485920"
 LARGE = 100_001
 

@@ -23,7 +23,7 @@ from tests.conftest import Clock
 from tests.locks import somebody_waits
 from tests.online.web import PIN, Page, Person, WebShop, came_to, told
 
-pytestmark = [pytest.mark.anyio, pytest.mark.one_shop]
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 END_WHOEVER_WAITS = text(
     "select pg_terminate_backend(pid) from pg_stat_activity"
     " where datname = current_database() and wait_event_type = 'Lock'"

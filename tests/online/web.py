@@ -53,7 +53,6 @@ class WebShop:
     headers: dict[str, str]
     member_id: str = ""
     moments: count[int] = field(default_factory=count)
-    enrolled: list[str] = field(default_factory=list)
 
     @classmethod
     async def open(cls, shop: Shop) -> WebShop:
@@ -69,7 +68,6 @@ class WebShop:
     async def enrol(self, member_id: str, person: Person) -> None:
         files = [("frames", ("face.jpg", person.still(noise=99), "image/jpeg"))]
         await self.shop.do("PUT", f"/v1/members/{member_id}/face", files=files)
-        self.enrolled.append(member_id)
 
     async def create(self, *, key: str | None = None, **changes: Any) -> httpx.Response:
         body = {
