@@ -16,7 +16,7 @@ from facepay.campaigns.schemas import CampaignOffer, SmileAnswer
 from facepay.campaigns.smiling import FRAMES_MIN
 from facepay.entrance.payers import seen_to_pay
 from facepay.identity.capture import FILES_MAX, capture_body, read_capture_form
-from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf, StepUpDeskOf
+from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf
 from facepay.identity.recognition import RecogniserOf
 from facepay.identity.schemas import StepUpAnswer
 from facepay.identity.sighting import Sighting
@@ -126,9 +126,9 @@ async def finish_smile(
     body: StepUpAnswer,
     player: Player,
     key: RequiredKey,
-    step_up: StepUpDeskOf,
+    desk: DeskOf,
 ) -> Any:
     """Where the face alone doesn't say who smiles. The right answer wins what the smile reached."""
     acts_as(player, device_id)
     finish = partial(playing.finish_step_up, device=player, play_id=smile_id)
-    return await step_up.take(device=player, key=key, body=body, finish=finish, shown=SmileAnswer.of)
+    return await desk.decide_on_answer(device=player, key=key, body=body, finish=finish, shown=SmileAnswer.of)

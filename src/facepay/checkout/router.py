@@ -17,7 +17,7 @@ from facepay.checkout.schemas import Basket, CheckoutAnswer, OrderAnswer, PassCh
 from facepay.checkout.weighing import WeighingInvalid
 from facepay.entrance.payers import seen_to_pay
 from facepay.identity.capture import FILES_MAX, capture_body, read_capture_form
-from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf, StepUpDeskOf
+from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf
 from facepay.identity.passes import read_pass
 from facepay.identity.recognition import RecogniserOf
 from facepay.identity.schemas import StepUpAnswer
@@ -159,12 +159,12 @@ async def finish_checkout(
     body: StepUpAnswer,
     kiosk: Kiosk,
     key: RequiredKey,
-    step_up: StepUpDeskOf,
+    desk: DeskOf,
 ) -> Any:
     """The right answer charges the basket as it was priced."""
     acts_as(kiosk, kiosk_id)
     finish = partial(kiosks.finish_step_up, kiosk=kiosk, checkout_id=checkout_id)
-    return await step_up.take(device=kiosk, key=key, body=body, finish=finish, shown=CheckoutAnswer.of)
+    return await desk.decide_on_answer(device=kiosk, key=key, body=body, finish=finish, shown=CheckoutAnswer.of)
 
 
 @router.get("/orders", tags=["orders"], summary="List orders", responses=problems())

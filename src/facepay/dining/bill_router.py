@@ -29,7 +29,7 @@ from facepay.dining.tables import table_at
 from facepay.dining.tabs import tab_of
 from facepay.entrance.payers import seen_to_pay
 from facepay.identity.capture import FILES_MAX, Capture, capture_body, read_capture_form
-from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf, StepUpDeskOf
+from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf
 from facepay.identity.passes import read_pass
 from facepay.identity.schemas import StepUpAnswer
 from facepay.identity.sighting import Sighting
@@ -115,12 +115,10 @@ async def pay_by_pass(body: PassPayment, at: AtTableOf, key: RequiredKey, desk: 
     response_model=PaymentAnswer,
     responses=problems(IdempotencyKeyMissing, *STEP_UP_PROBLEMS, *AT_PARTY),
 )
-async def finish_payment(
-    payment_id: UUID, body: StepUpAnswer, at: AtTableOf, key: RequiredKey, step_up: StepUpDeskOf
-) -> Any:
+async def finish_payment(payment_id: UUID, body: StepUpAnswer, at: AtTableOf, key: RequiredKey, desk: DeskOf) -> Any:
     """The right answer pays what was asked for, where that costs the same still."""
     finish = partial(paying.finish_step_up, device=at.device, payment_id=payment_id)
-    return await step_up.take(device=at.device, key=key, body=body, finish=finish, shown=PaymentAnswer.of)
+    return await desk.decide_on_answer(device=at.device, key=key, body=body, finish=finish, shown=PaymentAnswer.of)
 
 
 @router.post(
@@ -190,10 +188,10 @@ async def agree_by_pass(body: PassAgreement, at: AtTableOf, key: RequiredKey, de
     responses=problems(IdempotencyKeyMissing, *STEP_UP_PROBLEMS, *AT_PARTY),
 )
 async def finish_agreement(
-    agreement_id: UUID, body: StepUpAnswer, at: AtTableOf, key: RequiredKey, step_up: StepUpDeskOf
+    agreement_id: UUID, body: StepUpAnswer, at: AtTableOf, key: RequiredKey, desk: DeskOf
 ) -> Any:
     finish = partial(agreeing.finish_step_up, device=at.device, agreement_id=agreement_id)
-    return await step_up.take(device=at.device, key=key, body=body, finish=finish, shown=AgreementAnswer.of)
+    return await desk.decide_on_answer(device=at.device, key=key, body=body, finish=finish, shown=AgreementAnswer.of)
 
 
 @router.post("/departures", summary="Say that places are empty", responses=problems(*AT_PARTY, CoverNotFound))

@@ -37,7 +37,7 @@ from facepay.dining.tables import DiningTable, table_at
 from facepay.dining.views import PartyView, view_of
 from facepay.identity.capture import FILES_MAX, UNREADABLE, Capture, capture_body, read_capture, read_capture_form
 from facepay.identity.company import see_company
-from facepay.identity.desk import StepUpDeskOf
+from facepay.identity.desk import DeskOf
 from facepay.identity.passes import read_pass
 from facepay.identity.policy import Use
 from facepay.identity.schemas import StepUpAnswer
@@ -149,10 +149,10 @@ async def sit_down_as_guest(body: GuestAtSeat, at: AtTableOf, key: RequiredKey) 
     response_model=SeatedAnswer,
     responses=problems(*KEYED, PartyNotFound, AttemptNotFound, AttemptClosed),
 )
-async def prove(seating_id: UUID, body: StepUpAnswer, at: AtTableOf, key: RequiredKey, step_up: StepUpDeskOf) -> Any:
+async def prove(seating_id: UUID, body: StepUpAnswer, at: AtTableOf, key: RequiredKey, desk: DeskOf) -> Any:
     """The right answer makes the guest the member that they are. Wrong ones are counted."""
     finish = partial(seating.prove, device=at.device, seating_id=seating_id)
-    return await step_up.take(device=at.device, key=key, body=body, finish=finish, shown=SeatedAnswer.of)
+    return await desk.decide_on_answer(device=at.device, key=key, body=body, finish=finish, shown=SeatedAnswer.of)
 
 
 @router.put(

@@ -23,7 +23,6 @@ from facepay.identity.schemas import PassShown, StepUpAnswer
 from facepay.identity.sighting import Sighting
 from facepay.kernel.auth import acts_as
 from facepay.kernel.dependencies import made
-from facepay.kernel.passwords import get_hasher
 from facepay.kernel.problems import problems
 from facepay.kernel.secrets import get_master_key
 
@@ -84,21 +83,13 @@ class TurnCall(AtGate):
 
     async def finish(self, turn_id: UUID, body: StepUpAnswer) -> Any:
         acts_as(self.gate, self.gate_id)
-
-        async def act(session: AsyncSession) -> TurnAnswer:
-            state = await gate_turns.finish_step_up(
-                session,
-                gate=self.gate,
-                turn_id=turn_id,
-                given=body.given(get_master_key(self.desk.request)),
-                now=self.now,
-                settings=self.settings,
-                hasher=get_hasher(self.desk.request),
-            )
-            return TurnAnswer.of(state, now=self.now)
-
-        request = self.desk.request
-        return await self.desk.idempotency.once(request, owner_id=self.gate.id, key=self.key, body=body, act=act)
+        return await self.desk.decide_on_answer(
+            device=self.gate,
+            key=self.key,
+            body=body,
+            finish=partial(gate_turns.finish_step_up, gate=self.gate, turn_id=turn_id),
+            shown=partial(TurnAnswer.of, now=self.now),
+        )
 
     async def _use(self, turn_id: UUID) -> str:
         """Under what its decisions are counted and learned from. Raises TurnNotFound, before any model runs."""

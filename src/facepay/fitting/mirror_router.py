@@ -20,7 +20,7 @@ from facepay.fitting.session_schemas import AtMirrorNow, LookAnswer, SessionAnsw
 from facepay.fitting.sessions import SessionNotFound, alone_at, end_session, lasts, open_at
 from facepay.fitting.views import SessionView, session_view
 from facepay.identity.capture import capture_body, read_capture
-from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf, StepUpDeskOf
+from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf
 from facepay.identity.passes import read_pass
 from facepay.identity.recognition import RecogniserOf
 from facepay.identity.schemas import PassShown, StepUpAnswer
@@ -93,10 +93,10 @@ async def look_at_pass(body: PassShown, at: AtMirrorOf, key: RequiredKey, desk: 
     response_model=LookAnswer,
     responses=problems(IdempotencyKeyMissing, *STEP_UP_PROBLEMS, SessionNotFound),
 )
-async def prove(look_id: UUID, body: StepUpAnswer, at: AtMirrorOf, key: RequiredKey, step_up: StepUpDeskOf) -> Any:
+async def prove(look_id: UUID, body: StepUpAnswer, at: AtMirrorOf, key: RequiredKey, desk: DeskOf) -> Any:
     """The right answer makes the session theirs."""
     finish = partial(looks.prove, device=at.device, look_id=look_id)
-    return await step_up.take(device=at.device, key=key, body=body, finish=finish, shown=LookAnswer.of)
+    return await desk.decide_on_answer(device=at.device, key=key, body=body, finish=finish, shown=LookAnswer.of)
 
 
 @router.get("/sessions/{session_id}", summary="See a mirror's session", responses=problems(*OF_SESSION))

@@ -34,6 +34,23 @@ CAPTURE_PROBLEMS = (*CALL_PROBLEMS, *UNREADABLE, *EDGE_PROBLEMS, Overloaded)
 STEP_UP_PROBLEMS = (*CALL_PROBLEMS, AttemptNotFound, AttemptClosed)
 
 
+Ruled = TypeVar("Ruled", covariant=True)
+
+
+class Finish(Protocol[Ruled]):
+    """Checks an answer and does what follows, as every device's `finish_step_up`."""
+
+    async def __call__(
+        self,
+        session: AsyncSession,
+        *,
+        given: str | ShownPass,
+        now: datetime,
+        settings: Settings,
+        hasher: PasswordHasher,
+    ) -> Ruled: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     request: Request
@@ -41,6 +58,8 @@ class Desk:
     database: Db
     metrics: MetricsOf
     learner: LearnerOf
+    settings: SettingsOf
+    now: Now
 
     async def decide(
         self,
@@ -86,35 +105,7 @@ class Desk:
             self.metrics.decisions.labels(use, answer.code).inc()
         return answer
 
-
-DeskOf = Annotated[Desk, Depends(made(Desk))]
-Ruled = TypeVar("Ruled", covariant=True)
-
-
-class Finish(Protocol[Ruled]):
-    """Checks an answer and does what follows, as every device's `finish_step_up`."""
-
-    async def __call__(
-        self,
-        session: AsyncSession,
-        *,
-        given: str | ShownPass,
-        now: datetime,
-        settings: Settings,
-        hasher: PasswordHasher,
-    ) -> Ruled: ...
-
-
-@dataclass(frozen=True, slots=True)
-class StepUpDesk:
-    """Where a second factor is given: no model runs."""
-
-    request: Request
-    idempotency: IdempotencyOf
-    settings: SettingsOf
-    now: Now
-
-    async def take(
+    async def decide_on_answer(
         self,
         *,
         device: Principal,
@@ -123,7 +114,7 @@ class StepUpDesk:
         finish: Finish[Ruled],
         shown: Callable[[Ruled], Decided],
     ) -> Any:
-        """`finish` what was asked, in one transaction that keeps the answer that is `shown` too."""
+        """`finish` what was asked for, in one transaction that keeps the answer that is `shown` too."""
 
         async def act(session: AsyncSession) -> Decided:
             ruling = await finish(
@@ -138,4 +129,4 @@ class StepUpDesk:
         return await self.idempotency.once(self.request, owner_id=device.id, key=key, body=body, act=act)
 
 
-StepUpDeskOf = Annotated[StepUpDesk, Depends(made(StepUpDesk))]
+DeskOf = Annotated[Desk, Depends(made(Desk))]

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.entrance.payers import seen_to_pay
 from facepay.identity.capture import FILES_MAX, capture_body, read_capture_form
-from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf, StepUpDeskOf
+from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf
 from facepay.identity.passes import read_pass
 from facepay.identity.recognition import RecogniserOf
 from facepay.identity.schemas import StepUpAnswer
@@ -126,12 +126,12 @@ async def take_answer(
     body: StepUpAnswer,
     kiosk: Kiosk,
     key: RequiredKey,
-    step_up: StepUpDeskOf,
+    desk: DeskOf,
 ) -> Any:
     """The right answer charges the passage's goods."""
     acts_as(kiosk, kiosk_id)
     finish = partial(conversation.take_answer, device=kiosk, passage_id=passage_id)
-    return await step_up.take(device=kiosk, key=key, body=body, finish=finish, shown=PassageAnswer.of)
+    return await desk.decide_on_answer(device=kiosk, key=key, body=body, finish=finish, shown=PassageAnswer.of)
 
 
 async def _finish(

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from facepay.entrance.turns import DeviceBusy
 from facepay.entrance.visits import members_inside
 from facepay.identity.capture import Capture, capture_body, read_capture
-from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf, StepUpDeskOf
+from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf
 from facepay.identity.passes import read_pass
 from facepay.identity.recognition import RecogniserOf
 from facepay.identity.schemas import PassShown, StepUpAnswer
@@ -167,12 +167,10 @@ async def take_pass(passage_id: UUID, body: PassShown, call: Call, desk: DeskOf,
     response_model=PassageAnswer,
     responses=problems(*STEP_UP_PROBLEMS, *PASSAGE_PROBLEMS),
 )
-async def take_answer(
-    passage_id: UUID, body: StepUpAnswer, call: Call, step_up: StepUpDeskOf, key: OptionalKey = None
-) -> Any:
+async def take_answer(passage_id: UUID, body: StepUpAnswer, call: Call, desk: DeskOf, key: OptionalKey = None) -> Any:
     """Where the exit was held for it, the right answer releases."""
     finish = partial(conversation.take_answer, device=call.lane, passage_id=passage_id)
-    return await step_up.take(device=call.lane, key=key, body=body, finish=finish, shown=PassageAnswer.of)
+    return await desk.decide_on_answer(device=call.lane, key=key, body=body, finish=finish, shown=PassageAnswer.of)
 
 
 @router.post(
