@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -18,16 +19,21 @@ View = TypeVar("View")
 
 @dataclass(frozen=True, slots=True)
 class Watch(Generic[View]):
-    """What somebody looks at. `authenticate` raises Unauthenticated once their token no longer counts."""
+    """What somebody looks at. `authenticate` raises Unauthenticated once their token no longer counts.
+
+    `writes`: looking writes something down too, in one transaction. `pause_seconds` are between two looks at least.
+    """
 
     database: Database
     hub: Hub
     topics: tuple[str, ...]
     look: Callable[[AsyncSession], Awaitable[View]]
     authenticate: Callable[[], Awaitable[object]]
+    writes: bool = False
+    pause_seconds: float = 0.0
 
     async def see(self) -> View:
-        async with self.database.read() as session:
+        async with self.database.begin() if self.writes else self.database.read() as session:
             return await self.look(session)
 
     async def follow(self) -> AsyncIterator[View]:
@@ -35,6 +41,7 @@ class Watch(Generic[View]):
         async with self.hub.subscribe(*self.topics) as told:
             while not self.hub.closing:
                 yield await self.see()
+                await asyncio.sleep(self.pause_seconds)
                 await told.wait(AGAIN_SECONDS)
                 try:
                     await self.authenticate()

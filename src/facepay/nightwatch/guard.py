@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -14,26 +13,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from facepay.access.emergencies import Emergency
 from facepay.access.presence import Presence
 from facepay.access.zones import Zone
-from facepay.alerts.alerts import Alert, alerts_of
+from facepay.alerts.alerts import Alert
 from facepay.alerts.kinds import Severity
 from facepay.alerts.sightings import Uncounted, count, uncounted
-from facepay.channel.door_states import HAVE_DOORS, DoorState, doors_of, states_of
+from facepay.channel.door_states import HAVE_DOORS, DoorState, states_of
 from facepay.channel.doors import Door, doors_by_id
 from facepay.entrance.house_rules import HouseRules
 from facepay.entrance.visits import people_inside
-from facepay.kernel.clock import Clock
-from facepay.kernel.database import Database
-from facepay.kernel.errors import Unauthenticated
-from facepay.kernel.hub import Hub
 from facepay.nightwatch.cameras import CameraState
 from facepay.nightwatch.patrol import silent_devices
 from facepay.stores.devices import Device
 from facepay.watchlist.hits import WatchlistHit
 
 ALERTS_MAX = 50
-AGAIN_SECONDS = 10.0  # what wakes nobody, such as people who come and go, is never older
-# In a storm, a guard reads no faster.
-PAUSE_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,30 +176,3 @@ async def _alerts(session: AsyncSession, store_id: UUID) -> Sequence[Alert]:
         .limit(ALERTS_MAX)
     )
     return (await session.scalars(first)).all()
-
-
-@dataclass(frozen=True, slots=True)
-class GuardWatch:
-    """One guard's view of a store. `authenticate` raises Unauthenticated once their token no longer counts."""
-
-    database: Database
-    hub: Hub
-    clock: Clock
-    store_id: UUID
-    authenticate: Callable[[], Awaitable[object]]
-
-    async def see(self) -> GuardView:
-        async with self.database.begin() as session:
-            return await view_of(session, store_id=self.store_id, now=self.clock())
-
-    async def follow(self) -> AsyncIterator[GuardView]:
-        """The whole of it each time that it changes, and every ten seconds, for as long as the token counts."""
-        async with self.hub.subscribe(alerts_of(self.store_id), doors_of(self.store_id)) as told:
-            while not self.hub.closing:
-                yield await self.see()
-                await asyncio.sleep(PAUSE_SECONDS)
-                await told.wait(AGAIN_SECONDS)
-                try:
-                    await self.authenticate()
-                except Unauthenticated:
-                    return

@@ -10,8 +10,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Security
 from fastapi.sse import EventSourceResponse, ServerSentEvent
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from facepay.alerts.alerts import alerts_of
 from facepay.alerts.kinds import AlertKindsOf
+from facepay.channel.door_states import doors_of
 from facepay.kernel.auth import InsufficientScope, Principal, current_staff, staff_still_current
 from facepay.kernel.clock import Clock, get_clock
 from facepay.kernel.database import Db
@@ -20,11 +23,13 @@ from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.hub import HubOf
 from facepay.kernel.pages import page_router
 from facepay.kernel.problems import problems
-from facepay.nightwatch.guard import GuardWatch
+from facepay.kernel.watching import Watch
+from facepay.nightwatch.guard import GuardView, view_of
 from facepay.nightwatch.guard_schemas import GuardAnswer
 from facepay.stores.stores import StoreNotFound, get_store
 
 PAGE = Path(__file__).parent / "pages" / "guard"
+PAUSE_SECONDS = 0.5  # in a storm, a guard reads no faster
 GUARDS = ["alerts:read", "security:read"]
 REFUSALS = (Unauthenticated, InsufficientScope, StoreNotFound)
 Guard = Annotated[Principal, Security(current_staff, scopes=GUARDS)]
@@ -41,11 +46,22 @@ class GuardConnection:
     hub: HubOf
     clock: Annotated[Clock, Depends(get_clock)]
 
-    async def open(self) -> GuardWatch:
+    async def open(self) -> Watch[GuardView]:
         """Raises StoreNotFound."""
         async with self.database.read() as session:
             await get_store(session, self.store_id)
-        return GuardWatch(self.database, self.hub, self.clock, self.store_id, self._authenticate)
+        return Watch(
+            self.database,
+            self.hub,
+            (alerts_of(self.store_id), doors_of(self.store_id)),
+            self._look,
+            self._authenticate,
+            writes=True,
+            pause_seconds=PAUSE_SECONDS,
+        )
+
+    async def _look(self, session: AsyncSession) -> GuardView:
+        return await view_of(session, store_id=self.store_id, now=self.clock())
 
     async def _authenticate(self) -> Principal:
         return await staff_still_current(self.request, *GUARDS)
@@ -54,11 +70,11 @@ class GuardConnection:
 GuardConnectionOf = Annotated[GuardConnection, Depends(made(GuardConnection))]
 
 
-async def _watch(connection: GuardConnectionOf) -> GuardWatch:
+async def _watch(connection: GuardConnectionOf) -> Watch[GuardView]:
     return await connection.open()
 
 
-GuardWatchOf = Annotated[GuardWatch, Depends(_watch)]
+GuardWatchOf = Annotated[Watch[GuardView], Depends(_watch)]
 
 
 @watch.get("", summary="See what a guard sees", responses=problems(*REFUSALS))
