@@ -108,9 +108,7 @@ class Recogniser:
         sighting = replace(sighting, challenge_id=capture.challenge_id, signed=signed)
         if entering and self.look_out is not None:
             sighting = replace(sighting, resemblance=await self.look_out(capture, sighting, device))
-        if self.settings.evidence_days and signed is None and isinstance(sighting.outcome, Match):
-            return replace(sighting, exhibit=await self._exhibit(capture, sighting))
-        return sighting
+        return await self._with_exhibit(capture, sighting) if signed is None else sighting
 
     async def verify(
         self, capture: Capture, *, device: Principal, expected: Callable[[], Awaitable[Collection[UUID]]]
@@ -129,12 +127,12 @@ class Recogniser:
                 settings=self.settings,
             )
         sighting = Sighting(outcome, tuple(evidences), timings, self.calibration, challenge_id=capture.challenge_id)
-        if self.settings.evidence_days and isinstance(outcome, Match):
-            return replace(sighting, exhibit=await self._exhibit(capture, sighting))
-        return sighting
+        return await self._with_exhibit(capture, sighting)
 
-    async def _exhibit(self, capture: Capture, sighting: Sighting) -> Exhibit:
-        """The best view of the member who was recognised, and of nobody else."""
+    async def _with_exhibit(self, capture: Capture, sighting: Sighting) -> Sighting:
+        """With the best view of the member who was recognised, and of nobody else, where such are kept."""
+        if not self.settings.evidence_days or not isinstance(sighting.outcome, Match):
+            return sighting
         number, _ = sighting.best_view
         jpeg = await asyncio.to_thread(
             portrait,
@@ -144,7 +142,8 @@ class Recogniser:
             side_px_max=EVIDENCE_SIDE_PX_MAX,
             jpeg_quality=EVIDENCE_JPEG_QUALITY,
         )
-        return Exhibit(jpeg, self.keeper.protection, timedelta(days=self.settings.evidence_days))
+        kept_for = timedelta(days=self.settings.evidence_days)
+        return replace(sighting, exhibit=Exhibit(jpeg, self.keeper.protection, kept_for))
 
     def _signed(self, capture: Capture, device: Principal) -> SignedFace | None:
         if capture.signed_face is None:
@@ -209,8 +208,7 @@ class Recogniser:
     ) -> Narrowing | None:
         """Follow gallery and calibration while the models run, for the search after; and see whom to narrow to."""
         async with self.database.read() as session:
-            now_there = await session.execute(select(NEWEST_VERSION, self.calibrations.active_version))
-            newest, active = now_there.one()
+            newest, active = (await session.execute(select(NEWEST_VERSION, self.calibrations.active_version))).one()
             await self.calibrations.use(session, active)
             few = None
             if digits is not None:
