@@ -17,7 +17,7 @@ from tests.dining.room import CAKE, NOODLES, PLAIN_NOODLES, SOUP, Kitchen, Table
 from tests.server import on_a_socket
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 @pytest.fixture

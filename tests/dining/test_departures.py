@@ -13,7 +13,7 @@ from facepay.wallet.accounts import Balance
 from tests.dining.dinner import DUCK, TEA, Dinner
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 EARLY, LATE = timedelta(minutes=9), timedelta(minutes=11)
 
 

@@ -10,7 +10,7 @@ from tests.dining.room import CAKE, SOUP, Kitchen, Table, write_menu
 from tests.server import on_a_socket
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 async def test_the_page_shows_who_sits_where_and_calls_a_course(shop: Shop, open_page: OpenPage) -> None:

@@ -18,7 +18,7 @@ from tests.dining.dinner import DUCK, SOUP, TEA, Dinner
 from tests.rewards.till import give
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 EXACTLY = {"margin_basis_points": 0}
 
 

@@ -23,7 +23,7 @@ from tests.dining.room import (
 )
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 MIDNIGHT_TO_NOON = [["00:00", "12:00"]]
 WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 

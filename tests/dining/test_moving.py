@@ -15,7 +15,7 @@ from tests.dining.dinner import DUCK, TEA, Dinner
 from tests.dining.room import Table
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 @pytest.fixture

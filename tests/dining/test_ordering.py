@@ -15,7 +15,7 @@ from facepay.dining.parties import Party
 from tests.dining.room import BEER, CAKE, NOODLES, PEANUT_NOODLES, PLAIN_NOODLES, SOUP, Kitchen, Table, write_menu
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 BALANCE = 20_000
 
 

@@ -16,7 +16,7 @@ from tests.photos import people, variant
 from tests.rewards.till import EARNING, add_coupon, give, set_rules
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 EACH = [3334, 3333, 3333]
 
 

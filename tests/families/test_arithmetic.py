@@ -20,7 +20,7 @@ from tests.families.household import Household
 from tests.rewards.till import assert_books_in_order, refund
 from tests.shop import PRICES, Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 LIMITS = st.none() | st.integers(0, 2000)
 NO_LIMIT = dict.fromkeys(NAMES)
 

@@ -12,7 +12,7 @@ from tests.answers import verdict
 from tests.families.household import BAO, TEA, Household
 from tests.shop import PRICES, Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 async def test_an_adult_belongs_to_a_family_only_if_they_have_agreed(shop: Shop) -> None:

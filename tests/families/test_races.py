@@ -18,7 +18,7 @@ from tests.locks import somebody_waits
 from tests.rewards.till import assert_books_in_order
 from tests.shop import PRICES, Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 PRICE = PRICES["TEA-001"]
 
 

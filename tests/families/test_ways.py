@@ -25,7 +25,7 @@ from tests.shelves.office import Office
 from tests.shelves.shelf import Shelf
 from tests.shop import PRICES, Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 SOCKS, TEA_PRICE = GOODS["SOCKS"][1], PRICES["TEA-001"]
 
 

@@ -18,7 +18,7 @@ from tests.presentation.test_presentation import Visitor, enrol, require
 from tests.shop import Shop
 from tests.test_drives.forecourt import DEPOSIT, FEES, Forecourt
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 async def codes(court: Forecourt, *shown: Any) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from tests.conftest import Clock
 from tests.shop import Shop
 from tests.test_drives.forecourt import DEPOSIT, FEES, Forecourt
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 async def test_whoever_is_late_with_a_car_gets_no_other(shop: Shop, clock: Clock) -> None:

@@ -11,7 +11,7 @@ from tests.conftest import Clock
 from tests.shop import Shop
 from tests.test_drives.forecourt import DEPOSIT, FEES, Forecourt
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 async def reasons(court: Forecourt, member: str, **more: Any) -> list[str]:

@@ -13,7 +13,7 @@ from tests.conftest import Clock
 from tests.shop import Shop
 from tests.test_drives.forecourt import DEPOSIT, FEES, PHOTO, Forecourt
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 START = 200_000
 PAID = START - FEES["FEE-1"]
 
