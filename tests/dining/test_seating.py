@@ -19,7 +19,7 @@ from facepay.staff.accounts import StaffAccount
 from tests.dining.room import Table, at_table
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 MEMBERS = (0, 3)
 
 

@@ -9,7 +9,7 @@ import pytest
 from tests.fitting.cabin import STYLES, Cabin, agree, hang_up, sku_of
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 def skus(advice: Any) -> list[set[str]]:

@@ -18,7 +18,7 @@ from tests.fitting.cabin import Cabin, hang_up, sku_of
 from tests.photos import camera_frame, people, stranger
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 async def kept(shop: Shop) -> list[FittingSession]:

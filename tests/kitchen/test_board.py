@@ -15,7 +15,7 @@ from tests.conftest import Clock
 from tests.kitchen.cook import Kitchen
 from tests.server import on_a_socket
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 async def test_the_board_shows_numbers_the_newest_ready_one_first_and_nothing_of_whose(kitchen: Kitchen) -> None:

@@ -9,7 +9,7 @@ import pytest
 from tests.kitchen.cook import NOODLES, Kitchen
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 async def test_a_csv_file_says_which_products_are_dishes_and_keeps_that_where_it_says_nothing(shop: Shop) -> None:

@@ -20,7 +20,7 @@ from tests.kitchen.cook import NOODLES, SOUP, Kitchen
 from tests.offline.field import Field, outcomes
 from tests.shelves.shelf import Shelf
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 async def test_an_order_with_dishes_shows_its_number_wherever_it_is_shown(kitchen: Kitchen) -> None:

@@ -18,7 +18,7 @@ from tests.conftest import Clock
 from tests.kitchen.cook import NOODLES, SOUP, Kitchen
 from tests.locks import somebody_waits
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 ELSEWHERE = (409, "ticket_elsewhere")
 
 

@@ -21,7 +21,7 @@ from tests.conftest import Clock
 from tests.rewards.till import EARNING, add_coupon, give, set_rules
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 TIERS = [
     {"name": "Gold", "min_spend": 100_000, "discount_basis_points": 500},
     {"name": "Silver", "min_spend": 400},

@@ -32,7 +32,7 @@ from tests.rewards.till import pass_by
 from tests.shop import Shop
 from tests.taste.screen import AHEAD, LEFT, Screen, agree, standing, taste
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 @pytest.fixture

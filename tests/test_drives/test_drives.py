@@ -7,7 +7,7 @@ import pytest
 from tests.shop import Shop
 from tests.test_drives.forecourt import DEPOSIT, FEES, Forecourt
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 async def test_a_member_drives_for_three_days_and_gets_the_deposit_back(shop: Shop) -> None:

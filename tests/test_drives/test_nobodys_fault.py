@@ -12,7 +12,7 @@ from tests.conftest import Clock
 from tests.shop import Shop
 from tests.test_drives.forecourt import DEPOSIT, FEES, Forecourt
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 TRUSTED = {"score": 720}  # they pay no fee, and so none shows that they were there
 
 

@@ -15,7 +15,7 @@ from tests.locks import somebody_waits
 from tests.shop import Shop
 from tests.test_drives.forecourt import DEPOSIT, FEES, Forecourt
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 async def test_two_members_who_want_the_last_car_at_once_get_it_once(shop: Shop) -> None:
