@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from facepay.membership.usual import AROUND, Habit, PastOrder, Together, habit_of
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 TEA, BUN = UUID(int=1), UUID(int=2)
 AGREED = {"policy_version": "2026-01", "accepted": True}

@@ -26,7 +26,7 @@ from facepay.taste.counts import AttentionCount, Tally, close_days, count
 from facepay.taste.report import attention_in
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 GROUP_MIN = 3
 FIRST, DAYS = date(2026, 6, 1), 5
 MIDDAY = datetime(2026, 6, 1, 12, tzinfo=UTC)  # by the stores' clocks too
