@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from fastapi import APIRouter, Response
@@ -9,6 +10,9 @@ from fastapi import APIRouter, Response
 from facepay.kernel.errors import NotFound
 
 INDEX = "index.html"
+INCLUDE = re.compile(rb"<!-- include ([a-z-]+\.html) -->")
+# What several pages share: the camera, screens and their words (`./words.en.js` is the page's own), calls of the API.
+SCRIPTS = Path(__file__).parent / "scripts"
 MEDIA_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -17,13 +21,20 @@ POLICY = (
 )
 
 
-def page_router(path: str, folder: Path, *, camera: bool = False) -> APIRouter:
-    """The folder's `index.html` at `path`, and its other files below: read once, without inline scripts and styles.
+def page_router(path: str, *folders: Path, camera: bool = False) -> APIRouter:
+    """The first folder's `index.html` at `path`, and the other files of all of them below: read once, without inline
+    scripts and styles. A file of an earlier folder goes before one of the same name in a later one, and a line
+    `<!-- include x.html -->` of the index stands for that file of theirs.
 
     `camera` lets the page ask for the camera. Whoever adds one names `path` and `path/{name}` in PUBLIC_PATHS, since
     nothing in a page is secret: what it shows, it asks of the API.
     """
-    files = {file.name: file.read_bytes() for file in folder.iterdir() if file.suffix in MEDIA_TYPES}
+    files = {
+        file.name: file.read_bytes()
+        for folder in reversed(folders)
+        for file in folder.iterdir()
+        if file.suffix in MEDIA_TYPES
+    }
     headers = {
         "Content-Security-Policy": POLICY,
         "Permissions-Policy": f"camera={'(self)' if camera else '()'}, microphone=(), geolocation=()",
@@ -33,7 +44,7 @@ def page_router(path: str, folder: Path, *, camera: bool = False) -> APIRouter:
         "X-Content-Type-Options": "nosniff",
         "Cache-Control": "no-store",
     }
-    index = files.pop(INDEX)
+    index = INCLUDE.sub(lambda named: files.pop(named[1].decode()), files.pop(INDEX))
     router = APIRouter(include_in_schema=False)
 
     @router.get(path)

@@ -1,20 +1,7 @@
-// The payer's side of the API. The client secret goes as a bearer token, and nowhere else.
-const ANSWER_WITHIN_MS = 30_000;
+// The payer's side of the API: the client secret is the bearer token.
+import { Refused, call, pause } from "./calls.js";
+
 const WAITS_MS = [400, 1200, 3000];
-
-/** The API's refusal: its HTTP status and its stable code. */
-export class Refused extends Error {
-  constructor(status, code) {
-    super(code);
-    this.status = status;
-    this.code = code;
-  }
-}
-
-/** No answer came: whether the request arrived isn't known. */
-export class Unreachable extends Error {}
-
-export const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
 export class Api {
   /** How far the server's clock is ahead of this one, in ms. */
@@ -57,18 +44,9 @@ export class Api {
     return this.#call("POST", "cancellation");
   }
 
-  async #call(method, path, body, more = {}) {
-    const headers = { Authorization: `Bearer ${this.#secret}`, ...more };
-    const signal = AbortSignal.timeout(ANSWER_WITHIN_MS);
-    let response, answer;
-    try {
-      response = await fetch(`v1/payer/${path}`, { method, headers, body, signal, cache: "no-store" });
-      answer = await response.json();
-    } catch (error) {
-      throw new Unreachable(path, { cause: error });
-    }
-    this.ahead = (Date.parse(response.headers.get("Date")) || Date.now()) - Date.now();
-    if (!response.ok) throw new Refused(response.status, answer.code);
+  async #call(method, path, body, headers = {}) {
+    const { answer, headers: told } = await call(method, `v1/payer/${path}`, { bearer: this.#secret, body, headers });
+    this.ahead = (Date.parse(told.get("Date")) || Date.now()) - Date.now();
     return answer;
   }
 }

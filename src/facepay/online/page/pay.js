@@ -1,7 +1,9 @@
 // Pay by smile: what the API says of the payment decides which screen is shown.
-import { Api, Refused, Unreachable, pause } from "./api.js";
+import { Api } from "./api.js";
+import { Refused, Unreachable, pause } from "./calls.js";
 import { Camera, CameraFault } from "./camera.js";
-import { fill, find, hostOf, keyOf, show, shown, speakOf, tellTime } from "./screen.js";
+import { hostOf, remember as speakOf, tellTime } from "./payment.js";
+import { fill, find, keyOf, show, shown } from "./screen.js";
 import { clock } from "./words.js";
 
 const KEPT_AS = "facepay.payment";

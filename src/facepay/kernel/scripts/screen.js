@@ -1,10 +1,9 @@
 // What is shown: one screen at a time, in the reader's language.
-import { LANGUAGES, choose, current, has, money, say, tag } from "./words.js";
+import { LANGUAGES, choose, current, has, say, tag } from "./words.js";
 
 const sections = [...document.querySelectorAll("section[data-screen]")];
 const main = document.querySelector("main");
-let payment = null;
-let left = "";
+let facts = () => ({});
 
 export const find = (selector) => document.querySelector(selector);
 export const shown = () => main.dataset.showing;
@@ -34,48 +33,25 @@ export function show(name, { words, options } = {}) {
   if (changed) section.querySelector("h1").focus({ preventScroll: true });
 }
 
-/** The payment that is spoken of. */
-export function speakOf(intent) {
-  payment = intent;
-  main.dataset.known = "";
+/** What is spoken of: `source` gives what the words may name, anew each time that they are written. */
+export function speakOf(source) {
+  facts = source;
   fill();
 }
 
-export function tellTime(text, isShort) {
-  left = text;
-  const until = find(".until");
-  until.classList.toggle("short", isShort);
-  write(until.lastElementChild, say("until", { left }));
-}
-
 export function fill() {
-  const facts = { left };
-  if (payment) {
-    Object.assign(facts, {
-      shop: payment.shop,
-      description: payment.description ?? "",
-      amount: money(payment.amount, payment.currency),
-      attempts: payment.attempts_left,
-      host: hostOf(payment.return_url),
-    });
-  }
+  const now = facts();
   document.documentElement.lang = tag();
-  write(document.querySelector("title"), say("title", facts));
-  document.querySelectorAll("[data-words]").forEach((each) => write(each, say(each.dataset.words, facts)));
-  document.querySelectorAll("[data-fact]").forEach((each) => write(each, facts[each.dataset.fact] ?? ""));
-  document.querySelectorAll(".mark").forEach((each) => write(each, [...(facts.shop ?? "")][0] ?? ""));
-}
-
-/** Where an address leads, as whoever follows it should see it before; null where it is no web address. */
-export function hostOf(address) {
-  return /^https?:\/\//.test(address ?? "") ? new URL(address).host : null;
+  write(document.querySelector("title"), say("title", now));
+  document.querySelectorAll("[data-words]").forEach((each) => write(each, say(each.dataset.words, now)));
+  document.querySelectorAll("[data-fact]").forEach((each) => write(each, now[each.dataset.fact] ?? ""));
 }
 
 /** A code of the API as a key of our words, or else a general one. */
 export const keyOf = (code) => (has(`${code}_more`) ? code : "refused");
 
 // Only what changes is written, or a screen reader would say all of it again.
-function write(element, text) {
+export function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 

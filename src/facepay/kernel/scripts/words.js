@@ -21,10 +21,10 @@ export function choose(chosen) {
 
 export const has = (key) => key in en;
 
-/** The words for a key, with {names} filled in from `facts`; plural forms go by `facts.attempts`. */
+/** The words for a key, with {names} filled in from `facts`; plural forms go by `facts.count`. */
 export function say(key, facts) {
   let words = WORDS[language][key];
-  if (typeof words !== "string") words = words[new Intl.PluralRules(language).select(facts.attempts)] ?? words.other;
+  if (typeof words !== "string") words = words[new Intl.PluralRules(language).select(facts.count)] ?? words.other;
   return words.replace(/{(\w+)}/g, (_, name) => facts[name] ?? "");
 }
 
