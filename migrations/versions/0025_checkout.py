@@ -121,6 +121,7 @@ def upgrade() -> None:
         sa.Column("total", sa.BigInteger(), nullable=True),
         sa.Column("currency", sa.String(length=3), nullable=False),
         sa.Column("order_id", sa.Uuid(), nullable=True),
+        sa.Column("receipts_mailed", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("decision", sa.String(length=8), nullable=False),
         sa.Column("code", sa.String(length=40), nullable=False),
         sa.Column("identified_by", sa.String(length=8), server_default="face", nullable=False),

@@ -93,6 +93,8 @@ from facepay.staff import router as staff
 from facepay.stores import router as stores
 from facepay.taste import device_router as looks
 from facepay.taste import report_router as attention
+from facepay.terminals import page_router as terminal_pages
+from facepay.terminals import router as terminals
 from facepay.test_drives import board_router as drive_boards
 from facepay.test_drives import inspection_router as inspections
 from facepay.test_drives import machine_router as machines
@@ -151,6 +153,8 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
         catalog,
         checkout,
         checkouts,
+        terminals,
+        terminal_pages,
         adjustments,
         kitchen,
         kitchen_desk,

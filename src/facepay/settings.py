@@ -12,6 +12,7 @@ from pydantic_extra_types.timezone_name import TimeZoneName
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from facepay.kernel.jurisdictions import Jurisdiction
+from facepay.kernel.mail import SmtpUrl
 from facepay.kernel.schemas import AMOUNT_MAX
 
 Rate = Annotated[float, Field(gt=0, lt=1)]
@@ -132,6 +133,9 @@ class Settings(BaseSettings):
     provider_duplicate_rate: Share = 0.0
     provider_shuffle: bool = False
     provider_seed: int | None = None
+
+    # Mail
+    smtp_url: SmtpUrl | None = None
 
     # Webhooks
     webhook_private_hosts: str | None = Field(default=None, max_length=10_000)

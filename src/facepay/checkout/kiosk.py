@@ -67,6 +67,7 @@ class Checkout(DeviceDecision, Base):
     total: Mapped[int | None]
     currency: Mapped[str] = mapped_column(String(3))
     order_id: Mapped[UUID | None] = mapped_column(ForeignKey("shop_order.id"))
+    receipts_mailed: Mapped[int] = mapped_column(default=0, server_default="0")
 
     def read_weighings(self) -> dict[str, tuple[Weighing, ...]]:
         return {sku: tuple(map(Weighing.model_validate, of_sku)) for sku, of_sku in self.weighings.items()}
@@ -99,7 +100,7 @@ async def check_out(
 
     What is in `weighings` is in `quantities` by its net weight.
     """
-    currency, products = await _currency_and_products(session, store_id=kiosk.store, skus=list(quantities))
+    currency, products = await currency_and_products(session, store_id=kiosk.store, skus=list(quantities))
     checkout = Checkout(
         id=new_id(),
         kiosk_id=kiosk.id,
@@ -156,7 +157,7 @@ async def finish_step_up(
     return await _charge(session, kiosk, checkout, basket, verdict, now, settings)
 
 
-async def _currency_and_products(
+async def currency_and_products(
     session: AsyncSession, *, store_id: UUID, skus: list[str]
 ) -> tuple[str, dict[str, Product]]:
     """Of the store, and by sku: all that has to be known to price a basket, in one round trip."""

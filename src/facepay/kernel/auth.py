@@ -109,6 +109,10 @@ PUBLIC_PATHS = frozenset(
         # Pages: what they show, they ask of the API.
         "/pay",
         "/pay/{name}",
+        "/kiosk",
+        "/kiosk/{name}",
+        "/gate",
+        "/gate/{name}",
         "/docs",
         "/docs/oauth2-redirect",
         "/static-offline-docs",

@@ -1,0 +1,1 @@
+"""Tablets as kiosks and gates: their pages, and what these need besides what hardware calls."""
