@@ -64,7 +64,7 @@ def serving(data_dir: Path) -> Iterator[str]:
 
 @asynccontextmanager
 async def on_a_socket(app: FastAPI) -> AsyncIterator[str]:
-    """An app that runs already, for whoever needs a real connection. Those that a failed test left open are cut."""
+    """An app that runs already, for whoever needs a real connection. Streams that pages still hold end with it."""
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
         app, lifespan="off", access_log=False, log_level="warning", timeout_graceful_shutdown=GRACE_SECONDS
@@ -74,5 +74,7 @@ async def on_a_socket(app: FastAPI) -> AsyncIterator[str]:
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
+        app.state.hub.close()
         server.should_exit = True
         await serving
+        app.state.hub.closing = False

@@ -22,7 +22,7 @@ from tests.answers import verdict
 from tests.conftest import Clock
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 CARD = {"facility_code": 7, "number": 4711}
 PINS = st.text("0123456789", min_size=4, max_size=8)
 

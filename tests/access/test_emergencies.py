@@ -22,7 +22,7 @@ from tests.entrance.doors import show, start
 from tests.photos import camera_frame
 from tests.shop import PASSWORD, Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 FIRE = {"kind": "release", "reason": "Fire alarm, panel 2"}
 INTRUDER = {"kind": "lockdown", "reason": "Somebody with a knife"}
 

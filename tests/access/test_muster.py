@@ -19,7 +19,7 @@ from tests.browser import DESKTOP, OpenPage
 from tests.server import on_a_socket
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 async def moves(site: Site, holder_id: UUID, zone_id: UUID | None) -> None:

@@ -17,7 +17,7 @@ from tests.access.site import Site
 from tests.answers import verdict
 from tests.shop import PASSWORD, Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 ANY_FACE = {"factors": [["face"]]}
 
 

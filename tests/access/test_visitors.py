@@ -21,7 +21,7 @@ from tests.access.site import Site
 from tests.answers import verdict
 from tests.photos import people
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 AGREED = {"policy_version": "2026-01", "accepted": True}
 DAY = timedelta(days=1)
 

@@ -19,7 +19,7 @@ from tests.alerts.seen import alerts, see, told
 from tests.conftest import Clock
 from tests.shop import PASSWORD, Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 NEVER: dict[str, Any] = {"weekly": {}, "special_days": {}}
 
 

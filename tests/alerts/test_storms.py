@@ -13,7 +13,7 @@ from facepay.kernel.database import Database
 from tests.alerts.seen import alerts, counted, see, told
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from tests.channel.line import acknowledge, alerts, event, fetch, gate_of, numbe
 from tests.conftest import Clock, OpenShop
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 OPEN = {"kind": "open", "seconds": 5}
 SEEN = "effect_observed_at"
 

@@ -11,7 +11,7 @@ from tests.channel.line import Stream, acknowledge, gate_of, numbers, tell
 from tests.server import on_a_socket
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 OPEN = {"kind": "open", "seconds": 5}
 
 

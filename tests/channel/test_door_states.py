@@ -21,7 +21,7 @@ from facepay.kernel.database import Database
 from tests.channel.line import Device, event, gate_of, report, tell
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 async def doors(shop: Shop) -> dict[str, dict[str, Any]]:

@@ -19,7 +19,7 @@ from tests.conftest import OpenShop
 from tests.locks import somebody_waits
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 async def test_a_locked_gate_lets_nobody_in_and_everybody_out(shop: Shop) -> None:

@@ -19,7 +19,7 @@ from tests.channel.line import alerts, event, gate_of, report
 from tests.conftest import Clock
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 NONSENSE: list[dict[str, object]] = [
     {"sequence": 0},
     {"kind": "Door opened"},

@@ -13,7 +13,7 @@ from tests.channel.line import Device, event, gate_of, report, tell
 from tests.conftest import Clock
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 LATER = CLAIMED_FOR + timedelta(seconds=1)
 
 

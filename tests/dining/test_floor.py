@@ -33,4 +33,3 @@ async def test_the_page_shows_who_sits_where_and_calls_a_course(shop: Shop, open
         await expect(seated.locator(".courses .what")).to_have_text(["Course 1: 1 sent", "Course 3: 1 sent"])
         assert [each["course"] for each in await kitchen.tickets()] == [1, 3]
         await expect(page.locator(".fire")).to_have_count(0)
-        shop.app.state.hub.close()

@@ -17,7 +17,7 @@ from tests.access.site import DURESS, PIN, Site, Way, told
 from tests.answers import verdict
 from tests.channel.line import event, report
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 BADGE = {"factors": [["badge"]]}
 BADGE_AND_PIN = {"factors": [["badge", "pin"]]}
 

@@ -9,7 +9,7 @@ import pytest
 from tests.access.site import Site, told
 from tests.photos import stranger
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 FACE = {"factors": [["face"]]}
 
 

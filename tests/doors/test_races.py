@@ -15,7 +15,7 @@ from facepay.kernel.secrets import hash_of_token
 from tests.access.site import Site, Way
 from tests.channel.line import event, report
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 BADGE = {"factors": [["badge"]]}
 
 

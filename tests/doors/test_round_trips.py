@@ -7,7 +7,7 @@ import pytest
 from tests.access.site import PIN, Site
 from tests.checkout.test_round_trips import recorded
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 async def test_a_door_asks_the_database_no_more_often_than_it_must(site: Site) -> None:

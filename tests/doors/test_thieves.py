@@ -22,13 +22,12 @@ from facepay.members.pins import FAILURES_MAX
 from facepay.privacy.erasure import erase_member
 from facepay.privacy.receipts import Signer
 from tests.access.site import DURESS, PIN, Site, Way, told
-from tests.conftest import Clock, OpenApp, client_of
+from tests.conftest import Clock, OpenShop
 from tests.doors.test_races import says
 from tests.locks import somebody_waits
-from tests.shop import Shop
 from tests.watchlist.desk import Desk
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 BADGE = {"factors": [["badge"]]}
 BADGE_AND_PIN = {"factors": [["badge", "pin"]]}
 
@@ -254,34 +253,32 @@ async def test_a_door_is_open_for_as_long_as_it_says_and_longer_for_whoever_need
     assert (await way.by_badge(badge))["open_seconds"] == 25
 
 
-async def test_who_is_banned_waits_at_a_door_too_until_staff_have_looked(open_app: OpenApp, clock: Clock) -> None:
-    app = await open_app(watchlist=True)
-    async with client_of(app) as client:
-        shop = await Shop.open(client)
-        site, desk = Site(shop, app, clock), await Desk.open(shop)
-        holder = await site.holder(member_id=await shop.add_member(0))
-        zone, policy = await site.zone(), await site.policy({"factors": [["face"]]})
-        way, out = await site.way(policy, zone), await site.way(policy, None, out_of=zone)
-        assert (await way.face(await way.open(), 0))["decision"] == "granted"
-        await desk.ban(0)
-        assert (await out.face(await out.open(), 0))["decision"] == "granted", "nobody is locked in"
-        stopped = await way.face(await way.open(), 0)
-        assert (stopped["decision"], stopped["code"]) == ("denied", "please_wait")
-        assert "ban" not in str(stopped).lower()
-        (event, *_) = await site.logged()
-        assert (event.code, await site.persons(event)) == ("please_wait", []), "nobody was looked up"
-        (hit,) = await desk.waiting()
-        assert (await desk.answer(hit["id"], "admit")).is_success
-        assert (await way.face(await way.open(), 0))["decision"] == "granted"
-        assert await site.where(holder) == zone
+async def test_who_is_banned_waits_at_a_door_too_until_staff_have_looked(open_shop: OpenShop, clock: Clock) -> None:
+    shop = await open_shop(watchlist=True)
+    site, desk = Site(shop, shop.app, clock), await Desk.open(shop)
+    holder = await site.holder(member_id=await shop.add_member(0))
+    zone, policy = await site.zone(), await site.policy({"factors": [["face"]]})
+    way, out = await site.way(policy, zone), await site.way(policy, None, out_of=zone)
+    assert (await way.face(await way.open(), 0))["decision"] == "granted"
+    await desk.ban(0)
+    assert (await out.face(await out.open(), 0))["decision"] == "granted", "nobody is locked in"
+    stopped = await way.face(await way.open(), 0)
+    assert (stopped["decision"], stopped["code"]) == ("denied", "please_wait")
+    assert "ban" not in str(stopped).lower()
+    (event, *_) = await site.logged()
+    assert (event.code, await site.persons(event)) == ("please_wait", []), "nobody was looked up"
+    (hit,) = await desk.waiting()
+    assert (await desk.answer(hit["id"], "admit")).is_success
+    assert (await way.face(await way.open(), 0))["decision"] == "granted"
+    assert await site.where(holder) == zone
 
-        clock.ahead += timedelta(hours=2)
-        await desk.sign_in()
-        assert (await way.face(await way.open(), 0))["code"] == "please_wait"
-        (hit,) = await desk.waiting()
-        assert (await desk.answer(hit["id"], "refuse")).is_success
-        refused = await way.face(await way.open(), 0)
-        assert (refused["decision"], refused["code"]) == ("denied", "please_ask_staff")
+    clock.ahead += timedelta(hours=2)
+    await desk.sign_in()
+    assert (await way.face(await way.open(), 0))["code"] == "please_wait"
+    (hit,) = await desk.waiting()
+    assert (await desk.answer(hit["id"], "refuse")).is_success
+    refused = await way.face(await way.open(), 0)
+    assert (refused["decision"], refused["code"]) == ("denied", "please_ask_staff")
 
 
 async def test_an_unknown_badge_is_asked_for_what_known_ones_are_whomever_the_first_rule_is_for(

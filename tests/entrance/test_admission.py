@@ -18,7 +18,7 @@ from tests.locks import somebody_waits
 from tests.photos import camera_frame, people, variant
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 async def test_guests_come_in_on_a_member_s_face_or_pass_and_stand_in_the_visit(shop: Shop) -> None:

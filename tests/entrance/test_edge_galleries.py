@@ -31,7 +31,7 @@ from tests.photos import people
 from tests.processes import GATE, STRANGER, Seen
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 @dataclass

@@ -13,7 +13,7 @@ from facepay.identity.passes import WRONG_CODES_MAX
 from tests.conftest import Clock, OpenShop
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 async def test_a_member_who_consented_to_nothing_comes_in_and_goes_out(shop: Shop) -> None:

@@ -8,7 +8,7 @@ from tests.conftest import OpenShop
 from tests.photos import camera_frame, people, stranger, variant
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 async def test_the_gate_opens_for_a_member_and_says_how_sure_it_is(shop: Shop) -> None:

@@ -22,7 +22,7 @@ from tests.photos import people, variant
 from tests.shop import Shop
 from tests.vision.test_quality import MASKS, covered, with_sunglasses
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 DAILY = {"weekly": dict.fromkeys(("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"))}
 
 

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from tests.checkout.test_round_trips import recorded
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 async def test_coming_in_and_going_out_ask_the_database_no_more_often_than_they_must(shop: Shop, app: FastAPI) -> None:

@@ -20,7 +20,7 @@ from tests.conftest import Clock, OpenShop
 from tests.locks import somebody_waits
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from tests.rewards.till import EARNING, add_coupon, assert_books_in_order, holdi
 from tests.server import on_a_socket
 from tests.shop import PASSWORD, Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 NAVY_M = sku_of("SHIRT", "NAVY", "M")
 
 
@@ -187,7 +187,6 @@ async def test_the_mirror_hears_of_each_step_until_its_token_ends(shop: Shop) ->
             assert await anext(told) is None
             await shop.do("DELETE", f"/v1/devices/{cabin.device_id}")
             assert [each async for each in told] == []
-        shop.app.state.hub.close()
 
 
 async def sessions_in(stream: httpx.Response) -> AsyncIterator[Any]:
@@ -216,4 +215,3 @@ async def test_the_page_shows_what_is_asked_for_and_staff_answer_on_it(shop: Sho
         assert states == {NAVY_M: "brought", sku_of("CHINO", "WHITE", "M"): "asked"}
         await cabin.send("DELETE", session)
         await expect(page.locator(".asked li")).to_have_count(0)
-        shop.app.state.hub.close()

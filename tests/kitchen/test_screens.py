@@ -13,7 +13,7 @@ from tests.browser import DESKTOP, OpenPage
 from tests.kitchen.cook import NOODLES, SOUP, Kitchen
 from tests.server import on_a_socket
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 SEEN_AGAIN = """() => {
     let kept = null;
     navigator.wakeLock.request = async (kind) => { kept = kind; };
@@ -27,7 +27,6 @@ TIMES = "\N{MULTIPLICATION SIGN}"
 async def address(app: FastAPI) -> AsyncIterator[str]:
     async with on_a_socket(app) as address:
         yield address
-        app.state.hub.close()  # or the server would wait for the streams that the pages still hold
 
 
 def opened_by(kitchen: Kitchen, headers: dict[str, str]) -> str:
@@ -111,7 +110,6 @@ async def test_a_board_that_is_no_longer_told_says_so_and_comes_back_by_itself(
         await board.evaluate("dispatchEvent(new Event('online'))")  # rather than at the end of its pause
         await expect(board.locator(".preparing li")).to_have_text([number])
         await expect(board.locator("body")).to_have_attribute("data-state", "live")
-        app.state.hub.close()
 
 
 class Late:

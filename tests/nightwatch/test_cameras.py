@@ -20,7 +20,7 @@ from tests.conftest import Clock, OpenApp, client_of
 from tests.nightwatch.watch import set_rules
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 WIDTH, HEIGHT = 320, 240
 TAPE = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
 

@@ -15,7 +15,7 @@ from tests.nightwatch.watch import alerts, enter_by_pass, is_open, leave_by_pass
 from tests.photos import camera_frame, people, variant
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 MINUTE = timedelta(minutes=1)
 
 

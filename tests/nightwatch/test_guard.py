@@ -19,14 +19,13 @@ from tests.server import on_a_socket
 from tests.shop import PASSWORD, Shop
 from tests.watchlist.desk import Desk
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 @pytest.fixture
 async def address(app: FastAPI) -> AsyncIterator[str]:
     async with on_a_socket(app) as address:
         yield address
-        app.state.hub.close()
 
 
 async def guard_of(shop: Shop) -> dict[str, str]:
@@ -135,7 +134,6 @@ async def test_whoever_waits_at_a_door_is_compared_with_the_ban_and_let_in(
         await expect(page.locator("figcaption")).to_have_text(["At the door", "Banned"])
         await hit.get_by_role("button", name="Let in").click()
         await expect(hit).to_have_count(0)
-        shop.app.state.hub.close()
     assert (await shop.at_gate(1)).json()["code"] != "please_wait"
     views = (await shop.do("GET", "/v1/watchlist/views", headers=desk.first))["items"]
     assert {"frame", "photo"} <= {view["shown"] for view in views}

@@ -15,7 +15,7 @@ from tests.nightwatch.watch import alerts, enter_by_pass, is_open, leave_by_pass
 from tests.shelves.shelf import Shelf
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 MINUTE = timedelta(minutes=1)
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 

@@ -19,7 +19,7 @@ from facepay.nightwatch.reacting import TOO_LATE, issued_since, react, react_to_
 from tests.conftest import Clock
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 LOCK = {"kind": "lock"}
 SPEAK = {"kind": "speak", "text": "Please leave", "language": "en"}
 

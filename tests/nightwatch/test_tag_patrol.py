@@ -15,7 +15,7 @@ from tests.lanes.lane import LaneShop
 from tests.nightwatch.watch import alerts, is_open
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 async def test_goods_that_nobody_paid_for_are_told_of_and_what_was_sold_is_not(

@@ -9,7 +9,7 @@ import pytest
 from tests.answers import verdict
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 OFFICE: dict[str, Any] = {
     "weekly": {"monday": [["08:00", "12:00"], ["13:00", "17:00"]], "friday": [["22:00", "02:00"]]}
 }

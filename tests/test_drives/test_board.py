@@ -16,7 +16,7 @@ from tests.server import on_a_socket
 from tests.shop import Shop
 from tests.test_drives.forecourt import Forecourt
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 async def told(stream: httpx.Response) -> AsyncIterator[Any]:
@@ -65,7 +65,6 @@ async def test_the_stream_tells_of_changes_until_the_token_ends(shop: Shop) -> N
             drive = await court.reserved(member)
             assert [each["number"] for each in (await anext(boards))["pick_ups"]] == [drive["number"]]
         assert (await client.get(path, headers=court.machine)).status_code == 401
-        shop.app.state.hub.close()
 
 
 async def test_the_page_follows_the_store(shop: Shop, open_page: OpenPage) -> None:
@@ -80,4 +79,3 @@ async def test_the_page_follows_the_store(shop: Shop, open_page: OpenPage) -> No
         await court.act(f"/{back['id']}/inspection", {})
         await expect(page.locator(".inspections li")).to_have_count(0)
         await expect(page.locator(".figures .available dd")).to_have_text("3")
-        shop.app.state.hub.close()

@@ -11,17 +11,18 @@ from psycopg.errors import CheckViolation
 
 from facepay.watchlist.ending import keep_watchlist
 from tests.answers import verdict
-from tests.conftest import Clock, OpenShop
+from tests.conftest import Clock
 from tests.photos import camera_frame, people
+from tests.shop import Shop
 from tests.watchlist.desk import WHY, Desk
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened(watchlist=True)]
 NOW_ON = ("name", "story", "wrapped_key", "key_id")
 
 
 @pytest.fixture
-async def desk(open_shop: OpenShop) -> Desk:
-    return await Desk.open(await open_shop(watchlist=True))
+async def desk(shop: Shop) -> Desk:
+    return await Desk.open(shop)
 
 
 @pytest.fixture

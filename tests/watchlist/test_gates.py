@@ -26,12 +26,12 @@ from tests.photos import camera_frame, people, stranger
 from tests.shop import Shop
 from tests.watchlist.desk import WHY, Desk
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened(watchlist=True)]
 
 
 @pytest.fixture
-async def desk(open_shop: OpenShop) -> Desk:
-    return await Desk.open(await open_shop(watchlist=True))
+async def desk(shop: Shop) -> Desk:
+    return await Desk.open(shop)
 
 
 async def test_staff_are_asked_and_whoever_they_admit_comes_in_when_seen_again(desk: Desk) -> None:
@@ -203,7 +203,8 @@ async def test_a_member_who_merely_looks_like_somebody_banned_is_not_stopped(des
     assert (await shop.at_gate(0)).json()["code"] == "please_wait"
 
 
-async def test_where_there_is_no_watchlist_nobody_is_banned(shop: Shop) -> None:
+async def test_where_there_is_no_watchlist_nobody_is_banned(open_shop: OpenShop) -> None:
+    shop = await open_shop()
     desk = Desk(shop, shop.staff, {}, {})
     refused = await desk.propose(0)
     assert (refused.status_code, refused.json()["code"]) == (409, "watchlist_off")

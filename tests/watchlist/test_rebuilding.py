@@ -11,10 +11,10 @@ from facepay.vision.engine import Engine
 from facepay.vision.evidence import FaceQuality
 from facepay.watchlist.bans import BanFace
 from facepay.watchlist.rebuilding import drop_other_packs, rebuild_bans
-from tests.conftest import OpenShop
+from tests.shop import Shop
 from tests.watchlist.desk import Desk
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened(watchlist=True)]
 NEW_PACK = "other@00000000"
 
 
@@ -26,10 +26,10 @@ def looking_with(engine: Engine) -> Look:
     return look
 
 
-async def test_photos_of_bans_get_templates_of_a_new_pack_beside_the_old(open_shop: OpenShop, engine: Engine) -> None:
-    desk = await Desk.open(await open_shop(watchlist=True))
+async def test_photos_of_bans_get_templates_of_a_new_pack_beside_the_old(shop: Shop, engine: Engine) -> None:
+    desk = await Desk.open(shop)
     await desk.ban(0)
-    state = desk.shop.client._transport.app.state  # type: ignore[attr-defined]
+    state = shop.app.state
 
     async def see_nothing(_: bytes) -> None:
         return None
@@ -50,10 +50,10 @@ async def test_photos_of_bans_get_templates_of_a_new_pack_beside_the_old(open_sh
     assert await packs() == [NEW_PACK]
 
 
-async def test_a_third_pack_takes_each_photo_once(open_shop: OpenShop, engine: Engine) -> None:
-    desk = await Desk.open(await open_shop(watchlist=True))
+async def test_a_third_pack_takes_each_photo_once(shop: Shop, engine: Engine) -> None:
+    desk = await Desk.open(shop)
     await desk.ban(0)
-    state = desk.shop.client._transport.app.state  # type: ignore[attr-defined]
+    state = shop.app.state
     look, of_bans = looking_with(engine), state.watchlist_protection
     for pack in (NEW_PACK, "third@00000000"):
         assert await rebuild_bans(state.database, protection=of_bans, pack=pack, look=look) == (1, [])

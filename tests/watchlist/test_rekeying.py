@@ -10,7 +10,7 @@ from facepay.watchlist.rekeying import bans_under_others, rekey_bans
 from tests.conftest import MASTER_KEY, OpenApp, OpenShop, client_of
 from tests.watchlist.desk import Desk
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 async def test_a_new_master_key_moves_bans_and_whoever_waits_and_the_old_one_opens_nothing(
