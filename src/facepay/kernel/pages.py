@@ -12,7 +12,7 @@ from facepay.kernel.errors import NotFound
 INDEX = "index.html"
 INCLUDE = re.compile(rb"<!-- include ([a-z-]+\.html) -->")
 # What several pages share: the camera, screens and their words (`./words.en.js` is the page's own), calls of the API.
-SCRIPTS = Path(__file__).parent / "scripts"
+SHARED = Path(__file__).parent / "shared"
 MEDIA_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "

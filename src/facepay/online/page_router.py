@@ -2,6 +2,6 @@
 
 from pathlib import Path
 
-from facepay.kernel.pages import SCRIPTS, page_router
+from facepay.kernel.pages import SHARED, page_router
 
-router = page_router("/pay", Path(__file__).parent / "page", SCRIPTS, camera=True)
+router = page_router("/pay", Path(__file__).parent / "page", SHARED, camera=True)

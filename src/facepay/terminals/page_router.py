@@ -4,10 +4,10 @@ from pathlib import Path
 
 from fastapi import APIRouter
 
-from facepay.kernel.pages import SCRIPTS, page_router
+from facepay.kernel.pages import SHARED, page_router
 
 PAGES = Path(__file__).parent / "pages"
 
 router = APIRouter()
 for name in ("kiosk", "gate"):
-    router.include_router(page_router(f"/{name}", PAGES / name, PAGES / "both", SCRIPTS, camera=True))
+    router.include_router(page_router(f"/{name}", PAGES / name, PAGES / "both", SHARED, camera=True))

@@ -1,5 +1,5 @@
 // The camera: on for as long as frames are taken. Frames leave it as JPEG, unmirrored, and are kept nowhere.
-const WISHED = { audio: false, video: { facingMode: "user", width: { ideal: 1280 }, height: { ideal: 720 } } };
+const WISHED = { width: { ideal: 1280 }, height: { ideal: 720 } };
 const LONGEST_SIDE = 1280;
 const QUALITY = 0.85;
 const FRAMES_MAX = 10;
@@ -21,12 +21,15 @@ export class CameraFault extends Error {}
 export class Camera {
   #video;
   #whenLost;
+  #facing;
   #opening = null;
   #stopped = new AbortController();
 
-  constructor(video, whenLost) {
+  /** `facing` is the side that is wished for: "user", who looks at the screen, or "environment". */
+  constructor(video, whenLost, facing = "user") {
     this.#video = video;
     this.#whenLost = whenLost;
+    this.#facing = facing;
   }
 
   get isOn() {
@@ -40,7 +43,7 @@ export class Camera {
     if (!navigator.mediaDevices?.getUserMedia) throw new CameraFault("insecure");
     let stream;
     try {
-      stream = await navigator.mediaDevices.getUserMedia(WISHED);
+      stream = await navigator.mediaDevices.getUserMedia({ audio: false, video: { ...WISHED, facingMode: this.#facing } });
     } catch (error) {
       throw new CameraFault(this.#opening === opening ? (FAULTS[error.name] ?? "missing") : "left");
     }
@@ -78,6 +81,16 @@ export class Camera {
         await this.#wait(taken ? PACE.between : PACE.react);
         frames.push(await this.#take());
       }
+    }
+    return frames;
+  }
+
+  /** Frames of one moment. Raises CameraFault("interrupted") once the camera is stopped. */
+  async burst(count, everyMs) {
+    const frames = [await this.#take()];
+    while (frames.length < count) {
+      await this.#wait(everyMs);
+      frames.push(await this.#take());
     }
     return frames;
   }

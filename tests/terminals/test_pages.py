@@ -1,0 +1,128 @@
+"""A tablet as a kiosk and as a gate, in a real browser whose camera films real faces."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from playwright.async_api import Page, Route, expect
+
+from facepay.vision.frames import FrameLimits, Image, decode_frame
+from tests.browser import Camera, OpenPage
+from tests.photos import people, stranger, variant
+from tests.server import on_a_socket
+from tests.shop import PRICES, Shop
+
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
+
+TABLET = {"width": 1024, "height": 768}
+GTIN = "6901234567892"
+SECONDS_MAX = 10
+
+
+def seen(photo: bytes) -> Image:
+    return decode_frame(variant(photo, quality=85, scale=1.0), limits=FrameLimits())
+
+
+@dataclass
+class Tablet:
+    shop: Shop
+    address: str
+    camera: Camera
+    open_page: OpenPage
+
+    async def becomes(self, role: str, **profile: Any) -> Page:
+        """Paired and started."""
+        device_id, headers = (self.shop.kiosk_id, self.shop.kiosk) if role == "kiosk" else (self.shop.gate_id, self.shop.gate)
+        page = await self.open_page(f"{self.address}/{role}", viewport=TABLET, **profile)
+        token = headers["Authorization"].removeprefix("Bearer ")
+        kept = json.dumps({"id": device_id, "token": token})
+        await page.evaluate("([name, kept]) => localStorage.setItem(name, kept)", [f"facepay.{role}", kept])
+        await page.reload()
+        return page
+
+    async def waits_for(self, page: Page, text: str) -> None:
+        """Until the page says so, while its time passes."""
+        heading = page.get_by_text(text).locator("visible=true").first
+        async with asyncio.timeout(SECONDS_MAX):
+            while not await heading.is_visible():
+                await page.clock.run_for(300)
+                await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def tablet(app: FastAPI, shop: Shop, camera: Camera, open_page: OpenPage) -> AsyncIterator[Tablet]:
+    async with on_a_socket(app) as address:
+        yield Tablet(shop, address, camera, open_page)
+
+
+def button(page: Page, name: str) -> Any:
+    return page.get_by_role("button", name=name, exact=True)
+
+
+async def test_a_gate_lets_a_member_in_and_no_stranger(tablet: Tablet) -> None:
+    member = await tablet.shop.add_member(0)
+    page = await tablet.becomes("gate")
+    await button(page, "Start").click()
+    await tablet.camera.film(seen(people()[0]))
+    await button(page, "One guest more").click()
+    await button(page, "Come in").click()
+    await tablet.waits_for(page, "Welcome! Please come in")
+    await expect(page.locator("[data-screen=answer]")).to_have_attribute("data-tone", "open")
+    await expect(page.get_by_text("Person 0")).to_be_visible()
+    visits = await tablet.shop.do("GET", f"/v1/stores/{tablet.shop.store_id}/visits")
+    assert [(each["member_id"], each["guests"]) for each in visits["items"]] == [(member, 1)]
+    await button(page, "Next").click()
+    await tablet.camera.film(seen(stranger()))
+    await button(page, "Come in").click()
+    await tablet.waits_for(page, "You weren’t recognised")
+    await expect(page.locator("[data-screen=answer]")).to_have_attribute("data-tone", "shut")
+
+
+async def fills_basket(tablet: Tablet, page: Page) -> None:
+    product = {"sku": "OOL-001", "gtin": GTIN, "name": "Oolong", "price": 2600, "tax_rate_basis_points": 1300}
+    await tablet.shop.do("POST", "/v1/products", json=product)
+    await button(page, "Start").click()
+    await page.keyboard.type(GTIN)
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".lines li")).to_have_count(1)
+    await page.get_by_label("Scan a barcode").fill("tea-001")
+    await button(page, "Add").click()
+    await expect(page.locator(".lines li")).to_have_count(2)
+    await button(page, "One more: Oolong").click()
+    await expect(page.locator(".total")).to_have_text("CN¥56.50")
+    assert 2 * 2600 + PRICES["TEA-001"] == 5650
+
+
+async def test_a_member_pays_at_a_kiosk_once_though_the_answer_is_lost(tablet: Tablet) -> None:
+    member = await tablet.shop.add_member(1, balance=10_000)
+    page = await tablet.becomes("kiosk")
+    await fills_basket(tablet, page)
+    sent: list[str] = []
+
+    async def lose_answer(route: Route) -> None:
+        sent.append(route.request.headers["idempotency-key"])
+        await route.fetch()
+        await route.abort("connectionreset")
+
+    await page.route("**/checkouts", lose_answer)
+    await tablet.camera.film(seen(people()[1]))
+    await button(page, "Pay with your face").click()
+    await tablet.waits_for(page, "The connection was lost")
+    assert await tablet.shop.balance(member) == 10_000 - 5650, "it was paid, and nobody there knows"
+    await expect(page.get_by_text("No connection")).to_be_visible()
+    await page.unroute("**/checkouts")
+    async with page.expect_request("**/checkouts") as again:
+        await button(page, "Ask now").click()
+    assert {(await again.value).headers["idempotency-key"]} == set(sent)
+    await tablet.waits_for(page, "Paid. Thank you!")
+    await expect(page.locator(".receipt")).to_contain_text("CN¥56.50")
+    assert await tablet.shop.balance(member) == 10_000 - 5650
+    await button(page, "Done").click()
+    await expect(page.locator(".lines li")).to_have_count(0)
+    await expect(page.locator(".receipt")).to_be_empty()
