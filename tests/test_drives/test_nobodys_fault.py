@@ -13,7 +13,7 @@ from tests.shop import Shop
 from tests.test_drives.forecourt import DEPOSIT, FEES, Forecourt
 
 pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
-TRUSTED = {"score": 720}  # they pay no fee, and so none shows that they were there
+TRUSTED = 720  # they pay no fee, and so none shows that they were there
 
 
 async def jam(court: Forecourt, person: int, number: str) -> None:
@@ -29,7 +29,7 @@ def ended(drive: dict[str, Any]) -> tuple[str, list[str]]:
 
 async def test_whoever_came_and_found_a_locker_jammed_is_no_no_show(shop: Shop, clock: Clock) -> None:
     court = await Forecourt.open(shop, drives_per_model_max=9)
-    member = await court.add_driver(0, **TRUSTED)
+    member = await court.add_driver(0, score=TRUSTED)
     drive = await court.reserved(member)
     await jam(court, 0, drive["number"])
     await court.later(clock, minutes=66)
