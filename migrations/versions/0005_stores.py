@@ -69,3 +69,24 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("device_id", "nonce", name=op.f("pk_spent_nonce")),
     )
     op.create_index(op.f("ix_spent_nonce_spent_at"), "spent_nonce", ["spent_at"])
+
+    op.create_table(
+        "pairing",
+        sa.Column("device_id", sa.Uuid(), nullable=False),
+        sa.Column("code_hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("token_lasts_days", sa.BigInteger(), nullable=True),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["device_id"], ["device.id"], name=op.f("fk_pairing_device_id")),
+        sa.PrimaryKeyConstraint("device_id", name=op.f("pk_pairing")),
+        sa.UniqueConstraint("code_hash", name=op.f("uq_pairing_code_hash")),
+    )
+    op.create_index(op.f("ix_pairing_expires_at"), "pairing", ["expires_at"])
+
+    op.create_table(
+        "pairing_guesses",
+        sa.Column("address_hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("wrong", sa.BigInteger(), nullable=False),
+        sa.Column("counted_from", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("address_hash", name=op.f("pk_pairing_guesses")),
+    )
+    op.create_index(op.f("ix_pairing_guesses_counted_from"), "pairing_guesses", ["counted_from"])

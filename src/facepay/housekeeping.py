@@ -50,6 +50,7 @@ from facepay.recommender.preferences import forget_faded
 from facepay.rewards.expiry import expire_due
 from facepay.settings import Settings
 from facepay.shelves.settling import charge_left_visits, forget_sightings, settle_late_changes
+from facepay.stores.pairings import forget_pairings
 from facepay.stores.signatures import forget_nonces
 from facepay.taste.counts import close_days
 from facepay.taste.places import forget_places
@@ -132,6 +133,7 @@ def tasks_of(
         Task("forget_evidence", 60, lambda: forget_evidence(database, lasts=evidence_lasts, now=clock())),
         Task("forget_photos", 60, lambda: forget_photos(database)),
         Task("forget_nonces", 600, lambda: forget_nonces(database, now=clock())),
+        Task("forget_pairings", 600, lambda: forget_pairings(database, now=clock())),
         Task("forget_passes", 600, lambda: forget_passes(database, now=clock())),
         Task("forget_offline_passes", 3600, lambda: forget_offline_passes(database, now=clock())),
         Task("forget_tags", 3600, lambda: forget_tags(database, now=clock())),

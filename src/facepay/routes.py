@@ -90,6 +90,7 @@ from facepay.shelves import basket_router as baskets
 from facepay.shelves import planogram_router as planograms
 from facepay.shelves import router as shelves
 from facepay.staff import router as staff
+from facepay.stores import pairing_router as pairings
 from facepay.stores import router as stores
 from facepay.taste import device_router as looks
 from facepay.taste import report_router as attention
@@ -111,6 +112,7 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
     for room in (
         staff,
         stores,
+        pairings,
         schedules,
         house_rules,
         planograms,

@@ -52,7 +52,7 @@ from facepay.schedules import schedules
 from facepay.shelves import baskets, events, planogram, readings, restock
 from facepay.staff import accounts
 from facepay.staff import sessions as staff_sessions
-from facepay.stores import devices, signatures, stores
+from facepay.stores import devices, pairings, signatures, stores
 from facepay.taste import counts as attention_counts
 from facepay.taste import places, views
 from facepay.templates import templates
@@ -147,6 +147,7 @@ __all__ = [
     "offline_posts",
     "oncall",
     "orders",
+    "pairings",
     "parties",
     "passages",
     "passes",
@@ -175,9 +176,9 @@ __all__ = [
     "sequences",
     "signatures",
     "sold_tags",
+    "staff_sessions",
     "step_up",
     "stock",
-    "staff_sessions",
     "stores",
     "tabs",
     "templates",

@@ -6,9 +6,7 @@ import re
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-import cv2
 import httpx
-import numpy as np
 import pytest
 from fastapi import FastAPI
 
@@ -18,27 +16,10 @@ from facepay.kernel.secrets import MasterKey
 from tests.answers import verdict
 from tests.conftest import Clock
 from tests.privacy.catalogue import naming, rows
+from tests.qr import read_qr
 from tests.shop import PASSWORD, Shop
 
 pytestmark = pytest.mark.anyio
-
-
-def read_qr(svg: str) -> str:
-    """What a scanner reads from the document: its dark strokes, drawn as pixels."""
-    modules, x, y = np.full((64, 64), 255, np.uint8), 0.0, 0.0
-    strokes = re.search(r'stroke="#000" d="([^"]+)"', svg)
-    assert strokes
-    for command, numbers in re.findall(r"([Mmh])([-\d. ]+)", strokes[1]):
-        values = [float(each) for each in re.findall(r"-?[\d.]+", numbers)]
-        if command == "h":
-            modules[int(y), int(x) : int(x + values[0])] = 0
-            x += values[0]
-        elif command == "M":
-            x, y = values
-        else:
-            x, y = x + values[0], y + values[1]
-    text, _, _ = cv2.QRCodeDetector().detectAndDecode(np.kron(modules, np.full((8, 8), 1, np.uint8)))
-    return text
 
 
 async def sign_in(shop: Shop, role: str) -> dict[str, str]:

@@ -14,13 +14,13 @@ from facepay.access.holder_schemas import HolderAnswer, InvitationAnswer, Invite
 from facepay.access.holders import HolderExists, HolderNotFound, end_consents
 from facepay.access.profiles import ProfileNotFound
 from facepay.access.visitors import Invitation, InvitationNotFound, InvitationOver, InvitationUnclear
-from facepay.identity.pass_router import qr_svg
 from facepay.kernel.auth import InsufficientScope, Principal, current_staff
 from facepay.kernel.clock import Now
 from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.qr import qr_svg
 from facepay.members.consents import PolicyOutdated, record_consent
 from facepay.members.members import MemberNotFound, get_member
 from facepay.settings import SettingsOf

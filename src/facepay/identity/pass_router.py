@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from io import BytesIO
 from typing import Annotated
 from uuid import UUID
 
-import segno
 from fastapi import APIRouter, Depends, Response, Security
 from pydantic import Field
 
@@ -18,6 +16,7 @@ from facepay.kernel.clock import Now
 from facepay.kernel.database import Session
 from facepay.kernel.errors import Overloaded, Unauthenticated
 from facepay.kernel.problems import problems
+from facepay.kernel.qr import qr_svg
 from facepay.kernel.schemas import Answer
 from facepay.kernel.secrets import MasterKey, get_master_key
 from facepay.members.members import MemberNotFound
@@ -25,7 +24,6 @@ from facepay.settings import SettingsOf
 
 router = APIRouter(prefix="/v1/members/{member_id}/passes", tags=["members"])
 Issuer = Annotated[Principal, Security(current_staff, scopes=["passes:write"])]
-PIXELS_A_MODULE = 8
 
 
 class PassAnswer(Answer):
@@ -39,14 +37,6 @@ class PassAnswer(Answer):
     @classmethod
     def of(cls, issued: IssuedPass) -> PassAnswer:
         return cls(token=issued.token, code=issued.code, expires_at=issued.expires_at, qr_svg=qr_svg(issued.token))
-
-
-def qr_svg(text: str) -> str:
-    """A QR code (ISO/IEC 18004) that 15 % of damage leaves readable, as an SVG document."""
-    drawn = BytesIO()
-    code = segno.make_qr(text, error="m")
-    code.save(drawn, kind="svg", scale=PIXELS_A_MODULE, light="white", xmldecl=False, nl=False)
-    return drawn.getvalue().decode()
 
 
 @router.post(

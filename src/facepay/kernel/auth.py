@@ -102,6 +102,8 @@ PUBLIC_PATHS = frozenset(
         "/livez",
         "/readyz",
         "/v1/auth/token",
+        # Whoever has no token yet: the code that is sent was shown by staff, and is good once.
+        "/v1/pairings",
         # A provider has no account here: the signature of each webhook says that it's the provider who calls.
         "/v1/providers/mock/webhooks",
         # Public keys, for whoever checks what was signed with the others.

@@ -9,7 +9,6 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response, Security
 from sqlalchemy import select
 
-from facepay.identity.pass_router import qr_svg
 from facepay.identity.passes import MemberBlocked
 from facepay.kernel.auth import InsufficientScope, Principal, current_staff
 from facepay.kernel.clock import Now
@@ -17,6 +16,7 @@ from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.qr import qr_svg
 from facepay.members.freezes import WalletFrozen
 from facepay.members.members import MemberNotFound, get_member
 from facepay.offline import passes, policies, resolutions

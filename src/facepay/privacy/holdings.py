@@ -343,6 +343,8 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "interlock_door": NOTHING,
         "house_rules": NOTHING,
         "lane_policy": NOTHING,
+        "pairing": NOTHING,
+        "pairing_guesses": Holding(Fate.NOTHING_HELD, "how many wrong codes came from an address, for minutes"),
         "patrol_finding": Holding(
             Fate.NOTHING_HELD, "that something was found: a visit's, gate's or tag's id, no name"
         ),

@@ -54,7 +54,7 @@ function pairByHand(device) {
 }
 
 function complain(error) {
-  const key = error && (error instanceof Unreachable ? "pair_unreachable" : `pair_${error.code}`);
+  const key = error && (error instanceof Unreachable ? "pair_unreachable" : `pair_${error.status === 429 ? "rate_limited" : error.code}`);
   tell(find("#pair-wrong"), key && (has(key) ? key : "pair_refused"));
 }
 
