@@ -102,6 +102,7 @@ def upgrade() -> None:
         postgresql_where=sa.text("buyer_id is not null"),
     )
     op.create_index("ix_shop_order_member_id_created_at", "shop_order", ["member_id", "created_at"])
+    op.create_index("ix_shop_order_store_id_created_at", "shop_order", ["store_id", "created_at"])
     op.create_index("ix_shop_order_store_id_id", "shop_order", ["store_id", "id"])
     op.create_index(
         "ix_shop_order_supplements_id",
@@ -147,7 +148,13 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["store_id"], ["store.id"], name=op.f("fk_checkout_store_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_checkout")),
     )
-    op.create_index(op.f("ix_checkout_kiosk_id"), "checkout", ["kiosk_id"])
+    op.create_index(
+        "ix_checkout_declined",
+        "checkout",
+        ["store_id", "decided_at"],
+        postgresql_where=sa.text("decision = 'declined'"),
+    )
+    op.create_index("ix_checkout_kiosk_id_id", "checkout", ["kiosk_id", "id"])
     op.create_index(op.f("ix_checkout_member_id"), "checkout", ["member_id"])
     op.create_index("ix_checkout_store_id_id", "checkout", ["store_id", "id"])
     op.create_index(

@@ -98,6 +98,10 @@ def upgrade() -> None:
     op.create_index(op.f("ix_passage_member_id"), "passage", ["member_id"])
     op.create_index(op.f("ix_passage_order_id"), "passage", ["order_id"])
     op.create_index(op.f("ix_passage_payer_id"), "passage", ["payer_id"])
+    op.create_index(
+        "ix_passage_closed", "passage", ["store_id", "decided_at"], postgresql_where=sa.text("decision = 'closed'")
+    )
+    op.create_index("ix_passage_device_id_id", "passage", ["device_id", "id"])
     op.create_index("ix_passage_store_id_id", "passage", ["store_id", "id"])
     op.create_index(
         "ix_passage_worth_review",

@@ -61,6 +61,7 @@ from facepay.lanes import kiosk_router as held_passages
 from facepay.lanes import purchase_router as purchases
 from facepay.lanes import router as lanes
 from facepay.lanes import store_router as passages
+from facepay.live import router as live
 from facepay.members import debt_router as debts
 from facepay.members import notice_router as notices
 from facepay.members import router as members
@@ -113,6 +114,7 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
         staff,
         stores,
         pairings,
+        live,
         schedules,
         house_rules,
         planograms,

@@ -55,10 +55,12 @@ class Checkout(DeviceDecision, Base):
         CheckConstraint("identified_by in ('face', 'pass')", name="identified_by_known"),
         CheckConstraint("(decision = 'paid') = (order_id is not null)", name="paid_has_order"),
         Index("ix_checkout_store_id_id", "store_id", "id"),
+        Index("ix_checkout_kiosk_id_id", "kiosk_id", "id"),
+        Index("ix_checkout_declined", "store_id", "decided_at", postgresql_where=text("decision = 'declined'")),
         Index("ix_checkout_worth_review", "id", postgresql_where=text(WORTH_REVIEW)),
     )
 
-    kiosk_id: Mapped[UUID] = mapped_column(ForeignKey("device.id"), index=True)
+    kiosk_id: Mapped[UUID] = mapped_column(ForeignKey("device.id"))
     store_id: Mapped[UUID] = mapped_column(ForeignKey("store.id"))
     basket: Mapped[dict[str, Any]] = mapped_column(JSONB)
     weighings: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict, server_default="{}")

@@ -48,6 +48,7 @@ class Order(Identified, Base):
             "ix_shop_order_buyer_id_created_at", "buyer_id", "created_at", postgresql_where=text("buyer_id is not null")
         ),
         Index("ix_shop_order_store_id_id", "store_id", "id"),
+        Index("ix_shop_order_store_id_created_at", "store_id", "created_at"),
     )
 
     store_id: Mapped[UUID] = mapped_column(ForeignKey("store.id"))

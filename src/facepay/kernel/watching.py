@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from time import monotonic
 from typing import Generic, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -21,7 +22,8 @@ View = TypeVar("View")
 class Watch(Generic[View]):
     """What somebody looks at. `authenticate` raises Unauthenticated once their token no longer counts.
 
-    `writes`: looking writes something down too, in one transaction. `pause_seconds` are between two looks at least.
+    `writes`: looking writes something down too, in one transaction. `pause_seconds` are between two looks at least,
+    `every_seconds` at most. Where a view `looks` as the one before did, it is kept back for ten seconds.
     """
 
     database: Database
@@ -31,6 +33,8 @@ class Watch(Generic[View]):
     authenticate: Callable[[], Awaitable[object]]
     writes: bool = False
     pause_seconds: float = 0.0
+    every_seconds: float = AGAIN_SECONDS
+    looks: Callable[[View], object] | None = None
 
     async def see(self) -> View:
         async with self.database.begin() if self.writes else self.database.read() as session:
@@ -38,11 +42,16 @@ class Watch(Generic[View]):
 
     async def follow(self) -> AsyncIterator[View]:
         """The whole of it each time that it changes, and every ten seconds, for as long as the token counts."""
+        shown, due_at = None, 0.0
         async with self.hub.subscribe(*self.topics) as told:
             while not self.hub.closing:
-                yield await self.see()
+                view = await self.see()
+                looks = self.looks(view) if self.looks else None
+                if looks is None or looks != shown or monotonic() >= due_at:
+                    shown, due_at = looks, monotonic() + AGAIN_SECONDS
+                    yield view
                 await asyncio.sleep(self.pause_seconds)
-                await told.wait(AGAIN_SECONDS)
+                await told.wait(self.every_seconds)
                 try:
                     await self.authenticate()
                 except Unauthenticated:

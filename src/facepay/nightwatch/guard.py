@@ -88,8 +88,8 @@ async def view_of(session: AsyncSession, *, store_id: UUID, now: datetime) -> Gu
         silent=await _silent(session, store_id, devices, now),
         emergencies=await _emergencies(session, store_id),
         hits=await _waiting(session, store_id, now),
-        figures=await _figures(session, store_id),
-        alerts=await _alerts(session, store_id),
+        figures=await alert_figures(session, store_id),
+        alerts=await first_alerts(session, store_id),
         uncounted=await uncounted(session, store_id=store_id),
     )
 
@@ -153,7 +153,7 @@ async def _waiting(session: AsyncSession, store_id: UUID, now: datetime) -> Sequ
     return (await session.scalars(waiting.order_by(WatchlistHit.expires_at, WatchlistHit.id))).all()
 
 
-async def _figures(session: AsyncSession, store_id: UUID) -> AlertFigures:
+async def alert_figures(session: AsyncSession, store_id: UUID) -> AlertFigures:
     ignored = Alert.acknowledged_at.is_(None)
     rows = await session.execute(
         select(Alert.severity, func.count(), func.count().filter(ignored), func.min(Alert.raised_at).filter(ignored))
@@ -168,7 +168,7 @@ async def _figures(session: AsyncSession, store_id: UUID) -> AlertFigures:
     return AlertFigures(by_severity, unacknowledged, min(waiting, default=None))
 
 
-async def _alerts(session: AsyncSession, store_id: UUID) -> Sequence[Alert]:
+async def first_alerts(session: AsyncSession, store_id: UUID) -> Sequence[Alert]:
     first = (
         select(Alert)
         .where(Alert.store_id == store_id, Alert.resolved_at.is_(None))

@@ -9,7 +9,9 @@ from uuid import UUID
 from pydantic import Field
 
 from facepay.alerts.kinds import AlertKinds, SeverityName
+from facepay.alerts.records import Alert
 from facepay.alerts.router import AlertAnswer
+from facepay.alerts.sightings import Uncounted
 from facepay.kernel.schemas import Answer
 from facepay.nightwatch.guard import DoorView, GuardView
 from facepay.stores.devices import Device
@@ -91,6 +93,12 @@ class FiguresAnswer(Answer):
 class GuardAlert(AlertAnswer):
     words: Annotated[str, Field(description="What this kind of alert says.")]
 
+    @classmethod
+    def of_kind(cls, alert: Alert, left: Uncounted, kinds: AlertKinds) -> Self:
+        """With what is left to be counted."""
+        words = {kind.name: kind.words for kind in kinds}.get(alert.kind, alert.kind)
+        return cls(**AlertAnswer.of(alert, left).model_dump(), words=words)
+
 
 class GuardAnswer(Answer):
     at: datetime
@@ -108,7 +116,6 @@ class GuardAnswer(Answer):
 
     @classmethod
     def of(cls, view: GuardView, kinds: AlertKinds) -> Self:
-        words = {kind.name: kind.words for kind in kinds}
         return cls(
             at=view.at,
             inside=InsideAnswer.model_validate(view.inside),
@@ -129,12 +136,7 @@ class GuardAnswer(Answer):
             ],
             hits=[HitAnswer.model_validate(hit) for hit in view.hits],
             figures=FiguresAnswer.model_validate(view.figures),
-            alerts=[
-                GuardAlert(
-                    **AlertAnswer.of(alert, view.uncounted).model_dump(), words=words.get(alert.kind, alert.kind)
-                )
-                for alert in view.alerts
-            ],
+            alerts=[GuardAlert.of_kind(alert, view.uncounted, kinds) for alert in view.alerts],
         )
 
 
