@@ -70,6 +70,18 @@ async def written(database: Database, *events: NewEvent) -> list[UUID]:
         return [await write(session, event, now=utc_now()) for event in events]
 
 
+async def test_how_far_the_log_is_sealed_can_be_asked(shop: Shop) -> None:
+    database = shop.app.state.database
+    await written(database, attempt(), attempt())
+    before = await shop.do("GET", "/v1/access-events/chain")
+    assert before["waiting"] >= 2
+    await LOG.seal_all(database)
+    after = await shop.do("GET", "/v1/access-events/chain")
+    assert (after["number"], after["waiting"]) == (before["number"] + 2, 0)
+    report = await verify(database)
+    assert report.head == (after["number"], after["hash"])
+
+
 async def test_many_doors_write_at_once_and_every_event_is_in_the_chain_once(database: Database) -> None:
     async def door(number: int) -> None:
         for _ in range(5):

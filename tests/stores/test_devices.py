@@ -117,6 +117,24 @@ async def test_each_role_may_do_its_own_work_only(shop: Shop) -> None:
     assert verdict(wrong) == (403, "insufficient_scope")
 
 
+async def test_devices_are_found_by_role_and_by_how_they_are(shop: Shop, clock: Clock) -> None:
+    gone, _ = await shop.add_device("lane")
+    await shop.do("DELETE", f"/v1/devices/{gone}")
+    path = f"/v1/stores/{shop.store_id}/devices"
+
+    async def found(**asked: Any) -> list[str]:
+        return [each["id"] for each in (await shop.do("GET", path, params=asked))["items"]]
+
+    assert await found(role="gate") == [shop.gate_id]
+    assert await found(revoked=True) == [gone]
+    assert gone not in await found(revoked=False)
+    await beat(shop, shop.gate_id, shop.gate)
+    long_ago = (clock() - timedelta(minutes=2)).isoformat()
+    assert await found(silent_since=long_ago, revoked=False) == [shop.kiosk_id], "which never beat"
+    clock.ahead = timedelta(minutes=5)
+    assert shop.gate_id in await found(silent_since=(clock() - timedelta(minutes=2)).isoformat())
+
+
 async def test_a_device_is_renamed_and_nothing_else(shop: Shop) -> None:
     path = f"/v1/devices/{shop.gate_id}"
     assert (await shop.do("PATCH", path, json={"name": "North gate"}))["name"] == "North gate"

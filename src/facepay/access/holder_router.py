@@ -30,7 +30,7 @@ from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
-from facepay.members.members import MemberNotFound
+from facepay.members.members import Member, MemberNotFound
 from facepay.stores.stores import StoreClosed, StoreNotFound, get_store
 
 router = APIRouter(prefix="/v1", tags=["access"])
@@ -170,11 +170,16 @@ async def shown(session: AsyncSession, holder: Holder) -> HolderAnswer:
 
 async def _all_shown(session: AsyncSession, found: Sequence[Holder]) -> list[HolderAnswer]:
     given = await profiles.profiles_of(session, holder_ids=[holder.id for holder in found])
-    names = [name for name in HolderAnswer.model_fields if name != "profiles"]
+    member_ids = [holder.member_id for holder in found]
+    names_of = dict(
+        (await session.execute(select(Member.id, Member.display_name).where(Member.id.in_(member_ids)))).all()
+    )
+    fields = HolderAnswer.model_fields.keys() - {"name", "profiles"}
     return [
         HolderAnswer.model_validate(
             {
-                **{name: getattr(holder, name) for name in names},
+                **{field: getattr(holder, field) for field in fields},
+                "name": names_of[holder.member_id],
                 "profiles": [GivenProfile.model_validate(each) for each in given[holder.id]],
             }
         )

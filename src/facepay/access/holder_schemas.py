@@ -74,6 +74,7 @@ class GivenProfile(Answer):
 class HolderAnswer(Answer):
     id: UUID
     member_id: UUID
+    name: str
     store_id: UUID
     kind: HolderKind
     company: str | None

@@ -7,10 +7,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Security
 from fastapi.responses import StreamingResponse
+from pydantic import Field
 from sqlalchemy.orm import selectinload
 
 from facepay.access_log.export import FORMS, AccessEventAnswer, exported
-from facepay.access_log.log import AccessEvent, NewEvent, Person, write
+from facepay.access_log.log import LOG, AccessEvent, NewEvent, Person, write
 from facepay.access_log.search import Sought
 from facepay.kernel.auth import InsufficientScope, Principal, current_staff
 from facepay.kernel.clock import Now
@@ -19,16 +20,23 @@ from facepay.kernel.dependencies import made
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.schemas import Answer
 from facepay.stores.stores import StoreNotFound, get_store
 
-router = APIRouter(prefix="/v1/stores/{store_id}/access-events", tags=["access"])
+router = APIRouter(prefix="/v1", tags=["access"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["access:read"])]
 Exporter = Annotated[Principal, Security(current_staff, scopes=["access:export"])]
 SoughtEvents = Annotated[Sought, Depends(made(Sought))]
 REFUSALS = (Unauthenticated, InsufficientScope, StoreNotFound)
 
 
-@router.get("", summary="Look through the access log", responses=problems(*REFUSALS))
+class ChainAnswer(Answer):
+    number: Annotated[int, Field(description="Of the last link; 0: nothing is sealed yet.")]
+    hash: Annotated[str | None, Field(description="SHA-256, in hexadecimal.")]
+    waiting: Annotated[int, Field(description="How many places of events aren't sealed yet: seconds of them.")]
+
+
+@router.get("/stores/{store_id}/access-events", summary="Look through the access log", responses=problems(*REFUSALS))
 async def list_access_events(
     store_id: UUID, session: Session, _: Reader, sought: SoughtEvents, paging: Paging
 ) -> Page[AccessEventAnswer]:
@@ -39,7 +47,7 @@ async def list_access_events(
 
 
 @router.get(
-    "/export",
+    "/stores/{store_id}/access-events/export",
     summary="Export the access log",
     response_class=StreamingResponse,
     responses={
@@ -71,3 +79,15 @@ async def export_access_events(
             "Cache-Control": "no-store",
         },
     )
+
+
+@router.get(
+    "/access-events/chain",
+    summary="See how far the access log is sealed",
+    responses=problems(Unauthenticated, InsufficientScope),
+)
+async def see_chain(session: Session, _: Reader) -> ChainAnswer:
+    """The head of the chain that every store's events are in. Kept elsewhere, it shows later whether the log was
+    changed or cut short: `facepay access verify --head` proves it.
+    """
+    return ChainAnswer.model_validate(await LOG.state(session))

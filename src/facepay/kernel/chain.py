@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Row, TextClause, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from facepay.kernel.database import Database
 from facepay.kernel.proofs import Finding, Progress, Report
@@ -21,6 +21,12 @@ Head = tuple[int, str]
 MOVED = "is not where the chain was when it was last verified"
 _SEAL = text("select chain.seal(:log, :most)")
 _LAST_POSITION = text("select chain.last_position(:log)")
+_STATE = text(
+    "select coalesce(k.number, 0) as number, encode(k.hash, 'hex') as hash, l.sealed,"
+    " coalesce(chain.last_position(l.name), 0) as last"
+    " from chain.logs l left join lateral (select number, hash from chain.links where log = l.name"
+    " order by number desc limit 1) k on true where l.name = :log"
+)
 _LAST_LINK = text("select max(number) from chain.links where log = :log")
 
 
@@ -31,6 +37,15 @@ class Link:
     number: int = 0
     position: int = 0
     digest: bytes = bytes(32)
+
+
+@dataclass(frozen=True, slots=True)
+class ChainState:
+    """The last link, by its number and hash in hexadecimal, and how many positions wait to be linked."""
+
+    number: int
+    hash: str | None
+    waiting: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +79,10 @@ class Log:
             else:
                 await asyncio.sleep(0.005)
         return reached
+
+    async def state(self, session: AsyncSession) -> ChainState:
+        row = (await session.execute(_STATE, {"log": self.name})).one()
+        return ChainState(row.number, row.hash, max(0, row.last - row.sealed))
 
     async def walk(
         self,

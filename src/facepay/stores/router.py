@@ -7,7 +7,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response, Security
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from facepay.kernel.auth import InsufficientScope, Principal, WrongStore, acts_as, current_device, current_staff
 from facepay.kernel.clock import Now
@@ -15,9 +15,10 @@ from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.schemas import DeviceClock
 from facepay.settings import SettingsOf
 from facepay.stores import devices, stores
-from facepay.stores.devices import Device, DeviceNotFound, DeviceRevoked
+from facepay.stores.devices import Device, DeviceNotFound, DeviceRevoked, DeviceRole
 from facepay.stores.schemas import (
     DeviceAnswer,
     DeviceChange,
@@ -120,10 +121,26 @@ async def register_device(
     summary="List a store's devices",
     responses=problems(*REFUSALS, StoreNotFound),
 )
-async def list_devices(store_id: UUID, session: Session, _: Reader, paging: Paging) -> Page[DeviceAnswer]:
+async def list_devices(
+    store_id: UUID,
+    session: Session,
+    _: Reader,
+    paging: Paging,
+    role: Annotated[DeviceRole | None, Query()] = None,
+    revoked: Annotated[bool | None, Query(description="Only those that were, or only the others.")] = None,
+    silent_since: Annotated[
+        DeviceClock | None, Query(description="Only those of which no heartbeat came after this, or none ever.")
+    ] = None,
+) -> Page[DeviceAnswer]:
     """Newest first, the revoked ones too."""
     await stores.get_store(session, store_id)
     query = select(Device).where(Device.store_id == store_id)
+    if role is not None:
+        query = query.where(Device.role == role)
+    if revoked is not None:
+        query = query.where(Device.revoked_at.is_not(None) if revoked else Device.revoked_at.is_(None))
+    if silent_since is not None:
+        query = query.where(or_(Device.last_seen_at.is_(None), Device.last_seen_at <= silent_since))
     return await page(session, query, by=Device.id, paging=paging, show=DeviceAnswer.model_validate)
 
 
