@@ -24,7 +24,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.kernel.clock import Clock
 from facepay.kernel.database import Base, Database
-from facepay.kernel.errors import Conflict, Problem
+from facepay.kernel.errors import Conflict, NotFound, Problem
 from facepay.kernel.ids import new_id
 from facepay.kernel.schemas import Answer
 from facepay.kernel.secrets import fingerprint
@@ -61,6 +61,13 @@ class IdempotencyKeyReused(Problem):
 class IdempotencyKeyInUse(Conflict):
     code = "idempotency_key_in_use"
     title = "Still running"
+
+
+class AnswerUnknown(NotFound):
+    """No request of this device with this key was answered: nothing came of one, where there was one at all."""
+
+    code = "answer_unknown"
+    title = "No such answer"
 
 
 class IdempotencyRecord(Base):
@@ -153,6 +160,17 @@ class Idempotency:
                 answer = await act(session)
                 await claim.settle(session, answer, status=status)
         return answer
+
+    async def first_answer(self, session: AsyncSession, *, owner_id: UUID, key: str) -> tuple[int, dict[str, Any]]:
+        """Status and body, for whoever doesn't have the request any more. Raises AnswerUnknown and
+        IdempotencyKeyInUse.
+        """
+        record = await session.get(IdempotencyRecord, (owner_id, key))
+        if record is not None and record.status is not None and record.answer is not None:
+            return record.status, record.answer
+        if record is not None and record.leased_until > self.clock():
+            raise IdempotencyKeyInUse("This request is still running.", headers={"Retry-After": "1"})
+        raise AnswerUnknown("No request with this key was answered.")
 
     async def _take(self, claim: Claim, fingerprint: Fingerprint) -> JSONResponse | None:
         now = self.clock()

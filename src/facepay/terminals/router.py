@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, BackgroundTasks, Query, Security
+from fastapi import APIRouter, BackgroundTasks, Path, Query, Security
 
 from facepay.catalog.schemas import GtinCode
 from facepay.checkout.schemas import Basket
@@ -14,6 +14,7 @@ from facepay.kernel.auth import InsufficientScope, Principal, WrongStore, acts_a
 from facepay.kernel.clock import Now
 from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
+from facepay.kernel.idempotency import KEY_PATTERN, AnswerUnknown, IdempotencyKeyInUse, IdempotencyOf
 from facepay.kernel.mail import MailerOf, MailNotSetUp
 from facepay.kernel.paging import SearchText
 from facepay.kernel.problems import problems
@@ -22,6 +23,7 @@ from facepay.stores.signatures import SignatureInvalid
 from facepay.stores.stores import get_store
 from facepay.terminals import baskets, receipts
 from facepay.terminals.schemas import (
+    KeptAnswer,
     ProductOnSale,
     ProductsOnSale,
     QuoteAnswer,
@@ -58,6 +60,27 @@ async def see_terminal(device_id: UUID, device: Device, session: Session, settin
         guests_max=settings.guests_max if store.guests_max is None else store.guests_max,
         mails_receipts=settings.smtp_url is not None,
     )
+
+
+@router.get(
+    "/terminals/{device_id}/answers/{key}",
+    tags=["devices"],
+    summary="See again what a request was answered",
+    responses=problems(*REFUSALS, AnswerUnknown, IdempotencyKeyInUse),
+)
+async def see_answer(
+    device_id: UUID,
+    key: Annotated[str, Path(pattern=KEY_PATTERN, description="The request's Idempotency-Key.")],
+    device: Device,
+    session: Session,
+    idempotency: IdempotencyOf,
+) -> KeptAnswer:
+    """For a device that was switched off between its request and the answer, and no longer has the frames to send it
+    again: whether somebody has paid.
+    """
+    acts_as(device, device_id)
+    status, answer = await idempotency.first_answer(session, owner_id=device.id, key=key)
+    return KeptAnswer(status=status, answer=answer)
 
 
 @router.get(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import Field, StringConstraints
@@ -33,6 +33,11 @@ class TerminalAnswer(Answer):
     ]
     guests_max: Annotated[int, Field(description="How many guests somebody may bring in.")]
     mails_receipts: Annotated[bool, Field(description="Whether a receipt can be sent by mail.")]
+
+
+class KeptAnswer(Answer):
+    status: Annotated[int, Field(description="The HTTP status that it was answered with.")]
+    answer: Annotated[dict[str, Any], Field(description="As that route answers.")]
 
 
 class ProductOnSale(Answer):

@@ -14,7 +14,7 @@ export default {
   pair_do: "Connect",
   pair_refused: "This code isn’t valid. Ask for a new one in the console.",
   pair_unreachable: "No connection. Please try again.",
-  pair_rate_limited: "Too many tries. Please wait a few minutes.",
+  pair_too_many_pairing_codes: "Too many tries. Please wait a few minutes.",
   pair_other_role: "This code is for another kind of device. Open that device’s page.",
   start: "Start",
   needs_depth: "This device has to send depth pictures, which a tablet can’t. Change its presentation checks in the console.",

@@ -13,7 +13,7 @@ export default {
   pair_do: "연결",
   pair_refused: "유효하지 않은 코드입니다. 콘솔에서 새 코드를 받아 주세요.",
   pair_unreachable: "연결되지 않습니다. 다시 시도해 주세요.",
-  pair_rate_limited: "시도가 너무 많습니다. 몇 분 뒤에 다시 시도해 주세요.",
+  pair_too_many_pairing_codes: "시도가 너무 많습니다. 몇 분 뒤에 다시 시도해 주세요.",
   pair_other_role: "다른 종류의 기기 코드입니다. 해당 기기의 페이지를 열어 주세요.",
   start: "시작",
   needs_depth: "이 기기는 깊이 영상을 보내야 하지만 태블릿으로는 불가능합니다. 콘솔에서 위조 확인 설정을 바꿔 주세요.",

@@ -13,7 +13,7 @@ export default {
   pair_do: "连接",
   pair_refused: "配对码无效。请在控制台重新获取。",
   pair_unreachable: "网络已断开，请重试。",
-  pair_rate_limited: "尝试次数过多，请几分钟后再试。",
+  pair_too_many_pairing_codes: "尝试次数过多，请几分钟后再试。",
   pair_other_role: "这是其他类型设备的配对码，请打开对应设备的页面。",
   start: "开始",
   needs_depth: "此设备须发送深度图像，平板无法做到。请在控制台更改其活体检测设置。",

@@ -14,6 +14,7 @@ export class Device {
   #role;
   #path;
   #told;
+  #pending;
   #kept;
   #wake = null;
 
@@ -22,6 +23,7 @@ export class Device {
     this.#role = role;
     this.#told = told;
     this.#path = `facepay.${role}`;
+    this.#pending = `facepay.${role}.pending`;
     this.#kept = JSON.parse(localStorage.getItem(this.#path) ?? "null");
     addEventListener("online", () => this.tryNow());
   }
@@ -77,10 +79,40 @@ export class Device {
 
   /**
    * Sent until it is answered, always with the same key and the same body: whatever gets lost, it happens once.
-   * `doubt()` is called while it isn't known whether it has. After `lastsMs` it gives up as `ask` does.
+   * `doubt()` is called while it isn't known whether it has. After `lastsMs` it gives up as `ask` does. The key is
+   * kept meanwhile, so that a tablet that was switched off can ask what came of it.
    */
-  async insist(path, body, { doubt, lastsMs = Infinity } = {}) {
-    const headers = { "Idempotency-Key": newKey() };
+  async insist(path, body, options = {}) {
+    const key = newKey();
+    localStorage.setItem(this.#pending, key);
+    try {
+      return await this.#untilAnswered(path, body, key, options);
+    } finally {
+      localStorage.removeItem(this.#pending);
+    }
+  }
+
+  /** The answer that this page didn't live to see; null where there is none, or nothing came of the request. */
+  async missedAnswer(doubt) {
+    const key = localStorage.getItem(this.#pending);
+    for (let tries = 0; key !== null; tries++) {
+      try {
+        const { answer } = await this.ask("GET", `v1/terminals/${this.id}/answers/${key}`);
+        localStorage.removeItem(this.#pending);
+        return answer;
+      } catch (error) {
+        doubt();
+        if (error.code === "answer_unknown" && tries >= TRIES_OF_FAULTS) break;
+        if (!(error instanceof Unreachable) && !["answer_unknown", "idempotency_key_in_use"].includes(error.code)) break;
+        await this.#wait(WAITS_MS[Math.min(tries, WAITS_MS.length - 1)]);
+      }
+    }
+    localStorage.removeItem(this.#pending);
+    return null;
+  }
+
+  async #untilAnswered(path, body, key, { doubt, lastsMs = Infinity }) {
+    const headers = { "Idempotency-Key": key };
     const until = performance.now() + lastsMs;
     for (let tries = 1; ; tries++) {
       try {

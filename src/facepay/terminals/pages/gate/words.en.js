@@ -26,7 +26,7 @@ export default {
   open_released: "The gate is open",
   open_basket_unpaid: "Please go out",
   pay_first: "There is something you haven’t paid for. Please pay at the kiosk",
-  shut: "Please wait",
+  shut: "The gate stays closed",
   no_already_inside: "You are inside already",
   no_too_many_guests: "That is more guests than you may bring",
   no_group_closed: "This group has left already",

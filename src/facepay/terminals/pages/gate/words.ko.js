@@ -26,7 +26,7 @@ export default {
   open_released: "문이 열려 있습니다",
   open_basket_unpaid: "나가셔도 됩니다",
   pay_first: "결제하지 않은 상품이 있습니다. 키오스크에서 결제해 주세요",
-  shut: "잠시만 기다려 주세요",
+  shut: "문이 열리지 않습니다",
   no_already_inside: "이미 입장하셨습니다",
   no_too_many_guests: "동반할 수 있는 인원을 넘습니다",
   no_group_closed: "이미 나간 일행입니다",

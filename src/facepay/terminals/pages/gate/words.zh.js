@@ -26,7 +26,7 @@ export default {
   open_released: "闸门已打开",
   open_basket_unpaid: "请通行",
   pay_first: "您有商品尚未付款，请到自助收银机付款",
-  shut: "请稍等",
+  shut: "闸门未打开",
   no_already_inside: "您已在店内",
   no_too_many_guests: "超过可带的同行人数",
   no_group_closed: "该同行组已离店",

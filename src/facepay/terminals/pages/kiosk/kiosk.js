@@ -32,7 +32,9 @@ async function begin() {
   fill();
   device.beat(() => (shown() === "help" ? find("[data-screen=help] h1").dataset.words : "ok"));
   await start(device);
-  toBasket();
+  const missed = await device.missedAnswer(doubt);
+  if (missed?.decision === "paid") thank(missed);
+  else toBasket();
   setInterval(forgetWhoLeft, 1000);
 }
 
