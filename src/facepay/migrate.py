@@ -54,6 +54,11 @@ def newest_revision() -> str | None:
     return ScriptDirectory.from_config(alembic_config()).get_current_head()
 
 
+def revisions() -> set[str]:
+    """All that there are here."""
+    return {script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()}
+
+
 @contextmanager
 def owner_connection(settings: Settings) -> Iterator[Connection]:
     """A connection under the migration role, of the embedded server where no other is set."""

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from facepay.cli.access import access_app
 from facepay.cli.api import demo, serve
+from facepay.cli.backups import backup, restore
 from facepay.cli.calibrate import calibrate_app
 from facepay.cli.evaluate import evaluate
 from facepay.cli.ledger import ledger_app
@@ -33,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="The backend of shops where a face is the ticket and the wallet. Settings: `FACEPAY_*` (see `.env.example`).",
 )
-for command in (serve, demo, simulate, migrate, models, evaluate):
+for command in (serve, demo, simulate, migrate, backup, restore, models, evaluate):
     app.command()(command)
 app.add_typer(calibrate_app, name="calibrate")
 app.add_typer(ledger_app, name="ledger")
