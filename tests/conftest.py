@@ -379,6 +379,7 @@ class LiveShop:
         kinds = {
             "/gates/": "gate",
             "/kiosks/": "kiosk",
+            "/terminals/": "kiosk",
             "/devices/{device_id}/smiles": "kiosk",
             "/devices/{device_id}/campaigns": "kiosk",
             "/devices/{device_id}/looks": "display",
