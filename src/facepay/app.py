@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -59,6 +60,7 @@ from facepay.settings import Settings
 from facepay.shelves import kinds as shelves
 from facepay.shelves.scene import Known
 from facepay.staff.accounts import ensure_first_owner
+from facepay.staff.actions import note as note_action
 from facepay.staff.sessions import authenticate as authenticate_session
 from facepay.staff.tokens import authenticate as authenticate_staff
 from facepay.stores.devices import authenticate as authenticate_device
@@ -162,7 +164,9 @@ def _furnish(app: FastAPI, settings: Settings, clock: Clock) -> None:
         "device": authenticate_device,
         "payer": authenticate_payer,
         "session": authenticate_session,
+        "watching": partial(authenticate_session, in_use=False),
     }
+    state.note_action = note_action
     state.idempotency = Idempotency(
         state.database,
         state.master_key.derive_each("idempotency"),

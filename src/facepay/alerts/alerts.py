@@ -28,6 +28,7 @@ __all__ = [
     "Evidence",
     "acknowledge",
     "alerts_of",
+    "get_alert",
     "raise_alert",
     "resolve",
 ]
@@ -80,6 +81,14 @@ async def raise_alert(
     if is_new:
         await tell(session, new_alert(sighting), RAISED, now=now)
     return alert_id
+
+
+async def get_alert(session: AsyncSession, alert_id: UUID) -> Alert:
+    """Raises AlertNotFound."""
+    alert = await session.get(Alert, alert_id)
+    if alert is None:
+        raise AlertNotFound("There is no alert with this id.")
+    return alert
 
 
 async def acknowledge(session: AsyncSession, *, alert_id: UUID, by: str, now: datetime) -> Alert:

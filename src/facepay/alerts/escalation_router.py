@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.alerts import escalation, oncall
-from facepay.alerts.alerts import Alert, AlertNotFound
+from facepay.alerts.alerts import AlertNotFound, get_alert
 from facepay.alerts.escalation import AlertEscalation, EscalationPlan, Plan, PlanTwice
 from facepay.alerts.kinds import AlertKindsOf, SeverityName, UnknownAlertKind
 from facepay.alerts.oncall import (
@@ -200,8 +200,7 @@ def _planned(plans: Sequence[EscalationPlan]) -> EscalationAnswer:
 )
 async def list_steps(alert_id: UUID, session: Session, _: Reader) -> list[StepAnswer]:
     """Each step that was taken, the first of them first."""
-    if await session.get(Alert, alert_id) is None:
-        raise AlertNotFound("There is no alert with this id.")
+    await get_alert(session, alert_id)
     taken = select(AlertEscalation).where(AlertEscalation.alert_id == alert_id).order_by(AlertEscalation.level)
     return [StepAnswer.model_validate(step) for step in await session.scalars(taken)]
 

@@ -99,6 +99,12 @@ async def list_alerts(
     return await page(session, query, by=Alert.id, paging=paging, show=lambda alert: AlertAnswer.of(alert, left))
 
 
+@router.get("/alerts/{alert_id}", summary="See an alert", responses=problems(*REFUSALS, AlertNotFound))
+async def see_alert(alert_id: UUID, session: Session, _: Reader) -> AlertAnswer:
+    alert = await alerts.get_alert(session, alert_id)
+    return AlertAnswer.of(alert, await uncounted(session, store_id=alert.store_id))
+
+
 @router.post(
     "/alerts/{alert_id}/acknowledgement",
     summary="Look after an alert",

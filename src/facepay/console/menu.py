@@ -19,8 +19,27 @@ class Entry:
     scope: str
 
 
-CONSOLE = (Entry("", "Stores", "stores:read"),)
-STORE = (Entry("", "Live", "stores:read"),)
+CONSOLE = (
+    Entry("", "Stores", "stores:read"),
+    Entry("/staff", "Staff", "staff:write"),
+    Entry("/account", "Your account", "account:own"),
+)
+STORE = (
+    Entry("", "Live", "stores:read"),
+    Entry("/devices", "Devices", "stores:read"),
+    Entry("/alerts", "Alerts", "alerts:read"),
+    Entry("/settings", "Settings", "stores:read"),
+)
+# Pages beside the console, by the scope without which they show nothing. Screens in the kitchen have tokens of devices.
+SCREENS = (
+    Entry("/guard", "Night watch", "security:read"),
+    Entry("/muster", "Muster list", "access:read"),
+    Entry("/floor", "Tables", "dining:read"),
+    Entry("/fitting", "Fitting rooms", "fitting:read"),
+    Entry("/drives", "Test drives", "drives:read"),
+    Entry("/kitchen", "Kitchen screen", "orders:read"),
+    Entry("/board", "Pick-up board", "orders:read"),
+)
 
 
 def open_to(me: Principal, entries: Sequence[Entry]) -> Iterator[Entry]:

@@ -45,21 +45,18 @@ def language_of(request: Request) -> str:
     return chosen if chosen in LANGUAGES else negotiated(request.headers.get("accept-language", ""))
 
 
+def rendered(request: Request, template: str, *, me: Principal | None, **values: Any) -> str:
+    templates: Templates = request.app.state.templates
+    fixed = {"language": language_of(request), "request": request, "me": me, "now": request.app.state.clock()}
+    return templates.render(template, **fixed, **values)
+
+
 def shown(
     request: Request, template: str, *, status: int = 200, me: Principal | None = None, **values: Any
 ) -> Response:
     """A template as an answer: whole, or its `main` where htmx asks for a part of a page."""
-    templates: Templates = request.app.state.templates
     said = unquote(request.cookies.get(SAID_COOKIE, ""))
-    html = templates.render(
-        template,
-        language=language_of(request),
-        request=request,
-        me=me,
-        said=said,
-        now=request.app.state.clock(),
-        **values,
-    )
+    html = rendered(request, template, me=me, said=said, **values)
     answer = HTMLResponse(html, status, headers=HEADERS)
     if said:
         answer.delete_cookie(SAID_COOKIE, path=PREFIX)
@@ -79,6 +76,10 @@ class Console:
 
     def may(self, *scopes: str) -> bool:
         return self.me.scopes.issuperset(scopes)
+
+    def render(self, template: str, **values: Any) -> str:
+        """A part of a page, for a stream of them."""
+        return rendered(self.request, template, me=self.me, **values)
 
     def show(self, template: str, **values: Any) -> Response:
         return shown(self.request, template, me=self.me, **values)

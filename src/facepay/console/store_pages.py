@@ -15,4 +15,9 @@ Reader = Annotated[Console, Depends(console("stores:read"))]
 
 @router.get("")
 async def see_stores(console: Reader, cursor: UUID | None = None) -> Response:
-    return console.show("stores.html", stores=await console.api.get("/v1/stores", cursor=cursor))
+    figures = await console.api.get("/v1/live", cursor=cursor)
+    return console.show(
+        "stores.html",
+        stores=await console.api.get("/v1/stores", cursor=cursor),
+        figures={each["store_id"]: each for each in figures["items"]},
+    )

@@ -71,6 +71,7 @@ SCOPES = {
     "reviews:write": "Dispute decisions.",
     "reviews:resolve": "Find decisions right or wrong, and so refund orders and mark members; lift watches.",
     "evidence:read": "Look at the frames of disputed decisions.",
+    "audit:read": "See what staff did.",
     "staff:write": "Add staff, change their roles, revoke their access.",
     "account:own": "See your own account and change its password.",
 }
@@ -214,6 +215,8 @@ async def _authenticate(request: Request, kind: str, token: str | None, required
         raise Unauthenticated(
             f"A valid {kind} token is needed.", headers={"WWW-Authenticate": f'Bearer realm="{kind}"'}
         )
+    if kind == "staff":
+        await state.note_action(request, principal, frozenset(required.scopes))
     missing = sorted(set(required.scopes) - principal.scopes)
     if missing:
         raise InsufficientScope(f"The {principal.role} role may not do this.", missing_scopes=missing)
@@ -273,8 +276,10 @@ async def still_current(request: Request, *scopes: str) -> Principal:
 
 
 async def session_still_current(request: Request, *scopes: str) -> Principal:
-    """The same for a session in the browser. Raises what `current_session` does."""
-    return await current_session(request, SecurityScopes(list(scopes)))
+    """The same for a session in the browser: a page that only watches doesn't keep it from ending of disuse."""
+    return await _authenticate(
+        request, "watching", request.cookies.get(session_cookie(request)), SecurityScopes(list(scopes))
+    )
 
 
 async def staff_still_current(request: Request, *scopes: str) -> Principal:
@@ -288,11 +293,11 @@ def acts_as(device: Principal, device_id: UUID) -> None:
         raise WrongStore("This token belongs to another device.")
 
 
-def _scopes_of(dependant: Dependant) -> Iterable[str]:
+def scopes_of(dependant: Dependant) -> Iterable[str]:
     for child in dependant.dependencies:
         if child.call in (current_staff, current_device, current_payer, current_session):
             yield from child.own_oauth_scopes or ()
-        yield from _scopes_of(child)
+        yield from scopes_of(child)
 
 
 def api_routes(routes: Iterable[BaseRoute]) -> Iterator[APIRoute]:
@@ -305,5 +310,5 @@ def routes_without_scope(app: FastAPI) -> list[str]:
         f"{','.join(sorted(getattr(route, 'methods', None) or ()))} {path}".strip()
         for route in unfolded(app.routes)
         if (path := getattr(route, "path", "")) not in PUBLIC_PATHS
-        and not (isinstance(route, APIRoute) and set(_scopes_of(route.dependant)))
+        and not (isinstance(route, APIRoute) and set(scopes_of(route.dependant)))
     ]

@@ -38,6 +38,7 @@ class Role(StrEnum):
 OWNERS_ONLY = {
     "stores:write",
     "staff:write",
+    "audit:read",
     "lookalikes:write",
     "passes:write",
     "reviews:resolve",
@@ -51,7 +52,8 @@ OWNERS_ONLY = {
 SCOPES_OF = {
     Role.OWNER: frozenset(SCOPES),
     Role.OPERATOR: frozenset(SCOPES) - OWNERS_ONLY,
-    Role.AUDITOR: frozenset(scope for scope in SCOPES if scope.endswith(":read")) - OWNERS_ONLY | {"account:own"},
+    Role.AUDITOR: frozenset(scope for scope in SCOPES if scope.endswith(":read")) - OWNERS_ONLY
+    | {"account:own", "audit:read"},
     # Guards watch: they answer alerts and hits, and move doors.
     Role.GUARD: frozenset(
         {

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response, Security
+from fastapi import APIRouter, Depends, Query, Request, Response, Security
 from fastapi.security import OAuth2PasswordRequestForm
 from sqlalchemy import select
 
@@ -19,9 +19,9 @@ from facepay.kernel.passwords import HasherOf
 from facepay.kernel.problems import problems
 from facepay.kernel.secrets import get_master_key
 from facepay.settings import SettingsOf
-from facepay.staff import accounts
+from facepay.staff import accounts, sessions
 from facepay.staff.accounts import LastOwner, StaffAccount, StaffNotFound, UsernameTaken, WrongCredentials
-from facepay.staff.schemas import Me, NewStaff, PasswordChange, StaffAnswer, StaffChange, TokenAnswer
+from facepay.staff.schemas import Me, NewStaff, PasswordChange, SessionAnswer, StaffAnswer, StaffChange, TokenAnswer
 from facepay.staff.tokens import InvalidScope, issue_token
 
 router = APIRouter(prefix="/v1")
@@ -70,6 +70,29 @@ async def change_own_password(body: PasswordChange, me: Self, database: Db, hash
         hasher=hasher,
         now=now,
     )
+
+
+@router.get(
+    "/auth/sessions", tags=["sign-in"], summary="List your own sessions in browsers", responses=problems(*REFUSALS)
+)
+async def list_own_sessions(me: Self, session: Session, now: Now) -> list[SessionAnswer]:
+    """Those that are open, the one used last first."""
+    found = await sessions.sessions_of(session, staff_id=me.id, now=now)
+    return [SessionAnswer.model_validate(each) for each in found]
+
+
+@router.delete(
+    "/auth/sessions",
+    tags=["sign-in"],
+    status_code=204,
+    summary="End your own sessions in browsers",
+    responses=problems(*REFUSALS),
+)
+async def end_own_sessions(
+    me: Self, session: Session, session_id: Annotated[UUID | None, Query(description="This one alone.")] = None
+) -> None:
+    """Whoever uses one has to sign in again. Repeating it changes nothing."""
+    await sessions.end_sessions(session, staff_id=me.id, session_id=session_id)
 
 
 @router.post(

@@ -39,6 +39,13 @@ class PasswordChange(Request):
     new_password: Password
 
 
+class SessionAnswer(Answer):
+    id: UUID
+    agent: Annotated[str, Field(description="What the browser calls itself.")]
+    created_at: datetime
+    seen_at: datetime
+
+
 class NewStaff(Request):
     username: Annotated[Username, Field(description="Large and small letters are the same.", examples=["wang.fang"])]
     display_name: Annotated[Line, Field(examples=["Wang Fang"])]

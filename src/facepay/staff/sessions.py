@@ -55,12 +55,29 @@ async def open_session(session: AsyncSession, *, account: StaffAccount, agent: s
     return token
 
 
+async def sessions_of(session: AsyncSession, *, staff_id: UUID, now: datetime) -> list[StaffSession]:
+    """Those that are open, the one used last first."""
+    of_account = select(StaffSession).where(StaffSession.staff_id == staff_id).order_by(StaffSession.seen_at.desc())
+    return [each for each in await session.scalars(of_account) if each.counts(now)]
+
+
+async def end_sessions(session: AsyncSession, *, staff_id: UUID, session_id: UUID | None = None) -> None:
+    """One of somebody's, or all of them."""
+    of_account = delete(StaffSession).where(StaffSession.staff_id == staff_id)
+    await session.execute(of_account.where(StaffSession.id == session_id) if session_id else of_account)
+
+
 async def close_session(session: AsyncSession, *, token: str) -> None:
     await session.execute(delete(StaffSession).where(StaffSession.token_hash == hash_of_token(token)))
 
 
-async def authenticate(database: Database, master_key: MasterKey, token: str, now: datetime) -> Principal | None:
-    """Whoever signed in to this session, unless it is over; with a token for a minute's calls of the API."""
+async def authenticate(
+    database: Database, master_key: MasterKey, token: str, now: datetime, *, in_use: bool = True
+) -> Principal | None:
+    """Whoever signed in to this session, unless it is over; with a token for a minute's calls of the API.
+
+    `in_use`: this keeps it from ending of disuse.
+    """
     async with database.begin() as session:
         found = (
             await session.execute(
@@ -74,7 +91,7 @@ async def authenticate(database: Database, master_key: MasterKey, token: str, no
         opened, account = found
         if not opened.counts(now) or opened.token_epoch != account.token_epoch:
             return None
-        if now >= opened.seen_at + SEEN_EVERY:
+        if in_use and now >= opened.seen_at + SEEN_EVERY:
             opened.seen_at = now
     bearer, scopes = issue_token(account, master_key=master_key, asked=(), now=now, lasts=BEARER_LASTS)
     return Principal(

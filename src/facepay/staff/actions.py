@@ -1,0 +1,126 @@
+"""What staff did: a row for each request of theirs that changes something, or shows what few may see.
+
+The row is there before the request is looked at any further, so nothing happens without one, and is told what came of
+it once the answer is known: one without a status was cut off. The database takes back none of it (0002_staff).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import structlog
+from fastapi import Request
+from sqlalchemy import Index, SmallInteger, String, bindparam, delete, insert, select, update
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Mapped, mapped_column
+
+from facepay.kernel.auth import SAFE_METHODS, Principal
+from facepay.kernel.database import Base, Database, Identified
+from facepay.kernel.ids import new_id
+
+log = structlog.get_logger()
+# To look at these is an action too.
+WATCHED_SCOPES = frozenset({"evidence:read", "members:export", "access:export", "watchlist:view", "audit:read"})
+AGENT_CHARACTERS_MAX = 200
+PORTION = 5_000
+
+
+class StaffAction(Identified, Base):
+    """`ids` are what the path names; `status` and `code` are the answer's, `code` a refusal's."""
+
+    __tablename__ = "staff_action"
+    __table_args__ = (
+        Index("ix_staff_action_staff", "staff_id", "id"),
+        Index("ix_staff_action_store", "store_id", "id"),
+        Index("ix_staff_action_member", "member_id", "id"),
+    )
+
+    staff_id: Mapped[UUID]
+    username: Mapped[str] = mapped_column(String(64))
+    role: Mapped[str] = mapped_column(String(16))
+    method: Mapped[str] = mapped_column(String(8))
+    route: Mapped[str] = mapped_column(String(200))
+    ids: Mapped[dict[str, str]] = mapped_column(JSONB)
+    store_id: Mapped[UUID | None]
+    member_id: Mapped[UUID | None]
+    request_id: Mapped[str] = mapped_column(String(64))
+    address: Mapped[str | None] = mapped_column(String(64))
+    agent: Mapped[str] = mapped_column(String(AGENT_CHARACTERS_MAX))
+    at: Mapped[datetime]
+    status: Mapped[int | None] = mapped_column(SmallInteger)
+    code: Mapped[str | None] = mapped_column(String(64))
+    answered_at: Mapped[datetime | None]
+
+
+_BEGIN = insert(StaffAction)
+_ANSWER = (
+    update(StaffAction)
+    .where(StaffAction.id == bindparam("action"))
+    .values(status=bindparam("said"), code=bindparam("why"), answered_at=bindparam("then"))
+    .execution_options(synchronize_session=False)
+)
+
+
+async def note(request: Request, staff: Principal, scopes: frozenset[str]) -> None:
+    """Write down that somebody asks for this, where it changes or shows what has to be accounted for."""
+    if request.method in SAFE_METHODS and not scopes & WATCHED_SCOPES:
+        return
+    if hasattr(request.state, "when_answered"):  # a route may ask for staff twice, with scopes of each
+        return
+    state = request.app.state
+    action = _asked(request, staff, state.clock())
+    async with state.database.read() as session:
+        await session.execute(_BEGIN, [action])
+    request.state.when_answered = partial(_answered, state.database, request, action["id"])
+
+
+def _asked(request: Request, staff: Principal, now: datetime) -> dict[str, Any]:
+    ids = {name: str(value)[:100] for name, value in request.path_params.items()}
+    return {
+        "id": new_id(),
+        "staff_id": staff.id,
+        "username": staff.name,
+        "role": staff.role,
+        "method": request.method,
+        "route": request.scope["route"].path,
+        "ids": ids,
+        "store_id": _uuid(ids.get("store_id")),
+        "member_id": _uuid(ids.get("member_id")),
+        "request_id": request.state.request_id,
+        "address": request.client.host if request.client else None,
+        "agent": request.headers.get("user-agent", "")[:AGENT_CHARACTERS_MAX],
+        "at": now,
+    }
+
+
+def _uuid(text: str | None) -> UUID | None:
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        return None
+
+
+async def _answered(database: Database, request: Request, action: UUID, status: int) -> None:
+    said = {"action": action, "said": status, "why": getattr(request.state, "problem", None)}
+    try:
+        async with database.read() as session:
+            await session.execute(_ANSWER, said | {"then": request.app.state.clock()})
+    except SQLAlchemyError as error:  # the answer has gone out; the row says that it was asked
+        log.error("staff_action_unanswered", action=str(action), error=type(error).__name__)
+
+
+async def forget_actions(database: Database, *, kept: timedelta, now: datetime) -> int:
+    """Drop what is older, some at a time; answers how many. The database lets nothing of the last 90 days go."""
+    old = select(StaffAction.id).where(StaffAction.at < now - kept).limit(PORTION)
+    dropped = 0
+    while True:
+        async with database.begin() as session:
+            gone = await session.scalars(delete(StaffAction).where(StaffAction.id.in_(old)).returning(StaffAction.id))
+            count = len(gone.all())
+        dropped += count
+        if count < PORTION:
+            return dropped
