@@ -22,11 +22,15 @@ class Entry:
 CONSOLE = (
     Entry("", "Stores", "stores:read"),
     Entry("/staff", "Staff", "staff:write"),
+    Entry("/webhooks", "Webhooks", "webhooks:read"),
     Entry("/account", "Your account", "account:own"),
 )
 STORE = (
     Entry("", "Live", "stores:read"),
     Entry("/devices", "Devices", "stores:read"),
+    Entry("/doors", "Doors", "access:read"),
+    Entry("/holders", "Access", "access:read"),
+    Entry("/access-log", "Access log", "access:read"),
     Entry("/alerts", "Alerts", "alerts:read"),
     Entry("/settings", "Settings", "stores:read"),
 )

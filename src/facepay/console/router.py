@@ -4,9 +4,35 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from facepay.console import account_pages, alert_pages, live_pages, settings_pages, signing_in, staff_pages, store_pages
+from facepay.console import (
+    access_log_pages,
+    account_pages,
+    alert_pages,
+    device_pages,
+    door_pages,
+    holder_pages,
+    live_pages,
+    settings_pages,
+    signing_in,
+    staff_pages,
+    store_pages,
+    webhook_pages,
+)
 
-PAGES = (signing_in, store_pages, live_pages, alert_pages, settings_pages, staff_pages, account_pages)
+PAGES = (
+    signing_in,
+    store_pages,
+    live_pages,
+    alert_pages,
+    settings_pages,
+    staff_pages,
+    account_pages,
+    device_pages,
+    door_pages,
+    holder_pages,
+    access_log_pages,
+    webhook_pages,
+)
 router = APIRouter()
 for page in PAGES:
     router.include_router(page.router)
