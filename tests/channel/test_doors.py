@@ -15,7 +15,6 @@ from facepay.channel.payloads import Lock
 from facepay.kernel.clock import utc_now
 from facepay.kernel.database import Database
 from tests.channel.line import fetch, gate_of, tell
-from tests.conftest import OpenShop
 from tests.locks import somebody_waits
 from tests.shop import Shop
 
@@ -47,21 +46,6 @@ async def test_exits_are_locked_where_staff_say_so(shop: Shop) -> None:
     assert door == {"locked": True, "exits_locked": True, "released": False, "command_number": 1}
     await tell(shop, gate_of(shop), {"kind": "lock"})
     assert (await shop.at_gate(0, "exits")).json()["code"] == "goodbye"
-
-
-async def test_who_was_asked_for_digits_before_the_lock_stays_outside(open_shop: OpenShop) -> None:
-    shop = await open_shop(match_margin_min=0.99)
-    await shop.add_member(0, phone="+8613800138001")
-    await shop.add_member(1, phone="+8613800138002")
-    asked = (await shop.at_gate(0)).json()
-    assert (asked["decision"], asked["command_number"]) == ("step_up", 0)
-    await tell(shop, gate_of(shop), {"kind": "lock"})
-    path = f"/v1/gates/{shop.gate_id}/entries/{asked['attempt_id']}/step-up"
-    answer = (await shop.client.post(path, json={"answer": "8001"}, headers=shop.gate)).json()
-    assert (answer["decision"], answer["code"], answer["command_number"]) == ("deny", "gate_locked", 1)
-    await tell(shop, gate_of(shop), {"kind": "unlock"})
-    answer = (await shop.client.post(path, json={"answer": "8001"}, headers=shop.gate)).json()
-    assert (answer["decision"], answer["command_number"]) == ("open", 2)
 
 
 async def test_a_lock_waits_for_the_decision_that_is_being_made(shop: Shop, app: FastAPI) -> None:

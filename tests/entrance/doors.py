@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
 import httpx
 
+from facepay.kernel.clock import utc_now
+from tests.conftest import Clock
 from tests.photos import people, variant
 from tests.shop import Shop
+
+
+@dataclass
+class StillClock(Clock):
+    """Stands where a test sets it: how fast the test runs decides nothing."""
+
+    started_at: datetime = field(default_factory=utc_now)
+
+    def __call__(self) -> datetime:
+        return self.started_at + self.ahead
 
 
 def at_camera(person: bytes | int) -> bytes:

@@ -65,17 +65,6 @@ async def test_guests_are_no_tailgaters(shop: Shop) -> None:
     assert (await enter(shop, frame))["tailgate_suspected"] is True
 
 
-async def test_guests_wait_for_their_member_s_second_factor(open_shop: OpenShop) -> None:
-    shop = await open_shop(match_margin_min=0.99)
-    await shop.add_member(0, phone="+8613800138001")
-    await shop.add_member(1, phone="+8613800138002")
-    asked = await enter(shop, 0, guests=3)
-    assert asked["decision"] == "step_up"
-    path = f"/v1/gates/{shop.gate_id}/entries/{asked['attempt_id']}/step-up"
-    opened = (await shop.client.post(path, json={"answer": "8001"}, headers=shop.gate)).json()
-    assert (await visit(shop, opened["visit_id"]))["guests"] == 3
-
-
 async def buy(shop: Shop) -> dict[str, Any]:
     paid = (await shop.at_kiosk(0, {"TEA-001": 1})).json()
     assert paid["code"] == "paid", paid

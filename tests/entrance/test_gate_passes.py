@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from facepay.identity.passes import WRONG_CODES_MAX
-from tests.conftest import Clock, OpenShop
+from tests.conftest import Clock
 from tests.shop import Shop
 
 pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
@@ -119,35 +119,3 @@ async def test_what_is_no_pass_is_refused_before_it_is_looked_for(shop: Shop) ->
     for text in ("1234567", "123456789", "short", "a" * 52):
         response = await shop.pass_at_gate(text)
         assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
-
-
-async def finish(shop: Shop, attempt: dict[str, Any], **body: str) -> Any:
-    path = f"/v1/gates/{shop.gate_id}/entries/{attempt['attempt_id']}/step-up"
-    return (await shop.client.post(path, json=body, headers=shop.gate)).json()
-
-
-async def test_a_pass_tells_members_apart_whom_a_face_does_not(open_shop: OpenShop) -> None:
-    shop = await open_shop(match_margin_min=0.99)
-    first, second = [await shop.add_member(number, pin="739150") for number in range(2)]
-    third = await shop.issue_pass(await shop.add_member_without_face())
-    attempt = (await shop.at_gate(0)).json()
-    assert attempt["step_up"]["factor"] == "pin"
-    assert (await finish(shop, attempt, **{"pass": third["pass"]}))["code"] == "wrong_answer"
-    opened = await finish(shop, attempt, **{"pass": (await shop.issue_pass(second))["pass"]})
-    assert (opened["decision"], opened["member"]["id"], opened["identified_by"]) == ("open", second, "face")
-    uses = (await shop.do("GET", f"/v1/members/{second}/biometric-uses"))["items"]
-    assert uses[0]["use"] == "stepped_up"
-    # The third's was not theirs to spend, and a pass is spent by a step-up as by a gate.
-    assert (await shop.pass_at_gate(third["pass"])).json()["code"] == "welcome"
-    assert (await finish(shop, attempt, answer="1234", **{"pass": third["pass"]}))["code"] == "invalid_request"
-    assert (await finish(shop, attempt))["code"] == "invalid_request"
-    assert first != second
-
-
-async def test_wrong_answers_close_the_step_up_to_passes_too_and_leave_the_gate_open(open_shop: OpenShop) -> None:
-    shop = await open_shop(match_margin_min=0.99)
-    first, _ = [await shop.add_member(number) for number in range(2)]
-    for _ in range(5):
-        assert (await finish(shop, (await shop.at_gate(0)).json(), answer="0000"))["code"] == "wrong_answer"
-    assert (await shop.at_gate(0)).json()["code"] == "step_up_impossible"
-    assert (await shop.pass_at_gate((await shop.issue_pass(first))["pass"])).json()["code"] == "welcome"

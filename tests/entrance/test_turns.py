@@ -3,44 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 from fastapi import FastAPI
 
 from facepay.entrance.gate_turns import forget_turns
-from facepay.kernel.clock import utc_now
 from tests.answers import verdict
-from tests.conftest import Clock, OpenShop
-from tests.entrance.doors import answer, show, start, visit
+from tests.conftest import Clock
+from tests.entrance.doors import StillClock, show, start, visit
 from tests.photos import camera_frame, stranger, variant
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 NOBODY = camera_frame([])
 
 
-@dataclass
-class StillClock(Clock):
-    """Stands where a test sets it: how fast the test runs decides nothing."""
-
-    started_at: datetime = field(default_factory=utc_now)
-
-    def __call__(self) -> datetime:
-        return self.started_at + self.ahead
-
-
-@pytest.fixture
-def clock() -> Clock:
+@pytest.fixture(scope="module")
+def clock_of_module() -> Clock:
     return StillClock()
-
-
-@pytest.fixture
-async def wary(open_shop: OpenShop) -> Shop:
-    """A shop whose margin nobody reaches."""
-    return await open_shop(match_margin_min=0.99)
 
 
 async def test_a_turn_goes_on_until_somebody_is_let_in_and_then_stays_what_it_is(shop: Shop) -> None:
@@ -131,37 +113,6 @@ async def test_a_stranger_s_turn_ends_at_once_and_frees_the_gate(shop: Shop) -> 
     assert (denied["authentication"], denied["code"], denied["similarity"]) == ("denied", "unknown_face", None)
     assert (await show(shop, turn, 0))["code"] == "unknown_face"
     assert (await shop.at_gate(0)).json()["code"] == "welcome"
-
-
-async def test_a_second_factor_is_waited_for_and_nobody_has_to_look_up_meanwhile(wary: Shop, clock: Clock) -> None:
-    member_id = await wary.add_member(0, phone="+8613800138001")
-    await wary.add_member(1, phone="+8613800138002")
-    turn = (await start(wary)).json()
-    asked = await show(wary, turn, 0)
-    assert (asked["authentication"], asked["decision"], asked["code"]) == ("processing", "step_up", "ambiguous_face")
-    assert asked["step_up"]["factor"] == "phone_last_four"
-    outside = f"/v1/gates/{wary.gate_id}/entries/{asked['attempt_id']}/step-up"
-    refused = await wary.client.post(outside, json={"answer": "8001"}, headers=wary.gate)
-    assert verdict(refused) == (409, "device_busy")
-    clock.ahead += timedelta(seconds=30)
-    assert (await show(wary, turn, NOBODY))["authentication"] == "processing"
-    wrong = (await answer(wary, turn, "0000")).json()
-    assert (wrong["authentication"], wrong["code"], wrong["answers_left"]) == ("processing", "wrong_answer", 2)
-    opened = (await answer(wary, turn, "8001")).json()
-    assert (opened["authentication"], opened["member"]["id"]) == ("accepted", member_id)
-    assert (await answer(wary, turn, "8001")).json()["visit_id"] == opened["visit_id"]
-
-
-async def test_unsure_frames_don_t_make_a_turn_longer_and_longer(wary: Shop, clock: Clock) -> None:
-    await wary.add_member(0, phone="+8613800138001")
-    await wary.add_member(1, phone="+8613800138002")
-    turn = (await start(wary)).json()
-    assert verdict(await answer(wary, turn, "8001")) == (404, "attempt_not_found")
-    until = (await show(wary, turn, 0))["expires_at"]
-    clock.ahead += timedelta(seconds=50)
-    assert (await show(wary, turn, 0))["expires_at"] == until > turn["expires_at"]
-    clock.ahead += timedelta(seconds=10)
-    assert (await answer(wary, turn, "8001")).json()["code"] == "turn_expired"
 
 
 async def test_of_frames_that_come_side_by_side_one_opens_the_visit(shop: Shop) -> None:

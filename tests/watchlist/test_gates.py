@@ -212,8 +212,7 @@ async def test_where_there_is_no_watchlist_nobody_is_banned(open_shop: OpenShop)
 
 async def _ban_face(desk: Desk, seen: FrameEvidence, embedding: Floats) -> None:
     """Somebody with this face, whom no photo shows."""
-    app: Any = desk.shop.client._transport.app  # type: ignore[attr-defined]
-    state, now = app.state, utc_now()
+    state, now = desk.shop.app.state, utc_now()
     face = replace(seen.faces[0], embedding=embedding)
     first, second = await _staff_ids(desk)
     policy = EnrolmentPolicy(ENROLMENT, policy_for("gate", Settings(_env_file=None)), state.recogniser.calibration)

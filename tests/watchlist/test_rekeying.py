@@ -7,23 +7,24 @@ import pytest
 from facepay.kernel.secrets import MasterKey
 from facepay.watchlist.gallery import protection_of
 from facepay.watchlist.rekeying import bans_under_others, rekey_bans
-from tests.conftest import MASTER_KEY, OpenApp, OpenShop, client_of
+from tests.conftest import MASTER_KEY, OpenApp, client_of
+from tests.shop import Shop
 from tests.watchlist.desk import Desk
 
-pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened(watchlist=True)]
 
 
 async def test_a_new_master_key_moves_bans_and_whoever_waits_and_the_old_one_opens_nothing(
-    open_shop: OpenShop, open_app: OpenApp
+    shop: Shop, open_app: OpenApp
 ) -> None:
-    desk = await Desk.open(await open_shop(watchlist=True))
+    desk = await Desk.open(shop)
     ban_id = await desk.ban(0)
-    await desk.shop.add_member(0)
-    await desk.shop.at_gate(0)
+    await shop.add_member(0)
+    await shop.at_gate(0)
     (hit,) = await desk.waiting()
     await desk.answer(hit["id"], "admit")
     both = f"{MasterKey.generate_text()} {MASTER_KEY}"
-    database = desk.shop.client._transport.app.state.database  # type: ignore[attr-defined]
+    database = shop.app.state.database
     new = protection_of(MasterKey.from_text(both))
     async with database.begin() as session:
         assert sum((await bans_under_others(session, protection=new)).values()) == 1
@@ -32,7 +33,7 @@ async def test_a_new_master_key_moves_bans_and_whoever_waits_and_the_old_one_ope
     old = (await desk.look(f"hits/{hit['id']}/frame")).json()
     assert old["code"] == "gallery_locked"
     async with client_of(await open_app(watchlist=True, master_key=both)) as client:
-        moved = Desk(await desk.shop.reached_by(client), {}, {}, {})
+        moved = Desk(await shop.reached_by(client), {}, {}, {})
         await moved.sign_in()
         shown = (await moved.look(f"bans/{ban_id}")).json()
         photo = await moved.look(f"bans/{ban_id}/photos/{shown['photo_ids'][0]}")
