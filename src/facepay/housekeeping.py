@@ -50,6 +50,7 @@ from facepay.recommender.preferences import forget_faded
 from facepay.rewards.expiry import expire_due
 from facepay.settings import Settings
 from facepay.shelves.settling import charge_left_visits, forget_sightings, settle_late_changes
+from facepay.staff.actions import forget_actions
 from facepay.stores.pairings import forget_pairings
 from facepay.stores.signatures import forget_nonces
 from facepay.taste.counts import close_days
@@ -149,6 +150,11 @@ def tasks_of(
         Task("lapse_attempts", 60, lambda: lapse_attempts(database, now=clock())),
         Task("forget_attempts", 3600, lambda: forget_attempts(database, now=clock())),
         Task("forget_access_events", 3600, lambda: forget_access_events(database, lasts=log_lasts, now=clock())),
+        Task(
+            "forget_staff_actions",
+            3600,
+            lambda: forget_actions(database, kept=timedelta(days=settings.staff_actions_kept_days), now=clock()),
+        ),
         Task("forget_biometric_uses", 3600, lambda: forget_uses(database, settings=settings, now=clock())),
     )
 

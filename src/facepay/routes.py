@@ -90,6 +90,7 @@ from facepay.schedules import router as schedules
 from facepay.shelves import basket_router as baskets
 from facepay.shelves import planogram_router as planograms
 from facepay.shelves import router as shelves
+from facepay.staff import action_router as staff_actions
 from facepay.staff import router as staff
 from facepay.stores import pairing_router as pairings
 from facepay.stores import router as stores
@@ -112,6 +113,7 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
     room.router
     for room in (
         staff,
+        staff_actions,
         stores,
         pairings,
         live,

@@ -148,6 +148,7 @@ class Settings(BaseSettings):
     jurisdiction: Jurisdiction = Jurisdiction.CHINA
     face_idle_days_max: int = Field(default=1095, ge=1, le=3650)
     biometric_uses_kept_days: int = Field(default=365, ge=1, le=3650)
+    staff_actions_kept_days: int = Field(default=730, ge=90, le=3650)
     evidence_days: int = Field(default=0, ge=0, le=365)
     access_log_days: int = Field(default=180, ge=1, le=3650)
     visitor_kept_days: int = Field(default=30, ge=1, le=3650)

@@ -51,6 +51,7 @@ from facepay.rewards import birthdays, coupons, lots, rules
 from facepay.schedules import schedules
 from facepay.shelves import baskets, events, planogram, readings, restock
 from facepay.staff import accounts
+from facepay.staff import actions as staff_actions
 from facepay.staff import sessions as staff_sessions
 from facepay.stores import devices, pairings, signatures, stores
 from facepay.taste import counts as attention_counts
@@ -176,6 +177,7 @@ __all__ = [
     "sequences",
     "signatures",
     "sold_tags",
+    "staff_actions",
     "staff_sessions",
     "step_up",
     "stock",

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from facepay.kernel.auth import PUBLIC_PATHS, api_routes
 from tests.conftest import Clock
 from tests.console.desk import COOKIE, OURS, signed_in
 from tests.shop import PASSWORD, Shop
@@ -30,6 +31,16 @@ async def test_whoever_signs_in_sees_the_stores_until_they_sign_out(shop: Shop) 
     await shop.client.post("/console/sign-out", headers=OURS)
     shop.client.cookies.set(COOKIE, kept, domain="shop")
     assert (await shop.client.get("/console")).status_code == 303, "the session is over, whoever kept the cookie"
+
+
+async def test_no_page_is_shown_to_whoever_is_not_signed_in(shop: Shop) -> None:
+    for route in api_routes(shop.app.routes):
+        if route.path.startswith("/console") and route.path not in PUBLIC_PATHS:
+            path = route.path.replace("{", "").replace("}", "")
+            for method in route.methods or ():
+                answer = await shop.client.request(method, path, headers=OURS | {"Cookie": f"{COOKIE}=guessed"})
+                assert answer.status_code == 303, (method, path)
+                assert answer.headers["location"].startswith("/console/sign-in")
 
 
 async def test_a_wrong_password_opens_nothing(shop: Shop) -> None:

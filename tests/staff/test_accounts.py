@@ -13,6 +13,7 @@ from tests.shop import PASSWORD
 
 pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 OWNERS = {
+    "audit:read",
     "stores:write",
     "staff:write",
     "lookalikes:write",
@@ -66,7 +67,10 @@ async def test_each_role_may_do_what_its_name_says(desk: Desk) -> None:
         await desk.add(role, role)
         scopes[role] = set((await desk.client.get(ME, headers=await desk.sign_in(role))).json()["scopes"])
     assert scopes["operator"] == set(SCOPES) - OWNERS
-    assert scopes["auditor"] == {scope for scope in SCOPES if scope.endswith(":read")} - OWNERS | {"account:own"}
+    assert scopes["auditor"] == {scope for scope in SCOPES if scope.endswith(":read")} - OWNERS | {
+        "account:own",
+        "audit:read",
+    }
     assert scopes["guard"] & {"watchlist:answer", "alerts:write", "emergency:act"}
     assert not scopes["guard"] & (OWNERS | {"members:read", "wallet:read", "orders:read"})
     assert scopes["app"] == {"passes:write", "drives:read", "drives:reserve", "account:own"}

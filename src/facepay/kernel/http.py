@@ -57,6 +57,8 @@ class RequestGuard:
                 raise RuntimeError("an answer was broken off") from None
             await answer(scope, receive, send_with_id)
         finally:
+            if told := scope["state"].get("when_answered"):
+                await told(status or 500)
             self._record(scope, status or 500, perf_counter() - start)
             structlog.contextvars.clear_contextvars()
 

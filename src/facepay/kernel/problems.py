@@ -49,6 +49,7 @@ class InvalidRequest(Problem):
 
 def respond(request: Request, status: int, code: str, title: str, detail: str, **more: Any) -> JSONResponse:
     headers = more.pop("headers", None)
+    request.state.problem = code
     document = {
         "type": f"urn:facepay:problem:{code}",
         "title": title,

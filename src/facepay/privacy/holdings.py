@@ -372,6 +372,7 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "slot_stock": NOTHING,
         "spent_nonce": NOTHING,
         "staff_account": NOTHING,
+        "staff_action": Holding(Fate.KEPT, "who did what to whom, for whoever has to account for it", by=MEMBER),
         "staff_session": NOTHING,
         "stock": NOTHING,
         "store": NOTHING,

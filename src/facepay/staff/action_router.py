@@ -31,7 +31,9 @@ class StaffActionAnswer(Answer):
     role: Role
     method: Annotated[str, Field(examples=["POST"])]
     route: Annotated[str, Field(examples=["/v1/members/{member_id}/wallet/top-ups"])]
-    ids: Annotated[dict[str, str], Field(description="What the path named.")]
+    store_id: UUID | None
+    member_id: UUID | None
+    ids: Annotated[dict[str, str], Field(description="What else the path named.")]
     status: Annotated[int | None, Field(description="Null where it was cut off before an answer.", examples=[201])]
     code: Annotated[str | None, Field(description="Why it was refused.", examples=["insufficient_scope"])]
     address: str | None
@@ -49,9 +51,7 @@ async def list_actions(
     member_id: UUID | None = None,
     since: Annotated[AwareDatetime | None, Query(description="From this moment on.")] = None,
     until: Annotated[AwareDatetime | None, Query(description="Before this moment.")] = None,
-    refused: Annotated[
-        bool | None, Query(description="Only what was refused or cut off, or only what was not.")
-    ] = None,
+    refused: Annotated[bool | None, Query(description="What was refused or cut off, or all else.")] = None,
 ) -> Page[StaffActionAnswer]:
     """Every request of staff that changes something, or shows frames, exports or the watchlist, from the newest on;
     those that were refused too. Bodies aren't kept.

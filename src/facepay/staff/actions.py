@@ -30,7 +30,7 @@ PORTION = 5_000
 
 
 class StaffAction(Identified, Base):
-    """`ids` are what the path names; `status` and `code` are the answer's, `code` a refusal's."""
+    """`ids` are what else the path names; `status` and `code` are the answer's, `code` a refusal's."""
 
     __tablename__ = "staff_action"
     __table_args__ = (
@@ -79,7 +79,9 @@ async def note(request: Request, staff: Principal, scopes: frozenset[str]) -> No
 
 
 def _asked(request: Request, staff: Principal, now: datetime) -> dict[str, Any]:
-    ids = {name: str(value)[:100] for name, value in request.path_params.items()}
+    # A holder's id goes when they are erased, and no row here may keep it.
+    ids = {name: str(value)[:100] for name, value in request.path_params.items() if name != "holder_id"}
+    store_id, member_id = _uuid(ids.pop("store_id", None)), _uuid(ids.pop("member_id", None))
     return {
         "id": new_id(),
         "staff_id": staff.id,
@@ -88,8 +90,8 @@ def _asked(request: Request, staff: Principal, now: datetime) -> dict[str, Any]:
         "method": request.method,
         "route": request.scope["route"].path,
         "ids": ids,
-        "store_id": _uuid(ids.get("store_id")),
-        "member_id": _uuid(ids.get("member_id")),
+        "store_id": store_id,
+        "member_id": member_id,
         "request_id": request.state.request_id,
         "address": request.client.host if request.client else None,
         "agent": request.headers.get("user-agent", "")[:AGENT_CHARACTERS_MAX],
