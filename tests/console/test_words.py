@@ -9,14 +9,38 @@ import pytest
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
-from facepay.console import menu, words
+from facepay.app import ALERT_KINDS
+from facepay.console import (
+    access_log_pages,
+    alert_pages,
+    device_pages,
+    door_pages,
+    holder_pages,
+    live_pages,
+    menu,
+    settings_pages,
+    webhook_pages,
+    words,
+)
 from facepay.console.words import LANGUAGES, LOCALES, Formats, negotiated
 from facepay.staff.accounts import Role
 
 CONSOLE = Path(words.__file__).parent
 METHODS = [("**.html", "jinja2.ext:babel_extract"), ("**.py", "python")]
 # Beside what is marked for translation, what a template translates by its value.
-BY_VALUE = {entry.words for entry in menu.CONSOLE + menu.STORE} | set(Role)
+BY_VALUE = (
+    {entry.words for entry in menu.CONSOLE + menu.STORE + menu.SCREENS}
+    | {kind.words for kind in ALERT_KINDS}
+    | set(Role)
+    | set(live_pages.DECISIONS.values())
+    | set(alert_pages.SEVERITIES)
+    | settings_pages.WORDS
+    | device_pages.SAID_BY_VALUE
+    | door_pages.SAID_BY_VALUE
+    | holder_pages.SAID_BY_VALUE
+    | access_log_pages.SAID_BY_VALUE
+    | webhook_pages.SAID_BY_VALUE
+)
 KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "back": (2,), "said": None}
 
 

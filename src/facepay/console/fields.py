@@ -8,7 +8,7 @@ from decimal import Decimal
 from babel.numbers import get_currency_precision
 
 # Commas stand between thousands alone: 12,50 is no amount, lest it be a hundred times too much.
-AMOUNT = re.compile(r"(\d{1,12}|\d{1,3}(,\d{3}){1,3})(\.\d{1,6})?", re.ASCII)
+AMOUNT = re.compile(r"(\d{1,14}|\d{1,3}(,\d{3}){1,4})(\.\d{1,6})?", re.ASCII)
 
 
 def counted(text: str) -> int | str | None:

@@ -19,7 +19,17 @@ from facepay.live.watching import SCOPE, watch_store
 # What comes anew when it has changed, each by itself, so that whoever is about to press a button elsewhere can.
 PARTS = ("today", "alerts", "people", "decisions", "shelves", "devices")
 # Words of the API that these pages show by their value.
-DECISIONS = ("open", "deny", "step_up", "paid", "declined", "pending", "hold", "release", "closed")
+DECISIONS = {
+    "open": "let through",
+    "deny": "turned away",
+    "step_up": "asked for more",
+    "paid": "paid",
+    "declined": "declined",
+    "pending": "under way",
+    "hold": "held",
+    "release": "let out",
+    "closed": "ended unpaid",
+}
 router = pages("/stores/{store_id}")
 Watcher = Annotated[Console, Depends(console(SCOPE))]
 Ender = Annotated[Console, Depends(console(SCOPE, "visits:write"))]
@@ -63,4 +73,5 @@ async def end_visit(console: Ender, store_id: UUID, visit_id: UUID) -> Response:
 
 def _values(live: dict[str, Any]) -> dict[str, Any]:
     """What the parts are made of. `names` are the devices' by id."""
-    return {"live": live, "names": {each["id"]: each["name"] for each in live["devices"]}}
+    names = {each["id"]: each["name"] for each in live["devices"]}
+    return {"live": live, "names": names, "decisions": DECISIONS}

@@ -40,7 +40,12 @@ MODES = {
     Mode.DENY: "Let nobody in and sell nothing",
     Mode.ALLOW_SIGNED_PASS: "Trust passes that members carry",
 }
-WORDS = (*RULES_COUNTED, *RULES_SWITCHED, *LIMITS_MONEY, *LIMITS_COUNTED, *MODES)
+DAYS = {day: day.capitalize() for day in WEEKDAYS}
+SAID = (DAYS, RULES_COUNTED, RULES_SWITCHED, LIMITS_MONEY, LIMITS_COUNTED, MODES)
+WORDS = frozenset(words for each in SAID for words in each.values()) | {
+    "Guests a member may bring",
+    "Most in all by one pass at one device",
+}
 router = pages("/stores/{store_id}/settings")
 Reader = Annotated[Console, Depends(console("stores:read"))]
 Writer = Annotated[Console, Depends(console("stores:read", "stores:write"))]
@@ -66,7 +71,7 @@ async def see_settings(console: Reader, store_id: UUID) -> Response:
         rules=await console.api.get(f"{path}/house-rules") if console.may("security:read") else None,
         limits=await console.api.get(f"{path}/limits") if console.may("wallet:read") else None,
         policy=None if store["closed_at"] else await console.api.get(f"{path}/offline-policy"),
-        weekdays=WEEKDAYS,
+        weekdays=DAYS,
         rules_counted=RULES_COUNTED,
         rules_switched=RULES_SWITCHED,
         limits_money=LIMITS_MONEY,

@@ -55,5 +55,6 @@ async def give_password(console: Owner, staff_id: UUID, password: Text) -> Respo
 @router.post("/{staff_id}/access")
 async def set_access(console: Owner, staff_id: UUID, disabled: Annotated[bool, Form()]) -> Response:
     await console.api.send("PATCH", f"/v1/staff/{staff_id}", {"disabled": disabled})
-    said = "They can't sign in any more, and are signed out." if disabled else "They can sign in now."
-    return console.back(f"/staff/{staff_id}", said)
+    if disabled:
+        return console.back(f"/staff/{staff_id}", "They can't sign in any more, and are signed out.")
+    return console.back(f"/staff/{staff_id}", "They can sign in now.")

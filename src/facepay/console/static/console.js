@@ -13,5 +13,5 @@ document.addEventListener("submit", (event) => {
 
 // A refusal is read out and scrolled to, with what was typed still in the form.
 document.addEventListener("htmx:afterSwap", (event) => {
-  if (event.detail.target.id === "problem") event.detail.target.scrollIntoView({ block: "center" });
+  if (event.detail.target?.id === "problem") event.detail.target.scrollIntoView({ block: "center" });
 });
