@@ -113,6 +113,7 @@ export function askFor(factor, { wrong, expiresAt } = {}) {
   show("ask");
   tell(alert, wrong);
   input.focus();
+  pad.addEventListener("pointerdown", (event) => event.preventDefault()); // the keyboard goes on into the field
   pad.addEventListener("click", (event) => {
     const { digit } = event.target.dataset;
     if (digit === undefined) return;

@@ -52,6 +52,7 @@ export class Basket {
   #change(sku, by) {
     const line = this.#lines.get(sku);
     line.quantity = Math.min(EACH_MAX, line.quantity + by);
+    line.total = null;
     if (line.quantity < 1) this.#lines.delete(sku);
     return this.reprice();
   }

@@ -56,7 +56,7 @@ function priced(fault) {
   const { total } = basket;
   find(".total").textContent = total ? money(total.amount, total.currency) : basket.isEmpty ? "" : "…";
   for (const name of ["pay", "pass"]) find(`.foot [data-do=${name}]`).disabled = !total;
-  find("[data-do=empty]").hidden = find(".sum").hidden = basket.isEmpty;
+  find("[data-do=empty]").hidden = find(".foot .sum").hidden = basket.isEmpty;
   if (fault !== "pricing") tell(find("#said"), fault && (has(`basket_${fault}`) ? `basket_${fault}` : "basket_refused"));
 }
 
@@ -199,6 +199,7 @@ find(".language").addEventListener("change", () => {
   priced();
   if (paid) writeReceipt(find(".receipt"), paid.order, device.about);
 });
+addEventListener("online", () => basket.total || basket.reprice());
 addEventListener("pagehide", () => camera.stop());
 addEventListener("beforeunload", (event) => ["checking", "doubt"].includes(shown()) && event.preventDefault());
 addEventListener("hashchange", () => location.reload());
