@@ -127,6 +127,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_gate_attempt")),
     )
     op.create_index("ix_gate_attempt_gate_id_decided_at", "gate_attempt", ["gate_id", "decided_at"])
+    op.create_index(
+        "ix_gate_attempt_denied",
+        "gate_attempt",
+        ["gate_id", "decided_at"],
+        postgresql_where=sa.text("decision = 'deny'"),
+    )
     op.create_index(op.f("ix_gate_attempt_member_id"), "gate_attempt", ["member_id"])
     op.create_index(
         "ix_gate_attempt_odd",

@@ -22,7 +22,7 @@ from facepay.console import (
     webhook_pages,
     words,
 )
-from facepay.console.words import LANGUAGES, LOCALES, Formats, negotiated
+from facepay.console.words import LANGUAGES, LOCALES, Formats, negotiated, translations_of
 from facepay.staff.accounts import Role
 
 CONSOLE = Path(words.__file__).parent
@@ -81,6 +81,12 @@ def test_each_language_has_every_text_and_no_other(language: str) -> None:
 )
 def test_a_browser_gets_the_language_it_likes_best(accepted: str, language: str) -> None:
     assert negotiated(accepted) == language
+
+
+def test_counts_are_said_in_each_language_however_many() -> None:
+    for language, two in (("en", "with 2 guests"), ("ko", "동반 2명"), ("zh", "同行 2 人")):
+        said = translations_of(language).ungettext("with %(num)s guest", "with %(num)s guests", 2)
+        assert said % {"num": 2} == two
 
 
 def test_money_and_times_are_written_as_each_language_does() -> None:

@@ -27,7 +27,9 @@ def translations_of(language: str) -> NullTranslations:
         with path.open("rb") as source:
             write_mo(compiled, read_po(source, locale=language))
         compiled.seek(0)
-        merged.merge(Translations(compiled))
+        read = Translations(compiled)
+        merged.merge(read)
+        merged.plural = read.plural
     return merged
 
 

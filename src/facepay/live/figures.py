@@ -65,7 +65,7 @@ async def today_of(session: AsyncSession, *, store: Store, money: bool, now: dat
     )
     in_review = BasketChange.store_id == store.id, text(IN_REVIEW)
     columns: dict[str, Any] = {
-        "inside": people_inside(store_id=store.id),
+        "inside": _whole(people_inside(store_id=store.id)),
         "visits": _count(Visit, *inside),
         "capacity_max": select(HouseRules.capacity_max).where(HouseRules.store_id == store.id).scalar_subquery(),
         "entries": _count(Visit, *entered),
