@@ -11,7 +11,7 @@ from facepay.console.pages import Console, console, pages
 from facepay.kernel.paging import PAGE_MAX
 
 SAID_BY_VALUE = {
-    *("closed", "open", "forced", "held_open", "unknown", "locked", "unlocked"),
+    *("closed", "forced", "held_open", "unknown", "locked", "unlocked"),
     *("release", "lockdown"),
     *("none", "soft", "hard", "timed"),
     *("face", "badge", "fingerprint", "pin", "invitation"),

@@ -14,7 +14,7 @@ from facepay.console.fields import counted
 from facepay.console.pages import Console, console, pages
 
 KINDS = ("employee", "contractor", "visitor")
-SAID_BY_VALUE = {"suspended", "in force", "not yet", "over", "invited", "came", "withdrawn", "blocked"}
+SAID_BY_VALUE = {"invited", "came", "withdrawn"}
 
 router = pages()
 Reader = Annotated[Console, Depends(console("stores:read", "access:read"))]
