@@ -99,6 +99,8 @@ async def see_holder(console: Reader, holder_id: UUID) -> Response:
     path = f"/v1/holders/{holder_id}"
     holder = await console.api.get(path)
     of_store = f"/v1/stores/{holder['store_id']}"
+    profiles = named(await all_of(console, f"{of_store}/access-profiles"))
+    given = {each["profile_id"] for each in holder["profiles"]}
     return console.show(
         "holder.html",
         store=await console.api.get(of_store),
@@ -106,7 +108,8 @@ async def see_holder(console: Reader, holder_id: UUID) -> Response:
         credentials=await console.api.get(f"{path}/credentials", limit=200),
         presence=await console.api.get(f"{path}/presence"),
         zone_names=named(await all_of(console, f"{of_store}/zones")),
-        profile_names=named(await all_of(console, f"{of_store}/access-profiles")),
+        profile_names=profiles,
+        others={id_: name for id_, name in profiles.items() if id_ not in given},
         may_change=console.may("access:write"),
         may_see_member=console.may("members:read"),
     )

@@ -142,5 +142,5 @@ def _refusal(request: Request, problem: Any) -> Response:
     whole = not request.headers.get("hx-request")
     answer = shown(request, "refusal.html" if whole else "_problem.html", status=status, problem=problem)
     if not whole:
-        answer.headers.update({"HX-Retarget": "#problem", "HX-Reswap": "innerHTML"})
+        answer.headers.update({"HX-Retarget": "#problem", "HX-Reswap": "innerHTML", "HX-Push-Url": "false"})
     return answer
