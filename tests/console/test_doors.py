@@ -16,7 +16,7 @@ from facepay.access_log.log import LOG
 from tests.access.site import FACILITY, Site
 from tests.conftest import Clock
 from tests.console.desk import OURS, signed_in
-from tests.shop import Shop
+from tests.shop import PASSWORD, Shop
 
 pytestmark = [pytest.mark.anyio, pytest.mark.one_shop]
 NUMBERS = count()
@@ -90,6 +90,42 @@ async def test_a_visitor_is_invited_by_the_clock_of_the_store_and_the_invitation
     assert "Ms. Tester" in await page(site.shop, path)
     assert (await post(site.shop, f"/invitations/{known['id']}/withdrawal")).status_code == 303
     assert "withdrawn" in await page(site.shop, path)
+
+
+async def test_a_visitor_is_taken_in_by_what_their_code_says(site: Site) -> None:
+    host = await site.holder()
+    profile = (await site.shop.do("GET", f"/v1/stores/{site.store_id}/access-profiles"))["items"][0]["id"]
+    now = site.clock()
+    body = {
+        "visitor_name": "Mr. Guest",
+        "host_id": str(host),
+        "profile_id": profile,
+        "valid_from": now.isoformat(),
+        "valid_until": (now + timedelta(hours=4)).isoformat(),
+    }
+    token = (await site.shop.do("POST", f"/v1/stores/{site.store_id}/invitations", json=body))["token"]
+    path = f"/stores/{site.store_id}/redemptions"
+    answer = await post(site.shop, path, token=f" {token} ")
+    assert answer.status_code == 303, answer.text
+    assert "Mr. Guest" in await page(site.shop, answer.headers["location"].removeprefix("/console"))
+    assert (await post(site.shop, path, token=token)).status_code == 409, "an invitation is good once"
+
+
+async def test_a_guard_sees_doors_people_and_the_log_and_changes_nobody(site: Site) -> None:
+    _, name = await logged(site)
+    holder = await site.holder()
+    guard = f"guard{uuid4().hex[:6]}"
+    staff = {"username": guard, "display_name": "Guard", "role": "guard", "password": PASSWORD}
+    await site.shop.do("POST", "/v1/staff", json=staff)
+    await signed_in(site.shop, guard)
+    path = f"/stores/{site.store_id}"
+    assert name in await page(site.shop, f"{path}/holders")
+    assert name in await page(site.shop, f"{path}/access-log")
+    assert "/emergencies" in await page(site.shop, f"{path}/doors"), "guards may act in an emergency"
+    assert "Invite a visitor" not in await page(site.shop, f"{path}/visitors")
+    assert f"/console/holders/{holder}/block" not in await page(site.shop, f"/holders/{holder}")
+    assert (await post(site.shop, f"/holders/{holder}/block", why="Because")).status_code == 403
+    assert (await site.shop.client.get(f"/console{path}/access-log/export")).status_code == 403
 
 
 async def test_a_holder_is_given_a_badge_that_is_suspended_and_blocked_themself(site: Site) -> None:

@@ -94,6 +94,14 @@ async def withdraw(console: Writer, invitation_id: UUID) -> Response:
     return console.back(f"/stores/{withdrawn['store_id']}/visitors", "The invitation was withdrawn.")
 
 
+@router.post("/stores/{store_id}/redemptions")
+async def take_in(console: Writer, store_id: UUID, token: Typed = "") -> Response:
+    """Without consent to a face: the visitor's page as a member is where that is recorded."""
+    path = f"/v1/stores/{store_id}/redemptions"
+    holder = await console.api.send("POST", path, {"token": token.strip()})
+    return console.back(f"/holders/{holder['id']}", "The visitor was taken in.")
+
+
 @router.get("/holders/{holder_id}")
 async def see_holder(console: Reader, holder_id: UUID) -> Response:
     path = f"/v1/holders/{holder_id}"
