@@ -51,6 +51,7 @@ from facepay.fitting import floor_router as fitting_floor
 from facepay.fitting import garment_router as garments
 from facepay.fitting import mirror_router as mirrors
 from facepay.fitting import style_router as styles
+from facepay.identity import face_check_router as face_checks
 from facepay.identity import lookalike_router as lookalikes
 from facepay.identity import pass_router as passes
 from facepay.identity import router as identity
@@ -152,6 +153,7 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
         members,
         families,
         identity,
+        face_checks,
         passes,
         lookalikes,
         privacy,
