@@ -114,6 +114,17 @@ async def test_whoever_guesses_has_to_wait_and_is_told_nothing_by_then(shop: Sho
     assert (await pair(shop, code)).is_success
 
 
+async def test_all_addresses_of_one_ipv6_network_are_one_guesser(shop: Shop) -> None:
+    async def guess(address: str) -> int:
+        transport = httpx.ASGITransport(shop.app, client=(address, 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://shop") as client:
+            return (await client.post("/v1/pairings", json={"code": "0000-0000"})).status_code
+
+    assert [await guess(f"2001:db8::{n:x}") for n in range(WRONG_MAX + 1)] == [403] * WRONG_MAX + [429]
+    assert await guess("2001:db8:0:1::1") == 403, "another network"
+    assert await guess("198.51.100.7") == 403
+
+
 async def test_neither_codes_nor_addresses_can_be_read_in_the_database(shop: Shop) -> None:
     code = (await offered(shop, shop.gate_id))["code"]
     await pair(shop, "0000-0000")
