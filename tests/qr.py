@@ -22,5 +22,5 @@ def read_qr(svg: str) -> str:
             x, y = values
         else:
             x, y = x + values[0], y + values[1]
-    text, _, _ = cv2.QRCodeDetector().detectAndDecode(np.kron(modules, np.full((8, 8), 1, np.uint8)))
+    text, _, _ = cv2.QRCodeDetectorAruco().detectAndDecode(np.kron(modules, np.full((8, 8), 1, np.uint8)))
     return text
