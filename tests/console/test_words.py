@@ -17,6 +17,8 @@ from facepay.console import (
     door_pages,
     holder_pages,
     live_pages,
+    member_face_pages,
+    member_pages,
     menu,
     settings_pages,
     webhook_pages,
@@ -29,7 +31,7 @@ CONSOLE = Path(words.__file__).parent
 METHODS = [("**.html", "jinja2.ext:babel_extract"), ("**.py", "python")]
 # Beside what is marked for translation, what a template translates by its value.
 BY_VALUE = (
-    {entry.words for entry in menu.CONSOLE + menu.STORE + menu.SCREENS}
+    {entry.words for entry in menu.CONSOLE + menu.STORE + menu.MEMBER + menu.SCREENS}
     | {kind.words for kind in ALERT_KINDS}
     | set(Role)
     | set(live_pages.DECISIONS.values())
@@ -40,6 +42,8 @@ BY_VALUE = (
     | holder_pages.SAID_BY_VALUE
     | access_log_pages.SAID_BY_VALUE
     | webhook_pages.SAID_BY_VALUE
+    | member_pages.SAID_BY_VALUE
+    | member_face_pages.SAID_BY_VALUE
 )
 KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "back": (2,), "said": None}
 

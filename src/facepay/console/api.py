@@ -38,7 +38,7 @@ class Api:
 
     async def send(self, method: str, path: str, json: Any = None, *, key: str | None = None, **body: Any) -> Any:
         """`json`, or httpx's `data=`, `files=`, `content=`; `key` is the Idempotency-Key. Raises Refused."""
-        headers = {"Idempotency-Key": key} if key else {}
+        headers = body.pop("headers", {}) | ({"Idempotency-Key": key} if key else {})
         return await self._call(method, path, json=json, headers=headers, **body)
 
     async def read(self, path: str, **query: Any) -> httpx.Response:

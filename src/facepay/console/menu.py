@@ -21,6 +21,7 @@ class Entry:
 
 CONSOLE = (
     Entry("", "Stores", "stores:read"),
+    Entry("/members", "Members", "members:read"),
     Entry("/staff", "Staff", "staff:write"),
     Entry("/webhooks", "Webhooks", "webhooks:read"),
     Entry("/account", "Your account", "account:own"),
@@ -33,6 +34,12 @@ STORE = (
     Entry("/access-log", "Access log", "access:read"),
     Entry("/alerts", "Alerts", "alerts:read"),
     Entry("/settings", "Settings", "stores:read"),
+)
+MEMBER = (
+    Entry("", "Member", "members:read"),
+    Entry("/face", "Face", "members:read"),
+    Entry("/wallet", "Wallet", "wallet:read"),
+    Entry("/uses", "Uses of the face", "members:read"),
 )
 # Pages beside the console, by the scope without which they show nothing. Screens in the kitchen have tokens of devices.
 SCREENS = (

@@ -12,6 +12,9 @@ from facepay.console import (
     door_pages,
     holder_pages,
     live_pages,
+    member_face_pages,
+    member_pages,
+    member_wallet_pages,
     settings_pages,
     signing_in,
     staff_pages,
@@ -32,6 +35,9 @@ PAGES = (
     holder_pages,
     access_log_pages,
     webhook_pages,
+    member_pages,
+    member_face_pages,
+    member_wallet_pages,
 )
 router = APIRouter()
 for page in PAGES:
