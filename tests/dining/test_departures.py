@@ -8,8 +8,10 @@ from uuid import UUID
 
 import pytest
 
+from facepay.dining.holds import HOLD_LASTS
 from facepay.kernel.clock import utc_now
 from facepay.wallet.accounts import Balance
+from facepay.wallet.payments import expire_due_holds
 from tests.dining.dinner import DUCK, TEA, Dinner
 from tests.shop import Shop
 
@@ -41,7 +43,7 @@ async def alerts(dinner: Dinner) -> list[tuple[str, int]]:
     return [(each["details"]["code"], each["details"]["amount"]) for each in found["items"]]
 
 
-async def test_who_stays_away_has_paid_their_own_and_their_part_of_the_tables(dinner: Dinner) -> None:
+async def test_who_stays_away_has_paid_their_own_and_of_the_tables_what_is_held(dinner: Dinner) -> None:
     await dinner.sit(1, balance=20_000)
     await dinner.sit(2, balance=10_000)
     await dinner.order("DUCK")
@@ -52,12 +54,12 @@ async def test_who_stays_away_has_paid_their_own_and_their_part_of_the_tables(di
     assert [each["seat"] for each in gone["departures"]] == [2]
     assert await dinner.settle(utc_now() + EARLY) == 0
     assert await dinner.settle(utc_now() + LATE) == 1
-    assert await dinner.wallet(2) == Balance(10_000 - DUCK // 2 - TEA, 0)
-    assert await notices(dinner, 2) == [("table_settled", DUCK // 2 + TEA)]
-    assert await dinner.held(1) == DUCK // 2 + TEA
+    assert await dinner.wallet(2) == Balance(10_000 - TEA, 0)
+    assert await notices(dinner, 2) == [("table_settled", TEA)]
+    assert await dinner.held(1) == DUCK + TEA
     assert [each["seat"] for each in (await dinner.bill())["seats"]] == [1]
     await dinner.order("TEA-001", seat=1)  # who stays goes on
-    assert (await dinner.pay(1))["total"] == DUCK // 2 + 2 * TEA
+    assert (await dinner.pay(1))["total"] == DUCK + 2 * TEA
     assert await dinner.is_free()
     await dinner.books_agree()
 
@@ -115,7 +117,7 @@ async def test_a_party_that_walks_out_has_paid_and_its_table_is_free(dinner: Din
     assert await dinner.settle(utc_now() + LATE) == 3
     paid = 20_000 - (await dinner.wallet(1)).posted + 10_000 - (await dinner.wallet(2)).posted
     assert paid == DUCK + TEA
-    assert (await dinner.wallet(2)).posted == 10_000 - DUCK // 2
+    assert (await dinner.wallet(2)).posted == 10_000
     assert (await dinner.held(1), await dinner.held(2)) == (0, 0)
     assert await dinner.is_free()
     await dinner.books_agree()
@@ -162,17 +164,19 @@ async def test_who_pays_while_they_are_said_to_be_gone_pays_once(dinner: Dinner)
 
 async def test_what_a_hold_is_short_of_is_owed_as_far_as_the_store_lends(dinner: Dinner) -> None:
     await dinner.set_policy(margin_basis_points=0, debt_max=DUCK)
-    await dinner.sit(1, balance=TEA)
-    host = await dinner.sit(2, balance=DUCK)
+    member = await dinner.sit(1, balance=TEA)
+    assert member
     await dinner.order("TEA-001", seat=1)
-    await dinner.agree(2, up_to=DUCK, as_host=True)
-    await dinner.order("DUCK")
     await cooked(dinner)
+    async with dinner.database.begin() as session:  # nobody has renewed it
+        assert await expire_due_holds(session, now=utc_now() + HOLD_LASTS)
+    shown = (await dinner.shop.issue_pass(member))["pass"]
+    assert (await dinner.shop.pass_at_kiosk(shown, {"TEA-001": 1})).json()["code"] == "paid"
     await dinner.leave(1)
     await dinner.settle(utc_now() + LATE)
     debts = (await dinner.shop.do("GET", f"/v1/members/{dinner.members[1]}/debts"))["items"]
-    assert [(each["currency"], each["owed"]) for each in debts] == [("CNY", DUCK // 2)], debts
-    assert await dinner.held(str(host)) == DUCK // 2
+    assert [(each["currency"], each["owed"]) for each in debts] == [("CNY", TEA)], debts
+    assert await dinner.is_free()
     await dinner.books_agree()
 
 

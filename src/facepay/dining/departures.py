@@ -1,13 +1,15 @@
 """Departures: whoever leaves the table for longer than the store allows has paid, as by walking out of its door.
 
-Their own items, and their part of the table's, come out of what is held for them; what a guest had falls to their host.
+Their own items come out of what is held for them, and of their part of the table's as much as that still covers: the
+rest stays with the table. What a guest had falls to their host.
 Back in time, nothing happened. What can't be charged stays on the tab, and staff are called.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -22,9 +24,9 @@ from facepay.alerts.kinds import AlertKind, Severity
 from facepay.checkout.benefits import Offer, Wish, offer
 from facepay.checkout.pricing import PricedBasket
 from facepay.checkout.selling import NotSold, Sold
-from facepay.dining.bills import lines_of, together
+from facepay.dining.bills import Share, lines_of, together, total_of
 from facepay.dining.changing import ItemPaid, cancel_item
-from facepay.dining.holds import lower
+from facepay.dining.holds import Guarantee, lower
 from facepay.dining.items import ItemState, items_of
 from facepay.dining.ordering import hold_members
 from facepay.dining.owing import Owed
@@ -39,6 +41,7 @@ from facepay.kitchen.courses import AlreadyCooking
 from facepay.members.freezes import current_freeze
 from facepay.members.members import get_member
 from facepay.notices.notices import NoticeKind, notify_member
+from facepay.rewards.discounts import share_out
 from facepay.settings import Settings
 from facepay.wallet.debts import owed as owed_already
 
@@ -160,16 +163,20 @@ async def lock_party(session: AsyncSession, party_id: UUID) -> tuple[Party, UUID
 async def _charge(
     session: AsyncSession, tab: Tab, cover: Cover, device_id: UUID, settings: Settings, now: datetime
 ) -> str | None:
-    """Out of their hold, and on credit as far as the store lends; None where nothing is left of it, or why not."""
-    owed = _part_of(tab, cover)
+    """Out of their hold, and what they ordered also on credit, as far as the store lends; None where nothing is left of
+    it, or why not.
+    """
+    assert cover.member_id is not None
+    member = await get_member(session, cover.member_id, lock=True)
+    payer = (await purse_of(session, member=member)).payer
+    guarantee = await session.get(Guarantee, cover.id, with_for_update=True)
+    held = guarantee.held if guarantee is not None and guarantee.payer_id == payer.id else 0
+    owed = _part_of(tab, cover, held)
     if not owed.shares:
         await note_paid(
             session, tab=tab, shares=(), covers=owed.covers, order=None, split=owed.split, by="departure", now=now
         )
         return None
-    assert cover.member_id is not None
-    member = await get_member(session, cover.member_id, lock=True)
-    payer = (await purse_of(session, member=member)).payer
     if await current_freeze(session, member_id=payer.id) is not None:
         return "wallet_frozen"
     # They had it already: limits, age and a family's rules were asked for when it was ordered.
@@ -204,14 +211,37 @@ async def _charge(
     return None
 
 
-def _part_of(tab: Tab, cover: Cover) -> Owed:
-    """As by seat; a host whom no other member stays behind for answers for the guests as well."""
+def _part_of(tab: Tab, cover: Cover, held: int) -> Owed:
+    """As by seat, within what is held; a host whom no other member stays behind for answers for the guests as well."""
     covers = [cover]
     others = [each for each in tab.present if each.id != cover.id]
     if cover is tab.host and not any(each.member_id for each in others):
         covers += others
     shares = tab.shares("seat")
-    return Owed(together(share for each in covers for share in shares.get(each.id, ())), covers, "seat")
+    whole = together(share for each in covers for share in shares.get(each.id, ()))
+    return Owed(
+        _within(whole, held, answered={share.charge.item_id for share in tab.answered_by(cover)}), covers, "seat"
+    )
+
+
+def _within(shares: Sequence[Share], held: int, *, answered: Collection[UUID | None]) -> list[Share]:
+    """What they answer for, and its service, in any case; of what others ordered, no more than the hold still covers.
+
+    Nobody asked them for it, and whoever did is asked for what is left.
+    """
+    items = [share for share in shares if share.charge.item_id is not None]
+    own = [share for share in items if share.charge.item_id in answered]
+    others = [share for share in items if share.charge.item_id not in answered]
+    service = [share for share in shares if share.charge.item_id is None]
+    on_own = [share_out(share.amount, [total_of(own), total_of(others)])[0] for share in service]
+    due = total_of(own) + sum(on_own)
+    wanted = [each.amount for each in others] + [each.amount - part for each, part in zip(service, on_own, strict=True)]
+    within = share_out(min(sum(wanted), max(0, held - due)), wanted)
+    parts = within[: len(others)]
+    served = [part + more for part, more in zip(on_own, within[len(others) :], strict=True)]
+    taken = [*own, *(replace(each, amount=part) for each, part in zip(others, parts, strict=True))]
+    taken += [replace(each, amount=part) for each, part in zip(service, served, strict=True)]
+    return [each for each in taken if each.amount or not each.charge.left]
 
 
 async def _tell(session: AsyncSession, sold: Sold, cover: Cover, now: datetime) -> None:

@@ -17,7 +17,7 @@ from facepay.catalog.products import Product
 from facepay.checkout.orders import Order
 from facepay.dining.bills import Charge, Share, Split, split
 from facepay.dining.items import ItemState, PartyItem, items_of
-from facepay.dining.parties import Cover, Party
+from facepay.dining.parties import Cover, Party, PartyState
 from facepay.dining.policies import DiningPolicy, policy_of
 from facepay.kernel.database import Base, Identified
 from facepay.kernel.ids import new_id
@@ -99,9 +99,12 @@ class Tab:
 
     @cached_property
     def service(self) -> Charge | None:
-        """On all that they had. Nobody owes service alone: where nothing else is left, nothing of it is."""
+        """On all that they had. Where nothing else is left, only those owe it who are still to pay their part of it."""
         due = self._service_on(sum(charge.total for charge in self.charges))
-        if due < self.service_paid or not any(charge.left for charge in self.charges):
+        is_shared = any(charge.left for charge in self.charges) or (
+            self.party.state == PartyState.PAYING and bool(self.present)
+        )
+        if due < self.service_paid or not is_shared:
             due = self.service_paid
         return self._service_charge(due, paid=self.service_paid, parts_paid=self.service_parts)
 
