@@ -29,6 +29,7 @@ from facepay.checkout.sold_tags import TAG_SOLD_BEFORE
 from facepay.checkout.telling import REFUND_CREATED
 from facepay.console.rendering import Templates
 from facepay.dining import departures
+from facepay.dining import upkeep as dining
 from facepay.doors import kinds as doors
 from facepay.entrance.edge_galleries import may_hold
 from facepay.fitting import upkeep as fitting
@@ -100,6 +101,7 @@ ALERT_KINDS = (
     *shelves.ALERT_KINDS,
     *lanes.ALERT_KINDS,
     *departures.ALERT_KINDS,
+    *dining.ALERT_KINDS,
     *fitting.ALERT_KINDS,
     *test_drives.ALERT_KINDS,
     VERIFICATION_FAILED,

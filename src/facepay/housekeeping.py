@@ -22,6 +22,7 @@ from facepay.channel.events import alert_of_missing, forget_events
 from facepay.channel.upkeep import judge_commands
 from facepay.dining.departures import settle_departures
 from facepay.dining.holds import renew_holds
+from facepay.dining.upkeep import alert_of_forgotten, cancel_uncooked
 from facepay.doors.attempts import forget_attempts
 from facepay.doors.logged import lapse_attempts
 from facepay.entrance.gate_turns import forget_turns
@@ -115,6 +116,8 @@ def tasks_of(
         Task("keep_birthdays", 60, lambda: keep_birthdays(database, settings=settings, now=clock())),
         Task("fold_accounts", 60, lambda: fold_hot_accounts(database)),
         Task("alert_of_late_tickets", 60, lambda: alert_of_late(database, settings=settings, now=clock())),
+        # Before the kitchen ends their tickets.
+        Task("cancel_uncooked_courses", 600, lambda: cancel_uncooked(database, now=clock())),
         Task("lapse_tickets", 600, lambda: lapse_tickets(database, now=clock())),
         Task("settle_late_changes", 5, lambda: settle_late_changes(database, settings=settings, now=clock())),
         Task("end_fitting_sessions", 10, lambda: end_unused(database, settings=settings, now=clock())),
@@ -124,6 +127,7 @@ def tasks_of(
         Task("charge_left_visits", 60, lambda: charge_left_visits(database, settings=settings, now=clock())),
         Task("settle_departures", 10, lambda: settle_departures(database, settings=settings, now=clock())),
         Task("renew_holds", 600, lambda: renew_holds(database, now=clock())),
+        Task("alert_of_forgotten_parties", 600, lambda: alert_of_forgotten(database, now=clock())),
         Task("forget_sightings", 600, lambda: forget_sightings(database, now=clock())),
         Task("close_attention", 600, lambda: close_days(database, group_min=settings.taste_group_min, now=clock())),
         Task("forget_places", 60, lambda: forget_places(database, now=clock())),

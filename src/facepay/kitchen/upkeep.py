@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Date, cast, func, select
+from sqlalchemy import ColumnElement, Date, cast, func, select
 
 from facepay.alerts.alerts import Evidence, raise_alert
 from facepay.alerts.kinds import AlertKind, Severity
@@ -54,16 +54,18 @@ async def alert_of_late(database: Database, *, settings: Settings, now: datetime
     return len(tickets)
 
 
+def of_days_over(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Tickets, joined with their stores, whose day is over there."""
+    today = cast(func.timezone(Store.timezone, now), Date)
+    return Ticket.received_at <= now - LAPSES_AFTER, Ticket.business_day < today
+
+
 async def lapse_tickets(database: Database, *, now: datetime) -> int:
     """Close what is left of days that are over; answers how many. What was paid and never ready is worth a call."""
     left = (
         select(Ticket)
         .join(Store, Store.id == Ticket.store_id)
-        .where(
-            Ticket.ended_at.is_(None),
-            Ticket.received_at <= now - LAPSES_AFTER,
-            Ticket.business_day < cast(func.timezone(Store.timezone, now), Date),
-        )
+        .where(Ticket.ended_at.is_(None), *of_days_over(now))
         .order_by(Ticket.id)
         .limit(AT_ONCE_MAX)
         .with_for_update(of=Ticket, skip_locked=True)
