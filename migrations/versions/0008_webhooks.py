@@ -42,6 +42,7 @@ def upgrade() -> None:
     op.create_table(
         "webhook_event",
         sa.Column("number", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=True),
         sa.Column("type", sa.String(length=100), nullable=False),
         sa.Column("subject_id", sa.Uuid(), nullable=False),
         sa.Column("device_id", sa.Uuid(), nullable=True),
@@ -52,6 +53,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_event")),
         sa.UniqueConstraint("number"),
         sa.UniqueConstraint("number", name=op.f("uq_webhook_event_number")),
+        sa.UniqueConstraint("position", name=op.f("uq_webhook_event_position")),
+    )
+    op.execute("create sequence webhook_event_position")
+    op.create_index(
+        "ix_webhook_event_unplaced", "webhook_event", ["number"], postgresql_where=sa.text("position is null")
     )
     op.create_index(op.f("ix_webhook_event_occurred_at"), "webhook_event", ["occurred_at"])
     op.create_index("ix_webhook_event_subject_id_id", "webhook_event", ["subject_id", "id"])

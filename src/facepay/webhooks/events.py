@@ -76,12 +76,18 @@ class Catalogue:
 
 
 class WebhookEvent(Identified, Base):
-    """`number` gives the order; `body` is, to the byte, what is signed and sent."""
+    """`number` gives the order of each subject's; `body` is, to the byte, what is signed and sent; `position` is its
+    place among all, once somebody follows them (stream.py).
+    """
 
     __tablename__ = "webhook_event"
-    __table_args__ = (Index("ix_webhook_event_subject_id_id", "subject_id", "id"),)
+    __table_args__ = (
+        Index("ix_webhook_event_subject_id_id", "subject_id", "id"),
+        Index("ix_webhook_event_unplaced", "number", postgresql_where=text("position is null")),
+    )
 
     number: Mapped[int] = mapped_column(Identity(always=True), unique=True)
+    position: Mapped[int | None] = mapped_column(unique=True)
     type: Mapped[str] = mapped_column(String(100))
     subject_id: Mapped[UUID]
     device_id: Mapped[UUID | None] = mapped_column(ForeignKey("device.id"))

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response, Security
+from fastapi import APIRouter, Depends, Header, Query, Request, Response, Security
+from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlalchemy import select
 
-from facepay.kernel.auth import InsufficientScope, Principal, current_staff
+from facepay.kernel.auth import InsufficientScope, Principal, current_staff, staff_still_current
 from facepay.kernel.clock import Now
 from facepay.kernel.database import Db, Session
+from facepay.kernel.dependencies import made
 from facepay.kernel.errors import Unauthenticated
+from facepay.kernel.hub import HubOf
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
 from facepay.kernel.secrets import MasterKey, get_master_key
@@ -36,12 +41,14 @@ from facepay.webhooks.schemas import (
     ReplayAnswer,
     ReplayRequest,
 )
+from facepay.webhooks.stream import Stream, Wanted
 
 router = APIRouter(prefix="/v1", tags=["webhooks"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["webhooks:read"])]
 Writer = Annotated[Principal, Security(current_staff, scopes=["webhooks:write"])]
 REFUSALS = (Unauthenticated, InsufficientScope)
 REPLAYED_MAX = 10_000
+NUMBER_MAX = 2**63 - 1
 EventTypeQuery = Annotated[str | None, Query(alias="type", max_length=100)]
 
 
@@ -235,6 +242,52 @@ async def list_events(
     if subject_id is not None:
         query = query.where(WebhookEvent.subject_id == subject_id)
     return await page(session, query, by=WebhookEvent.id, paging=paging, show=EventAnswer.model_validate)
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """Whoever follows events, and which."""
+
+    reader: Reader
+    request: Request
+    database: Db
+    hub: HubOf
+    catalogue: CatalogueOf
+    event_type: Annotated[list[str] | None, Query(alias="type", max_length=50, description="Only these types.")] = None
+    device_id: Annotated[UUID | None, Query(description="Only events of this device.")] = None
+
+    @property
+    def stream(self) -> Stream:
+        return Stream(self.database, self.hub, Wanted(self.event_type or (), self.device_id), self._authenticate)
+
+    async def _authenticate(self) -> Principal:
+        return await staff_still_current(self.request, "webhooks:read")
+
+
+async def _following(following: Annotated[Following, Depends(made(Following))]) -> Following:
+    """Raises UnknownEventType before the stream begins."""
+    following.catalogue.check(following.event_type or ())
+    return following
+
+
+@router.get(
+    "/webhook-events/stream",
+    summary="Follow events",
+    response_class=EventSourceResponse,
+    responses=problems(*REFUSALS, UnknownEventType),
+)
+async def follow_events(
+    following: Annotated[Following, Depends(_following)],
+    after: Annotated[int | None, Query(ge=0, le=NUMBER_MAX, description="Behind this one; 0 for all kept.")] = None,
+    last_event_id: Annotated[int | None, Header(ge=0, le=NUMBER_MAX)] = None,
+) -> AsyncIterator[ServerSentEvent]:
+    """Server-sent events, each named after its type, with the body that endpoints are sent as data.
+
+    It begins now, or behind `after`, or where a browser that lost it was (`Last-Event-ID`): nothing is left out and
+    nothing comes twice, for as long as events are kept. The stream ends when the token does.
+    """
+    async for event in following.stream.follow(after=after if last_event_id is None else last_event_id):
+        yield ServerSentEvent(event=event.type, id=str(event.position), raw_data=event.body)
 
 
 @router.get("/webhook-events/{event_id}", summary="See an event", responses=problems(*REFUSALS, EventNotFound))
