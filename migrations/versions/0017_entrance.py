@@ -126,6 +126,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["visit_id"], ["visit.id"], name=op.f("fk_gate_attempt_visit_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_gate_attempt")),
     )
+    op.create_index("ix_gate_attempt_gate_id_code_id", "gate_attempt", ["gate_id", "code", "id"])
     op.create_index("ix_gate_attempt_gate_id_decided_at", "gate_attempt", ["gate_id", "decided_at"])
     op.create_index(
         "ix_gate_attempt_denied",

@@ -105,6 +105,12 @@ def upgrade() -> None:
     op.create_index("ix_shop_order_store_id_created_at", "shop_order", ["store_id", "created_at"])
     op.create_index("ix_shop_order_store_id_id", "shop_order", ["store_id", "id"])
     op.create_index(
+        "ix_shop_order_undone",
+        "shop_order",
+        ["store_id", "id"],
+        postgresql_where=sa.text("refunded > 0 or cancelled_at is not null"),
+    )
+    op.create_index(
         "ix_shop_order_supplements_id",
         "shop_order",
         ["supplements_id"],
@@ -156,6 +162,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_checkout_kiosk_id_id", "checkout", ["kiosk_id", "id"])
     op.create_index(op.f("ix_checkout_member_id"), "checkout", ["member_id"])
+    op.create_index("ix_checkout_store_id_code_id", "checkout", ["store_id", "code", "id"])
     op.create_index("ix_checkout_store_id_id", "checkout", ["store_id", "id"])
     op.create_index(
         "ix_checkout_worth_review",

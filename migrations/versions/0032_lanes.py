@@ -102,6 +102,7 @@ def upgrade() -> None:
         "ix_passage_closed", "passage", ["store_id", "decided_at"], postgresql_where=sa.text("decision = 'closed'")
     )
     op.create_index("ix_passage_device_id_id", "passage", ["device_id", "id"])
+    op.create_index("ix_passage_store_id_code_id", "passage", ["store_id", "code", "id"])
     op.create_index("ix_passage_store_id_id", "passage", ["store_id", "id"])
     op.create_index(
         "ix_passage_worth_review",

@@ -118,3 +118,15 @@ async def test_stock_that_makes_no_sense_is_refused(shelf: Shelf) -> None:
     await shop.do("DELETE", f"/v1/stores/{shop.store_id}")
     response = await shop.client.put(f"{path}/TEA-001", json={"quantity": 1}, headers=shop.staff)
     assert verdict(response) == (409, "store_closed")
+
+
+async def test_what_is_low_is_found(shelf: Shelf) -> None:
+    await shelf.put({"TEA-001": 3, "BAO-002": 0, "UMB-003": 40})
+    path = f"/v1/stores/{shelf.shop.store_id}/stock"
+
+    async def listed(**sought: str | int) -> list[str]:
+        return sorted(each["sku"] for each in (await shelf.shop.do("GET", path, params=sought))["items"])
+
+    assert await listed(quantity_max=3) == ["BAO-002", "TEA-001"]
+    assert await listed(quantity_max=3, search="tea") == ["TEA-001"]
+    assert await listed(search="umb") == ["UMB-003"]

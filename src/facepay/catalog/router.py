@@ -15,6 +15,7 @@ from facepay.catalog import stock as stocks
 from facepay.catalog.importing import read_sheet
 from facepay.catalog.products import GtinTaken, NotSoldByWeight, Product, ProductNotFound, SkuTaken
 from facepay.catalog.schemas import (
+    QUANTITY_MAX,
     ImportReport,
     NewProduct,
     ProductAnswer,
@@ -159,10 +160,20 @@ async def stop_counting(store_id: UUID, sku: Code, session: Session, _: Writer) 
 
 
 @router.get("/stores/{store_id}/stock", summary="List a store's stock", responses=problems(*REFUSALS, StoreNotFound))
-async def list_stock(store_id: UUID, session: Session, _: Reader, paging: Paging) -> Page[StockAnswer]:
+async def list_stock(
+    store_id: UUID,
+    session: Session,
+    _: Reader,
+    paging: Paging,
+    search: Annotated[SearchText, Query(description="As of products.")] = "",
+    quantity_max: Annotated[int | None, Query(ge=0, le=QUANTITY_MAX, description="Only what is low.")] = None,
+) -> Page[StockAnswer]:
     """The products that are counted in this store, the newest first."""
     await get_store(session, store_id)
-    query = select(Stock).where(Stock.store_id == store_id)
+    query = select(Stock).join(Stock.product).where(Stock.store_id == store_id, products.matching(search))
+    if quantity_max is not None:
+        # By no index of its own: each sale would have to write it, and a store has some thousand products.
+        query = query.where(Stock.quantity <= quantity_max)
     return await page(session, query, by=Stock.product_id, paging=paging, show=StockAnswer.model_validate)
 
 

@@ -167,6 +167,7 @@ class StockAnswer(Answer):
     product_id: UUID
     sku: str
     name: str
+    sold_by: SoldBy
     quantity: int
     updated_at: Annotated[datetime, Field(description="When it was last counted, not when it was last sold from.")]
 

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from facepay.catalog.products import Product, get_product_by_sku
+from facepay.catalog.products import Product, SoldBy, get_product_by_sku
 from facepay.kernel.database import Base
 from facepay.stores.stores import get_open_store
 
@@ -36,6 +36,10 @@ class Stock(Base):
     @property
     def name(self) -> str:
         return self.product.name
+
+    @property
+    def sold_by(self) -> SoldBy:
+        return self.product.sold_by
 
 
 async def set_stock(session: AsyncSession, *, store_id: UUID, sku: str, quantity: int, now: datetime) -> Stock:

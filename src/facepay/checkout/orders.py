@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import (
@@ -28,6 +28,9 @@ from facepay.kernel.database import Base, Identified
 from facepay.kernel.errors import NotFound
 from facepay.members.members import Member
 
+OrderStatus = Literal["paid", "partly_refunded", "refunded", "cancelled"]
+UNDONE = "refunded > 0 or cancelled_at is not null"
+
 
 class Order(Identified, Base):
     __tablename__ = "shop_order"
@@ -48,6 +51,7 @@ class Order(Identified, Base):
             "ix_shop_order_buyer_id_created_at", "buyer_id", "created_at", postgresql_where=text("buyer_id is not null")
         ),
         Index("ix_shop_order_store_id_id", "store_id", "id"),
+        Index("ix_shop_order_undone", "store_id", "id", postgresql_where=text(UNDONE)),
         Index("ix_shop_order_store_id_created_at", "store_id", "created_at"),
     )
 
@@ -108,7 +112,7 @@ class Order(Identified, Base):
         return sum(discount.amount for discount in self.discounts)
 
     @property
-    def status(self) -> str:
+    def status(self) -> OrderStatus:
         if self.cancelled_at is not None:
             return "cancelled"
         if self.refunded == 0:
@@ -247,6 +251,16 @@ def _line(position: int, line: PricedLine, stocked: bool) -> OrderLine:
         returned=0,
         stocked=stocked,
     )
+
+
+def in_state(status: OrderStatus) -> ColumnElement[bool]:
+    """Orders of which `status` is this; those that aren't as they were paid are found by ix_shop_order_undone."""
+    if status == "paid":
+        return (Order.refunded == 0) & Order.cancelled_at.is_(None)
+    if status == "cancelled":
+        return Order.cancelled_at.is_not(None) & text(f"({UNDONE})")
+    whole = Order.refunded == Order.total if status == "refunded" else Order.refunded < Order.total
+    return (Order.refunded > 0) & whole & Order.cancelled_at.is_(None) & text(f"({UNDONE})")
 
 
 def bought_by(member_id: SQLColumnExpression[UUID]) -> ColumnElement[bool]:

@@ -58,6 +58,7 @@ async def list_checkouts(
     _: Reader,
     paging: Paging,
     decision: Annotated[Literal["paid", "declined", "step_up"] | None, Query()] = None,
+    code: Annotated[str | None, Query(max_length=40, description="Why, in one word.")] = None,
     member_id: Annotated[UUID | None, Query()] = None,
 ) -> Page[CheckoutRecord]:
     """Newest first."""
@@ -65,6 +66,8 @@ async def list_checkouts(
     query = select(Checkout).where(Checkout.store_id == store_id)
     if decision:
         query = query.where(Checkout.decision == decision)
+    if code:
+        query = query.where(Checkout.code == code)
     if member_id:
         query = query.where(Checkout.member_id == member_id)
     return await page(session, query, by=Checkout.id, paging=paging, show=CheckoutRecord.model_validate)

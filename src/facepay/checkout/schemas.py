@@ -15,6 +15,8 @@ from facepay.catalog.products import SoldBy
 from facepay.catalog.schemas import GRAMS_MAX
 from facepay.checkout.benefits import Wish
 from facepay.checkout.kiosk import CheckoutDecision
+from facepay.checkout.orders import OrderStatus
+from facepay.checkout.refunds import RefundKind
 from facepay.checkout.weighing import Weighings, read_weighings
 from facepay.identity.schemas import DecisionAnswer, PassShown
 from facepay.identity.sighting import Sighting
@@ -147,7 +149,7 @@ class OrderAnswer(Answer):
     device_id: UUID
     member_id: Annotated[UUID, Field(description="Who paid.")]
     buyer_id: Annotated[UUID | None, Field(description="Who bought it, where another member of their family paid.")]
-    status: Literal["paid", "partly_refunded", "refunded", "cancelled"]
+    status: OrderStatus
     currency: str
     total: int
     tax: int
@@ -249,10 +251,10 @@ class SupplementRequest(Goods):
     ] = None
 
 
-class RefundAnswer(Answer):
-    id: UUID
-    order_id: UUID
-    kind: Literal["refund", "return", "cancellation"]
+class RefundPreview(Answer):
+    """What is given back, and what is taken for it."""
+
+    kind: RefundKind
     amount: int
     tax: int
     gift: Annotated[int, Field(description="What of the amount went back to gift balance.")]
@@ -263,6 +265,11 @@ class RefundAnswer(Answer):
     points_owed: Annotated[int, Field(description="Such points that were spent already: the next ones pay for them.")]
     currency: str
     goods: Annotated[dict[str, int], Field(description="What came back with it: quantities by sku.")]
+
+
+class RefundAnswer(RefundPreview):
+    id: UUID
+    order_id: UUID
     reason: str
     transfer_id: Annotated[UUID | None, Field(description="None where nothing had been paid.")]
     created_at: datetime

@@ -27,7 +27,36 @@ class RefundTold(BaseModel):
     currency: str
 
 
+class OrderTold(BaseModel):
+    """An order and the device that took it: a till, a lane, a table, a mirror, a shop on the web, a machine."""
+
+    id: UUID
+    store_id: UUID
+    device_id: UUID
+    total: int
+    tax: int
+    tip: int
+    currency: str
+    payment_intent: UUID | None
+
+
+ORDER_PAID = EventType("order.paid", "Somebody bought something, and it is paid.", OrderTold)
 REFUND_CREATED = EventType("refund.created", "Money of an order was given back.", RefundTold)
+
+
+async def tell_paid(session: AsyncSession, order: Order, *, now: datetime) -> None:
+    """The order is written already."""
+    told = OrderTold(
+        id=order.id,
+        store_id=order.store_id,
+        device_id=order.device_id,
+        total=order.total,
+        tax=order.tax,
+        tip=order.tip,
+        currency=order.currency,
+        payment_intent=order.payment_intent_id,
+    )
+    await emit(session, type=ORDER_PAID, subject_id=order.id, data=told, device_id=order.device_id, now=now)
 
 
 async def tell_refund(session: AsyncSession, order: Order, refund: Refund, *, now: datetime) -> None:

@@ -122,6 +122,7 @@ async def pay(
             now=now,
         )
     note_uses(session, order, offer.basket, captured=charged.besides, now=now)
+    await tell_paid(session, order, now=now)
     return Paid("ok", available=charged.available)
 
 

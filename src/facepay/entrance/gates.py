@@ -56,6 +56,7 @@ class GateAttempt(DeviceDecision, Base):
         CheckConstraint("identified_by in ('face', 'pass')", name="identified_by_known"),
         Index("ix_gate_attempt_worth_review", "id", postgresql_where=text(WORTH_REVIEW)),
         Index("ix_gate_attempt_gate_id_decided_at", "gate_id", "decided_at"),
+        Index("ix_gate_attempt_gate_id_code_id", "gate_id", "code", "id"),
         Index("ix_gate_attempt_denied", "gate_id", "decided_at", postgresql_where=text("decision = 'deny'")),
         Index("ix_gate_attempt_odd", "decided_at", postgresql_where=text(ODD)),
     )
@@ -220,6 +221,8 @@ async def _let_through(
     if isinstance(admitted, Refused):
         return await _refuse(session, attempt, admitted, member)
     attempt.visit_id = admitted
+    came = VisitOf(admitted, gate.store, gate.id, attempt.guests)
+    await tell_visit(session, ENTERED, came, now=now)
     return await settle(session, GateDecision(attempt, member), "open", "welcome")
 
 

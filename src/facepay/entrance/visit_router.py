@@ -95,10 +95,16 @@ async def list_gate_attempts(
     _: Reader,
     paging: Paging,
     decision: Annotated[Literal["open", "deny", "step_up"] | None, Query()] = None,
+    code: Annotated[str | None, Query(max_length=40, description="Why, in one word.")] = None,
+    member_id: Annotated[UUID | None, Query()] = None,
 ) -> Page[GateAttemptAnswer]:
     """Newest first, refusals among them."""
     await get_store(session, store_id)
     query = select(GateAttempt).join(Device, Device.id == GateAttempt.gate_id).where(Device.store_id == store_id)
     if decision:
         query = query.where(GateAttempt.decision == decision)
+    if code:
+        query = query.where(GateAttempt.code == code)
+    if member_id:
+        query = query.where(GateAttempt.member_id == member_id)
     return await page(session, query, by=GateAttempt.id, paging=paging, show=GateAttemptAnswer.model_validate)

@@ -14,7 +14,7 @@ from facepay.catalog.router import CSV_FILE, read_csv
 from facepay.catalog.sheets import BadLines, Form, UnreadableCsv
 from facepay.fitting import garments
 from facepay.fitting.garment_schemas import GARMENTS_MAX, GarmentAnswer, GarmentLine, GarmentReport, NewGarment
-from facepay.fitting.garments import Garment, NoGarments
+from facepay.fitting.garments import Garment, GarmentNotFound, NoGarments
 from facepay.kernel.auth import InsufficientScope, Principal, current_staff
 from facepay.kernel.clock import Now
 from facepay.kernel.database import Session
@@ -90,6 +90,11 @@ async def list_garments(
     """Newest products first."""
     query = select(Garment) if style is None else select(Garment).where(Garment.style == style)
     return await page(session, query, by=Garment.product_id, paging=paging, show=GarmentAnswer.model_validate)
+
+
+@router.get("/{sku}", summary="See a garment", responses=problems(*REFUSALS, GarmentNotFound))
+async def see_garment(sku: Code, session: Session, _: Reader) -> GarmentAnswer:
+    return GarmentAnswer.model_validate(await garments.garment_of(session, sku))
 
 
 @router.delete(

@@ -37,6 +37,7 @@ async def list_passages(
     _: OrderReader,
     paging: Paging,
     decision: Annotated[PassageState | None, Query()] = None,
+    code: Annotated[str | None, Query(max_length=40, description="Why, in one word.")] = None,
     member_id: Annotated[UUID | None, Query(description="Who was recognised.")] = None,
 ) -> Page[PassageRecord]:
     """Newest first."""
@@ -44,6 +45,8 @@ async def list_passages(
     query = select(Passage).where(Passage.store_id == store_id)
     if decision:
         query = query.where(Passage.decision == decision)
+    if code:
+        query = query.where(Passage.code == code)
     if member_id:
         query = query.where(Passage.member_id == member_id)
     return await page(session, query, by=Passage.id, paging=paging, show=PassageRecord.model_validate)
