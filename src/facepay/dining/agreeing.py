@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from facepay.checkout.limits import Declined, NeedsStepUp, judge
 from facepay.dining.holds import Guarantee, NotHeld, lower, secure
 from facepay.dining.items import PartyItem, items_of
+from facepay.dining.ordering import hold_members
 from facepay.dining.parties import Cover, Party, party_at, tell
 from facepay.dining.tables import table_at
 from facepay.dining.tabs import Tab, tab_of
@@ -115,8 +116,11 @@ async def finish_step_up(
 
 
 async def _party(session: AsyncSession, device: Principal) -> Party:
+    """Locked, and all who may be charged: what is held for others may end with it."""
     table = await table_at(session, device_id=device.id, lock=True)
-    return await party_at(session, table=table, lock=True)
+    party = await party_at(session, table=table, lock=True)
+    await hold_members(session, party)
+    return party
 
 
 async def _rule(

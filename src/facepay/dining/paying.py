@@ -22,6 +22,7 @@ from facepay.checkout.orders import Order
 from facepay.checkout.pricing import PricedBasket
 from facepay.checkout.selling import NotSold, Sold, quote
 from facepay.dining.bills import lines_of, total_of
+from facepay.dining.ordering import hold_members
 from facepay.dining.owing import BillWish, owed_for
 from facepay.dining.parties import PartyState, party_at
 from facepay.dining.settling import go_on, take_money
@@ -89,6 +90,7 @@ async def pay(
     """Charge the recognised payer for their part of the bill. Raises TableNotFound and PartyNotFound."""
     table = await table_at(session, device_id=device.id, lock=True)
     party = await party_at(session, table=table, lock=True)
+    await hold_members(session, party)  # what is held for others may end with it
     tab = await tab_of(session, party=party)
     payment = TablePayment(
         id=new_id(),
@@ -129,6 +131,7 @@ async def finish_step_up(
     party = await party_at(session, table=table, lock=True)
     if party.id != payment.party_id:
         raise AttemptNotFound("The party that it was for has left this table.")
+    await hold_members(session, party)
     verdict = await answer(
         session, record=payment, device=device, given=given, now=now, settings=settings, hasher=hasher, alone=True
     )

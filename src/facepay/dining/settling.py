@@ -11,6 +11,7 @@ from facepay.checkout.benefits import Offer
 from facepay.checkout.selling import NotSold, Sold, sell
 from facepay.dining.holds import Guarantee, captured, lower
 from facepay.dining.items import items_of
+from facepay.dining.ordering import hold_members
 from facepay.dining.owing import Owed
 from facepay.dining.parties import Cover, Party, close_party, tell
 from facepay.dining.tabs import SettledBy, Tab, note_paid, tab_of
@@ -86,6 +87,7 @@ async def give_up(session: AsyncSession, *, party: Party, reason: str, by: str, 
 
     The party is locked.
     """
+    await hold_members(session, party)
     left = {charge.item_id for charge in (await tab_of(session, party=party)).charges if charge.left}
     for item in await items_of(session, party_id=party.id):
         if item.id in left:
