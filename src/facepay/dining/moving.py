@@ -148,7 +148,9 @@ async def split_off(
     await _name_hosts(session, party, leaving, covers)
     await session.flush()
     await _answer_for(session, leaving, now, settings)
-    await lower(session, party=party, now=now)
+    await _answer_for(session, party, now, settings, held_on=ids)
+    for each in (leaving, party):
+        await lower(session, party=each, now=now)
     await _wake(session, party, [to])
     return leaving
 
@@ -162,12 +164,20 @@ async def _name_hosts(session: AsyncSession, party: Party, leaving: Party, cover
         party.host_cover_id = next((each for each in staying if each.member_id), staying[0]).id
 
 
-async def _answer_for(session: AsyncSession, party: Party, now: datetime, settings: Settings) -> None:
-    """What guests among them had was held on a wallet that stays behind."""
+async def _answer_for(
+    session: AsyncSession,
+    party: Party,
+    now: datetime,
+    settings: Settings,
+    *,
+    held_on: Collection[UUID] | None = None,
+) -> None:
+    """What was held on a wallet that is at the other table now: on that of these covers, or on whosever it was."""
     tab = await tab_of(session, party=party)
-    answering = {tab.answers_for(each.cover_id, each.answering_id) for each in tab.charges if each.left}
+    held = [each for each in tab.charges if each.left and (held_on is None or each.answering_id in held_on)]
+    answering = {tab.answers_for(each.cover_id, each.answering_id) for each in held}
     if None in answering:
-        raise CannotSplitOff("Nobody among them answers for what they had.", reason="nobody_pays")
+        raise CannotSplitOff("Nobody at one of the tables answers for what they had.", reason="nobody_pays")
     for cover in sorted((each for each in answering if each is not None), key=lambda each: str(each.member_id)):
         held = await secure(session, tab=tab, cover=cover, now=now, settings=settings)
         if isinstance(held, NotHeld):
