@@ -40,12 +40,13 @@ from facepay.identity.recognition import Recogniser
 from facepay.kernel import auth, logging, problems
 from facepay.kernel.clock import Clock, utc_now
 from facepay.kernel.database import Database
-from facepay.kernel.http import RequestGuard
+from facepay.kernel.http import RequestGuard, from_within
 from facepay.kernel.hub import Hub, closing_on_signals
 from facepay.kernel.idempotency import Idempotency
 from facepay.kernel.metrics import Metrics
 from facepay.kernel.passwords import PasswordHasher
 from facepay.kernel.recent import Recent
+from facepay.kernel.rates import RateLimits
 from facepay.kernel.routing import RouteIndex, unfolded
 from facepay.kitchen import upkeep as kitchen
 from facepay.lanes import kinds as lanes
@@ -143,7 +144,7 @@ def create_app(settings: Settings | None = None, *, engine: Engine | None = None
     _furnish(app, settings, clock)
     app.router.routes.extend(unfolded(route for router in ROUTERS for route in router.routes))
     problems.install(app)
-    app.add_middleware(RequestGuard, metrics=app.state.metrics)
+    app.add_middleware(RequestGuard, metrics=app.state.metrics, rates=_rate_limits(settings))
     if unguarded := auth.routes_without_scope(app):
         raise RuntimeError(f"routes without a scope: {unguarded}")
     app.router.routes.insert(0, RouteIndex(app.router.routes))
@@ -159,6 +160,14 @@ def _furnish(app: FastAPI, settings: Settings, clock: Clock) -> None:
     assert settings.database_url
     state.database = Database(settings.database_url, pool_size=settings.database_pool_size)
     state.hub = Hub()
+def _rate_limits(settings: Settings) -> RateLimits:
+    return RateLimits(
+        device=settings.rate_device_per_minute,
+        person=settings.rate_person_per_minute,
+        address=settings.rate_address_per_minute,
+    )
+
+
     state.motion_watchers, state.known_planograms = MotionWatchers(), Known()
     state.camera_eyes = Recent[cameras.Eye](count_max=cameras.EYES_MAX)
     state.authenticators = {
@@ -219,7 +228,7 @@ def _background(app: FastAPI) -> tuple[Coroutine[Any, Any, None], ...]:
     return (
         state.hub.run(state.database),
         state.gallery_keeper.listen(state.database, state.hub),
-        _catch_up(lambda: state.provider.run(deliver_to(app, providers.MOCK_WEBHOOKS_PATH))),
+        _catch_up(lambda: state.provider.run(deliver_to(from_within(app), providers.MOCK_WEBHOOKS_PATH))),
         _catch_up(lambda: keep_resuming(state.database, state.provider, state.clock)),
         _catch_up(lambda: state.courier.run(state.hub)),
         _catch_up(lambda: keep_reacting(state.database, state.hub, state.clock)),

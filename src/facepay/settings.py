@@ -40,6 +40,9 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     public_url: HttpUrl | None = None
+    rate_device_per_minute: int = Field(default=6_000, ge=0, le=1_000_000)
+    rate_person_per_minute: int = Field(default=3_000, ge=0, le=1_000_000)
+    rate_address_per_minute: int = Field(default=3_000, ge=0, le=1_000_000)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
 

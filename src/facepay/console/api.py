@@ -12,6 +12,7 @@ import httpx
 from fastapi import FastAPI
 
 from facepay.kernel.auth import Principal
+from facepay.kernel.http import from_within
 
 
 class Refused(Exception):
@@ -28,7 +29,7 @@ class Refused(Exception):
 
 class Api:
     def __init__(self, app: FastAPI, me: Principal) -> None:
-        self._transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        self._transport = httpx.ASGITransport(from_within(app), raise_app_exceptions=False)
         self._headers = {"Authorization": f"Bearer {me.bearer}"}
 
     async def get(self, path: str, **query: Any) -> Any:

@@ -215,6 +215,7 @@ async def _authenticate(request: Request, kind: str, token: str | None, required
         raise Unauthenticated(
             f"A valid {kind} token is needed.", headers={"WWW-Authenticate": f'Bearer realm="{kind}"'}
         )
+    request.state.principal_kind = principal.kind
     if kind == "staff":
         await state.note_action(request, principal, frozenset(required.scopes))
     missing = sorted(set(required.scopes) - principal.scopes)

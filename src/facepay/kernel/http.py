@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from math import ceil
 from time import perf_counter
 from uuid import uuid4
 
@@ -13,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from facepay.kernel.metrics import Metrics
 from facepay.kernel.problems import respond_to, respond_to_bug
+from facepay.kernel.rates import UNLIMITED_PATHS, RateLimited, RateLimits, caller_of
 from facepay.kernel.uploads import BodyTooLarge
 
 log = structlog.get_logger()
@@ -26,9 +28,10 @@ REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
 class RequestGuard:
     """The outermost layer around the app."""
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, rates: RateLimits) -> None:
         self.app = app
         self.metrics = metrics
+        self.rates = rates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -49,7 +52,7 @@ class RequestGuard:
             await send(message)
 
         try:
-            await self._within_limit(request, receive, send_with_id)
+            await self._within_rate(request, receive, send_with_id)
         except Exception as error:
             # It ends here: the server would log its message, which may hold personal data.
             answer = respond_to_bug(request, error)
@@ -61,6 +64,19 @@ class RequestGuard:
                 await told(status or 500)
             self._record(scope, status or 500, perf_counter() - start)
             structlog.contextvars.clear_contextvars()
+
+    async def _within_rate(self, request: Request, receive: Receive, send: Send) -> None:
+        if request.url.path in UNLIMITED_PATHS or request.scope["state"].get("from_within"):
+            await self._within_limit(request, receive, send)
+            return
+        caller = caller_of(request)
+        limit, wait_seconds = self.rates.take(caller)
+        if wait_seconds:
+            self.metrics.rate_limited.labels(limit).inc()
+            await respond_to(request, _too_many(limit, wait_seconds))(request.scope, receive, send)
+            return
+        await self._within_limit(request, receive, send)
+        self.rates.answered(caller, request.scope["state"].get("principal_kind"))
 
     async def _within_limit(self, request: Request, receive: Receive, send: Send) -> None:
         limit = _body_bytes_max(request)
@@ -100,6 +116,21 @@ def _body_bytes_max(request: Request) -> int:
 def _declared_bytes(request: Request) -> int:
     declared = request.headers.get("content-length", "")
     return int(declared) if declared.isdigit() else 0
+
+
+def from_within(app: ASGIApp) -> ASGIApp:
+    """The app for requests that this process sends itself: whoever caused them was counted already."""
+
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        await app({**scope, "state": {**scope.get("state", {}), "from_within": True}}, receive, send)
+
+    return call
+
+
+def _too_many(limit: str, wait_seconds: float) -> RateLimited:
+    seconds = ceil(wait_seconds)
+    detail = f"Too many requests came from this {limit}; go on in {seconds} s."
+    return RateLimited(detail, headers={"Retry-After": str(seconds)}, limited_by=limit)
 
 
 def _too_large(limit: int) -> BodyTooLarge:

@@ -41,6 +41,9 @@ class Metrics:
             "Age of the oldest event that an active endpoint hasn't heard of.",
             registry=self.registry,
         )
+        self.rate_limited = Counter(
+            "facepay_rate_limited_total", "Requests refused by whose limit they met.", ["by"], registry=self.registry
+        )
         self.queue_depth = Gauge(
             "facepay_inference_queue_depth", "Frames waiting for a worker.", registry=self.registry
         )

@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 
 from facepay.kernel.errors import Overloaded, Problem
 from facepay.kernel.idempotency import IdempotencyKeyMissing
+from facepay.kernel.rates import RateLimited
 from facepay.kernel.uploads import BodyTooLarge
 
 log = structlog.get_logger()
@@ -63,9 +64,11 @@ def respond(request: Request, status: int, code: str, title: str, detail: str, *
 
 
 def problems(*classes: type[Problem]) -> dict[int | str, dict[str, Any]]:
-    """The `responses=` of a route: one entry a status, one example a code. Any request can be unreadable or invalid."""
+    """The `responses=` of a route: one entry a status, one example a code. Any request can be unreadable, invalid
+    or one too many.
+    """
     by_status: dict[int | str, list[type[Problem]]] = defaultdict(list)
-    every: tuple[type[Problem], ...] = (*classes, Problem, InvalidRequest)
+    every: tuple[type[Problem], ...] = (*classes, Problem, InvalidRequest, RateLimited)
     for each in every:
         by_status[each.status].append(each)
     return {

@@ -9,7 +9,6 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from ipaddress import IPv6Address, ip_address
 from typing import Annotated
 from uuid import UUID
 
@@ -21,6 +20,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.kernel.database import Base, Database
 from facepay.kernel.errors import Problem
+from facepay.kernel.rates import network_of
 from facepay.kernel.secrets import MasterKey, fingerprint
 from facepay.stores.devices import Device, DeviceRevoked, get_device, rotate_token
 from facepay.stores.stores import Store, get_open_store
@@ -31,7 +31,6 @@ ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 LETTERS, GROUP = 8, 4  # 40 bits
 MISREAD = str.maketrans({"O": "0", "I": "1", "L": "1", "-": "", " ": ""})
 WRONG_MAX, COUNTED_FOR = 10, timedelta(minutes=10)
-IPV6_NETWORK_BITS = 64  # one customer of a provider has as many addresses
 
 
 class Pairing(Base):
@@ -159,14 +158,7 @@ def _hash_of_address(address: str, key: MasterKey) -> bytes:
 
 async def _asking(request: Request) -> str:
     """The network of an IPv6 address, since whoever has one of its addresses has all of them."""
-    host = request.client.host if request.client else ""
-    try:
-        parsed = ip_address(host)
-    except ValueError:
-        return host
-    if not isinstance(parsed, IPv6Address):
-        return host
-    return str(int(parsed) >> (parsed.max_prefixlen - IPV6_NETWORK_BITS))
+    return network_of(request.client.host if request.client else "")
 
 
 AddressOf = Annotated[str, Depends(_asking)]
