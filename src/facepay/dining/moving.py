@@ -174,8 +174,8 @@ async def _answer_for(
 ) -> None:
     """What was held on a wallet that is at the other table now: on that of these covers, or on whosever it was."""
     tab = await tab_of(session, party=party)
-    held = [each for each in tab.charges if each.left and (held_on is None or each.answering_id in held_on)]
-    answering = {tab.answers_for(each.cover_id, each.answering_id) for each in held}
+    moved = [each for each in tab.charges if each.left and (held_on is None or each.answering_id in held_on)]
+    answering = {tab.answers_for(each.cover_id, each.answering_id) for each in moved}
     if None in answering:
         raise CannotSplitOff("Nobody at one of the tables answers for what they had.", reason="nobody_pays")
     for cover in sorted((each for each in answering if each is not None), key=lambda each: str(each.member_id)):
