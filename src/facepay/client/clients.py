@@ -8,7 +8,11 @@ Both try again what may be tried again, after longer and longer and never in ste
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+import asyncio
+import random
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
+from contextlib import aclosing, closing, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import TracebackType
@@ -16,7 +20,7 @@ from typing import Any, Self, TypeVar
 
 import httpx
 import stamina
-from httpx_sse import ServerSentEvent, aconnect_sse, connect_sse
+from httpx_sse import EventSource, ServerSentEvent
 
 from facepay.client.calls import Call, Page
 from facepay.client.problems import RateLimited, Refused, Unavailable, refusal
@@ -44,6 +48,10 @@ class Retries:
             wait_max=self.wait_seconds_max,
             wait_jitter=self.wait_seconds,
         )
+
+    def pause_seconds(self) -> float:
+        """Before a stream that ended is taken up again, never in step with others."""
+        return self.wait_seconds * random.uniform(0.5, 1.5)  # noqa: S311 (spreads load)
 
 
 NEVER = Retries(tries=1)
@@ -93,17 +101,30 @@ class Client:
                 return
             call = _next(call, page)
 
-    def stream(self, call: Call[Any], *, last_event_id: str = "") -> Iterator[ServerSentEvent]:
-        """Events as they come, from after `last_event_id` on; a stream that breaks off is taken up again."""
+    def stream(self, call: Call[Any], *, last_event_id: str = "") -> Generator[ServerSentEvent]:
+        """Events as they come, from after `last_event_id` on; a stream that ends or breaks off is taken up again.
+
+        Raises as a call does, where it can't be.
+        """
         while True:
-            for attempt in self.retries.of(retried(call)):
-                with attempt, connect_sse(self.http, **_listening(call, self.token, last_event_id)) as source:
-                    if source.response.is_error:
-                        source.response.read()
-                        raise refusal(source.response)
-                    for event in source.iter_sse():
-                        last_event_id = event.id or last_event_id
-                        yield event
+            source = self._listen(call, last_event_id)
+            with closing(source.response), suppress(httpx.TransportError):
+                for event in source.iter_sse():
+                    last_event_id = event.id or last_event_id
+                    yield event
+            time.sleep(self.retries.pause_seconds())
+
+    def _listen(self, call: Call[Any], last_event_id: str) -> EventSource:
+        for attempt in self.retries.of(retried(call)):
+            with attempt:
+                answer = self.http.send(
+                    self.http.build_request(**_listening(call, self.token, last_event_id)), stream=True
+                )
+                if answer.is_error:
+                    answer.read()
+                    raise refusal(answer)
+                return EventSource(answer)
+        raise AssertionError("the last try returns or raises")
 
     def with_token(self, token: str) -> Client:
         """Somebody else on the same connections."""
@@ -153,18 +174,31 @@ class AsyncClient:
                 return
             call = _next(call, page)
 
-    async def stream(self, call: Call[Any], *, last_event_id: str = "") -> AsyncIterator[ServerSentEvent]:
-        """Events as they come, from after `last_event_id` on; a stream that breaks off is taken up again."""
+    async def stream(self, call: Call[Any], *, last_event_id: str = "") -> AsyncGenerator[ServerSentEvent]:
+        """Events as they come, from after `last_event_id` on; a stream that ends or breaks off is taken up again.
+
+        Raises as a call does, where it can't be.
+        """
         while True:
-            async for attempt in self.retries.of(retried(call)):
-                with attempt:
-                    async with aconnect_sse(self.http, **_listening(call, self.token, last_event_id)) as source:
-                        if source.response.is_error:
-                            await source.response.aread()
-                            raise refusal(source.response)
-                        async for event in source.aiter_sse():
-                            last_event_id = event.id or last_event_id
-                            yield event
+            source = await self._listen(call, last_event_id)
+            async with aclosing(source.response), aclosing(source.aiter_sse()) as events:
+                with suppress(httpx.TransportError):
+                    async for event in events:
+                        last_event_id = event.id or last_event_id
+                        yield event
+            await asyncio.sleep(self.retries.pause_seconds())
+
+    async def _listen(self, call: Call[Any], last_event_id: str) -> EventSource:
+        async for attempt in self.retries.of(retried(call)):
+            with attempt:
+                answer = await self.http.send(
+                    self.http.build_request(**_listening(call, self.token, last_event_id)), stream=True
+                )
+                if answer.is_error:
+                    await answer.aread()
+                    raise refusal(answer)
+                return EventSource(answer)
+        raise AssertionError("the last try returns or raises")
 
     def with_token(self, token: str) -> AsyncClient:
         """Somebody else on the same connections."""
@@ -190,8 +224,9 @@ def _signed(call: Call[Any], token: str | None) -> dict[str, Any]:
 def _listening(call: Call[Any], token: str | None, last_event_id: str) -> dict[str, Any]:
     """Comments keep the line alive, so only a minute without a byte is a broken one."""
     sent = _signed(call, token) | {"timeout": httpx.Timeout(TIMEOUT_SECONDS, read=60.0)}
+    sent["headers"] = {**sent.get("headers", {}), "Accept": "text/event-stream", "Cache-Control": "no-store"}
     if last_event_id:
-        sent["headers"] = {**sent.get("headers", {}), "Last-Event-ID": last_event_id}
+        sent["headers"]["Last-Event-ID"] = last_event_id
     return sent
 
 

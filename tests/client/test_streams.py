@@ -1,0 +1,77 @@
+"""Commands as they come, over a line that is cut."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
+from itertools import islice
+from time import sleep
+from uuid import UUID
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from httpx_sse import ServerSentEvent
+
+from facepay.client import AsyncClient, Client, Retries, devices
+from facepay.client.problems import Unauthenticated
+from facepay.simulate.cable import Cable
+from tests.channel.line import gate_of, numbers, tell
+from tests.server import on_a_socket
+from tests.shop import Shop
+
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
+HURRIED = Retries(wait_seconds=0.01)
+
+
+async def _command(stream: AsyncGenerator[ServerSentEvent]) -> str:
+    """The number of the next one: each connection begins with how the door stands."""
+    while (event := await anext(stream)).event != "command":
+        assert event.event == "door"
+    return event.id
+
+
+async def test_a_stream_goes_on_where_it_was_cut_until_its_token_is_taken_away(shop: Shop, app: FastAPI) -> None:
+    gate = gate_of(shop)
+    token = gate[1]["Authorization"].removeprefix("Bearer ")
+    call = devices.command_stream(UUID(gate[0]))
+    for kind in ("lock", "unlock"):
+        await tell(shop, gate, {"kind": kind})
+    async with (
+        on_a_socket(app) as address,
+        Cable(address) as cable,
+        AsyncClient(cable.address, token=token, retries=HURRIED) as client,
+        aclosing(client.stream(call, last_event_id="1")) as stream,
+    ):
+        assert await _command(stream) == "2"
+        await cable.cut()
+        await tell(shop, gate, {"kind": "lock"})
+        waiting = asyncio.create_task(_command(stream))
+        await asyncio.sleep(0.05)
+        await cable.mend()
+        assert await waiting == "3"
+        await client(devices.acknowledge(UUID(gate[0]), 3))
+        assert await numbers(shop, gate) == [1, 2]
+        await shop.do("POST", f"/v1/devices/{gate[0]}/token", json={})
+        with pytest.raises(Unauthenticated):
+            await _command(stream)
+
+
+def test_a_stream_that_breaks_again_and_again_is_taken_up_however_long_each_lasted() -> None:
+    asked: list[str | None] = []
+
+    def events(number: int) -> Iterator[bytes]:
+        yield f"event: door\ndata: {{}}\n\nid: {number}\nevent: command\ndata: {{}}\n\n".encode()
+        sleep(0.03)
+        raise httpx.ReadError("cut")
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.headers.get("Last-Event-ID"))
+        return httpx.Response(200, content=events(len(asked)), headers={"Content-Type": "text/event-stream"})
+
+    http = httpx.Client(transport=httpx.MockTransport(answer), base_url="http://shop")
+    client = Client(http=http, retries=Retries(within_seconds=0.02, wait_seconds=0.001))
+    stream = client.stream(devices.command_stream(UUID(int=1)))
+    assert [event.id for event in islice(stream, 6) if event.event == "command"] == ["1", "2", "3"]
+    assert asked == [None, "1", "2"]
