@@ -242,6 +242,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["order_id"], ["shop_order.id"], name=op.f("fk_refund_order_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_refund")),
     )
+    op.create_index(op.f("ix_refund_created_at"), "refund", ["created_at"])
     op.create_index(op.f("ix_refund_order_id"), "refund", ["order_id"])
 
     op.create_table(

@@ -83,6 +83,7 @@ from facepay.privacy import router as privacy
 from facepay.recommender import diet_router as diets
 from facepay.recommender import member_router as taste
 from facepay.recommender import router as recommendations
+from facepay.reports import router as reports
 from facepay.review import router as reviews
 from facepay.review import watch_router as watches
 from facepay.rewards import birthday_router as birthdays
@@ -118,6 +119,7 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
         stores,
         pairings,
         live,
+        reports,
         schedules,
         house_rules,
         planograms,

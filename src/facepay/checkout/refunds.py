@@ -63,7 +63,7 @@ class Refund(Identified, Base):
     reason: Mapped[str] = mapped_column(String(200))
     actor: Mapped[str] = mapped_column(String(80))
     transfer_id: Mapped[UUID | None]
-    created_at: Mapped[datetime]
+    created_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class RefundExceedsOrder(Conflict):
