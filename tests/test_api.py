@@ -53,6 +53,6 @@ async def test_liveness_readiness_and_metrics(shop: Shop) -> None:
     await shop.at_gate(0)
     _, monitor = await shop.add_device("monitor")
     text = (await shop.client.get("/metrics", headers=monitor)).text
-    assert 'facepay_decisions_total{code="welcome",use="gate_entry"} 1.0' in text
+    assert 'facepay_decisions_total{code="welcome",decision="open",use="gate_entry"} 1.0' in text
     assert "facepay_gallery_templates 1.0" in text
     assert "Person" not in text

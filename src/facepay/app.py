@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from fastapi_offline import FastAPIOffline
 from starlette.datastructures import State
 
@@ -49,6 +50,7 @@ from facepay.kernel.recent import Recent
 from facepay.kernel.rates import RateLimits
 from facepay.kernel.routing import RouteIndex, unfolded
 from facepay.kitchen import upkeep as kitchen
+from facepay.kernel.telemetry import TelemetryMissing, Traces, exporting_provider, is_collected
 from facepay.lanes import kinds as lanes
 from facepay.nightwatch import cameras, gate_patrol, patrol, tag_patrol
 from facepay.nightwatch.reacting import keep_reacting
@@ -123,6 +125,8 @@ units; times are UTC; lists are cursor-paged. Whatever moves money takes an `Ide
 """
 
 
+# FastAPI's own spans and logs hold paths, queries and messages of errors, and so people: kernel.telemetry has ours.
+UNTOLD = TelemetryConfig(tracing=False, metrics=False, logs=False, operation_spans=False, auto_configure=False)
 def create_app(settings: Settings | None = None, *, engine: Engine | None = None, clock: Clock = utc_now) -> FastAPI:
     """The API on the settings' database. `engine` is loaded from the settings' model pack where none is given.
 
@@ -144,11 +148,12 @@ def create_app(settings: Settings | None = None, *, engine: Engine | None = None
     _furnish(app, settings, clock)
     app.router.routes.extend(unfolded(route for router in ROUTERS for route in router.routes))
     problems.install(app)
-    app.add_middleware(RequestGuard, metrics=app.state.metrics, rates=_rate_limits(settings))
+    app.add_middleware(RequestGuard, metrics=app.state.metrics, rates=_rate_limits(settings), traces=app.state.traces)
     if unguarded := auth.routes_without_scope(app):
         raise RuntimeError(f"routes without a scope: {unguarded}")
     app.router.routes.insert(0, RouteIndex(app.router.routes))
     return app
+        telemetry=UNTOLD,
 
 
 def _furnish(app: FastAPI, settings: Settings, clock: Clock) -> None:
@@ -168,6 +173,15 @@ def _rate_limits(settings: Settings) -> RateLimits:
     )
 
 
+def _furnish(app: FastAPI, settings: Settings, clock: Clock) -> None:
+    """Everything that needs no running event loop."""
+    state = app.state
+    state.settings, state.clock, state.metrics, state.traces = settings, clock, Metrics(), Traces()
+    state.master_key = master_key(settings)
+    state.password_hasher = PasswordHasher()
+    assert settings.database_url
+    state.database = Database(settings.database_url, pool_size=settings.database_pool_size)
+    state.hub = Hub()
     state.motion_watchers, state.known_planograms = MotionWatchers(), Known()
     state.camera_eyes = Recent[cameras.Eye](count_max=cameras.EYES_MAX)
     state.authenticators = {
@@ -211,6 +225,7 @@ def _lifespan(settings: Settings, engine: Engine | None) -> Callable[[FastAPI], 
         async with AsyncExitStack() as stack:
             stack.push_async_callback(app.state.database.close)
             stack.push_async_callback(app.state.courier.close)
+            _send_traces(app.state.traces, settings, stack)
             await _open_recognition(app.state, settings, engine, stack)
             await _add_first_owner(app.state, settings)
             stack.enter_context(closing_on_signals(app.state.hub))
@@ -289,6 +304,19 @@ async def _open_recognition(state: State, settings: Settings, engine: Engine | N
         may_hold=may_hold,
         look_out=lookout if settings.watchlist else None,
     )
+
+
+def _send_traces(traces: Traces, settings: Settings, stack: AsyncExitStack) -> None:
+    """Where somebody collects them. A shop opens without."""
+    endpoint = str(settings.otlp_endpoint) if settings.otlp_endpoint else None
+    if is_collected(endpoint):
+        try:
+            provider = exporting_provider(endpoint, version=version("facepay"))
+        except TelemetryMissing as missing:
+            log.warning("traces_not_sent", why=str(missing))
+            return
+        traces.give_to(provider)
+        stack.push_async_callback(asyncio.to_thread, provider.shutdown)
 
 
 async def _add_first_owner(state: State, settings: Settings) -> None:

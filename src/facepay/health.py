@@ -75,4 +75,5 @@ async def metrics(
     async with database.read() as session:
         metrics.enrolled_people.set(await enrolled_people(session))
         metrics.webhook_oldest_seconds.set(await oldest_waiting_seconds(session, now=now))
-    return Response(metrics.exposition(), media_type="text/plain; version=0.0.4")
+    body, media_type = metrics.exposition(request.headers.get("accept", ""))
+    return Response(body, media_type=media_type)

@@ -43,6 +43,7 @@ class Settings(BaseSettings):
     rate_device_per_minute: int = Field(default=6_000, ge=0, le=1_000_000)
     rate_person_per_minute: int = Field(default=3_000, ge=0, le=1_000_000)
     rate_address_per_minute: int = Field(default=3_000, ge=0, le=1_000_000)
+    otlp_endpoint: HttpUrl | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
 

@@ -104,7 +104,7 @@ async def sit_down(at: AtTableOf, key: RequiredKey, metrics: MetricsOf) -> Any:
             answer = SittingAnswer.of(view, seated, faces=len(sightings))
             await claim.settle(session, answer)
     for sat in seated:
-        metrics.decisions.labels("table", sat.record.code).inc()
+        metrics.decided("table", sat.record.decision, sat.record.code)
     return answer
 
 

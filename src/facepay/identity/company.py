@@ -33,7 +33,7 @@ async def see_company(recogniser: Recogniser, capture: Capture, *, device: Princ
         recogniser.analyse(capture, device, embed=COMPANY_MAX, area_share_min=AREA_SHARE_MIN), recogniser.catch_up(use)
     )
     for evidence in evidences:
-        recogniser.metrics.observe_stages(evidence.timings_ms)
+        recogniser.metrics.observe_stages(evidence.timings_ms, ended_ns=evidence.ended_ns)
     calibration = recogniser.calibration
     tracks = follow(evidences, same_person_cosine_min=calibration.similarity_at(SWAP_FMR))
     views = [_alone(track, evidences) for track in sorted(tracks, key=lambda each: -each.last.area)]

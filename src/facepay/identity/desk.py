@@ -86,7 +86,7 @@ class Desk:
                 async with self.database.begin() as session:
                     answer = await act(session, sighting)
                     await claim.settle(session, answer)
-        self.metrics.decisions.labels(use, answer.code).inc()
+        self.metrics.decided(use, answer.decision, answer.code)
         await self.learner.learn(sighting, use=use, decision=answer.decision)
         return answer.model_copy(update={"timings_ms": sighting.timings_ms})
 
@@ -102,7 +102,7 @@ class Desk:
         """The same for a one-time pass, which is part of the body: no model runs."""
         answer = await self.idempotency.once(self.request, owner_id=device.id, key=key, body=body, act=act)
         if isinstance(answer, Decided):  # and no first answer again
-            self.metrics.decisions.labels(use, answer.code).inc()
+            self.metrics.decided(use, answer.decision, answer.code)
         return answer
 
     async def decide_on_answer(
@@ -126,7 +126,10 @@ class Desk:
             )
             return shown(ruling)
 
-        return await self.idempotency.once(self.request, owner_id=device.id, key=key, body=body, act=act)
+        answer = await self.idempotency.once(self.request, owner_id=device.id, key=key, body=body, act=act)
+        if isinstance(answer, Decided):
+            self.metrics.decided("step_up", answer.decision, answer.code)
+        return answer
 
 
 DeskOf = Annotated[Desk, Depends(made(Desk))]

@@ -277,7 +277,7 @@ class Recogniser:
         """Of all frames together: the work, which is more than the wait where frames ran side by side."""
         timings: dict[str, float] = {}
         for evidence in evidences:
-            self.metrics.observe_stages(evidence.timings_ms)
+            self.metrics.observe_stages(evidence.timings_ms, ended_ns=evidence.ended_ns)
             for stage, milliseconds in evidence.timings_ms.items():
                 timings[stage] = round(timings.get(stage, 0.0) + milliseconds, 2)
         return timings

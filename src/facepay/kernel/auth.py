@@ -16,6 +16,7 @@ from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, OAuth2PasswordBearer, SecurityScopes
 from starlette.routing import BaseRoute
 
+from facepay.kernel import telemetry
 from facepay.kernel.cameras import DepthCamera
 from facepay.kernel.database import Database
 from facepay.kernel.errors import Forbidden, Unauthenticated
@@ -216,6 +217,8 @@ async def _authenticate(request: Request, kind: str, token: str | None, required
             f"A valid {kind} token is needed.", headers={"WWW-Authenticate": f'Bearer realm="{kind}"'}
         )
     request.state.principal_kind = principal.kind
+    device_id = principal.id if principal.kind == "device" else None
+    telemetry.note(caller=principal.kind, role=principal.role, device_id=device_id, store_id=principal.store_id)
     if kind == "staff":
         await state.note_action(request, principal, frozenset(required.scopes))
     missing = sorted(set(required.scopes) - principal.scopes)

@@ -27,6 +27,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from facepay.kernel import telemetry
 from facepay.kernel.errors import Problem
 from facepay.kernel.ids import new_id
 
@@ -82,8 +83,9 @@ class Database:
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncSession]:
         """One transaction: committed when the block ends, rolled back when it raises."""
-        async with self._session.begin() as session:
-            yield session
+        with telemetry.stage_aside("transaction"):
+            async with self._session.begin() as session:
+                yield session
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from facepay.kernel.metrics import Metrics
 from facepay.kernel.problems import respond_to, respond_to_bug
 from facepay.kernel.rates import UNLIMITED_PATHS, RateLimited, RateLimits, caller_of
+from facepay.kernel.telemetry import Traces, note, note_answer
 from facepay.kernel.uploads import BodyTooLarge
 
 log = structlog.get_logger()
@@ -28,10 +29,11 @@ REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
 class RequestGuard:
     """The outermost layer around the app."""
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics, rates: RateLimits) -> None:
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, rates: RateLimits, traces: Traces) -> None:
         self.app = app
         self.metrics = metrics
         self.rates = rates
+        self.traces = traces
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -40,7 +42,15 @@ class RequestGuard:
         request = Request(scope)
         request_id = _request_id(request)
         scope.setdefault("state", {})["request_id"] = request_id
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        with self.traces.of_request(request.method, request.headers) as trace_id:
+            about = {"request_id": request_id} | ({"trace_id": trace_id} if trace_id else {})
+            with structlog.contextvars.bound_contextvars(**about):
+                await self._answer(request, receive, send, request_id, trace_id)
+
+    async def _answer(
+        self, request: Request, receive: Receive, send: Send, request_id: str, trace_id: str | None
+    ) -> None:
+        scope = request.scope
         start = perf_counter()
         status: int | None = None  # until the answer starts
 
@@ -62,8 +72,7 @@ class RequestGuard:
         finally:
             if told := scope["state"].get("when_answered"):
                 await told(status or 500)
-            self._record(scope, status or 500, perf_counter() - start)
-            structlog.contextvars.clear_contextvars()
+            self._record(scope, status or 500, perf_counter() - start, trace_id)
 
     async def _within_rate(self, request: Request, receive: Receive, send: Send) -> None:
         if request.url.path in UNLIMITED_PATHS or request.scope["state"].get("from_within"):
@@ -97,9 +106,13 @@ class RequestGuard:
 
         await self.app(request.scope, receive_bounded, send)
 
-    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+    def _record(self, scope: Scope, status: int, seconds: float, trace_id: str | None) -> None:
         route = getattr(scope.get("route"), "path", "unknown")
-        self.metrics.requests.labels(scope["method"], route, str(status)).observe(seconds)
+        self.metrics.requests.labels(scope["method"], route, str(status)).observe(
+            seconds, exemplar={"trace_id": trace_id} if trace_id else None
+        )
+        note_answer(scope["method"], route, status)
+        note(problem=scope["state"].get("problem"), request_id=scope["state"]["request_id"])
         log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1))
 
 

@@ -8,7 +8,10 @@ from time import perf_counter
 from typing import Annotated
 
 from fastapi import Depends, Request
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import choose_encoder
+
+from facepay.kernel import telemetry
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
@@ -31,7 +34,10 @@ class Metrics:
             registry=self.registry,
         )
         self.decisions = Counter(
-            "facepay_decisions_total", "Decisions by use and code.", ["use", "code"], registry=self.registry
+            "facepay_decisions_total",
+            "Decisions by use, what was decided, and why.",
+            ["use", "decision", "code"],
+            registry=self.registry,
         )
         self.webhook_deliveries = Counter(
             "facepay_webhook_deliveries_total", "Attempts to deliver by outcome.", ["outcome"], registry=self.registry
@@ -57,18 +63,27 @@ class Metrics:
         """Time a block; the figure goes into `timings_ms` too, for the answer."""
         start = perf_counter()
         try:
-            yield
+            with telemetry.stage(stage):
+                yield
         finally:
             seconds = perf_counter() - start
             timings_ms[stage] = round(seconds * 1000, 2)
             self.stages.labels(stage).observe(seconds)
 
-    def observe_stages(self, timings_ms: Mapping[str, float]) -> None:
+    def observe_stages(self, timings_ms: Mapping[str, float], *, ended_ns: int) -> None:
+        """Of stages that followed each other elsewhere, the last of them until `ended_ns` (Unix time)."""
+        telemetry.stages_ended(timings_ms, ended_ns)
         for stage, milliseconds in timings_ms.items():
             self.stages.labels(stage).observe(milliseconds / 1000)
 
-    def exposition(self) -> bytes:
-        return generate_latest(self.registry)
+    def decided(self, use: str, decision: str, code: str) -> None:
+        self.decisions.labels(use, decision, code).inc()
+        telemetry.note(use=use, decision=decision, code=code)
+
+    def exposition(self, accept: str) -> tuple[bytes, str]:
+        """The figures and their media type: OpenMetrics, with traces as exemplars, for whoever takes that."""
+        encode, media_type = choose_encoder(accept)
+        return encode(self.registry), media_type
 
 
 async def get_metrics(request: Request) -> Metrics:

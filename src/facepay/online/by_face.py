@@ -188,7 +188,7 @@ class ByFace:
             intent.face_proven_at = now
             _note(session, intent, verification, now)
             await settle(session, intent=intent, purse=purse, attempt=attempt, now=now, settings=self.settings)
-        self.metrics.decisions.labels("online", attempt.code).inc()
+        self.metrics.decided("online", intent.status, attempt.code)
         return intent
 
 

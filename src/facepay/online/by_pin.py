@@ -82,7 +82,7 @@ class ByPin:
         else:
             member.pin_failures, intent.pin_proven_at = 0, now
             await settle(session, intent=intent, purse=purse, attempt=attempt, now=now, settings=self.settings)
-        self.metrics.decisions.labels("online", attempt.code).inc()
+        self.metrics.decided("online", intent.status, attempt.code)
         return intent
 
 

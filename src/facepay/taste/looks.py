@@ -116,7 +116,7 @@ class Audience:
             recogniser.catch_up(USE),
         )
         for evidence in evidences:
-            recogniser.metrics.observe_stages(evidence.timings_ms)
+            recogniser.metrics.observe_stages(evidence.timings_ms, ended_ns=evidence.ended_ns)
         tracks = follow(evidences, same_person_cosine_min=recogniser.calibration.similarity_at(SWAP_FMR))
         return lookers_of(tracks, evidences, view=view, interval_ms=burst.interval_ms), evidences
 

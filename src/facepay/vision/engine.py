@@ -157,6 +157,7 @@ class InsightFaceEngine:
                 "total": (done - started) * 1e3,
             },
             fingerprint=frame_print,
+            ended_ns=time.time_ns(),
         )
 
     def _embed(self, crops: list[Image]) -> Floats:

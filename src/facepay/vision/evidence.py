@@ -123,6 +123,7 @@ class FrameEvidence:
 
     `pack` names the models ("buffalo_sc@9cc6e4a7"): embeddings of different packs don't compare.
     `timings_ms` holds decode, detect, align, embed and total. `fingerprint` is None where none was asked for.
+    `ended_ns` is the Unix time when the last of these was done; 0 where a device did them itself.
     """
 
     width: int
@@ -131,3 +132,4 @@ class FrameEvidence:
     pack: str
     timings_ms: dict[str, float]
     fingerprint: FrameFingerprint | None = field(default=None, repr=False)
+    ended_ns: int = 0

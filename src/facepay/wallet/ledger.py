@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from facepay.kernel import telemetry
 from facepay.kernel.ids import new_id
 
 Kind = Literal["transfer", "hold", "capture", "void", "expiry", "refund", "reversal"]
@@ -184,7 +185,8 @@ async def post(session: AsyncSession, postings: Sequence[Posting]) -> list[Outco
     Raises ValueError for an empty batch or one above POSTINGS_MAX, and OperationalError (SQLSTATE 40001) where
     another transaction posted one of the keys for other accounts at the same moment: run the transaction again.
     """
-    rows = await session.execute(*statement_for(postings))
+    with telemetry.stage("ledger"):
+        rows = await session.execute(*statement_for(postings))
     return [Outcome(*row) for row in rows]
 
 
