@@ -46,11 +46,11 @@ from facepay.kernel.hub import Hub, closing_on_signals
 from facepay.kernel.idempotency import Idempotency
 from facepay.kernel.metrics import Metrics
 from facepay.kernel.passwords import PasswordHasher
-from facepay.kernel.recent import Recent
 from facepay.kernel.rates import RateLimits
+from facepay.kernel.recent import Recent
 from facepay.kernel.routing import RouteIndex, unfolded
-from facepay.kitchen import upkeep as kitchen
 from facepay.kernel.telemetry import TelemetryMissing, Traces, exporting_provider, is_collected
+from facepay.kitchen import upkeep as kitchen
 from facepay.lanes import kinds as lanes
 from facepay.nightwatch import cameras, gate_patrol, patrol, tag_patrol
 from facepay.nightwatch.reacting import keep_reacting
@@ -116,6 +116,8 @@ ALERT_KINDS = (
 )
 EVENT_TYPES = (PING, *ONLINE_EVENT_TYPES, REFUND_CREATED, *FITTING_EVENT_TYPES, *DRIVE_EVENT_TYPES, *ALERT_EVENT_TYPES)
 CATCH_UP_AFTER_SECONDS = 0.3
+# FastAPI's own spans and logs hold paths, queries and messages of errors, and so people: kernel.telemetry has ours.
+UNTOLD = TelemetryConfig(tracing=False, metrics=False, logs=False, operation_spans=False, auto_configure=False)
 DESCRIPTION = """
 The backend of shops where a face is the ticket and the wallet.
 
@@ -125,8 +127,6 @@ units; times are UTC; lists are cursor-paged. Whatever moves money takes an `Ide
 """
 
 
-# FastAPI's own spans and logs hold paths, queries and messages of errors, and so people: kernel.telemetry has ours.
-UNTOLD = TelemetryConfig(tracing=False, metrics=False, logs=False, operation_spans=False, auto_configure=False)
 def create_app(settings: Settings | None = None, *, engine: Engine | None = None, clock: Clock = utc_now) -> FastAPI:
     """The API on the settings' database. `engine` is loaded from the settings' model pack where none is given.
 
@@ -144,6 +144,7 @@ def create_app(settings: Settings | None = None, *, engine: Engine | None = None
         lifespan=_lifespan(settings, engine),
         swagger_ui_parameters={"persistAuthorization": True},
         webhooks=described(EVENT_TYPES),
+        telemetry=UNTOLD,
     )
     _furnish(app, settings, clock)
     app.router.routes.extend(unfolded(route for router in ROUTERS for route in router.routes))
@@ -153,18 +154,8 @@ def create_app(settings: Settings | None = None, *, engine: Engine | None = None
         raise RuntimeError(f"routes without a scope: {unguarded}")
     app.router.routes.insert(0, RouteIndex(app.router.routes))
     return app
-        telemetry=UNTOLD,
 
 
-def _furnish(app: FastAPI, settings: Settings, clock: Clock) -> None:
-    """Everything that needs no running event loop."""
-    state = app.state
-    state.settings, state.clock, state.metrics = settings, clock, Metrics()
-    state.master_key = master_key(settings)
-    state.password_hasher = PasswordHasher()
-    assert settings.database_url
-    state.database = Database(settings.database_url, pool_size=settings.database_pool_size)
-    state.hub = Hub()
 def _rate_limits(settings: Settings) -> RateLimits:
     return RateLimits(
         device=settings.rate_device_per_minute,
