@@ -27,6 +27,7 @@ _EYES = TEMPLATE[:2].mean(axis=0)
 _EYE_DISTANCE = float(np.linalg.norm(TEMPLATE[1] - TEMPLATE[0]))
 _REACH = 1.7  # how far from the face's middle anything is drawn
 _STEPS = 96
+_NEAR, _FAR = -1.2, 1.8  # the heights between which a ray looks for a surface
 # So that a smile of 1 moves the points of the mouth as far as the mean labelled smile of LFW differs from its rests.
 _SMILE_ACROSS, _SMILE_UP = 0.2, 0.2
 
@@ -121,6 +122,23 @@ def _rotation(view: View) -> Doubles:
     return cast(Doubles, about_z @ about_x @ about_y)
 
 
+def _first_met(surface: Surface, origin: Doubles, ray: Doubles) -> tuple[Doubles, npt.NDArray[np.bool_]]:
+    """At which z each ray first passes below the height field, and whether it does; `ray` is (..., 3), its z is 1."""
+    step = (_FAR - _NEAR) / _STEPS
+    across, down = ray[..., 0].ravel(), ray[..., 1].ravel()
+    z, met = np.full(across.size, _FAR), np.zeros(across.size, bool)
+    flying, above = np.arange(across.size), np.full(across.size, 1.0)
+    for level in np.arange(_NEAR, _FAR, step):
+        away = level - origin[2]
+        gap = surface.height(origin[0] + across * away, origin[1] + down * away) - level
+        hit = gap <= 0
+        share = above[hit] / np.maximum(above[hit] - gap[hit], 1e-9)
+        z[flying[hit]] = level - step * (1 - np.clip(share, 0, 1))
+        met[flying[hit]] = True
+        across, down, flying, above = across[~hit], down[~hit], flying[~hit], gap[~hit]
+    return z.reshape(ray.shape[:-1]), met.reshape(ray.shape[:-1])
+
+
 def _cast(
     surface: Surface, view: View, x: Doubles, y: Doubles
 ) -> tuple[Doubles, Doubles, Doubles, npt.NDArray[np.bool_]]:
@@ -132,19 +150,7 @@ def _cast(
     origin = (eye - pivot) @ rotation + pivot
     ray = (through - eye) @ rotation
     ray /= ray[..., 2:]
-    near, far = -1.2, 1.8
-    step = (far - near) / _STEPS
-    z = np.full(x.shape, far)
-    met = np.zeros(x.shape, bool)
-    above = np.full(x.shape, 1.0)
-    for level in np.arange(near, far, step):
-        at = origin + ray * (level - origin[2])
-        gap = surface.height(at[..., 0], at[..., 1]) - level
-        hit = ~met & (gap <= 0)
-        share = above / np.maximum(above - gap, 1e-9)
-        z = np.where(hit, level - step * (1 - np.clip(share, 0, 1)), z)
-        met |= hit
-        above = np.where(met, above, gap)
+    z, met = _first_met(surface, origin, ray)
     at = origin + ray * (z - origin[2])[..., None]
     met &= (np.abs(at[..., 0]) <= surface.half_width) & (np.abs(at[..., 1] - 0.5) <= surface.half_height)
     before = ((at - pivot) @ rotation.T + pivot)[..., 2]
