@@ -13,12 +13,13 @@ from facepay.housekeeping import Task, keep_house_once, tasks_of
 from facepay.kernel.database import Database
 from facepay.kernel.idempotency import Idempotency
 from facepay.kernel.secrets import MasterKey
+from facepay.kernel.upkeep import overdue_seconds
 from facepay.privacy.receipts import Signer
 from facepay.settings import Settings
 from tests.conftest import Clock
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 def tasks_on(database: Database, clock: Clock) -> tuple[Task, ...]:
@@ -79,3 +80,36 @@ async def test_a_task_that_fails_holds_up_no_other_and_replicas_take_turns(
     assert await keep_house_once(replica, tasks)
     await database.close()
     await replica.close()
+
+
+async def test_whoever_runs_the_shop_sees_that_a_task_isnt_done_any_more(
+    database_url: str, owner_database_url: str
+) -> None:
+    database, works = Database(database_url), [True]
+
+    async def seal() -> None:
+        if not works[0]:
+            raise OSError("the disk is full")
+
+    async def fold() -> None:
+        pass
+
+    tasks = [Task("seal", 5, seal), Task("fold", 3600, fold)]
+    await keep_house_once(database, tasks)
+    works[0] = False
+    async with database.begin() as session:
+        assert await overdue_seconds(session) == {"seal": 0, "fold": 0}
+        an_hour_ago = "done_at - interval '1 hour', tried_at = tried_at - interval '1 hour'"
+        await session.execute(text(f"update upkeep_task set done_at = {an_hour_ago}"))
+        await session.execute(
+            text("insert into upkeep_task select 'gone', 5, d, d, d, null from (select now() - interval '8 days') t(d)")
+        )
+    await keep_house_once(database, tasks)
+    async with database.begin() as session:
+        overdue = await overdue_seconds(session)
+        failing = (await session.execute(text("select name, error from upkeep_task where error is not null"))).all()
+    assert overdue.keys() == {"seal", "fold"}, "what no release has any more isn't asked for"
+    assert overdue["fold"] == 0
+    assert 3590 < overdue["seal"] < 3700
+    assert [tuple(row) for row in failing] == [("seal", "OSError")]
+    await database.close()

@@ -1,4 +1,4 @@
-"""Hash chains, and answers that are given again."""
+"""Hash chains, answers that are given again, and when the house was last kept."""
 
 from __future__ import annotations
 
@@ -33,3 +33,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("owner_id", "key", name=op.f("pk_idempotency_record")),
     )
     op.create_index(op.f("ix_idempotency_record_created_at"), "idempotency_record", ["created_at"])
+
+    op.create_table(
+        "upkeep_task",
+        sa.Column("name", sa.String(length=60), nullable=False),
+        sa.Column("every_seconds", sa.Float(), nullable=False),
+        sa.Column("first_tried_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("tried_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("error", sa.String(length=60), nullable=True),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_upkeep_task")),
+    )

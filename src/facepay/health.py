@@ -12,8 +12,10 @@ from facepay.kernel.auth import Principal, current_device
 from facepay.kernel.clock import Now
 from facepay.kernel.database import Database, Db
 from facepay.kernel.metrics import MetricsOf
+from facepay.kernel.upkeep import overdue_seconds
 from facepay.migrate import newest_revision
 from facepay.privacy.retention import enrolled_people
+from facepay.templates.templates import newest_version
 from facepay.webhooks.deliveries import oldest_waiting_seconds
 
 router = APIRouter(tags=["operations"])
@@ -70,10 +72,17 @@ async def metrics(
     now: Now,
 ) -> Response:
     """For a device of the role `monitor`, so that Prometheus authenticates with its token."""
-    metrics.queue_depth.set(request.app.state.inference.depth)
-    metrics.gallery_size.set(request.app.state.gallery.size)
+    state = request.app.state
+    metrics.queue_depth.set(state.inference.depth)
+    metrics.workers_busy.set(state.inference.busy)
+    metrics.gallery_size.set(state.gallery.size)
+    metrics.connections.labels("in_use").set(database.connections_in_use)
+    metrics.connections.labels("max").set(state.settings.database_pool_size)
     async with database.read() as session:
         metrics.enrolled_people.set(await enrolled_people(session))
         metrics.webhook_oldest_seconds.set(await oldest_waiting_seconds(session, now=now))
+        metrics.gallery_behind.set(max(0, await newest_version(session) - state.gallery.version))
+        for task, seconds in (await overdue_seconds(session)).items():
+            metrics.housekeeping_overdue.labels(task).set(seconds)
     body, media_type = metrics.exposition(request.headers.get("accept", ""))
     return Response(body, media_type=media_type)

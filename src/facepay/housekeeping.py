@@ -33,6 +33,7 @@ from facepay.identity.step_up import forget_expired
 from facepay.kernel.clock import Clock
 from facepay.kernel.database import Database
 from facepay.kernel.idempotency import Idempotency
+from facepay.kernel.upkeep import Tried, record
 from facepay.kitchen.upkeep import alert_of_late, lapse_tickets
 from facepay.lanes.passages import close_overdue, forget_tags
 from facepay.membership.celebrating import keep_birthdays
@@ -198,15 +199,27 @@ async def keep_house(database: Database, tasks: tuple[Task, ...], *, lock: int =
 
 async def keep_house_once(database: Database, tasks: list[Task], *, lock: int = HOUSEKEEPING_LOCK) -> bool:
     """Run the tasks, one by one, whichever of them fails. False where another replica is at it."""
+    tried: list[Tried] = []
     async with alone_with(database, lock) as alone:
         for task in tasks if alone else ():
-            try:
-                await task.run()
-            except (SQLAlchemyError, OSError) as error:
-                log.warning("housekeeping_failed", task=task.name, error=type(error).__name__)
-            except Exception as error:  # a bug in one is no reason to stop sealing, folding and expiring
-                log.error("housekeeping_failed", task=task.name, exc_info=error)
+            tried.append(Tried(task.name, task.every_seconds, error=await _failure_of(task)))
+        if tried:
+            async with database.begin() as session:
+                await record(session, tried)
     return alone
+
+
+async def _failure_of(task: Task) -> str | None:
+    """Run it; the class of what went wrong, where something did."""
+    try:
+        await task.run()
+    except (SQLAlchemyError, OSError) as error:
+        log.warning("housekeeping_failed", task=task.name, error=type(error).__name__)
+        return type(error).__name__
+    except Exception as error:  # a bug in one is no reason to stop sealing, folding and expiring
+        log.error("housekeeping_failed", task=task.name, exc_info=error)
+        return type(error).__name__
+    return None
 
 
 @asynccontextmanager

@@ -31,7 +31,7 @@ from facepay.identity import (
     step_up,
     watches,
 )
-from facepay.kernel import idempotency
+from facepay.kernel import idempotency, upkeep
 from facepay.kitchen import numbers, tickets
 from facepay.lanes import passages
 from facepay.lanes import policies as lane_policies
@@ -187,6 +187,7 @@ __all__ = [
     "tickets",
     "top_up_refunds",
     "top_ups",
+    "upkeep",
     "verdicts",
     "versions",
     "views",

@@ -26,6 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.pool import QueuePool
 
 from facepay.kernel import telemetry
 from facepay.kernel.errors import Problem
@@ -92,6 +93,12 @@ class Database:
         """For single statements that only read: one round trip each, where a transaction takes three."""
         async with self._reading_session() as session:
             yield session
+
+    @property
+    def connections_in_use(self) -> int:
+        pool = self.engine.pool
+        assert isinstance(pool, QueuePool)
+        return pool.checkedout()
 
     async def close(self) -> None:
         await self.engine.dispose()

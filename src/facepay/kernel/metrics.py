@@ -57,6 +57,21 @@ class Metrics:
             "facepay_enrolled_people", "Members with a face enrolled, in the database.", registry=self.registry
         )
         self.gallery_size = Gauge("facepay_gallery_templates", "Templates in memory.", registry=self.registry)
+        self.gallery_behind = Gauge(
+            "facepay_gallery_changes_behind",
+            "Changes of templates in the database that memory hasn't got; each decision catches up first.",
+            registry=self.registry,
+        )
+        self.workers_busy = Gauge("facepay_inference_workers_busy", "Workers with a frame.", registry=self.registry)
+        self.connections = Gauge(
+            "facepay_database_connections", "Of this process's pool.", ["state"], registry=self.registry
+        )
+        self.housekeeping_overdue = Gauge(
+            "facepay_housekeeping_overdue_seconds",
+            "For how long each task should have been done by some replica: 0 is well.",
+            ["task"],
+            registry=self.registry,
+        )
 
     @contextmanager
     def stage(self, stage: str, timings_ms: dict[str, float]) -> Iterator[None]:

@@ -344,6 +344,7 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "house_rules": NOTHING,
         "lane_policy": NOTHING,
         "pairing": NOTHING,
+        "upkeep_task": NOTHING,
         "pairing_guesses": Holding(Fate.NOTHING_HELD, "how many wrong codes came from an address, for minutes"),
         "patrol_finding": Holding(
             Fate.NOTHING_HELD, "that something was found: a visit's, gate's or tag's id, no name"
