@@ -172,8 +172,9 @@ def problems(openapi: Mapping[str, Any]) -> str:
         "# Every problem\n",
         f"{len({code for code, _ in known})} codes. A refusal is `application/problem+json` (RFC 9457): `code` is"
         " stable and what a program goes by, `detail` is a sentence for people, `request_id` finds it in the log,"
-        " further members are what was measured. What a device decides (`deny`, `declined`, `step_up`, with a code of its own)"
-        " is no problem but an answer with 200: see [entrance](entrance.md), [money](money.md), [lane](lane.md).\n",
+        " further members are what was measured. What a device decides (`deny`, `declined`, `step_up`, with a code of"
+        " its own) is no problem but an answer with 200: see [entrance](entrance.md), [money](money.md),"
+        " [lane](lane.md).\n",
         "| status | | what to do, where a code says nothing else |\n|---|---|---|",
         *(f"| {status} | {HTTPStatus(status).phrase} | {DO[status]} |" for status in sorted({s for _, s in known})),
         "",

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from docs.make_pictures import pictures
 from docs.make_reference import DOCS, pages
 
 from facepay.app import create_app
@@ -15,7 +16,6 @@ from facepay.settings import Settings
 
 ROOT = DOCS.parent
 PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
-AGAIN = "python -m docs.make_reference"
 
 
 def without_code(text: str) -> str:
@@ -62,7 +62,12 @@ def test_whoever_looks_for_a_page_finds_it_on_the_map() -> None:
 
 @pytest.mark.parametrize("name", ["reference.md", "problems.md", "settings.md", "holdings.md"])
 def test_pages_made_from_the_code_are_as_the_code_is(name: str) -> None:
-    assert (DOCS / name).read_text() == made()[name], f"run {AGAIN}"
+    assert (DOCS / name).read_text() == made()[name], "run python -m docs.make_reference"
+
+
+def test_pictures_are_as_the_code_is() -> None:
+    for name, drawn in pictures().items():
+        assert (DOCS / name).read_text() == drawn, f"{name}: run python -m docs.make_pictures"
 
 
 @cache
