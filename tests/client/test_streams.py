@@ -1,4 +1,4 @@
-"""Commands as they come, over a line that is cut."""
+"""Commands and events as they come, over a line that is cut."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from fastapi import FastAPI
 from httpx_sse import ServerSentEvent
 
 from facepay.client import AsyncClient, Client, Retries, devices
+from facepay.client import shop as calls
+from facepay.client.calls import new_key
 from facepay.client.problems import Unauthenticated
 from facepay.simulate.cable import Cable
 from tests.channel.line import gate_of, numbers, tell
@@ -56,6 +58,46 @@ async def test_a_stream_goes_on_where_it_was_cut_until_its_token_is_taken_away(s
         await shop.do("POST", f"/v1/devices/{gate[0]}/token", json={})
         with pytest.raises(Unauthenticated):
             await _command(stream)
+
+
+async def test_an_integrator_whose_line_is_cut_hears_each_event_once_and_only_of_their_shop(
+    shop: Shop, app: FastAPI
+) -> None:
+    mine, others = await shop.add_device("webshop"), await shop.add_device("webshop")
+    payer = await shop.add_member_without_face()
+
+    async def ask_for_payment(device: tuple[str, dict[str, str]]) -> str:
+        body = {"amount": 450, "tax": 0, "currency": "CNY", "member_id": payer, "description": "Order 1042"}
+        body["return_url"] = "https://shop.example.com/orders/1042"
+        headers = device[1] | {"Idempotency-Key": new_key()}
+        answer = await shop.client.post("/v1/payment-intents", json=body, headers=headers)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
+
+    async def hear(stream: AsyncGenerator[ServerSentEvent]) -> str:
+        """Which intent the next one is about."""
+        event = await anext(stream)
+        assert event.event == "payment_intent.created"
+        return str(event.json()["data"]["id"])
+
+    call = calls.event_stream(types=["payment_intent.created"], device_id=UUID(mine[0]), after=0)
+    first = await ask_for_payment(mine)
+    async with (
+        on_a_socket(app) as address,
+        Cable(address) as cable,
+        AsyncClient(cable.address, token=shop.staff["Authorization"].split()[1], retries=HURRIED) as client,
+        aclosing(client.stream(call)) as stream,
+    ):
+        assert await hear(stream) == first, "what was before, with after=0"
+        await cable.cut()
+        await ask_for_payment(others)
+        missed = [await ask_for_payment(mine) for _ in range(2)]
+        waiting = asyncio.create_task(hear(stream))
+        await asyncio.sleep(0.05)
+        await cable.mend()
+        assert [await waiting, await hear(stream)] == missed
+        kept = [str(event.subject_id) async for event in client.all(calls.events(device_id=UUID(mine[0])))]
+        assert kept == [*reversed(missed), first]
 
 
 def test_a_stream_that_breaks_again_and_again_is_taken_up_however_long_each_lasted() -> None:

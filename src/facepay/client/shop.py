@@ -152,9 +152,20 @@ def endpoints() -> Call[Page[EndpointAnswer]]:
     return Call(method="GET", route="/v1/webhook-endpoints", answer=Page[EndpointAnswer])
 
 
-def events(*, type_: str | None = None, subject_id: UUID | None = None) -> Call[Page[EventAnswer]]:
-    query = given(type=type_, subject_id=subject_id)
+def events(
+    *, type_: str | None = None, subject_id: UUID | None = None, device_id: UUID | None = None
+) -> Call[Page[EventAnswer]]:
+    query = given(type=type_, subject_id=subject_id, device_id=device_id)
     return Call(method="GET", route="/v1/webhook-events", answer=Page[EventAnswer], query=query)
+
+
+def event_stream(*, types: Sequence[str] = (), device_id: UUID | None = None, after: int | None = None) -> Call[None]:
+    """For `client.stream`: events named after their type, whose data is the body that webhooks are sent.
+
+    From now on; with `after` from behind that event, and 0 from the oldest that is kept.
+    """
+    query = given(type=list(types) or None, device_id=device_id, after=after)
+    return Call(method="GET", route="/v1/webhook-events/stream", answer=type(None), query=query)
 
 
 def _post(

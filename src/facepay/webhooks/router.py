@@ -234,6 +234,7 @@ async def list_events(
     paging: Paging,
     event_type: EventTypeQuery = None,
     subject_id: UUID | None = None,
+    device_id: UUID | None = None,
 ) -> Page[EventAnswer]:
     """Newest first, whether or not anybody heard them."""
     query = select(WebhookEvent)
@@ -241,6 +242,8 @@ async def list_events(
         query = query.where(WebhookEvent.type == event_type)
     if subject_id is not None:
         query = query.where(WebhookEvent.subject_id == subject_id)
+    if device_id is not None:
+        query = query.where(WebhookEvent.device_id == device_id)
     return await page(session, query, by=WebhookEvent.id, paging=paging, show=EventAnswer.model_validate)
 
 
