@@ -137,6 +137,18 @@ async def retire_product(product_id: UUID, session: Session, _: Writer, now: Now
     await products.change_product(session, product_id=product_id, changes={"active": False}, now=now)
 
 
+@router.get(
+    "/products/{product_id}/stock",
+    summary="See where a product is in stock",
+    responses=problems(*REFUSALS, ProductNotFound),
+)
+async def see_stock(product_id: UUID, session: Session, _: Reader, paging: Paging) -> Page[StockAnswer]:
+    """The stores that count it, the newest first."""
+    await products.get_product(session, product_id)
+    query = select(Stock).where(Stock.product_id == product_id)
+    return await page(session, query, by=Stock.store_id, paging=paging, show=StockAnswer.model_validate)
+
+
 @router.put(
     "/stores/{store_id}/stock/{sku}",
     summary="Set a product's stock",

@@ -9,8 +9,9 @@ from fastapi import Depends, Query, Response
 
 from facepay.access_log.log import Decision, Kind
 from facepay.console.door_pages import all_of, named
-from facepay.console.holder_pages import moment_in
+from facepay.console.fields import moment_in
 from facepay.console.pages import HEADERS, Console, console, pages
+from facepay.console.people import people_called
 
 KINDS, DECISIONS = get_args(Kind), get_args(Decision)
 SAID_BY_VALUE = {*KINDS, *DECISIONS}
@@ -65,7 +66,7 @@ Sought = Annotated[Search, Depends()]
 async def see_log(console: Reader, store_id: UUID, sought: Sought, cursor: UUID | None = None) -> Response:
     """Where the name that was typed may be several people's, or nobody's, the reader is asked whom they mean."""
     store = await console.api.get(f"/v1/stores/{store_id}")
-    people = await _people_called(console, sought.typed["person"])
+    people = await people_called(console, sought.typed["person"])
     if people and len(people) == 1:
         sought.typed["person"], people = people[0]["id"], None
     events: dict[str, Any] = {"items": [], "next_cursor": None}
@@ -88,14 +89,6 @@ async def see_log(console: Reader, store_id: UUID, sought: Sought, cursor: UUID 
     )
 
 
-async def _people_called(console: Console, name: str) -> list[dict[str, Any]] | None:
-    """None where no name was typed, or an id."""
-    if not name or _is_id(name) or not console.may("members:read"):
-        return None
-    found: list[dict[str, Any]] = (await console.api.get("/v1/members", search=name, limit=20))["items"]
-    return found
-
-
 async def _names(console: Console, store_id: UUID, members: set[str]) -> dict[str, str]:
     """Of those who may pass doors here."""
     found: dict[str, str] = {}
@@ -103,14 +96,6 @@ async def _names(console: Console, store_id: UUID, members: set[str]) -> dict[st
         path = f"/v1/stores/{store_id}/holders"
         found |= {each["member_id"]: each["name"] for each in (await console.api.get(path, member=member))["items"]}
     return found
-
-
-def _is_id(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True
 
 
 @router.get("/export")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Form, Query, Response
 
 from facepay.console.door_pages import all_of, named
-from facepay.console.fields import counted
+from facepay.console.fields import counted, moment_in
 from facepay.console.pages import Console, console, pages
 
 KINDS = ("employee", "contractor", "visitor")
@@ -20,14 +18,6 @@ router = pages()
 Reader = Annotated[Console, Depends(console("stores:read", "access:read"))]
 Writer = Annotated[Console, Depends(console("stores:read", "access:read", "access:write"))]
 Typed = Annotated[str, Form(max_length=200)]
-
-
-def moment_in(zone: str, typed: str) -> str:
-    """What `<input type="datetime-local">` sends, as a time in a store's zone; else as it was typed."""
-    try:
-        return datetime.fromisoformat(typed).replace(tzinfo=ZoneInfo(zone)).isoformat()
-    except ValueError:
-        return typed
 
 
 @router.get("/stores/{store_id}/holders")

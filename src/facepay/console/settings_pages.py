@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Depends, Request, Response
+from fastapi import Depends, Response
 
-from facepay.console.fields import counted, major_units, minor_units
+from facepay.console.fields import Fields, counted, major_units, minor_units
 from facepay.console.pages import Console, console, pages
 from facepay.offline.documents import Mode
 from facepay.schedules.timetables import WEEKDAYS
@@ -51,13 +51,6 @@ Reader = Annotated[Console, Depends(console("stores:read"))]
 Writer = Annotated[Console, Depends(console("stores:read", "stores:write"))]
 Guarding = Annotated[Console, Depends(console("stores:read", "security:write"))]
 Paying = Annotated[Console, Depends(console("stores:read", "wallet:write"))]
-
-
-async def _fields(request: Request) -> dict[str, str]:
-    return {name: str(value).strip() for name, value in (await request.form()).items()}
-
-
-Fields = Annotated[dict[str, str], Depends(_fields)]
 
 
 @router.get("")

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import Depends, Form, Query, Response
 
-from facepay.console.holder_pages import moment_in
+from facepay.console.fields import moment_in
 from facepay.console.pages import Console, console, pages
 
 STATES = ("waiting", "delivered", "dead")

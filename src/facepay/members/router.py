@@ -12,7 +12,7 @@ from facepay.kernel.auth import InsufficientScope, Principal, current_staff
 from facepay.kernel.clock import Now
 from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
-from facepay.kernel.paging import Page, Paging, SearchText, page
+from facepay.kernel.paging import PAGE_MAX, Page, Paging, SearchText, page
 from facepay.kernel.passwords import HasherOf
 from facepay.kernel.problems import problems
 from facepay.members import consents, members, pins
@@ -65,9 +65,12 @@ async def list_members(
     paging: Paging,
     search: Annotated[SearchText, Query(description="Part of the name, or the start of the phone number.")] = "",
     status: Annotated[Literal["active", "blocked"] | None, Query()] = None,
+    id: Annotated[list[UUID] | None, Query(max_length=PAGE_MAX, description="Only these, where they exist.")] = None,
 ) -> Page[MemberAnswer]:
     """Newest first; erased members are gone."""
     query = select(Member).where(members.matching(search))
+    if id is not None:
+        query = query.where(Member.id.in_(id))
     if status:
         query = query.where(Member.status == status)
     found = await page(session, query, by=Member.id, paging=paging, show=lambda member: member)

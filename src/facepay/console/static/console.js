@@ -5,6 +5,11 @@ document.addEventListener("change", (event) => {
   if (event.target.matches("[data-submits]")) event.target.form.requestSubmit();
 });
 
+// A page for paper: <button data-prints>.
+document.addEventListener("click", (event) => {
+  if (event.target.matches("[data-prints]")) window.print();
+});
+
 // A form asks before it does what can't be undone: <form data-asks="Really?">.
 document.addEventListener("submit", (event) => {
   const words = event.target.dataset.asks;
