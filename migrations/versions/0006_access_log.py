@@ -42,6 +42,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_access_event")),
         sa.UniqueConstraint("position", name=op.f("uq_access_event_position")),
     )
+    op.create_index(
+        "ix_access_event_attempts",
+        "access_event",
+        ["store_id", "event_at"],
+        postgresql_where=sa.text("kind = 'attempt'"),
+    )
     op.create_index("ix_access_event_access_point_id_id", "access_event", ["access_point_id", "id"])
     op.create_index(
         "ix_access_event_chain_wide",

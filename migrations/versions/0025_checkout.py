@@ -142,6 +142,7 @@ def upgrade() -> None:
         sa.Column("basis", sa.String(length=100), nullable=True),
         sa.Column("pack", sa.String(length=100), nullable=True),
         sa.Column("quality", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("work_ms", sa.BigInteger(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -162,6 +163,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_checkout_kiosk_id_id", "checkout", ["kiosk_id", "id"])
     op.create_index(op.f("ix_checkout_member_id"), "checkout", ["member_id"])
+    op.create_index("ix_checkout_store_id_decided_at", "checkout", ["store_id", "decided_at"])
     op.create_index("ix_checkout_store_id_code_id", "checkout", ["store_id", "code", "id"])
     op.create_index("ix_checkout_store_id_id", "checkout", ["store_id", "id"])
     op.create_index(

@@ -79,6 +79,7 @@ def upgrade() -> None:
         sa.Column("basis", sa.String(length=100), nullable=True),
         sa.Column("pack", sa.String(length=100), nullable=True),
         sa.Column("quality", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("work_ms", sa.BigInteger(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),

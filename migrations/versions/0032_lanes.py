@@ -64,6 +64,7 @@ def upgrade() -> None:
         sa.Column("basis", sa.String(length=100), nullable=True),
         sa.Column("pack", sa.String(length=100), nullable=True),
         sa.Column("quality", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("work_ms", sa.BigInteger(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("device_id", sa.Uuid(), nullable=False),
@@ -102,6 +103,7 @@ def upgrade() -> None:
         "ix_passage_closed", "passage", ["store_id", "decided_at"], postgresql_where=sa.text("decision = 'closed'")
     )
     op.create_index("ix_passage_device_id_id", "passage", ["device_id", "id"])
+    op.create_index("ix_passage_store_id_decided_at", "passage", ["store_id", "decided_at"])
     op.create_index("ix_passage_store_id_code_id", "passage", ["store_id", "code", "id"])
     op.create_index("ix_passage_store_id_id", "passage", ["store_id", "id"])
     op.create_index(

@@ -45,6 +45,7 @@ class AccessEvent(Identified, Base):
         CheckConstraint(_known("decision", get_args(Decision)), name="decision_known"),
         UniqueConstraint("position"),
         Index("ix_access_event_store_id_id", "store_id", "id"),
+        Index("ix_access_event_attempts", "store_id", "event_at", postgresql_where=text("kind = 'attempt'")),
         Index("ix_access_event_access_point_id_id", "access_point_id", "id"),
         Index("ix_access_event_chain_wide", "kind", "position", postgresql_where=text(_known("kind", CHAIN_WIDE))),
     )

@@ -56,6 +56,7 @@ class Checkout(DeviceDecision, Base):
         CheckConstraint("(decision = 'paid') = (order_id is not null)", name="paid_has_order"),
         Index("ix_checkout_store_id_id", "store_id", "id"),
         Index("ix_checkout_kiosk_id_id", "kiosk_id", "id"),
+        Index("ix_checkout_store_id_decided_at", "store_id", "decided_at"),
         Index("ix_checkout_store_id_code_id", "store_id", "code", "id"),
         Index("ix_checkout_declined", "store_id", "decided_at", postgresql_where=text("decision = 'declined'")),
         Index("ix_checkout_worth_review", "id", postgresql_where=text(WORTH_REVIEW)),

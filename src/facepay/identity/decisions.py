@@ -68,6 +68,7 @@ async def _recognise(
     settings: Settings,
     alone: bool,
 ) -> Verdict:
+    record.work_ms = round(sum(sighting.timings_ms.values())) or None
     if sighting.signed and (code := await edge.spend(session, signed=sighting.signed, device_id=device.id, now=now)):
         return TurnedAway(code)
     attack = await examine(

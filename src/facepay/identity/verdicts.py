@@ -44,6 +44,7 @@ class DeviceDecision(Identified):
     basis: Mapped[str | None] = mapped_column(String(100))  # policy and calibration
     pack: Mapped[str | None] = mapped_column(String(100))
     quality: Mapped[dict[str, Any] | None] = mapped_column(JSONB)  # of the best frame
+    work_ms: Mapped[int | None]  # to see who it is, from pixels to a name, whatever came of it
     created_at: Mapped[datetime]
     decided_at: Mapped[datetime]
 

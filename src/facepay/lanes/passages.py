@@ -67,6 +67,7 @@ class Passage(DeviceDecision, Turn, Base):
         Index("uq_passage_trip_id", "trip_id", unique=True),
         Index("ix_passage_store_id_id", "store_id", "id"),
         Index("ix_passage_device_id_id", "device_id", "id"),
+        Index("ix_passage_store_id_decided_at", "store_id", "decided_at"),
         Index("ix_passage_store_id_code_id", "store_id", "code", "id"),
         Index("ix_passage_closed", "store_id", "decided_at", postgresql_where=text("decision = 'closed'")),
         Index("ix_passage_worth_review", "id", postgresql_where=text(WORTH_REVIEW)),
