@@ -10,7 +10,8 @@ from fastapi import FastAPI
 
 TABLES = """
     select format('%I.%I', schemaname, tablename) from pg_tables
-    where schemaname not in ('pg_catalog', 'information_schema') and tablename <> 'gallery_version' order by 1
+    where schemaname not in ('pg_catalog', 'information_schema') and tablename not in ('gallery_version', 'upkeep_task')
+    order by 1
 """
 # No trigger stops a ledger from being unwritten, no foreign key asks for an order, and plans are made once.
 AS_NOBODY_MAY = "-c session_replication_role=replica -c plan_cache_mode=force_generic_plan"

@@ -56,7 +56,9 @@ def test_the_example_explains_every_setting() -> None:
 def test_compose_passes_every_setting_to_the_app_and_invents_none(services: dict[str, Any]) -> None:
     fixed_by_the_image = {"FACEPAY_DATA_DIR", "FACEPAY_HOST", "FACEPAY_PORT"}
     only_for_migrate = {"FACEPAY_MIGRATION_DATABASE_URL"}
-    assert services["app"]["environment"].keys() == SETTINGS - fixed_by_the_image - only_for_migrate
+    assert services["app"]["environment"].keys() - {"FORWARDED_ALLOW_IPS"} == (
+        SETTINGS - fixed_by_the_image - only_for_migrate
+    )
     assert services["migrate"]["environment"].keys() == {"FACEPAY_DATABASE_URL"} | only_for_migrate
     assert fixed_by_the_image == set(re.findall(r"(FACEPAY_\w+)=", DOCKERFILE))
 
@@ -91,6 +93,27 @@ def test_postgres_keeps_its_data_in_a_volume_and_off_the_network(services: dict[
     assert postgres["image"] == "pgvector/pgvector:pg18"
     assert postgres["volumes"] == ["postgres:/var/lib/postgresql"]
     assert [name for name, service in services.items() if "ports" in service] == ["balancer"]
+
+
+def test_limits_by_address_meet_the_caller_and_not_the_balancer(services: dict[str, Any]) -> None:
+    """Uvicorn believes the headers of whoever may reach it: the balancer alone, which sets them itself."""
+    balancer = (ROOT / "deploy" / "haproxy.cfg").read_text()
+    assert services["app"]["environment"]["FORWARDED_ALLOW_IPS"] == "*"
+    assert "ports" not in services["app"]
+    for header in ("X-Forwarded-For", "X-Forwarded-Proto"):
+        assert f"http-request set-header {header}" in balancer
+
+
+def test_the_monitoring_beside_the_shop_reads_files_that_there_are() -> None:
+    monitoring = yaml.safe_load((ROOT / "deploy" / "monitoring.yml").read_text())
+    for config in monitoring["configs"].values():
+        assert (ROOT / config["file"]).is_file()
+    used = {each["source"] for service in monitoring["services"].values() for each in service["configs"]}
+    assert used == monitoring["configs"].keys()
+    scraped = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text())["scrape_configs"][0]
+    assert scraped["metrics_path"] in {getattr(route, "path", "") for route in health.routes}
+    targets = {each["target"] for each in monitoring["services"]["prometheus"]["secrets"]}
+    assert targets == {scraped["authorization"]["credentials_file"]}
 
 
 def test_health_checks_ask_for_paths_that_exist(services: dict[str, Any]) -> None:
