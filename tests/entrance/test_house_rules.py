@@ -207,8 +207,8 @@ async def test_rules_cost_an_entry_a_statement_only_where_people_are_counted(
     wall = clock().astimezone(ZoneInfo("UTC"))
     hours = await add_hours(shop, wall - timedelta(hours=2), wall + timedelta(hours=2))
     for rules, statements in (
-        ({"opening_schedule_id": hours, "face_must_show": True}, 7),
-        ({"opening_schedule_id": hours, "capacity_max": 3, "one_party_at_a_time": True}, 8),
+        ({"opening_schedule_id": hours, "face_must_show": True}, 8),
+        ({"opening_schedule_id": hours, "capacity_max": 3, "one_party_at_a_time": True}, 9),
     ):
         await set_rules(shop, **rules)
         with recorded(app.state.database) as sent:

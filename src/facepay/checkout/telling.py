@@ -28,7 +28,7 @@ class RefundTold(BaseModel):
 
 
 class OrderTold(BaseModel):
-    """An order and the device that took it: a till, a lane, a table, a mirror, a shop on the web, a machine."""
+    """An order and the device that took it: a till, a lane, a table, a mirror. Shops on the web hear of intents."""
 
     id: UUID
     store_id: UUID
@@ -37,11 +37,11 @@ class OrderTold(BaseModel):
     tax: int
     tip: int
     currency: str
-    payment_intent: UUID | None
 
 
 ORDER_PAID = EventType("order.paid", "Somebody bought something, and it is paid.", OrderTold)
 REFUND_CREATED = EventType("refund.created", "Money of an order was given back.", RefundTold)
+EVENT_TYPES = (ORDER_PAID, REFUND_CREATED)
 
 
 async def tell_paid(session: AsyncSession, order: Order, *, now: datetime) -> None:
@@ -54,7 +54,6 @@ async def tell_paid(session: AsyncSession, order: Order, *, now: datetime) -> No
         tax=order.tax,
         tip=order.tip,
         currency=order.currency,
-        payment_intent=order.payment_intent_id,
     )
     await emit(session, type=ORDER_PAID, subject_id=order.id, data=told, device_id=order.device_id, now=now)
 

@@ -19,6 +19,7 @@ from facepay.checkout.charges import Charge, charge
 from facepay.checkout.coupon_costs import costs_of, exhausted, note_uses, used_in
 from facepay.checkout.orders import Order
 from facepay.checkout.pricing import Tender, tender_of_refund
+from facepay.checkout.telling import tell_paid
 from facepay.rewards.discounts import portion
 from facepay.rewards.lots import (
     POINT,

@@ -15,7 +15,8 @@ from facepay.channel.doors import Door
 from facepay.channel.interlocks import claim
 from facepay.entrance.admission import Party, Refused, admit, interlocked_now
 from facepay.entrance.doorways import Doorway
-from facepay.entrance.visits import current_visit
+from facepay.entrance.telling import ENTERED, VisitTold, tell_visit
+from facepay.entrance.visits import close_visit, current_visit
 from facepay.identity.decisions import answer, identify
 from facepay.identity.passes import ShownPass
 from facepay.identity.sighting import Advice, Sighting
@@ -221,7 +222,7 @@ async def _let_through(
     if isinstance(admitted, Refused):
         return await _refuse(session, attempt, admitted, member)
     attempt.visit_id = admitted
-    came = VisitOf(admitted, gate.store, gate.id, attempt.guests)
+    came = VisitTold(id=admitted, store_id=gate.store, gate_id=gate.id, guests=attempt.guests)
     await tell_visit(session, ENTERED, came, now=now)
     return await settle(session, GateDecision(attempt, member), "open", "welcome")
 
@@ -237,7 +238,8 @@ async def _let_out(
     visit = await current_visit(session, store_id=gate.store, member_id=member.id)
     if visit is None:
         return await settle(session, GateDecision(attempt, member), "open", "not_inside")
-    visit.left_at, visit.exit_gate_id, attempt.visit_id = now, gate.id, visit.id
+    await close_visit(session, visit, gate_id=gate.id, now=now)
+    attempt.visit_id = visit.id
     leaving = GateDecision(attempt, member, basket_unpaid=visit.basket_unpaid)
     return await settle(session, leaving, "open", "basket_unpaid" if leaving.basket_unpaid else "goodbye")
 

@@ -9,6 +9,7 @@ from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, Scalar
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
+from facepay.entrance.telling import LEFT, VisitTold, tell_visit
 from facepay.kernel.database import Base, Identified
 from facepay.kernel.errors import Conflict
 
@@ -85,6 +86,16 @@ async def end_visit(session: AsyncSession, *, store_id: UUID, visit_id: UUID, no
     visit = await session.get(Visit, visit_id, with_for_update=True)
     if visit is None or visit.store_id != store_id or visit.left_at is not None:
         raise VisitNotInside("This visit isn't one of this store, or has ended.")
-    visit.left_at = now
+    await close_visit(session, visit, gate_id=None, now=now)
     await session.flush()
     return visit
+
+
+async def close_visit(session: AsyncSession, visit: Visit, *, gate_id: UUID | None, now: datetime) -> None:
+    """Somebody has left, by a gate or a lane, or without one. The caller holds the visit's row."""
+    visit.left_at, visit.exit_gate_id = now, gate_id
+    await tell_visit(session, LEFT, told_of(visit, gate_id), now=now)
+
+
+def told_of(visit: Visit, gate_id: UUID | None) -> VisitTold:
+    return VisitTold(id=visit.id, store_id=visit.store_id, gate_id=gate_id, guests=visit.guests)

@@ -17,6 +17,7 @@ from facepay.checkout.orders import Order
 from facepay.checkout.pricing import PricedBasket
 from facepay.checkout.selling import NotSold, Sold
 from facepay.checkout.sold_tags import alert_sold_before
+from facepay.entrance.visits import close_visit
 from facepay.identity.verdicts import Asked, Ruling, TurnedAway, Verdict
 from facepay.lanes.bills import Bill, Step, draw_up, why_held
 from facepay.lanes.goods import Goods
@@ -140,7 +141,7 @@ async def _release(
     for visit in bill.visits:
         visit.basket_unpaid = False
         if visit.left_at is None:
-            visit.left_at, visit.exit_gate_id = now, passage.device_id
+            await close_visit(session, visit, gate_id=passage.device_id, now=now)
     await session.flush()
     if step.found.policy.by_shelves and bill.visits:
         own_first = sorted(bill.visits, key=lambda visit: visit.member_id != passage.member_id)
@@ -167,7 +168,7 @@ async def _let_out(session: AsyncSession, step: Step) -> PassageDecision:
     passage.end(step.found.door.release_code, now=now)
     for visit in visits:
         if visit.left_at is None:
-            visit.left_at, visit.exit_gate_id = now, passage.device_id
+            await close_visit(session, visit, gate_id=passage.device_id, now=now)
     await session.flush()
     member = await get_member(session, passage.member_id) if passage.member_id else None
     return PassageDecision(passage, member, command_number=step.found.door.command_number)

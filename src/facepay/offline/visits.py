@@ -10,7 +10,8 @@ from sqlalchemy import exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.entrance.gates import GateAttempt
-from facepay.entrance.visits import Visit, current_visit
+from facepay.entrance.telling import ENTERED, LEFT, tell_visit
+from facepay.entrance.visits import Visit, close_visit, current_visit, told_of
 from facepay.kernel.ids import new_id
 from facepay.offline.posts import OfflinePost
 from facepay.stores.devices import Device
@@ -58,6 +59,9 @@ async def enter(session: AsyncSession, post: OfflinePost) -> str | None:
     session.add(visit)
     await session.flush()
     post.visit_id = visit.id
+    await tell_visit(session, ENTERED, told_of(visit, post.device_id), now=post.happened_at)
+    if left is not None:
+        await tell_visit(session, LEFT, told_of(visit, left.device_id), now=left.at)
     if left is not None and left.post is not None:
         left.post.visit_id = visit.id
     return None
@@ -70,7 +74,8 @@ async def leave(session: AsyncSession, post: OfflinePost, *, now: datetime) -> N
     if visit is None or visit.entered_at > post.happened_at:
         post.code = NOT_INSIDE
         return
-    visit.left_at, visit.exit_gate_id, post.visit_id = post.happened_at, post.device_id, visit.id
+    await close_visit(session, visit, gate_id=post.device_id, now=post.happened_at)
+    post.visit_id = visit.id
     await session.flush()
     await _explain_entries_after(session, post, now)
 

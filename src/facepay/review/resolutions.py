@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from facepay.checkout.orders import get_order, hold_order
 from facepay.checkout.refunds import refund_order
 from facepay.entrance.gates import GateAttempt
-from facepay.entrance.visits import Visit
+from facepay.entrance.visits import Visit, close_visit
 from facepay.identity.lookalikes import mark_reviewed
 from facepay.identity.watches import watch
 from facepay.kernel.errors import Conflict, Forbidden
@@ -166,5 +166,5 @@ async def _close_visit(session: AsyncSession, attempt: GateAttempt, now: datetim
     visit = await session.get(Visit, attempt.visit_id, with_for_update=True)
     if visit is None or visit.left_at is not None:
         return False
-    visit.left_at = now
+    await close_visit(session, visit, gate_id=None, now=now)
     return True
