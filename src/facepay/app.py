@@ -27,12 +27,13 @@ from facepay.channel import kinds as channel
 from facepay.checkout import buyers
 from facepay.checkout.selling import STOCK_MISCOUNTED
 from facepay.checkout.sold_tags import TAG_SOLD_BEFORE
-from facepay.checkout.telling import REFUND_CREATED
+from facepay.checkout.telling import EVENT_TYPES as CHECKOUT_EVENT_TYPES
 from facepay.console.rendering import Templates
 from facepay.dining import departures
 from facepay.dining import upkeep as dining
 from facepay.doors import kinds as doors
 from facepay.entrance.edge_galleries import may_hold
+from facepay.entrance.telling import EVENT_TYPES as VISIT_EVENT_TYPES
 from facepay.fitting import upkeep as fitting
 from facepay.fitting.requests import EVENT_TYPES as FITTING_EVENT_TYPES
 from facepay.housekeeping import LEARNING_LOCK, Task, keep_house, slow_tasks_of, tasks_of
@@ -114,7 +115,15 @@ ALERT_KINDS = (
     *gate_patrol.ALERT_KINDS,
     *tag_patrol.ALERT_KINDS,
 )
-EVENT_TYPES = (PING, *ONLINE_EVENT_TYPES, REFUND_CREATED, *FITTING_EVENT_TYPES, *DRIVE_EVENT_TYPES, *ALERT_EVENT_TYPES)
+EVENT_TYPES = (
+    PING,
+    *VISIT_EVENT_TYPES,
+    *CHECKOUT_EVENT_TYPES,
+    *ONLINE_EVENT_TYPES,
+    *FITTING_EVENT_TYPES,
+    *DRIVE_EVENT_TYPES,
+    *ALERT_EVENT_TYPES,
+)
 CATCH_UP_AFTER_SECONDS = 0.3
 # FastAPI's own spans and logs hold paths, queries and messages of errors, and so people: kernel.telemetry has ours.
 UNTOLD = TelemetryConfig(tracing=False, metrics=False, logs=False, operation_spans=False, auto_configure=False)
