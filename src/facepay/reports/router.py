@@ -12,11 +12,14 @@ from facepay.kernel.clock import Now
 from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.problems import problems
+from facepay.reports.recognition import recognition_at
+from facepay.reports.recognition_schemas import RecognitionReport
 from facepay.reports.sales import sales_of
 from facepay.reports.sales_schemas import SalesAnswer
 from facepay.reports.spans import DAYS_MAX, AskedSpan, By, SpanInvalid
 from facepay.stores.stores import StoreNotFound, get_store
 
+RECOGNITION_DAYS_MAX = 92
 REFUSALS = (Unauthenticated, InsufficientScope)
 router = APIRouter(prefix="/v1", tags=["reports"])
 
@@ -38,3 +41,22 @@ async def see_sales(
     store = await get_store(session, store_id)
     span = asked.there(store.timezone, now=now, days_max=DAYS_MAX[by])
     return SalesAnswer.of(store, span, by, await sales_of(session, store=store, span=span, by=by))
+
+
+@router.get(
+    "/stores/{store_id}/recognition",
+    summary="See how sure a store's devices were of whom they saw",
+    responses=problems(*REFUSALS, StoreNotFound, SpanInvalid),
+)
+async def see_recognition(
+    store_id: UUID,
+    session: Session,
+    _: Annotated[Principal, Security(current_staff, scopes=["stores:read"])],
+    asked: AskedSpan,
+    now: Now,
+) -> RecognitionReport:
+    """Of gates, kiosks, doors, lanes, tables and mirrors, each by itself: no person is in it. 92 days at most."""
+    store = await get_store(session, store_id)
+    span = asked.there(store.timezone, now=now, days_max=RECOGNITION_DAYS_MAX)
+    uses = await recognition_at(session, store_id=store.id, span=span)
+    return RecognitionReport.of_store(store, span, uses)

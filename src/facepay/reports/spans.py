@@ -43,13 +43,15 @@ class Span:
         """The first instant after it."""
         return self._midnight(self.last + timedelta(days=1))
 
+    def days(self) -> Iterator[date]:
+        return (self.first + timedelta(days=number) for number in range((self.last - self.first).days + 1))
+
     def periods(self, by: By) -> Iterator[datetime]:
         """When each of its hours or days begins, as Postgres's date_trunc has it: an hour that the clocks are put back
         over comes twice.
         """
         if by == "day":
-            for number in range((self.last - self.first).days + 1):
-                yield self._midnight(self.first + timedelta(days=number))
+            yield from map(self._midnight, self.days())
             return
         at, end = self.start, self.end
         while at < end:
