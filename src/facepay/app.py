@@ -16,26 +16,13 @@ from fastapi.telemetry import TelemetryConfig
 from fastapi_offline import FastAPIOffline
 from starlette.datastructures import State
 
-from facepay.access.emergencies import EMERGENCY_DECLARED
 from facepay.alerts.kinds import AlertKinds
-from facepay.alerts.of_endpoints import WEBHOOK_ENDPOINT_STOPPED, alert_of_stopped
-from facepay.alerts.telling import EVENT_TYPES as ALERT_EVENT_TYPES
+from facepay.alerts.of_endpoints import alert_of_stopped
 from facepay.alerts.watch import keep_watch
 from facepay.bootstrap import master_key, payment_provider
 from facepay.calibration.versions import CalibrationKeeper
-from facepay.channel import kinds as channel
-from facepay.checkout import buyers
-from facepay.checkout.selling import STOCK_MISCOUNTED
-from facepay.checkout.sold_tags import TAG_SOLD_BEFORE
-from facepay.checkout.telling import EVENT_TYPES as CHECKOUT_EVENT_TYPES
 from facepay.console.rendering import Templates
-from facepay.dining import departures
-from facepay.dining import upkeep as dining
-from facepay.doors import kinds as doors
 from facepay.entrance.edge_galleries import may_hold
-from facepay.entrance.telling import EVENT_TYPES as VISIT_EVENT_TYPES
-from facepay.fitting import upkeep as fitting
-from facepay.fitting.requests import EVENT_TYPES as FITTING_EVENT_TYPES
 from facepay.housekeeping import LEARNING_LOCK, Task, keep_house, slow_tasks_of, tasks_of
 from facepay.identity.narrowing import HomeRegions
 from facepay.identity.recognition import Recogniser
@@ -51,30 +38,23 @@ from facepay.kernel.rates import RateLimits
 from facepay.kernel.recent import Recent
 from facepay.kernel.routing import RouteIndex, unfolded
 from facepay.kernel.telemetry import TelemetryMissing, Traces, exporting_provider, is_collected
-from facepay.kitchen import upkeep as kitchen
-from facepay.lanes import kinds as lanes
-from facepay.nightwatch import cameras, gate_patrol, patrol, tag_patrol
+from facepay.nightwatch import cameras
 from facepay.nightwatch.reacting import keep_reacting
-from facepay.offline.taking import OFFLINE_DISPUTE
-from facepay.online.paying import VERIFICATION_FAILED
 from facepay.online.secrets import authenticate as authenticate_payer
-from facepay.online.telling import EVENT_TYPES as ONLINE_EVENT_TYPES
 from facepay.privacy.receipts import Signer
 from facepay.routes import ROUTERS
 from facepay.settings import Settings
-from facepay.shelves import kinds as shelves
 from facepay.shelves.scene import Known
 from facepay.staff.accounts import ensure_first_owner
 from facepay.staff.actions import note as note_action
 from facepay.staff.sessions import authenticate as authenticate_session
 from facepay.staff.tokens import authenticate as authenticate_staff
 from facepay.stores.devices import authenticate as authenticate_device
+from facepay.telling import ALERT_KINDS, EVENT_TYPES
 from facepay.templates.gallery import MemoryGallery
 from facepay.templates.keeper import GalleryKeeper
 from facepay.templates.protection import Protection
-from facepay.test_drives import kinds as test_drives
 from facepay.test_drives.keys import follow_locker
-from facepay.test_drives.telling import EVENT_TYPES as DRIVE_EVENT_TYPES
 from facepay.vision.engine import Engine, load_engine
 from facepay.vision.frames import FrameLimits
 from facepay.vision.motion import MotionWatchers
@@ -82,48 +62,15 @@ from facepay.vision.pool import InferencePool
 from facepay.wallet import webhook_router as providers
 from facepay.wallet.providers.mock import deliver_to
 from facepay.wallet.resume import keep_resuming
-from facepay.watchlist import kinds as watchlist
 from facepay.watchlist.gallery import keeper_of, protection_of
 from facepay.watchlist.lookout import Likeness, Lookout
 from facepay.webhooks.courier import AT_ONCE_MAX, Courier
 from facepay.webhooks.destinations import Destinations
 from facepay.webhooks.documentation import described
-from facepay.webhooks.events import PING, Catalogue
+from facepay.webhooks.events import Catalogue
 from facepay.webhooks.sending import Sender
 
 log = structlog.get_logger()
-ALERT_KINDS = (
-    WEBHOOK_ENDPOINT_STOPPED,
-    *channel.ALERT_KINDS,
-    *watchlist.ALERT_KINDS,
-    EMERGENCY_DECLARED,
-    *doors.ALERT_KINDS,
-    *kitchen.ALERT_KINDS,
-    STOCK_MISCOUNTED,
-    *buyers.ALERT_KINDS,
-    TAG_SOLD_BEFORE,
-    *shelves.ALERT_KINDS,
-    *lanes.ALERT_KINDS,
-    *departures.ALERT_KINDS,
-    *dining.ALERT_KINDS,
-    *fitting.ALERT_KINDS,
-    *test_drives.ALERT_KINDS,
-    VERIFICATION_FAILED,
-    OFFLINE_DISPUTE,
-    *cameras.ALERT_KINDS,
-    *patrol.ALERT_KINDS,
-    *gate_patrol.ALERT_KINDS,
-    *tag_patrol.ALERT_KINDS,
-)
-EVENT_TYPES = (
-    PING,
-    *VISIT_EVENT_TYPES,
-    *CHECKOUT_EVENT_TYPES,
-    *ONLINE_EVENT_TYPES,
-    *FITTING_EVENT_TYPES,
-    *DRIVE_EVENT_TYPES,
-    *ALERT_EVENT_TYPES,
-)
 CATCH_UP_AFTER_SECONDS = 0.3
 # FastAPI's own spans and logs hold paths, queries and messages of errors, and so people: kernel.telemetry has ours.
 UNTOLD = TelemetryConfig(tracing=False, metrics=False, logs=False, operation_spans=False, auto_configure=False)

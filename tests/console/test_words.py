@@ -9,7 +9,6 @@ import pytest
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
-from facepay.app import ALERT_KINDS
 from facepay.console import (
     access_log_pages,
     alert_pages,
@@ -20,18 +19,21 @@ from facepay.console import (
     member_face_pages,
     member_pages,
     menu,
+    privacy_pages,
+    review_pages,
     settings_pages,
     webhook_pages,
     words,
 )
 from facepay.console.words import LANGUAGES, LOCALES, Formats, negotiated, translations_of
 from facepay.staff.accounts import Role
+from facepay.telling import ALERT_KINDS
 
 CONSOLE = Path(words.__file__).parent
 METHODS = [("**.html", "jinja2.ext:babel_extract"), ("**.py", "python")]
 # Beside what is marked for translation, what a template translates by its value.
 BY_VALUE = (
-    {entry.words for entry in menu.CONSOLE + menu.STORE + menu.MEMBER + menu.SCREENS}
+    {entry.words for entry in menu.CONSOLE + menu.STORE + menu.MEMBER + menu.REVIEWS + menu.PRIVACY + menu.SCREENS}
     | {kind.words for kind in ALERT_KINDS}
     | set(Role)
     | set(live_pages.DECISIONS.values())
@@ -44,6 +46,8 @@ BY_VALUE = (
     | webhook_pages.SAID_BY_VALUE
     | member_pages.SAID_BY_VALUE
     | member_face_pages.SAID_BY_VALUE
+    | review_pages.SAID_BY_VALUE
+    | privacy_pages.SAID_BY_VALUE
 )
 KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "back": (2,), "said": None}
 
