@@ -41,6 +41,7 @@ ROOTS = (
     "MemberAnswer",
     "ConsentAnswer",
     "EnrolledFace",
+    "ReceiptAnswer",
     "PassAnswer",
     "OfflinePassAnswer",
     "WalletAnswer",

@@ -107,6 +107,7 @@ class StockAnswer(Answer):
     product_id: UUID
     sku: str
     name: str
+    sold_by: str
     quantity: int
     updated_at: datetime
 
@@ -484,6 +485,18 @@ class EnrolledFace(Answer):
     photos: tuple[PhotoQuality, ...]
 
 
+class ReceiptAnswer(Answer):
+    id: UUID
+    scope: str
+    reason: str
+    erased: dict[str, int]
+    given_up: dict[str, int]
+    erased_by: str
+    erased_at: datetime
+    public_key: str
+    signature: str
+
+
 class PassAnswer(Answer):
     pass_: str = Field(alias="pass")
     code: str
@@ -547,8 +560,6 @@ class StatementAnswer(Answer):
 
 
 class RefundAnswer(Answer):
-    id: UUID
-    order_id: UUID
     kind: str
     amount: int
     tax: int
@@ -560,6 +571,8 @@ class RefundAnswer(Answer):
     points_owed: int
     currency: str
     goods: dict[str, int]
+    id: UUID
+    order_id: UUID
     reason: str
     transfer_id: UUID | None
     created_at: datetime

@@ -20,6 +20,7 @@ from facepay.client.models import (
     PairingOffered,
     PassAnswer,
     ProductAnswer,
+    ReceiptAnswer,
     RefundAnswer,
     StockAnswer,
     StoreAnswer,
@@ -103,6 +104,12 @@ def enrol(member_id: UUID, *photos: bytes) -> Call[EnrolledFace]:
     """One to five photos of the member alone."""
     route, ids = "/v1/members/{member_id}/face", {"member_id": member_id}
     return Call(method="PUT", route=route, answer=EnrolledFace, ids=ids, files=frames_as("frames", photos))
+
+
+def withdraw_face(member_id: UUID) -> Call[ReceiptAnswer]:
+    """Their consent to be recognised ends, and all that was kept of their face is erased."""
+    ids = {"member_id": member_id}
+    return Call(method="DELETE", route="/v1/members/{member_id}/face", answer=ReceiptAnswer, ids=ids)
 
 
 def make_pass(member_id: UUID) -> Call[PassAnswer]:
