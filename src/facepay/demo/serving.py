@@ -107,16 +107,21 @@ def serving(console: Console, *, port: int, engine: Engine | None = None, **chan
                 yield Served(address, password, ready, clock, engine, app, portal)
 
 
-def check_books(console: Console, settings: Settings) -> None:
-    """And the access log, where there is any. Raises SceneWentWrong where they aren't in order."""
+def audited(settings: Settings) -> tuple[Report, Report]:
+    """The books, and the access log."""
 
-    async def check() -> tuple[Report, Report]:
+    async def audit() -> tuple[Report, Report]:
         async with _database(settings) as database:
             await LEDGER.seal_all(database)
             await ACCESS_LOG.seal_all(database)
             return await verify(database, extra_checks=CHECKS), await verify_access_log(database)
 
-    books, access_log = asyncio.run(check())
+    return asyncio.run(audit())
+
+
+def check_books(console: Console, settings: Settings) -> None:
+    """And the access log, where there is any. Raises SceneWentWrong where they aren't in order."""
+    books, access_log = audited(settings)
     console.print(f"\nBooks: {books}")
     if access_log.checked["events"]:
         console.print(f"Access log: {access_log}")
