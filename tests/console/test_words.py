@@ -12,6 +12,8 @@ from babel.messages.pofile import read_po
 from facepay.console import (
     access_log_pages,
     alert_pages,
+    campaign_pages,
+    decision_pages,
     device_pages,
     door_pages,
     holder_pages,
@@ -19,8 +21,11 @@ from facepay.console import (
     member_face_pages,
     member_pages,
     menu,
+    order_pages,
     privacy_pages,
+    product_pages,
     review_pages,
+    reward_pages,
     settings_pages,
     webhook_pages,
     words,
@@ -48,6 +53,11 @@ BY_VALUE = (
     | member_face_pages.SAID_BY_VALUE
     | review_pages.SAID_BY_VALUE
     | privacy_pages.SAID_BY_VALUE
+    | product_pages.SAID_BY_VALUE
+    | order_pages.SAID_BY_VALUE
+    | decision_pages.SAID_BY_VALUE
+    | campaign_pages.SAID_BY_VALUE
+    | reward_pages.SAID_BY_VALUE
 )
 KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "back": (2,), "said": None}
 

@@ -22,6 +22,8 @@ class Entry:
 CONSOLE = (
     Entry("", "Stores", "stores:read"),
     Entry("/members", "Members", "members:read"),
+    Entry("/reviews", "Reviews", "reviews:read"),
+    Entry("/privacy", "Privacy", "members:read"),
     Entry("/staff", "Staff", "staff:write"),
     Entry("/webhooks", "Webhooks", "webhooks:read"),
     Entry("/account", "Your account", "account:own"),
@@ -40,6 +42,17 @@ MEMBER = (
     Entry("/face", "Face", "members:read"),
     Entry("/wallet", "Wallet", "wallet:read"),
     Entry("/uses", "Uses of the face", "members:read"),
+)
+REVIEWS = (
+    Entry("", "Worth a look", "reviews:read"),
+    Entry("/disputes", "Disputes", "reviews:read"),
+    Entry("/lookalikes", "Lookalikes", "lookalikes:read"),
+    Entry("/watches", "Watched members", "reviews:read"),
+)
+PRIVACY = (
+    Entry("", "Held and due", "members:read"),
+    Entry("/consents", "Consents about to end", "members:read"),
+    Entry("/erasures", "Erasures", "members:read"),
 )
 # Pages beside the console, by the scope without which they show nothing. Screens in the kitchen have tokens of devices.
 SCREENS = (

@@ -15,6 +15,8 @@ from facepay.console import (
     member_face_pages,
     member_pages,
     member_wallet_pages,
+    privacy_pages,
+    review_pages,
     settings_pages,
     signing_in,
     staff_pages,
@@ -38,6 +40,8 @@ PAGES = (
     member_pages,
     member_face_pages,
     member_wallet_pages,
+    review_pages,
+    privacy_pages,
 )
 router = APIRouter()
 for page in PAGES:
