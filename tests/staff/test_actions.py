@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from fastapi import FastAPI
@@ -13,8 +13,9 @@ from sqlalchemy.exc import DatabaseError
 
 from facepay.kernel import auth
 from facepay.kernel.database import Database
-from facepay.staff.actions import WATCHED_SCOPES, StaffAction, forget_actions
+from facepay.staff.actions import StaffAction, forget_actions, is_accounted
 from tests.conftest import Clock
+from tests.photos import people
 from tests.shop import PASSWORD, Shop
 
 pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
@@ -27,7 +28,7 @@ def staff_routes(app: FastAPI) -> list[tuple[str, str]]:
         for route in auth.api_routes(app.routes)
         for method in sorted(route.methods or ())
         if auth.current_staff in _calls(route.dependant)
-        and (method not in auth.SAFE_METHODS or set(auth.scopes_of(route.dependant)) & WATCHED_SCOPES)
+        and is_accounted(method, route.endpoint, frozenset(auth.scopes_of(route.dependant)))
     ]
 
 
@@ -85,6 +86,16 @@ async def test_devices_and_people_leave_no_rows(shop: Shop, app: FastAPI) -> Non
     async with app.state.database.read() as session:
         routes = (await session.scalars(select(StaffAction.route))).all()
     assert not {"/v1/members", "/v1/devices/{device_id}/heartbeats"}.intersection(routes)
+
+
+async def test_what_is_only_asked_leaves_no_row_though_it_is_posted(shop: Shop, app: FastAPI) -> None:
+    member = await shop.add_member(0)
+    frame = {"content": people()[1], "headers": {"Content-Type": "image/jpeg"}}
+    for _ in range(2):
+        assert (await shop.do("POST", f"/v1/members/{member}/face/check", **frame))["good"]
+    async with app.state.database.read() as session:
+        routes = (await session.scalars(select(StaffAction.route).where(StaffAction.member_id == UUID(member)))).all()
+    assert routes == ["/v1/members/{member_id}/face"], "that the face was enrolled"
 
 
 async def test_what_staff_did_stands_until_it_is_old(shop: Shop, app: FastAPI, clock: Clock) -> None:

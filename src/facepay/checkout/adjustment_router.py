@@ -45,6 +45,7 @@ from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
 from facepay.members.members import MemberNotFound
 from facepay.settings import SettingsOf
+from facepay.staff.actions import unaccounted
 
 router = APIRouter(prefix="/v1/orders/{order_id}", tags=["orders"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["orders:read"])]
@@ -146,6 +147,7 @@ async def refund(order_id: UUID, body: RefundRequest, correction: CorrectionOf) 
 @router.post(
     "/refunds/preview", summary="See what a refund would do", responses=problems(*TRIAL_PROBLEMS, *REFUND_PROBLEMS)
 )
+@unaccounted
 async def preview_refund(order_id: UUID, body: RefundRequest, trial: TrialOf) -> RefundPreview:
     """As the order stands now; nothing of it stays."""
     return await trial.of(refunding(order_id, body, trial.actor, trial.now))
@@ -171,6 +173,7 @@ async def cancel(order_id: UUID, body: Cancellation, correction: CorrectionOf) -
     summary="See what a cancellation would do",
     responses=problems(*TRIAL_PROBLEMS, *CANCELLATION_PROBLEMS),
 )
+@unaccounted
 async def preview_cancellation(order_id: UUID, body: Cancellation, trial: TrialOf) -> RefundPreview:
     """As the order stands now; nothing of it stays."""
     return await trial.of(cancelling(order_id, body, trial.actor, trial.now))
@@ -191,6 +194,7 @@ async def return_goods(order_id: UUID, body: Return, correction: CorrectionOf) -
 @router.post(
     "/returns/preview", summary="See what a return would do", responses=problems(*TRIAL_PROBLEMS, *RETURN_PROBLEMS)
 )
+@unaccounted
 async def preview_return(order_id: UUID, body: Return, trial: TrialOf) -> RefundPreview:
     """As the order stands now; nothing of it stays."""
     return await trial.of(returning(order_id, body, trial.actor, trial.now))

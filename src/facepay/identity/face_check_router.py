@@ -18,6 +18,7 @@ from facepay.kernel.schemas import Answer
 from facepay.kernel.uploads import IMAGE_TYPES, BodyTooLarge, UnsupportedMediaType, is_image, read_raw
 from facepay.members.consents import ConsentRequired, require_consent
 from facepay.members.members import get_member
+from facepay.staff.actions import unaccounted
 from facepay.vision.evidence import FrameEvidence
 from facepay.vision.feedback import FeedbackCode
 from facepay.vision.frames import CorruptImage, EmptyFrame, FrameTooLarge, UnsupportedImageType
@@ -56,6 +57,7 @@ class FaceCheck(Answer):
         Overloaded,
     ),
 )
+@unaccounted
 async def check_frame(
     member_id: UUID, request: Request, _: Writer, database: Db, recogniser: RecogniserOf, now: Now
 ) -> FaceCheck:

@@ -1,14 +1,16 @@
 """What staff did: a row for each request of theirs that changes something, or shows what few may see.
 
+A route says of itself that it changes nothing (`unaccounted`), where its method would say that it does.
 The row is there before the request is looked at any further, so nothing happens without one, and is told what came of
 it once the answer is known: one without a status was cut off. The database takes back none of it (0002_staff).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import structlog
@@ -27,6 +29,8 @@ log = structlog.get_logger()
 WATCHED_SCOPES = frozenset({"evidence:read", "members:export", "access:export", "watchlist:view", "audit:read"})
 AGENT_CHARACTERS_MAX = 200
 PORTION = 5_000
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+_UNACCOUNTED = "unaccounted"
 
 
 class StaffAction(Identified, Base):
@@ -65,9 +69,22 @@ _ANSWER = (
 )
 
 
+def unaccounted(endpoint: Endpoint) -> Endpoint:
+    """For a route that only asks, though by POST: it changes nothing, so there is nothing to account for."""
+    setattr(endpoint, _UNACCOUNTED, True)
+    return endpoint
+
+
+def is_accounted(method: str, endpoint: Callable[..., Any], scopes: frozenset[str]) -> bool:
+    """Whether a request of staff leaves a row: it changes something, or shows what few may see."""
+    if scopes & WATCHED_SCOPES:
+        return True
+    return method not in SAFE_METHODS and not hasattr(endpoint, _UNACCOUNTED)
+
+
 async def note(request: Request, staff: Principal, scopes: frozenset[str]) -> None:
-    """Write down that somebody asks for this, where it changes or shows what has to be accounted for."""
-    if request.method in SAFE_METHODS and not scopes & WATCHED_SCOPES:
+    """Write down that somebody asks for this, where it has to be accounted for."""
+    if not is_accounted(request.method, request.scope["route"].endpoint, scopes):
         return
     if hasattr(request.state, "when_answered"):  # a route may ask for staff twice, with scopes of each
         return
