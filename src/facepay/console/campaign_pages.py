@@ -22,6 +22,8 @@ from facepay.console.people import names_of
 from facepay.settings import SettingsOf
 
 STEPS_SHOWN = 3
+ACTIVITY = {True: "The campaign goes on.", False: "The campaign is paused."}
+SAID_BY_VALUE = {*ACTIVITY.values()}
 
 router = pages("/campaigns")
 Reader = Annotated[Console, Depends(console("rewards:read"))]
@@ -137,4 +139,4 @@ async def change_campaign(console: Writer, campaign_id: UUID, typed: Fields) -> 
 @router.post("/{campaign_id}/activity")
 async def set_activity(console: Writer, campaign_id: UUID, active: Annotated[bool, Form()]) -> Response:
     await console.api.send("PATCH", f"/v1/campaigns/{campaign_id}", {"active": active})
-    return console.back(f"/campaigns/{campaign_id}", "The campaign goes on." if active else "The campaign is paused.")
+    return console.back(f"/campaigns/{campaign_id}", ACTIVITY[active])

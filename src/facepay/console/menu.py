@@ -22,6 +22,8 @@ class Entry:
 CONSOLE = (
     Entry("", "Stores", "stores:read"),
     Entry("/members", "Members", "members:read"),
+    Entry("/products", "Products", "catalog:read"),
+    Entry("/campaigns", "Campaigns", "rewards:read"),
     Entry("/reviews", "Reviews", "reviews:read"),
     Entry("/privacy", "Privacy", "members:read"),
     Entry("/staff", "Staff", "staff:write"),
@@ -30,6 +32,9 @@ CONSOLE = (
 )
 STORE = (
     Entry("", "Live", "stores:read"),
+    Entry("/orders", "Orders", "orders:read"),
+    Entry("/decisions", "Decisions", "orders:read"),
+    Entry("/stock", "Stock", "catalog:read"),
     Entry("/devices", "Devices", "stores:read"),
     Entry("/doors", "Doors", "access:read"),
     Entry("/holders", "Access", "access:read"),

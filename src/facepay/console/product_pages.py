@@ -18,7 +18,8 @@ from facepay.settings import SettingsOf
 ON_SALE = ("for sale", "off sale")
 SOLD_BY = {"piece": "by piece", "weight": "by weight"}
 GARMENTS = get_args(Kind)
-SAID_BY_VALUE = {*ON_SALE, *SOLD_BY.values(), *GARMENTS, *Allergen}
+ACTIVITY = {True: "The product is for sale.", False: "The product is off sale; orders and stock keep it."}
+SAID_BY_VALUE = {*ACTIVITY.values(), *ON_SALE, *SOLD_BY.values(), *GARMENTS, *Allergen}
 COLUMNS = (
     *("sku", "name", "price", "tax_rate_basis_points", "gtin", "category", "sold_by", "prepared"),
     *("allergens", "ingredients", "colour", "age_min", "store_code", "stock"),
@@ -157,10 +158,7 @@ async def change_product(console: Writer, product_id: UUID, typed: Fields, aller
 @router.post("/{product_id}/sale")
 async def set_on_sale(console: Writer, product_id: UUID, active: Annotated[bool, Form()]) -> Response:
     await console.api.send("PATCH", f"/v1/products/{product_id}", {"active": active})
-    return console.back(f"/products/{product_id}", "The product is for sale." if active else OFF_SALE)
-
-
-OFF_SALE = "The product is off sale; orders and stock keep it."
+    return console.back(f"/products/{product_id}", ACTIVITY[active])
 
 
 @router.post("/{product_id}/stock")

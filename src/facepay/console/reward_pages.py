@@ -24,6 +24,8 @@ from facepay.console.people import names_of
 from facepay.settings import SettingsOf
 
 SPARE_ROWS = 2
+ACTIVITY = {True: "The coupon is good again.", False: "The coupon is paused."}
+SAID_BY_VALUE = {*ACTIVITY.values()}
 
 router = pages()
 Reader = Annotated[Console, Depends(console("rewards:read"))]
@@ -83,7 +85,7 @@ async def change_coupon(console: Writer, coupon_id: UUID, typed: Fields) -> Resp
 @router.post("/coupons/{coupon_id}/activity")
 async def set_activity(console: Writer, coupon_id: UUID, active: Annotated[bool, Form()]) -> Response:
     await console.api.send("PATCH", f"/v1/coupons/{coupon_id}", {"active": active})
-    return console.back(f"/coupons/{coupon_id}", "The coupon is good again." if active else "The coupon is paused.")
+    return console.back(f"/coupons/{coupon_id}", ACTIVITY[active])
 
 
 @router.get("/rewards")

@@ -8,6 +8,8 @@ from facepay.console import (
     access_log_pages,
     account_pages,
     alert_pages,
+    campaign_pages,
+    decision_pages,
     device_pages,
     door_pages,
     holder_pages,
@@ -15,11 +17,15 @@ from facepay.console import (
     member_face_pages,
     member_pages,
     member_wallet_pages,
+    order_pages,
     privacy_pages,
+    product_pages,
     review_pages,
+    reward_pages,
     settings_pages,
     signing_in,
     staff_pages,
+    stock_pages,
     store_pages,
     webhook_pages,
 )
@@ -42,6 +48,12 @@ PAGES = (
     member_wallet_pages,
     review_pages,
     privacy_pages,
+    product_pages,
+    stock_pages,
+    order_pages,
+    decision_pages,
+    campaign_pages,
+    reward_pages,
 )
 router = APIRouter()
 for page in PAGES:
