@@ -113,7 +113,7 @@ WITHIN = (
 )
 PAYING = (
     ("checkout/router.py", "check_out", "the kiosk's request: frame and basket"),
-    ("checkout/kiosk.py", "check_out", "prices, limits, second factor"),
+    ("checkout/kiosk.py", "check_out", "who it is (identify, as on the left), prices, limits"),
     ("checkout/tenders.py", "pay", "coupons, points, gift balance, wallet"),
     ("wallet/ledger.py", "post", "one SQL function: sums to zero, or nothing"),
     ("kernel/idempotency.py", "Claim.settle", "the answer is kept under its key"),
@@ -136,9 +136,7 @@ def frame() -> str:
     drawn.append(f'<text x="{LEFT}" y="{bottom + 14}">open, deny or step_up, after the commit</text>')
     drawn.append(f'<text x="{RIGHT}" y="32">A kiosk: the same way, and then money</text>')
     drawn += _column(RIGHT, 50, PAYING[:1])
-    drawn.append(
-        f'<text class="small" x="{RIGHT}" y="132">… capture, desk, recognition, decisions, as on the left …</text>'
-    )
+    drawn.append(f'<text class="small" x="{RIGHT}" y="132">… capture, desk, recognition, as on the left …</text>')
     drawn.append(
         f'<rect class="act" x="{RIGHT - 14}" y="{top - 30}" width="{STOP_WIDTH + 28}" height="{bottom - top + 22}"/>'
     )
