@@ -6,20 +6,28 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Security
+from sqlalchemy import select
 
+from facepay.identity.recognition import RecogniserOf
 from facepay.kernel.auth import InsufficientScope, Principal, current_staff
 from facepay.kernel.clock import Now
 from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
+from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.reports.calibration_schemas import CalibrationAnswer, CalibrationsAnswer
+from facepay.reports.calibrations import calibrations_of
+from facepay.reports.overview import turnover_of
+from facepay.reports.overview_schemas import StoreTurnoverAnswer
 from facepay.reports.recognition import recognition_at
 from facepay.reports.recognition_schemas import RecognitionReport
 from facepay.reports.sales import sales_of
 from facepay.reports.sales_schemas import SalesAnswer
 from facepay.reports.spans import DAYS_MAX, AskedSpan, By, SpanInvalid
-from facepay.stores.stores import StoreNotFound, get_store
+from facepay.settings import SettingsOf
+from facepay.stores.stores import Store, StoreNotFound, get_store
 
-RECOGNITION_DAYS_MAX = 92
+RECOGNITION_DAYS_MAX, CHAIN_DAYS_MAX = 92, 31
 REFUSALS = (Unauthenticated, InsufficientScope)
 router = APIRouter(prefix="/v1", tags=["reports"])
 
@@ -41,6 +49,35 @@ async def see_sales(
     store = await get_store(session, store_id)
     span = asked.there(store.timezone, now=now, days_max=DAYS_MAX[by])
     return SalesAnswer.of(store, span, by, await sales_of(session, store=store, span=span, by=by))
+
+
+@router.get("/sales", summary="See what each store sold", responses=problems(*REFUSALS, SpanInvalid))
+async def see_stores_sales(
+    session: Session,
+    _: Annotated[Principal, Security(current_staff, scopes=["stores:read", "orders:read"])],
+    asked: AskedSpan,
+    paging: Paging,
+    now: Now,
+) -> Page[StoreTurnoverAnswer]:
+    """And how many came, by the clock of each: 31 days at most. Of stores that are open, as they are listed."""
+    opened = select(Store).where(Store.closed_at.is_(None))
+    stores = await page(session, opened, by=Store.id, paging=paging, show=lambda store: store)
+    spans = [(each, asked.there(each.timezone, now=now, days_max=CHAIN_DAYS_MAX)) for each in stores.items]
+    figures = await turnover_of(session, spans=spans)
+    shown = [StoreTurnoverAnswer.of(each, span) for each, (_, span) in zip(figures, spans, strict=True)]
+    return Page(items=shown, next_cursor=stores.next_cursor)
+
+
+@router.get("/calibrations", summary="See what the calibrations promise", responses=problems(*REFUSALS))
+async def see_calibrations(
+    session: Session,
+    _: Annotated[Principal, Security(current_staff, scopes=["stores:read"])],
+    recogniser: RecogniserOf,
+    settings: SettingsOf,
+) -> CalibrationsAnswer:
+    """Of the model pack in use: how often two people are taken for one at any cosine, and each threshold."""
+    shown = await calibrations_of(session, pack=recogniser.calibration.pack)
+    return CalibrationsAnswer(items=[CalibrationAnswer.of(each, settings) for each in shown])
 
 
 @router.get(
