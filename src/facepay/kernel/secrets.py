@@ -78,6 +78,10 @@ class MasterKey:
     def generate_text() -> str:
         return base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
 
+    def is_weak(self, *, distinct_bytes_min: int) -> bool:
+        """Whether the key in force is one that somebody typed: random bytes hardly repeat."""
+        return len(set(self._key)) < distinct_bytes_min
+
     def derive(self, purpose: str) -> bytes:
         """A 32-byte key for one purpose (HKDF-SHA256, RFC 5869)."""
         return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=purpose.encode()).derive(self._key)
