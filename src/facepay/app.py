@@ -21,7 +21,6 @@ from facepay.alerts.of_endpoints import alert_of_stopped
 from facepay.alerts.watch import keep_watch
 from facepay.bootstrap import master_key, payment_provider
 from facepay.calibration.versions import CalibrationKeeper
-from facepay.console.rendering import Templates
 from facepay.entrance.edge_galleries import may_hold
 from facepay.housekeeping import LEARNING_LOCK, Task, keep_house, slow_tasks_of, tasks_of
 from facepay.identity.narrowing import HomeRegions
@@ -150,7 +149,6 @@ def _furnish(app: FastAPI, settings: Settings, clock: Clock) -> None:
     state.when_acknowledged = {"open_locker": follow_locker}
     state.alert_kinds = AlertKinds(*ALERT_KINDS)
     state.event_types, state.courier = Catalogue(*EVENT_TYPES), _courier(state)
-    state.templates = Templates()
     state.inference = None
 
 

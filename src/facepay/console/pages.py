@@ -17,8 +17,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
 
+from facepay.console import rendering
 from facepay.console.api import Api, Refused
-from facepay.console.rendering import Templates
 from facepay.console.words import LANGUAGES, negotiated
 from facepay.kernel.auth import Principal, current_session
 from facepay.kernel.errors import Problem, Unauthenticated
@@ -46,9 +46,8 @@ def language_of(request: Request) -> str:
 
 
 def rendered(request: Request, template: str, *, me: Principal | None, **values: Any) -> str:
-    templates: Templates = request.app.state.templates
     fixed = {"language": language_of(request), "request": request, "me": me, "now": request.app.state.clock()}
-    return templates.render(template, **fixed, **values)
+    return rendering.render(template, **fixed, **values)
 
 
 def shown(

@@ -1,7 +1,8 @@
-"""Templates: Jinja, one environment for each language, everything escaped."""
+"""Templates: Jinja, one environment for each language, made when it is first read; everything escaped."""
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,18 +15,14 @@ from facepay.console.words import LANGUAGES, Formats, translations_of
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-class Templates:
-    """Read once. In a template: `_()` and `ngettext` translate, filters are the methods of `Formats`, `new_key()` is an
+def render(template: str, *, language: str, **values: Any) -> str:
+    """In a template `_()` and `ngettext` translate, filters are the methods of `Formats`, `new_key()` is an
     Idempotency-Key for a form, `me` whoever reads (None before signing in), `now` the time.
     """
-
-    def __init__(self) -> None:
-        self._environments = {language: _environment(language) for language in LANGUAGES}
-
-    def render(self, template: str, *, language: str, **values: Any) -> str:
-        return self._environments[language].get_template(template).render(values)
+    return _environment(language).get_template(template).render(values)
 
 
+@cache
 def _environment(language: str) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
