@@ -119,7 +119,9 @@ async def test_a_garment_is_said_to_be_one_and_none_again(shop: Shop) -> None:
     typed = {"style": "SHIRT", "kind": "top", "size": "M", "occasions": "work; party"}
     assert (await post(shop, f"/products/{product}/garment", **typed)).status_code == 303
     assert (await shop.do("GET", f"/v1/garments/{sku}"))["occasions"] == ["party", "work"]
-    assert 'value="SHIRT"' in await page(shop, f"/products/{product}")
+    shown = await page(shop, f"/products/{product}")
+    assert 'value="SHIRT"' in shown
+    assert '<option value="top" selected>' in shown
     await post(shop, f"/products/{product}/garment/removal")
     assert 'value="SHIRT"' not in await page(shop, f"/products/{product}")
 

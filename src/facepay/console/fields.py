@@ -41,7 +41,7 @@ def basis_points(text: str) -> int | str | None:
 
 def per_cent(hundredths: int | None) -> str:
     """The other way round, for a form's field."""
-    return "" if hundredths is None else f"{Decimal(hundredths).scaleb(-2):f}"
+    return "" if hundredths is None else f"{Decimal(hundredths).scaleb(-2).normalize():f}"
 
 
 def several(text: str) -> list[str]:

@@ -18,7 +18,7 @@ STATES = get_args(OrderStatus)
 STATE_WORDS = {"partly_refunded": "partly refunded", "refunded": "refunded", "cancelled": "cancelled", "paid": "paid"}
 KINDS = {"refund": "refund", "return": "return", "cancellation": "cancellation"}
 SAID_BY_VALUE = {*STATE_WORDS.values(), *KINDS.values()}
-LINES_MAX = 5
+LINES_MAX = 3
 
 router = pages()
 Reader = Annotated[Console, Depends(console("stores:read", "orders:read"))]

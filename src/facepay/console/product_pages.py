@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import Depends, Form, Query, Request, Response
@@ -17,9 +17,8 @@ from facepay.settings import SettingsOf
 
 ON_SALE = ("for sale", "off sale")
 SOLD_BY = {"piece": "by piece", "weight": "by weight"}
-GARMENTS = get_args(Kind)
 ACTIVITY = {True: "The product is for sale.", False: "The product is off sale; orders and stock keep it."}
-SAID_BY_VALUE = {*ACTIVITY.values(), *ON_SALE, *SOLD_BY.values(), *GARMENTS, *Allergen}
+SAID_BY_VALUE = {*ACTIVITY.values(), *ON_SALE, *SOLD_BY.values(), *Kind, *Allergen}
 COLUMNS = (
     *("sku", "name", "price", "tax_rate_basis_points", "gtin", "category", "sold_by", "prepared"),
     *("allergens", "ingredients", "colour", "age_min", "store_code", "stock"),
@@ -57,7 +56,7 @@ FORM = {
     "states": ON_SALE,
     "sold_by": SOLD_BY,
     "allergens": list(Allergen),
-    "kinds": GARMENTS,
+    "kinds": list(Kind),
     "major_units": major_units,
     "per_cent": per_cent,
 }
