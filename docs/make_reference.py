@@ -1,7 +1,7 @@
 """Writes the pages that are made from the code: `python -m docs.make_reference`, and tests/test_docs.py says when.
 
 reference.md from the OpenAPI, problems.md from the refusals, settings.md from settings.py and .env.example,
-holdings.md from privacy/holdings.py.
+holdings.md from privacy/holdings.py, events.md from telling.py.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from docs.make_events import events
 from pydantic.fields import FieldInfo
 
 from facepay.app import create_app
@@ -22,6 +23,7 @@ from facepay.privacy.holdings import HOLDINGS, Fate, Holding
 from facepay.settings import Settings
 from facepay.staff.accounts import SCOPES_OF as STAFF_SCOPES
 from facepay.stores.devices import SCOPES_OF as DEVICE_SCOPES_OF
+from facepay.telling import EVENT_TYPES
 
 DOCS = Path(__file__).parent
 MADE = "<!-- Made by docs/make_reference.py from {source}: don't edit. -->\n\n"
@@ -76,6 +78,7 @@ def pages() -> dict[str, str]:
         "problems.md": problems(openapi),
         "settings.md": settings((DOCS.parent / ".env.example").read_text()),
         "holdings.md": holdings(),
+        "events.md": MADE.format(source="facepay.telling") + events(EVENT_TYPES),
     }
 
 

@@ -60,7 +60,7 @@ def test_whoever_looks_for_a_page_finds_it_on_the_map() -> None:
     assert {page.name for page in DOCS.glob("*.md")} - {"README.md"} <= listed
 
 
-@pytest.mark.parametrize("name", ["reference.md", "problems.md", "settings.md", "holdings.md"])
+@pytest.mark.parametrize("name", ["reference.md", "problems.md", "settings.md", "holdings.md", "events.md"])
 def test_pages_made_from_the_code_are_as_the_code_is(name: str) -> None:
     assert (DOCS / name).read_text() == made()[name], "run python -m docs.make_reference"
 

@@ -83,7 +83,7 @@ class FittingTold(BaseModel):
     store_id: UUID
     device_id: UUID
     sku: str
-    state: str
+    state: RequestState
 
 
 REQUESTED = EventType("fitting.requested", "Somebody in a fitting room asks for a piece.", FittingTold)
@@ -157,5 +157,5 @@ async def tell(session: AsyncSession, request: FittingRequest, type: EventType[F
     sku = await session.scalar(select(Product.sku).where(Product.id == request.product_id))
     told = {name: getattr(request, name) for name in ("store_id", "device_id", "state")}
     data = FittingTold(request_id=request.id, sku=sku or "", **told)
-    await emit(session, type=type, subject_id=request.id, data=data, now=now)
+    await emit(session, type=type, subject_id=request.id, data=data, device_id=request.device_id, now=now)
     await notify(session, topic_of(request.store_id), topic_of(request.device_id))

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.kernel.hub import notify
 from facepay.notices.notices import NoticeKind, notify_member
-from facepay.test_drives.drives import Drive, topic_of
+from facepay.test_drives.drives import Drive, DriveState, topic_of
 from facepay.webhooks.events import EventType, emit
 
 
@@ -23,10 +23,10 @@ class DriveTold(BaseModel):
     machine_id: UUID
     model_id: UUID
     car_id: UUID
-    state: str
+    state: DriveState
     starts_at: datetime
     due_at: datetime
-    amount: int | None = None
+    amount: int | None
     currency: str
 
 

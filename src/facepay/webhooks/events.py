@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import to_json
 from sqlalchemy import ForeignKey, Identity, Index, String, Text, text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -26,6 +27,13 @@ BODY_BYTES_MAX = 20_000  # what Standard Webhooks advises
 P = TypeVar("P", bound=BaseModel)
 
 
+class _Untitled(GenerateJsonSchema):
+    """Fields have their names, and titles say nothing more."""
+
+    def field_title_should_be_set(self, schema: object) -> bool:
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class EventType(Generic[P]):
     """A kind of event. The room that tells it declares it beside its rules, and app.py puts it in the catalogue.
@@ -37,6 +45,11 @@ class EventType(Generic[P]):
     name: str
     words: str
     payload: type[P]
+
+    @property
+    def data_schema(self) -> dict[str, Any]:
+        """JSON Schema of the body's `data`, as it is sent."""
+        return self.payload.model_json_schema(mode="serialization", schema_generator=_Untitled)
 
 
 class UnknownEventType(Problem):

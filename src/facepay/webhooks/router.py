@@ -72,7 +72,7 @@ async def list_event_types(catalogue: CatalogueOf, _: Reader) -> EventTypesAnswe
     """Each type, with what its `data` holds."""
     return EventTypesAnswer(
         items=[
-            EventTypeAnswer(type=each.name, words=each.words, data_schema=each.payload.model_json_schema())
+            EventTypeAnswer(type=each.name, words=each.words, data_schema=each.data_schema)
             for each in catalogue.types.values()
         ]
     )
