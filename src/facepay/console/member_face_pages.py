@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
-from fastapi import File, Request, Response, UploadFile
+from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 
 from facepay.console.api import Refused
 from facepay.console.member_pages import Reader, Writer
 from facepay.console.pages import HEADERS, Console, pages
 from facepay.identity.enrolment import FRAMES_MAX
+from facepay.kernel.uploads import open_form, read_files
 from facepay.vision.feedback import SENTENCES
 
 # What is said while the camera is on, by the code of the advice.
@@ -52,8 +53,9 @@ async def check(console: Writer, member_id: UUID, request: Request) -> Response:
 
 
 @router.post("")
-async def enrol(console: Writer, member_id: UUID, frames: Annotated[list[UploadFile], File()]) -> Response:
-    files = [("frames", ("photo", await each.read(), each.content_type or "")) for each in frames]
+async def enrol(console: Writer, member_id: UUID, request: Request) -> Response:
+    async with open_form(request, files_max=FRAMES_MAX) as form:
+        files = [("frames", ("photo", frame)) for frame in await read_files(form, "frames")]
     await console.api.send("PUT", f"/v1/members/{member_id}/face", files=files)
     return console.back(f"/members/{member_id}/face", "The face is enrolled.")
 
