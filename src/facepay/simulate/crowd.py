@@ -88,12 +88,15 @@ class Crowd:
         for person in self.dice.sample(self.people, len(self.people)):
             at_home.put_nowait(person)
         opened = perf_counter()
-        comes_at = opened + self._gap()
+        closes, comes_at = opened + self.plan.seconds, opened + self._gap()
         async with asyncio.TaskGroup() as visits:
-            while comes_at < opened + self.plan.seconds:
+            while comes_at < closes:
                 await asyncio.sleep(comes_at - perf_counter())
                 self.record.late += at_home.empty()
-                visits.create_task(self._visit(await at_home.get(), at_home))
+                person = await at_home.get()
+                if perf_counter() >= closes:
+                    break
+                visits.create_task(self._visit(person, at_home))
                 self.record.arrived += 1
                 comes_at += self._gap()
         self.record.seconds = perf_counter() - opened

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -16,13 +15,13 @@ LOST = "answer_lost"
 
 @dataclass(slots=True)
 class Line(httpx.AsyncBaseTransport):
-    """`lost` is the share of answers that get lost once the server has done what was asked. An operation is known by
-    the last word of its path.
+    """`lost` is the share of answers that get lost once the server has done what was asked, evenly from `phase` (0 to
+    1) on, so that devices don't lose theirs in step. An operation is known by the last word of its path.
     """
 
     within: httpx.AsyncBaseTransport
     lost: float
-    dice: random.Random
+    phase: float
     milliseconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     errors: Counter[tuple[str, str]] = field(default_factory=Counter)
 
@@ -37,7 +36,10 @@ class Line(httpx.AsyncBaseTransport):
         self.milliseconds[operation].append((perf_counter() - start) * 1000)
         if answer.is_error:
             self.errors[operation, refusal(answer).code] += 1
-        elif self.dice.random() < self.lost:
+            return answer
+        self.phase += self.lost
+        if self.phase >= 1:
+            self.phase -= 1
             self.errors[operation, LOST] += 1
             raise httpx.ReadError("the answer was lost", request=request)
         return answer

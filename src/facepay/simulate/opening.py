@@ -46,7 +46,9 @@ async def opened(url: str, username: str, password: str, plan: Plan) -> AsyncIte
         try:
             await _enrol(staff, plan, dice, people)
             stations = [
-                await _device(staff, store_id, f"{role} {number}", Line(transport, plan.lost_answers, dice), url)
+                await _device(
+                    staff, store_id, f"{role} {number}", Line(transport, plan.lost_answers, dice.random()), url
+                )
                 for role, count in (("gate", plan.gates), ("kiosk", plan.kiosks))
                 for number in range(1, count + 1)
             ]

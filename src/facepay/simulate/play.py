@@ -40,7 +40,7 @@ class Server:
 def play(console: Console, plan: Plan, server: Server | None, json_file: Path | None) -> int:
     """On that server or on one of its own; the exit status says whether the books are in order."""
     try:
-        with _serving(console, server) as (up, own):
+        with _retries_unlogged(), _serving(console, server) as (up, own):
             crowd, books = asyncio.run(_play(console, plan, up))
             report = Report.of(crowd, books, audited(own.settings)[0] if own else None)
     except (SceneWentWrong, Refused, httpx.HTTPError, TimeoutError) as wrong:
@@ -53,6 +53,17 @@ def play(console: Console, plan: Plan, server: Server | None, json_file: Path | 
 
 
 @contextmanager
+def _retries_unlogged() -> Iterator[None]:
+    """They are counted, and would tear the table."""
+    hooks = stamina.instrumentation.get_on_retry_hooks()
+    stamina.instrumentation.set_on_retry_hooks(())
+    try:
+        yield
+    finally:
+        stamina.instrumentation.set_on_retry_hooks(hooks)
+
+
+@contextmanager
 def _serving(console: Console, server: Server | None) -> Iterator[tuple[Server, Served | None]]:
     if server:
         yield server, None
@@ -62,7 +73,6 @@ def _serving(console: Console, server: Server | None) -> Iterator[tuple[Server, 
 
 
 async def _play(console: Console, plan: Plan, server: Server) -> tuple[Crowd, Books]:
-    stamina.instrumentation.set_on_retry_hooks(())  # retries are counted, and not logged into the table
     with console.status("opening the store, enrolling people") as status:
         async with opened(server.url, server.username, server.password, plan) as store:
             status.stop()
