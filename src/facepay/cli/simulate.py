@@ -64,7 +64,7 @@ def simulate(
         ),
     ] = None,
     username: Annotated[
-        str, typer.Option(help="Of a staff account that may open stores (role owner).", rich_help_panel=SERVER)
+        str, typer.Option(help="Of an account that may open stores; `owner` with --offline.", rich_help_panel=SERVER)
     ] = "owner",
     password: Annotated[
         str | None,
