@@ -5,6 +5,8 @@ from __future__ import annotations
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from facepay.kernel.auth import PUBLIC_PATHS, api_routes, routes_without_scope
 from tests.shop import Shop
@@ -45,6 +47,15 @@ async def test_every_route_is_described_for_people(app: FastAPI) -> None:
             assert operation["tags"], (method, path)
 
 
+async def test_replicas_stay_ready_on_a_newer_schema_and_on_no_older_one(shop: Shop, owner_database_url: str) -> None:
+    owner = create_async_engine(owner_database_url)
+    for revision, status in (("9999_newer", 200), ("0001_kernel", 503)):
+        async with owner.begin() as connection:
+            await connection.execute(text("update alembic_version set version_num = :to"), {"to": revision})
+        assert (await shop.client.get("/readyz")).status_code == status
+    await owner.dispose()
+
+
 async def test_liveness_readiness_and_metrics(shop: Shop) -> None:
     assert (await shop.client.get("/livez")).json() == {"status": "ok"}
     ready, checks = await shop.client.get("/readyz"), {"database": "ok", "schema": "ok"}
@@ -52,7 +63,7 @@ async def test_liveness_readiness_and_metrics(shop: Shop) -> None:
     await shop.add_member(0)
     await shop.at_gate(0)
     _, monitor = await shop.add_device("monitor")
-    text = (await shop.client.get("/metrics", headers=monitor)).text
-    assert 'facepay_decisions_total{code="welcome",decision="open",use="gate_entry"} 1.0' in text
-    assert "facepay_gallery_templates 1.0" in text
-    assert "Person" not in text
+    exposed = (await shop.client.get("/metrics", headers=monitor)).text
+    assert 'facepay_decisions_total{code="welcome",decision="open",use="gate_entry"} 1.0' in exposed
+    assert "facepay_gallery_templates 1.0" in exposed
+    assert "Person" not in exposed
