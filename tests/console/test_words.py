@@ -14,8 +14,10 @@ from facepay.console import (
     alert_pages,
     campaign_pages,
     decision_pages,
+    chain_pages,
     device_pages,
     door_pages,
+    figure_pages,
     holder_pages,
     live_pages,
     member_face_pages,
@@ -48,6 +50,8 @@ BY_VALUE = (
     | door_pages.SAID_BY_VALUE
     | holder_pages.SAID_BY_VALUE
     | access_log_pages.SAID_BY_VALUE
+    | figure_pages.SAID_BY_VALUE
+    | set(chain_pages.USES.values())
     | webhook_pages.SAID_BY_VALUE
     | member_pages.SAID_BY_VALUE
     | member_face_pages.SAID_BY_VALUE

@@ -21,12 +21,14 @@ class Entry:
 
 CONSOLE = (
     Entry("", "Stores", "stores:read"),
+    Entry("/overview", "Overview", "orders:read"),
     Entry("/members", "Members", "members:read"),
     Entry("/products", "Products", "catalog:read"),
     Entry("/campaigns", "Campaigns", "rewards:read"),
     Entry("/reviews", "Reviews", "reviews:read"),
     Entry("/privacy", "Privacy", "members:read"),
     Entry("/staff", "Staff", "staff:write"),
+    Entry("/calibration", "Calibration", "stores:read"),
     Entry("/webhooks", "Webhooks", "webhooks:read"),
     Entry("/account", "Your account", "account:own"),
 )
@@ -40,6 +42,8 @@ STORE = (
     Entry("/holders", "Access", "access:read"),
     Entry("/access-log", "Access log", "access:read"),
     Entry("/alerts", "Alerts", "alerts:read"),
+    Entry("/sales", "Sales", "orders:read"),
+    Entry("/recognition", "Recognition", "stores:read"),
     Entry("/settings", "Settings", "stores:read"),
 )
 MEMBER = (

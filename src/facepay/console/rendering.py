@@ -36,7 +36,8 @@ def _environment(language: str) -> Environment:
     environment.install_gettext_translations(translations_of(language), newstyle=True)  # type: ignore[attr-defined]
     formats = Formats(language)
     environment.filters |= {
-        name: getattr(formats, name) for name in ("money", "number", "percent", "moment", "day", "hour", "ago")
+        name: getattr(formats, name)
+        for name in ("money", "number", "percent", "moment", "day", "short_day", "hour", "clock", "ago")
     }
     environment.globals |= {
         "language": language,

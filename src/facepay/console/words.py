@@ -8,7 +8,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_date, format_datetime, format_time, format_timedelta
+from babel.dates import format_date, format_datetime, format_skeleton, format_time, format_timedelta
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_currency, format_decimal, format_percent, get_currency_precision
@@ -69,6 +69,14 @@ class Formats:
 
     def day(self, at: str | datetime | None, zone: str = "UTC") -> str:
         return NONE if at is None else format_date(self._moved(at, zone).date(), "medium", locale=self.locale)
+
+    def short_day(self, at: str | datetime, zone: str = "UTC") -> str:
+        """Month and day, for the axis of a picture."""
+        return format_skeleton("MMMd", self._moved(at, zone), locale=self.locale)
+
+    def clock(self, at: str | datetime, zone: str = "UTC") -> str:
+        """To the minute, for the axis of a picture."""
+        return format_time(self._moved(at, zone), "short", locale=self.locale)
 
     def hour(self, at: str | datetime | None, zone: str = "UTC") -> str:
         return NONE if at is None else format_time(self._moved(at, zone), "medium", locale=self.locale)
