@@ -44,6 +44,7 @@ from facepay.entrance import gate_router as gates
 from facepay.entrance import group_router as visit_groups
 from facepay.entrance import house_rules_router as house_rules
 from facepay.entrance import identification_router as identifications
+from facepay.entrance import member_visit_router as member_visits
 from facepay.entrance import turn_router as turns
 from facepay.entrance import visit_router as visits
 from facepay.families import router as families
@@ -132,6 +133,7 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
         galleries,
         identifications,
         visits,
+        member_visits,
         visit_groups,
         access_log,
         emergencies,

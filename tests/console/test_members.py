@@ -75,3 +75,58 @@ async def test_an_auditor_reads_and_changes_nothing(shop: Shop) -> None:
     assert (page.status_code, "<h2>Erase</h2>" in page.text) == (200, False)
     refused = await shop.client.post(f"/console/members/{member_id}/pin", data={"pin": "739150"}, headers=OURS)
     assert refused.status_code == 403
+
+
+async def test_a_member_is_seen_from_every_side_and_set_limits_family_and_diet(shop: Shop) -> None:
+    member_id = await shop.add_member(5, balance=20_000)
+    child = await shop.add_member_without_face(name="Xiao Mei")
+    await shop.at_gate(5)
+    assert (await shop.at_kiosk(5, {"TEA-001": 1})).json()["decision"] == "paid"
+    await signed_in(shop)
+    path = f"/console/members/{member_id}"
+
+    async def sent(to: str, **form: str) -> None:
+        answer = await shop.client.post(f"{path}/{to}", data=form, headers=OURS)
+        assert answer.status_code == 303, answer.text
+
+    async def seen(at: str) -> str:
+        page = await shop.client.get(f"{path}/{at}")
+        assert page.status_code == 200, page.text
+        return page.text
+
+    store = (await shop.do("GET", f"/v1/stores/{shop.store_id}"))["name"]
+    assert store in await seen("visits")
+    assert store in await seen("orders")
+    assert "Nothing yet." in await seen("orders?bought=true")
+    assert "Nothing yet." in await seen("notices")
+    await sent("gifts", amount="5.00", currency="CNY", until="2099-01-01", key="console-gift-1")
+    assert "CN¥5.00" in await seen("rewards")
+    await sent("limits", payment_max="12.50", ten_minute_payments_max="3")
+    assert 'value="12.50"' in await seen("limits")
+    limits = await shop.do("GET", f"/v1/members/{member_id}/limits")
+    assert (limits["payment_max"], limits["ten_minute_payments_max"], limits["step_up_above"]) == (1250, 3, None)
+    assert "They belong to no family." in await seen("family")
+    await sent("family")
+    await sent("family/members", person="Xiao Mei", role="child", daily_max="20")
+    assert "Xiao Mei" in await seen("family")
+    await sent(f"family/members/{child}/removal")
+    assert "Xiao Mei" not in await seen("family")
+    await sent("diet", allergens="peanuts", ingredients="pork; lard", agreed="true")
+    assert "lard; pork" in await seen("diet")
+    await sent("diet/removal")
+    assert "pork" not in await seen("diet")
+    await sent("age", born_on="1990-05-17")
+    assert "1990-05-17" in (await shop.client.get(path)).text
+    (order,) = (await shop.do("GET", "/v1/orders", params={"member_id": member_id}))["items"]
+    month = await shop.client.get(f"{path}/wallet/month", params={"month": order["created_at"][:7]})
+    assert (month.status_code, month.headers["content-security-policy"].startswith("default-src 'none'")) == (200, True)
+
+
+async def test_the_disputes_of_one_member_are_their_own(shop: Shop) -> None:
+    member_id, other = await shop.add_member(0), await shop.add_member(1)
+    entry = (await shop.at_gate(0)).json()
+    body = {"decision": {"kind": "gate_attempt", "id": entry["attempt_id"]}, "reason": "Not me", "said_by": "member"}
+    await shop.do("POST", "/v1/disputes", json=body)
+    await signed_in(shop)
+    assert "Not me" in (await shop.client.get(f"/console/members/{member_id}/disputes")).text
+    assert "Not me" not in (await shop.client.get(f"/console/members/{other}/disputes")).text

@@ -21,7 +21,9 @@ from facepay.console import (
     holder_pages,
     live_pages,
     member_face_pages,
+    member_history_pages,
     member_pages,
+    member_terms_pages,
     menu,
     order_pages,
     privacy_pages,
@@ -55,6 +57,8 @@ BY_VALUE = (
     | webhook_pages.SAID_BY_VALUE
     | member_pages.SAID_BY_VALUE
     | member_face_pages.SAID_BY_VALUE
+    | member_history_pages.SAID_BY_VALUE
+    | member_terms_pages.SAID_BY_VALUE
     | review_pages.SAID_BY_VALUE
     | privacy_pages.SAID_BY_VALUE
     | product_pages.SAID_BY_VALUE

@@ -104,6 +104,12 @@ async def set_pin(console: Writer, member_id: UUID, pin: Line) -> Response:
     return console.back(f"/members/{member_id}", "The new PIN holds.")
 
 
+@router.post("/{member_id}/age")
+async def check_age(console: Writer, member_id: UUID, born_on: Line) -> Response:
+    await console.api.send("PUT", f"/v1/members/{member_id}/age-check", {"born_on": born_on})
+    return console.back(f"/members/{member_id}", "The age is checked.")
+
+
 @router.post("/{member_id}/erasure")
 async def erase(console: Writer, member_id: UUID, name: Line, key: Line, forfeit: Agreed = False) -> Response:
     """The receipt is shown once here; it stays in the list of erasures, and names nobody."""

@@ -52,3 +52,18 @@ async def thaw(console: Writer, member_id: UUID) -> Response:
 async def collect(console: Writer, member_id: UUID, currency: Line, key: Line) -> Response:
     await console.api.send("POST", f"/v1/members/{member_id}/debts/collection", {"currency": currency}, key=key)
     return console.back(f"/members/{member_id}/wallet", "What the wallet has went to the debt.")
+
+
+@router.post("/debts/write-off")
+async def write_off(console: Writer, member_id: UUID, currency: Line, reason: Line, key: Line) -> Response:
+    body = {"currency": currency, "reason": reason}
+    await console.api.send("POST", f"/v1/members/{member_id}/debts/write-off", body, key=key)
+    return console.back(f"/members/{member_id}/wallet", "The debt is written off.")
+
+
+@router.get("/month")
+async def see_month(console: Reader, member_id: UUID, month: str, currency: str = "") -> Response:
+    """To be printed: the page that the API makes of it."""
+    path = f"/v1/members/{member_id}/wallet/statements/{month}"
+    answer = await console.api.read(path, format="html", currency=currency or None)
+    return Response(answer.content, media_type="text/html", headers=answer.headers)

@@ -50,6 +50,14 @@ MEMBER = (
     Entry("", "Member", "members:read"),
     Entry("/face", "Face", "members:read"),
     Entry("/wallet", "Wallet", "wallet:read"),
+    Entry("/rewards", "Points and gifts", "rewards:read"),
+    Entry("/orders", "Orders", "orders:read"),
+    Entry("/visits", "Visits", "members:read"),
+    Entry("/disputes", "Disputes", "reviews:read"),
+    Entry("/family", "Family", "members:read"),
+    Entry("/diet", "Diet", "members:write"),
+    Entry("/limits", "Limits", "wallet:read"),
+    Entry("/notices", "Notices", "members:read"),
     Entry("/uses", "Uses of the face", "members:read"),
 )
 REVIEWS = (

@@ -106,6 +106,7 @@ async def list_disputes(
     is_open: Annotated[bool | None, Query(alias="open", description="Only those not resolved, or resolved.")] = None,
     store_id: Annotated[UUID | None, Query()] = None,
     kind: Annotated[Kind | None, Query()] = None,
+    member_id: Annotated[UUID | None, Query(description="Of decisions on this member.")] = None,
 ) -> Page[DisputeAnswer]:
     """Newest first."""
     query = select(Dispute)
@@ -115,6 +116,8 @@ async def list_disputes(
         query = query.where(Dispute.store_id == store_id)
     if kind is not None:
         query = query.where(decision_column(kind).is_not(None))
+    if member_id is not None:
+        query = query.where(Dispute.member_id == member_id)
     return await page(session, query, by=Dispute.id, paging=paging, show=DisputeAnswer.model_validate)
 
 
