@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -72,7 +73,7 @@ DO_OF = {
 
 def pages() -> dict[str, str]:
     """What each page should say, by its file's name."""
-    openapi = create_app(Settings(_env_file=None, database_url="postgresql+psycopg://nobody@localhost/none")).openapi()
+    openapi = served()
     return {
         "reference.md": reference(openapi),
         "problems.md": problems(openapi),
@@ -80,6 +81,13 @@ def pages() -> dict[str, str]:
         "holdings.md": holdings(),
         "events.md": MADE.format(source="facepay.telling") + events(EVENT_TYPES),
     }
+
+
+@cache
+def served() -> dict[str, Any]:
+    """The OpenAPI, without a database."""
+    settings = Settings(_env_file=None, database_url="postgresql+psycopg://nobody@localhost/none")
+    return create_app(settings).openapi()
 
 
 class Route(NamedTuple):

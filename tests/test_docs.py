@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 from docs.make_pictures import pictures
-from docs.make_reference import DOCS, pages
+from docs.make_reference import DOCS, pages, served
 
-from facepay.app import create_app
 from facepay.settings import Settings
 
 ROOT = DOCS.parent
@@ -77,7 +76,7 @@ def made() -> dict[str, str]:
 
 def test_the_settings_that_pages_name_exist() -> None:
     known = {f"FACEPAY_{name.upper()}" for name in Settings.model_fields}
-    known |= {"FACEPAY_BROWSER", "FACEPAY_FACES"}
+    known |= {"FACEPAY_BROWSER", "FACEPAY_FACES", "FACEPAY_MONITOR_TOKEN_FILE"}
     for page in PAGES:
         for name in re.findall(r"\bFACEPAY_[A-Z_]+[A-Z]\b(?![A-Z_*])", page.read_text()):
             assert name in known or any(each.startswith(name + "_") for each in known), f"{page.name}: {name}"
@@ -85,8 +84,7 @@ def test_the_settings_that_pages_name_exist() -> None:
 
 def test_the_routes_that_pages_call_exist() -> None:
     """A route's parts in braces, shell variables and ids in examples all stand for some id."""
-    settings = Settings(_env_file=None, database_url="postgresql+psycopg://nobody@localhost/none")
-    paths = create_app(settings).openapi()["paths"]
+    paths = served()["paths"]
     known = {f"{method.upper()} {re.sub(r'{[^}]*}', '*', path)}" for path, ways in paths.items() for method in ways}
     for page in PAGES:
         for method, path in re.findall(r"`(GET|POST|PUT|PATCH|DELETE) (/v1/[^`?\s]+)[`?]", page.read_text()):
