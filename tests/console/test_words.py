@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from babel.messages.catalog import Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
@@ -13,8 +15,8 @@ from facepay.console import (
     access_log_pages,
     alert_pages,
     campaign_pages,
-    decision_pages,
     chain_pages,
+    decision_pages,
     device_pages,
     door_pages,
     figure_pages,
@@ -76,6 +78,17 @@ def said() -> set[str]:
     return {text for each in messages for text in ([each] if isinstance(each, str) else each) if text} | BY_VALUE
 
 
+def is_filled(message: Message) -> bool:
+    """Whether a template can fill it in: it does so with all texts, also with those that name nothing."""
+    given: dict[str, int] = defaultdict(int)
+    try:
+        return all(
+            text % given for text in ([message.string] if isinstance(message.string, str) else message.string or ())
+        )
+    except (TypeError, ValueError):
+        return False
+
+
 @pytest.mark.parametrize("language", sorted(LANGUAGES.keys() - {"en"}))
 def test_each_language_has_every_text_and_no_other(language: str) -> None:
     translated: dict[str, Path] = {}
@@ -88,6 +101,7 @@ def test_each_language_has_every_text_and_no_other(language: str) -> None:
             for text in [message.id] if isinstance(message.id, str) else message.id:
                 assert message.string, f"{path}: {text!r} has no translation"
                 assert not message.python_format or not list(message.check(catalog)), f"{path}: {text!r}"
+                assert is_filled(message), f"{path}: {text!r}: a per cent sign that stands for itself is written twice"
                 assert text not in translated, f"{text!r} stands in {path.name} and in {translated[text].name}"
                 translated[text] = path
     assert not (missing := said() - translated.keys()), f"not in {language}: {sorted(missing)}"
