@@ -17,7 +17,7 @@ from tests.answers import verdict
 from tests.photos import camera_frame, people
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:

@@ -14,7 +14,7 @@ from facepay.kernel.database import Database
 from facepay.wallet.upkeep import LEDGER
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 async def verify(database_url: str, *options: str) -> Result:

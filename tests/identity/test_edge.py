@@ -20,7 +20,7 @@ from tests.conftest import Clock
 from tests.processes import Seen
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 KEY = Ed25519PrivateKey.from_private_bytes(bytes([5] * 32))
 
 

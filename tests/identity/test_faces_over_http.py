@@ -9,7 +9,7 @@ import pytest
 from tests.photos import camera_frame, people, variant
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 def photo(jpeg: bytes) -> tuple[str, tuple[str, bytes, str]]:

@@ -19,7 +19,7 @@ from tests.privacy.catalogue import naming, rows
 from tests.qr import read_qr
 from tests.shop import PASSWORD, Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 async def sign_in(shop: Shop, role: str) -> dict[str, str]:

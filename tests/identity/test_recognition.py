@@ -28,7 +28,7 @@ from tests.conftest import OpenApp, OpenShop, client_of
 from tests.photos import camera_frame, people, stranger, variant
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 GATE = Principal("device", new_id(), "gate", "gate", frozenset({"gate:decide"}))
 TOO_FAR = camera_frame([people()[2]], fill=0.22, width=640, height=360)
 
@@ -234,10 +234,12 @@ async def test_digits_that_many_know_forgive_no_wrong_pins(shop: Shop, app: Fast
         assert await session.scalar(failures) == 4
 
 
-async def test_a_member_is_searched_among_those_at_home_in_the_stores_region(open_app: OpenApp, engine: Engine) -> None:
+async def test_a_member_is_searched_among_those_at_home_in_the_stores_region(
+    open_app: OpenApp, opened_shop: Shop, engine: Engine
+) -> None:
     app = await open_app(gate_fpir_target=1e-6)
     async with client_of(app) as client:
-        shop = await Shop.open(client)
+        shop = await opened_shop.reached_by(client)
         members = [await shop.add_member(number) for number in range(6)]
         await shop.do("PATCH", f"/v1/stores/{shop.store_id}", json={"region": "HZ"})
         await shop.do("PATCH", f"/v1/members/{members[0]}", json={"home_region": "HZ"})

@@ -11,7 +11,7 @@ from tests.answers import verdict
 from tests.conftest import OpenShop
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 CONSENT = {"policy_version": "2026-01", "accepted": True}
 WRONG: list[dict[str, Any]] = [
     {"display_name": ""},

@@ -8,7 +8,7 @@ from facepay.members.members import Member
 from tests.answers import verdict
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 async def test_a_pin_is_kept_as_a_hash_and_shown_to_nobody(shop: Shop, app: FastAPI) -> None:

@@ -31,7 +31,7 @@ from tests.photos import people, stranger, variant
 from tests.shop import Shop
 from tests.vision.test_passive import write_model
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 TURNS = {Action.TURN_LEFT: View(yaw=28), Action.TURN_RIGHT: View(yaw=-28), Action.LOOK_UP: View(pitch=-25)}
 FACES: dict[Action, dict[str, float]] = {
@@ -291,13 +291,13 @@ async def test_without_a_passive_model_a_device_that_requires_one_serves_nobody(
 
 
 async def test_a_passive_model_decides_where_it_is_set(
-    tmp_path: Path, database_url: str, visitor: Visitor, clock: Clock
+    tmp_path: Path, opened_shop: Shop, database_url: str, visitor: Visitor, clock: Clock
 ) -> None:
     """The tiny model takes what is green rather than blue or red for alive."""
     engine = load_engine(liveness_model=write_model(tmp_path / "mini.onnx", outputs=3))
     app = create_app(settings_for(database_url), engine=engine, clock=clock)
     async with app.router.lifespan_context(app), client_of(app) as client:
-        shop = await Shop.open(client)
+        shop = await opened_shop.reached_by(client)
         await enrol(shop, visitor)
         await require(shop, shop.gate_id, "passive")
         assert "liveness" not in (await client.get("/readyz")).json()["checks"]

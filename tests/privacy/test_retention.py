@@ -20,7 +20,7 @@ from tests.photos import people
 from tests.rewards.till import pass_by
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 CONSENT = {"policy_version": "2026-01", "accepted": True}
 
 

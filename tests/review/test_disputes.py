@@ -22,7 +22,7 @@ from tests.review.counter import Counter
 from tests.rewards.till import EARNING, add_coupon, assert_books_in_order, holdings, ledger_of, set_rules
 from tests.shop import PASSWORD, PRICES, Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 PHONES = "+8613800138001", "+8613800138002"
 
 
