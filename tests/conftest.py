@@ -27,6 +27,7 @@ import psycopg
 import pytest
 import sqlalchemy
 from fastapi import FastAPI
+from hypothesis import settings as property_settings
 
 from facepay import edge_device
 from facepay.app import create_app
@@ -47,6 +48,9 @@ pytest_plugins = ["tests.browser", "tests.processes"]
 # The collector goes through all that was imported every few tests, a tenth of a second each, unless it is told not to.
 gc.freeze()
 gc.set_threshold(20_000)
+# How long an example takes says how busy the machine is.
+property_settings.register_profile("untimed", deadline=None)
+property_settings.load_profile("untimed")
 MASTER_KEY = MasterKey.generate_text()
 SHOP_DATABASE = "shop"
 MEMORY, MEMORY_LEAST = Path("/dev/shm"), 4 << 30

@@ -100,7 +100,7 @@ class Restaurant(Tables):
         self.pass_time(timedelta(minutes=11))
         (notice, *_) = self.as_staff("GET", f"/v1/members/{self.ids['Mei']}/notices")["items"]
         self.check(notice["kind"] == "table_settled", f"Mei was told {notice['kind']}")
-        self.row("settle", "Mei", "paid", f"{yuan(notice['amount'])}, her part of all")
+        self.row("settle", "Mei", "paid", f"{yuan(notice['amount'])}, as it was held")
 
     def _pay_by_seat(self) -> None:
         bill = self.at_table(ROUND, "GET", "/bill")

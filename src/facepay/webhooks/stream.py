@@ -88,8 +88,11 @@ class Stream:
         async with self.database.begin() as session:
             if await session.scalar(select(WebhookEvent.id).where(WebhookEvent.position.is_(None)).limit(1)):
                 await place(session)
+            # What is placed later comes behind it, so all up to here is read even where nothing of it is wanted.
+            placed = await session.scalar(select(func.max(WebhookEvent.position))) or after
+            query = query.where(WebhookEvent.position <= placed)
             found = (await session.scalars(query.order_by(WebhookEvent.position).limit(PORTION))).all()
-        return (found[-1].position or after) if found else after, found
+        return (found[-1].position or after) if len(found) == PORTION else max(after, placed), found
 
 
 async def place(session: AsyncSession) -> int:
