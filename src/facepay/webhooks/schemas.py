@@ -33,9 +33,7 @@ class NewEndpoint(Request):
     url: EndpointUrl
     types: Types
     description: Line | None = None
-    device_id: Annotated[UUID | None, Field(description="Hear only of this device; else of everything.")] = (
-        None
-    )
+    device_id: Annotated[UUID | None, Field(description="Hear only of this device; else of everything.")] = None
 
 
 class EndpointChange(Change):
