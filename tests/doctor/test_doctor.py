@@ -76,6 +76,7 @@ def test_a_setting_that_nobody_knows_is_named(healthy: dict[str, Any]) -> None:
         ("not base64!", "fail"),
         (f"{MASTER_KEY},{MasterKey.generate_text()}", "warn"),
     ],
+    ids=["zeros", "words", "not_base64", "two_keys"],
 )
 def test_a_master_key_that_could_be_guessed_or_isnt_whole_is_no_key(
     healthy: dict[str, Any], key: str, verdict: str
