@@ -38,6 +38,7 @@ from facepay.identity.watches import Watch
 from facepay.kernel.clock import utc_now
 from facepay.kernel.database import Database
 from facepay.kernel.ids import new_id
+from facepay.kernel.secrets import MasterKey
 from facepay.kitchen.numbers import draw_number
 from facepay.kitchen.tickets import Dish, open_ticket
 from facepay.members.members import Member
@@ -52,6 +53,7 @@ from facepay.staff.accounts import StaffAccount
 from facepay.templates.templates import DecisionFrame, EnrolmentPhoto
 from facepay.test_drives.drives import DriveCharge
 from facepay.vision.colours import Appearance, Illuminant, Lab
+from facepay.webhooks.endpoints import add_endpoint
 from tests.campaigns.stand import add_campaign
 from tests.online.web import WebShop, came_to
 from tests.photos import people
@@ -95,6 +97,7 @@ async def add_regular(shop: Shop, database: Database, *, teas: int = 0) -> Regul
     top_up = (await shop.do("GET", f"{wallet}/top-ups"))["items"][0]["id"]
     once = {"Idempotency-Key": uuid4().hex}
     await shop.do("POST", f"{wallet}/top-ups/{top_up}/refunds", json={"amount": 1000}, headers=once)
+    await listen(shop, database)
     assert (await shop.at_gate(0, key="entry-0001")).json()["member"]["display_name"] == NAME
     paid = (await shop.at_kiosk(0, {"TEA-001": 1}, key="payment-0001", coupons=["WELCOME10"])).json()
     assert paid["code"] == "paid", paid
@@ -120,6 +123,20 @@ async def add_regular(shop: Shop, database: Database, *, teas: int = 0) -> Regul
     await _have_a_birthday(shop, database, member)
     await _belong_to_a_family(shop, database, member)
     return Regular(member, paid)
+
+
+async def listen(shop: Shop, database: Database) -> None:
+    """Somebody hears of what happens, so that there is something to deliver."""
+    async with database.begin() as session:
+        await add_endpoint(
+            session,
+            url="https://shop.example.com/webhooks",
+            types=["visit.entered"],
+            description=None,
+            device_id=UUID(shop.gate_id),
+            key=MasterKey(bytes(32)),
+            now=utc_now(),
+        )
 
 
 async def _pay_on_the_web(shop: Shop, member: str) -> None:

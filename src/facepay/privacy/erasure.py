@@ -141,12 +141,17 @@ async def erase_member(
 
 
 def _holders(*, with_face_only: bool) -> Iterator[Table]:
-    """The tables to erase from, those that point at others first."""
-    for table in reversed(Base.metadata.sorted_tables):
+    """The tables to erase from, those that point at others first: without a foreign key before all with one."""
+    for table in sorted(reversed(Base.metadata.sorted_tables), key=_is_tied):
         holding = holding_of(table.name)
         erases = holding.fate in (Fate.ERASED, Fate.UNLINKED) and not holding.by_hand
         if erases and (holding.with_face or not with_face_only):
             yield table
+
+
+def _is_tied(table: Table) -> bool:
+    through = holding_of(table.name).through
+    return through is None or through[1] in {key.column.table.name for key in table.foreign_keys}
 
 
 async def _erase_rows(session: AsyncSession, member_id: UUID, tables: Iterator[Table]) -> Counter[str]:

@@ -60,6 +60,7 @@ NOTHING = Holding(Fate.NOTHING_HELD, "of the shop, its staff and its devices")
 BOOKS = "books of account: commercial and tax law ask for them (GDPR art. 17(3)(b))"
 OF_ORDER = ("order_id", "shop_order")
 OF_HOLDER = ("holder_id", "access_holder")
+OF_TOLD_VISIT = ("subject_id", "visit")
 
 HOLDINGS: Mapping[str, Holding] = MappingProxyType(
     {
@@ -382,9 +383,15 @@ HOLDINGS: Mapping[str, Holding] = MappingProxyType(
         "watchlist_hit": Holding(Fate.NOTHING_HELD, "who looked like a banned person, for minutes; then only that"),
         "watchlist_view": Holding(Fate.NOTHING_HELD, "which of the staff looked at the watchlist, and what for"),
         "weather_report": NOTHING,
-        "webhook_delivery": Holding(Fate.NOTHING_HELD, "how it went to tell an event"),
+        "webhook_delivery": Holding(
+            Fate.ERASED, "how it went to tell of their visits; of other events it is nobody's", through=OF_TOLD_VISIT
+        ),
         "webhook_endpoint": NOTHING,
-        "webhook_event": Holding(Fate.NOTHING_HELD, "ids and amounts of the shop's own, and no member's id"),
+        "webhook_event": Holding(
+            Fate.ERASED,
+            "that a visit of theirs was told; all others hold ids and amounts of the shop's own",
+            through=OF_TOLD_VISIT,
+        ),
         "zone": NOTHING,
     }
 )
