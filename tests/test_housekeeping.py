@@ -98,7 +98,8 @@ async def test_whoever_runs_the_shop_sees_that_a_task_isnt_done_any_more(
     await keep_house_once(database, tasks)
     works[0] = False
     async with database.begin() as session:
-        assert await overdue_seconds(session) == {"seal": 0, "fold": 0}
+        overdue = await overdue_seconds(session)
+        assert (overdue["seal"], overdue["fold"]) == (0, 0)
         an_hour_ago = "done_at - interval '1 hour', tried_at = tried_at - interval '1 hour'"
         await session.execute(text(f"update upkeep_task set done_at = {an_hour_ago}"))
         await session.execute(
@@ -108,8 +109,8 @@ async def test_whoever_runs_the_shop_sees_that_a_task_isnt_done_any_more(
     async with database.begin() as session:
         overdue = await overdue_seconds(session)
         failing = (await session.execute(text("select name, error from upkeep_task where error is not null"))).all()
-    assert overdue.keys() == {"seal", "fold"}, "what no release has any more isn't asked for"
+    assert "gone" not in overdue, "what no release has any more isn't asked for"
     assert overdue["fold"] == 0
     assert 3590 < overdue["seal"] < 3700
-    assert [tuple(row) for row in failing] == [("seal", "OSError")]
+    assert ("seal", "OSError") in [tuple(row) for row in failing]
     await database.close()

@@ -12,6 +12,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from facepay.kernel.telemetry import is_collected
+from tests.photos import camera_frame, people
 from tests.shop import Shop
 
 pytestmark = [pytest.mark.anyio, pytest.mark.one_shop]
@@ -37,7 +38,8 @@ async def test_an_entry_is_traced_from_the_frame_to_the_transaction_in_its_calle
 ) -> None:
     member_id = await shop.add_member(0)
     spans.clear()
-    answer = await shop.at_gate(0, traceparent=f"00-{TRACE}-{CALLER}-01", baggage="name=Wei")
+    nobody_looked_at = camera_frame([people()[0]]) + b"\0"
+    answer = await shop.at_gate(nobody_looked_at, traceparent=f"00-{TRACE}-{CALLER}-01", baggage="name=Wei")
     assert answer.json()["decision"] == "open"
     ended = spans.get_finished_spans()
     request = named(ended, "POST /v1/gates/{gate_id}/entries")

@@ -23,7 +23,7 @@ class Watch(Generic[View]):
     """What somebody looks at. `authenticate` raises Unauthenticated once their token no longer counts.
 
     `writes`: looking writes something down too, in one transaction. `pause_seconds` are between two looks at least,
-    `every_seconds` at most. Where a view `looks` as the one before did, it is kept back for ten seconds.
+    `every_seconds` at most, or ten. Where a view `looks` as the one before did, it is kept back for ten seconds.
     """
 
     database: Database
@@ -33,7 +33,7 @@ class Watch(Generic[View]):
     authenticate: Callable[[], Awaitable[object]]
     writes: bool = False
     pause_seconds: float = 0.0
-    every_seconds: float = AGAIN_SECONDS
+    every_seconds: float | None = None
     looks: Callable[[View], object] | None = None
 
     async def see(self) -> View:
@@ -51,7 +51,7 @@ class Watch(Generic[View]):
                     shown, due_at = looks, monotonic() + AGAIN_SECONDS
                     yield view
                 await asyncio.sleep(self.pause_seconds)
-                await told.wait(self.every_seconds)
+                await told.wait(self.every_seconds or AGAIN_SECONDS)
                 try:
                     await self.authenticate()
                 except Unauthenticated:

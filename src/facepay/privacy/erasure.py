@@ -142,7 +142,9 @@ async def erase_member(
 
 def _holders(*, with_face_only: bool) -> Iterator[Table]:
     """The tables to erase from, those that point at others first: without a foreign key before all with one."""
-    for table in sorted(reversed(Base.metadata.sorted_tables), key=_is_tied):
+    tables = [*reversed(Base.metadata.sorted_tables)]
+    tables.sort(key=_is_tied)
+    for table in tables:
         holding = holding_of(table.name)
         erases = holding.fate in (Fate.ERASED, Fate.UNLINKED) and not holding.by_hand
         if erases and (holding.with_face or not with_face_only):
