@@ -12,16 +12,21 @@ from fastapi import Depends, Request
 from pydantic_core import to_json
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
+    CursorResult,
     DateTime,
     MetaData,
     ScalarSelect,
     Select,
     Uuid,
+    delete,
     func,
+    inspect,
     literal_column,
     make_url,
     select,
     text,
+    tuple_,
 )
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
@@ -122,6 +127,22 @@ async def insert_rows(session: AsyncSession, table: type[Base], rows: Sequence[M
     recordset = f"json_populate_recordset(null::{name}, cast(:rows as json))"
     statement = f"insert into {name} ({columns}) select {columns} from {recordset}"  # noqa: S608 - our own names
     await session.execute(text(statement), {"rows": to_json(rows).decode()})
+
+
+async def drop_rows(database: Database, table: type[Base], where: ColumnElement[bool], *, portion: int = 5_000) -> int:
+    """Delete what is old, so many rows at a time with a transaction each: a day's in one would meet its timeout, and
+    then never go. Answers how many rows.
+    """
+    key = inspect(table).primary_key
+    some = delete(table).where(tuple_(*key).in_(select(*key).where(where).limit(portion)))
+    dropped = 0
+    while True:
+        async with database.begin() as session:
+            gone = await session.execute(some, execution_options={"synchronize_session": False})
+        assert isinstance(gone, CursorResult)
+        dropped += gone.rowcount
+        if gone.rowcount < portion:
+            return dropped
 
 
 async def saved(session: AsyncSession, taken: Problem, *, unique: str = "uq_") -> None:

@@ -17,13 +17,13 @@ from uuid import UUID
 from fastapi import Depends, Header, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
-from sqlalchemy import LargeBinary, String, delete, select, tuple_, update
+from sqlalchemy import LargeBinary, String, delete, select, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.kernel.clock import Clock
-from facepay.kernel.database import Base, Database
+from facepay.kernel.database import Base, Database, drop_rows
 from facepay.kernel.errors import Conflict, NotFound, Problem
 from facepay.kernel.ids import new_id
 from facepay.kernel.schemas import Answer
@@ -226,18 +226,9 @@ class Idempotency:
             )
 
     async def forget_old(self) -> int:
-        """Drop records past their retention, some at a time; returns how many. Run now and then."""
-        identity = IdempotencyRecord.owner_id, IdempotencyRecord.key
-        old = select(*identity).where(IdempotencyRecord.created_at < self.clock() - self.retention)
-        some = delete(IdempotencyRecord).where(tuple_(*identity).in_(old.limit(FORGOTTEN_AT_ONCE_MAX)))
-        dropped = 0
-        while True:
-            async with self.database.begin() as session:
-                found = await session.scalars(some.returning(IdempotencyRecord.owner_id))
-                gone = len(found.all())
-            dropped += gone
-            if gone < FORGOTTEN_AT_ONCE_MAX:
-                return dropped
+        """Drop records past their retention; returns how many. Run now and then."""
+        old = IdempotencyRecord.created_at < self.clock() - self.retention
+        return await drop_rows(self.database, IdempotencyRecord, old, portion=FORGOTTEN_AT_ONCE_MAX)
 
 
 async def get_idempotency(request: Request) -> Idempotency:

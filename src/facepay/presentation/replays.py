@@ -16,7 +16,6 @@ from sqlalchemy import (
     LargeBinary,
     and_,
     cast,
-    delete,
     false,
     func,
     or_,
@@ -27,11 +26,10 @@ from sqlalchemy.dialects.postgresql import ARRAY, BIT
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from facepay.kernel.database import Base, Database, Identified
+from facepay.kernel.database import Base, Database, Identified, drop_rows
 from facepay.vision.evidence import FrameFingerprint
 from facepay.vision.liveness.replay import LOOK_BITS, LOOK_BITS_MAX, SHAPE_PX_MAX, bands_of, is_copy
 
-FORGOTTEN_AT_ONCE_MAX = 5_000
 # Whoever stands still looks alike in the next frame too. A camera's own frames of the last seconds are known again by
 # their bytes only: whoever saves one again within that time stands in for somebody who is still there.
 NEIGHBOURS_FOR = timedelta(seconds=10)
@@ -150,10 +148,5 @@ def _row(fingerprint: FrameFingerprint, device_id: UUID, source: bytes | None, *
 
 
 async def forget_frames(database: Database, *, now: datetime) -> None:
-    """Drop those whose time is up, some at a time."""
-    old = select(SeenFrame.id).where(SeenFrame.forget_at <= now).limit(FORGOTTEN_AT_ONCE_MAX)
-    while True:
-        async with database.begin() as session:
-            dropped = await session.scalars(delete(SeenFrame).where(SeenFrame.id.in_(old)).returning(SeenFrame.id))
-            if len(dropped.all()) < FORGOTTEN_AT_ONCE_MAX:
-                return
+    """Drop those whose time is up."""
+    await drop_rows(database, SeenFrame, SeenFrame.forget_at <= now)

@@ -11,13 +11,13 @@ from typing import Literal
 from uuid import UUID
 
 import structlog
-from sqlalchemy import ColumnElement, Select, delete, exists, func, select, text
+from sqlalchemy import ColumnElement, Select, exists, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.access.holders import Holder
 from facepay.checkout.orders import Order
 from facepay.entrance.visits import Visit
-from facepay.kernel.database import Database
+from facepay.kernel.database import Database, drop_rows
 from facepay.kernel.errors import Conflict
 from facepay.kernel.jurisdictions import LAWS, Jurisdiction, idle_days
 from facepay.members.biometric_uses import BiometricUse
@@ -181,19 +181,9 @@ async def _portion(
 
 
 async def forget_uses(database: Database, *, settings: Settings, now: datetime) -> int:
-    """Drop what is older than the trail is kept, some at a time; answers how many."""
+    """Drop what is older than the trail is kept; answers how many."""
     before = now - timedelta(days=settings.biometric_uses_kept_days)
-    old = select(BiometricUse.id).where(BiometricUse.used_at < before).limit(PORTION)
-    dropped = 0
-    while True:
-        async with database.begin() as session:
-            gone = await session.scalars(
-                delete(BiometricUse).where(BiometricUse.id.in_(old)).returning(BiometricUse.id)
-            )
-            count = len(gone.all())
-        dropped += count
-        if count < PORTION:
-            return dropped
+    return await drop_rows(database, BiometricUse, BiometricUse.used_at < before)
 
 
 async def enrolled_people(session: AsyncSession) -> int:

@@ -15,20 +15,19 @@ from uuid import UUID
 
 import structlog
 from fastapi import Request
-from sqlalchemy import Index, SmallInteger, String, bindparam, delete, insert, select, update
+from sqlalchemy import Index, SmallInteger, String, bindparam, insert, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.kernel.auth import SAFE_METHODS, Principal
-from facepay.kernel.database import Base, Database, Identified
+from facepay.kernel.database import Base, Database, Identified, drop_rows
 from facepay.kernel.ids import new_id
 
 log = structlog.get_logger()
 # To look at these is an action too.
 WATCHED_SCOPES = frozenset({"evidence:read", "members:export", "access:export", "watchlist:view", "audit:read"})
 AGENT_CHARACTERS_MAX = 200
-PORTION = 5_000
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 _UNACCOUNTED = "unaccounted"
 
@@ -133,13 +132,5 @@ async def _answered(database: Database, request: Request, action: UUID, status: 
 
 
 async def forget_actions(database: Database, *, kept: timedelta, now: datetime) -> int:
-    """Drop what is older, some at a time; answers how many. The database lets nothing of the last 90 days go."""
-    old = select(StaffAction.id).where(StaffAction.at < now - kept).limit(PORTION)
-    dropped = 0
-    while True:
-        async with database.begin() as session:
-            gone = await session.scalars(delete(StaffAction).where(StaffAction.id.in_(old)).returning(StaffAction.id))
-            count = len(gone.all())
-        dropped += count
-        if count < PORTION:
-            return dropped
+    """Drop what is older; answers how many rows. The database lets nothing of the last 90 days go."""
+    return await drop_rows(database, StaffAction, StaffAction.at < now - kept)
