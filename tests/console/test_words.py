@@ -11,31 +11,8 @@ from babel.messages.catalog import Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
-from facepay.console import (
-    access_log_pages,
-    alert_pages,
-    campaign_pages,
-    chain_pages,
-    decision_pages,
-    device_pages,
-    door_pages,
-    figure_pages,
-    holder_pages,
-    live_pages,
-    member_face_pages,
-    member_history_pages,
-    member_pages,
-    member_terms_pages,
-    menu,
-    order_pages,
-    privacy_pages,
-    product_pages,
-    review_pages,
-    reward_pages,
-    settings_pages,
-    webhook_pages,
-    words,
-)
+from facepay.console import menu, words
+from facepay.console.router import PAGES
 from facepay.console.words import LANGUAGES, LOCALES, Formats, negotiated, translations_of
 from facepay.staff.accounts import Role
 from facepay.telling import ALERT_KINDS
@@ -43,31 +20,10 @@ from facepay.telling import ALERT_KINDS
 CONSOLE = Path(words.__file__).parent
 METHODS = [("**.html", "jinja2.ext:babel_extract"), ("**.py", "python")]
 # Beside what is marked for translation, what a template translates by its value.
-BY_VALUE = (
-    {entry.words for entry in menu.CONSOLE + menu.STORE + menu.MEMBER + menu.REVIEWS + menu.PRIVACY + menu.SCREENS}
-    | {kind.words for kind in ALERT_KINDS}
-    | set(Role)
-    | set(live_pages.DECISIONS.values())
-    | set(alert_pages.SEVERITIES)
-    | settings_pages.WORDS
-    | device_pages.SAID_BY_VALUE
-    | door_pages.SAID_BY_VALUE
-    | holder_pages.SAID_BY_VALUE
-    | access_log_pages.SAID_BY_VALUE
-    | figure_pages.SAID_BY_VALUE
-    | set(chain_pages.USES.values())
-    | webhook_pages.SAID_BY_VALUE
-    | member_pages.SAID_BY_VALUE
-    | member_face_pages.SAID_BY_VALUE
-    | member_history_pages.SAID_BY_VALUE
-    | member_terms_pages.SAID_BY_VALUE
-    | review_pages.SAID_BY_VALUE
-    | privacy_pages.SAID_BY_VALUE
-    | product_pages.SAID_BY_VALUE
-    | order_pages.SAID_BY_VALUE
-    | decision_pages.SAID_BY_VALUE
-    | campaign_pages.SAID_BY_VALUE
-    | reward_pages.SAID_BY_VALUE
+BY_VALUE = set(Role).union(
+    (entry.words for entry in menu.CONSOLE + menu.STORE + menu.MEMBER + menu.REVIEWS + menu.PRIVACY + menu.SCREENS),
+    (kind.words for kind in ALERT_KINDS),
+    *(getattr(page, "SAID_BY_VALUE", ()) for page in PAGES),
 )
 KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "back": (2,), "said": None}
 

@@ -11,6 +11,7 @@ from facepay.console.pages import Console, console, pages
 
 # Words of the API that these pages show by their value.
 SEVERITIES = ("info", "warning", "critical")
+SAID_BY_VALUE = frozenset(SEVERITIES)
 router = pages("/stores/{store_id}/alerts")
 Reader = Annotated[Console, Depends(console("stores:read", "alerts:read"))]
 Writer = Annotated[Console, Depends(console("stores:read", "alerts:read", "alerts:write"))]

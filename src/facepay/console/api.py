@@ -34,21 +34,17 @@ class Api:
 
     async def get(self, path: str, **query: Any) -> Any:
         """What the API answers, parsed. Query values of None are left out. Raises Refused."""
-        asked = {name: value for name, value in query.items() if value is not None}
-        return await self._call("GET", path, params=asked)
+        return _parsed(await self.read(path, **query))
 
     async def send(self, method: str, path: str, json: Any = None, *, key: str | None = None, **body: Any) -> Any:
         """`json`, or httpx's `data=`, `files=`, `content=`; `key` is the Idempotency-Key. Raises Refused."""
         headers = body.pop("headers", {}) | ({"Idempotency-Key": key} if key else {})
-        return await self._call(method, path, json=json, headers=headers, **body)
+        return _parsed(await self._respond(method, path, json=json, headers=headers, **body))
 
     async def read(self, path: str, **query: Any) -> httpx.Response:
         """The answer as it is, for what is no JSON: pictures, CSV. Raises Refused."""
-        return await self._respond("GET", path, params={k: v for k, v in query.items() if v is not None})
-
-    async def _call(self, method: str, path: str, **request: Any) -> Any:
-        response = await self._respond(method, path, **request)
-        return response.json() if response.content else None
+        asked = {name: value for name, value in query.items() if value is not None}
+        return await self._respond("GET", path, params=asked)
 
     async def _respond(self, method: str, path: str, **request: Any) -> httpx.Response:
         request["headers"] = self._headers | request.get("headers", {})
@@ -57,3 +53,7 @@ class Api:
         if response.is_error:
             raise Refused(response.json())
         return response
+
+
+def _parsed(response: httpx.Response) -> Any:
+    return response.json() if response.content else None

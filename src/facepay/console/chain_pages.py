@@ -21,6 +21,7 @@ USES = {
     "verify": "Compared with one",
     "watchlist": "Watchlist",
 }
+SAID_BY_VALUE = frozenset(USES.values())
 RATE_LOWEST = -9
 CHAIN_ZONE = "UTC"
 

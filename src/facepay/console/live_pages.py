@@ -30,6 +30,7 @@ DECISIONS = {
     "release": "let out",
     "closed": "ended unpaid",
 }
+SAID_BY_VALUE = frozenset(DECISIONS.values())
 router = pages("/stores/{store_id}")
 Watcher = Annotated[Console, Depends(console(SCOPE))]
 Ender = Annotated[Console, Depends(console(SCOPE, "visits:write"))]

@@ -34,6 +34,7 @@ from facepay.console import (
     webhook_pages,
 )
 
+# Each may name, as SAID_BY_VALUE, the words of the API that its templates translate by their value.
 PAGES = (
     signing_in,
     store_pages,

@@ -42,7 +42,7 @@ MODES = {
 }
 DAYS = {day: day.capitalize() for day in WEEKDAYS}
 SAID = (DAYS, RULES_COUNTED, RULES_SWITCHED, LIMITS_MONEY, LIMITS_COUNTED, MODES)
-WORDS = frozenset(words for each in SAID for words in each.values()) | {
+SAID_BY_VALUE = frozenset(words for each in SAID for words in each.values()) | {
     "Guests a member may bring",
     "Most in all by one pass at one device",
 }
