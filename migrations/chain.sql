@@ -94,7 +94,8 @@ begin
     end if;
     if h.fence < pg_snapshot_xmin(pg_current_snapshot()) then
         update logs l set settled = candidate, settled_at = candidate_at,
-            candidate = seen, fence = fence_now, candidate_at = seen_at
+            candidate = greatest(candidate, seen), -- someone who looked later may have come first
+            fence = fence_now, candidate_at = greatest(candidate_at, seen_at)
          where l.name = log
             returning * into h;
     end if;

@@ -55,8 +55,9 @@ def told(capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -
 
 
 def assert_nobody_is_in(text: str, *more: str) -> None:
-    found = [secret for secret in (*PLANTED, *more) if secret in text]
+    found = [secret for secret in (*PLANTED, *more) if secret != PIN and secret in text]
     assert found == []
+    assert not re.search(rf"(?<![\w.]){PIN}(?!\w)", text), "six digits are part of some id or time now and then"
     assert not EMBEDDING.search(text)
     for frame in people():
         assert base64.b64encode(frame[300:330]).decode()[2:30] not in text
