@@ -49,6 +49,7 @@ from facepay.privacy.receipts import Signer
 from facepay.privacy.retention import forget_uses, forget_visitors, retain, warn_of_filing
 from facepay.recommender.learning import EVERY_SECONDS, learn
 from facepay.recommender.preferences import forget_faded
+from facepay.reports.closed_days import close_days as close_sales
 from facepay.rewards.expiry import expire_due
 from facepay.settings import Settings
 from facepay.shelves.settling import charge_left_visits, forget_sightings, settle_late_changes
@@ -131,6 +132,7 @@ def tasks_of(
         Task("alert_of_forgotten_parties", 600, lambda: alert_of_forgotten(database, now=clock())),
         Task("forget_sightings", 600, lambda: forget_sightings(database, now=clock())),
         Task("close_attention", 600, lambda: close_days(database, group_min=settings.taste_group_min, now=clock())),
+        Task("close_sales", 3600, lambda: close_sales(database, now=clock())),
         Task("forget_places", 60, lambda: forget_places(database, now=clock())),
         Task("forget_faded_taste", 3600, lambda: forget_faded(database, half_life=half_life, now=clock())),
         Task("forget_idempotency_keys", 600, idempotency.forget_old),

@@ -17,7 +17,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 # Up to here there are only databases without a shop in them.
-BASELINE = "0037_privacy"
+BASELINE = "0038_reports"
 POSTGRES_OLDEST = "15.0"
 # What the code of a release may still use: allowed to a migration that says since when it doesn't.
 CONTRACTIONS = frozenset(

@@ -46,6 +46,7 @@ from facepay.presentation import challenges, replays
 from facepay.privacy import receipts
 from facepay.recommender import consents as profiling
 from facepay.recommender import diets, learnt, preferences, verdicts, weather
+from facepay.reports import closed_days
 from facepay.review import disputes, evidence, marks
 from facepay.rewards import birthdays, coupons, lots, rules
 from facepay.schedules import schedules
@@ -86,6 +87,7 @@ __all__ = [
     "campaigns",
     "cars",
     "challenges",
+    "closed_days",
     "commands",
     "consents",
     "coupons",

@@ -1,6 +1,7 @@
 """What a store sold: exact sums of its orders and refunds, in whole minor units, each currency by itself.
 
-Over all time they are what the ledger has on the store's accounts: turnover less tax on its sales, tax, and tips.
+Over all time they are what the ledger has on the store's accounts: turnover less tax on its sales, tax, and tips. Days
+that are over have been summed up (closed_days); the others are read from their orders.
 """
 
 from __future__ import annotations
@@ -12,17 +13,19 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, func, select
+from sqlalchemy import BigInteger, ColumnElement, false, func, literal, or_, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.catalog.products import Product, SoldBy
 from facepay.checkout.orders import Order, OrderDiscount, OrderLine
 from facepay.checkout.refunds import Refund
+from facepay.reports.closed_days import HourSales, ProductSales, split
 from facepay.reports.spans import By, Span
 from facepay.stores.devices import Device
 from facepay.stores.stores import Store
 
 BEST_SELLERS = 20
+SUMS = ("orders", "sales", "tax", "tips", "gift", "points", "owed")
 
 
 @dataclass(slots=True)
@@ -93,22 +96,40 @@ class Books:
             each.add(**sums)
 
 
+@dataclass(frozen=True, slots=True)
+class _Sources:
+    """Which of a store's days are read from their sums, by when they began, and between which times its orders are."""
+
+    store: Store
+    days: list[datetime]
+    times: list[list[datetime]]
+
+    def closed(self, table: type[HourSales] | type[ProductSales]) -> Iterable[ColumnElement[bool]]:
+        return table.store_id == self.store.id, table.starts_at.in_(self.days)
+
+    def open(self) -> Iterable[ColumnElement[bool]]:
+        between = [(Order.created_at >= since) & (Order.created_at < until) for since, until in self.times]
+        return Order.store_id == self.store.id, or_(false(), *between)
+
+
 async def sales_of(session: AsyncSession, *, store: Store, span: Span, by: By) -> list[Books]:
     """The books of the store's own currency first. Periods in which nothing was sold have theirs too."""
     found: dict[str, Books] = {store.currency: Books(store.currency)}
-    for row in await session.execute(_orders(store, span, by)):
-        books = found.setdefault(row.currency, Books(row.currency))
-        books.add(row.at, row.role, orders=row.orders, sales=row.sales, tax=row.tax, tips=row.tips)
-        books.tenders.gift += row.gift
-        books.tenders.points += row.points
-        books.tenders.owed += row.owed
-        books.tenders.wallet += row.sales - row.gift - row.points - row.owed
+    sources = _Sources(store, *await split(session, store=store, span=span))
+    for query in (_closed_hours(sources, span, by), _orders(sources, span, by)):
+        for row in await session.execute(query):
+            books = found.setdefault(row.currency, Books(row.currency))
+            books.add(row.at, row.role, orders=row.orders, sales=row.sales, tax=row.tax, tips=row.tips)
+            books.tenders.gift += row.gift
+            books.tenders.points += row.points
+            books.tenders.owed += row.owed
+            books.tenders.wallet += row.sales - row.gift - row.points - row.owed
     for row in await session.execute(_refunds(store, span, by)):
         books = found.setdefault(row.currency, Books(row.currency))
         books.add(row.at, row.role, refunds=row.refunds, tax=-row.tax, tips=-row.tips)
-    for currency, reason, amount in await session.execute(_discounts(store, span)):
+    for currency, reason, amount in await session.execute(_discounts(sources)):
         found[currency].discounts[reason] = amount
-    for currency, *seller in await session.execute(_best_sellers(store, span)):
+    for currency, *seller in await session.execute(_best_sellers(sources)):
         found[currency].best_sellers.append(Seller(*seller))
     starts = list(span.periods(by))
     for books in found.values():
@@ -116,7 +137,20 @@ async def sales_of(session: AsyncSession, *, store: Store, span: Span, by: By) -
     return list(found.values())
 
 
-def _orders(store: Store, span: Span, by: By) -> Any:
+def _closed_hours(sources: _Sources, span: Span, by: By) -> Any:
+    return (
+        select(
+            HourSales.currency,
+            func.date_trunc(by, HourSales.at, span.zone).label("at"),
+            HourSales.role,
+            *(_sum(getattr(HourSales, name)).label(name) for name in SUMS),
+        )
+        .where(*sources.closed(HourSales))
+        .group_by(HourSales.currency, "at", HourSales.role)
+    )
+
+
+def _orders(sources: _Sources, span: Span, by: By) -> Any:
     columns = {
         "orders": func.count(),
         "sales": _sum(Order.total),
@@ -134,7 +168,7 @@ def _orders(store: Store, span: Span, by: By) -> Any:
             *(each.label(name) for name, each in columns.items()),
         )
         .join(Device, Device.id == Order.device_id)
-        .where(*_taken(store, span))
+        .where(*sources.open())
         .group_by(Order.currency, "at", Device.role)
     )
 
@@ -157,28 +191,45 @@ def _refunds(store: Store, span: Span, by: By) -> Any:
     )
 
 
-def _discounts(store: Store, span: Span) -> Any:
-    return (
-        select(Order.currency, OrderDiscount.reason, _sum(OrderDiscount.amount))
-        .join(OrderDiscount, OrderDiscount.order_id == Order.id)
-        .where(*_taken(store, span))
-        .group_by(Order.currency, OrderDiscount.reason)
+def _discounts(sources: _Sources) -> Any:
+    closed = (
+        select(HourSales.currency, literal(reason).label("reason"), amount.label("amount")).where(
+            *sources.closed(HourSales), amount > 0
+        )
+        for reason, amount in (("tier", HourSales.tier), ("coupon", HourSales.coupon), ("smile", HourSales.smile))
     )
+    opened = (
+        select(Order.currency, OrderDiscount.reason, OrderDiscount.amount)
+        .join(OrderDiscount, OrderDiscount.order_id == Order.id)
+        .where(*sources.open())
+    )
+    given = union_all(*closed, opened).subquery()
+    return select(given.c.currency, given.c.reason, _sum(given.c.amount)).group_by(given.c.currency, given.c.reason)
 
 
-def _best_sellers(store: Store, span: Span) -> Any:
+def _best_sellers(sources: _Sources) -> Any:
     """By what was paid for them, the first of each currency. Their names are looked up last, of twenty alone."""
+    lines = union_all(
+        select(
+            ProductSales.currency,
+            ProductSales.product_id,
+            ProductSales.sold_by,
+            ProductSales.quantity,
+            ProductSales.sales,
+        ).where(*sources.closed(ProductSales)),
+        select(Order.currency, OrderLine.product_id, OrderLine.sold_by, OrderLine.quantity, OrderLine.total)
+        .join(OrderLine, OrderLine.order_id == Order.id)
+        .where(*sources.open()),
+    ).subquery()
     sold = (
         select(
-            Order.currency,
-            OrderLine.product_id,
-            OrderLine.sold_by,
-            _sum(OrderLine.quantity).label("quantity"),
-            _sum(OrderLine.total).label("sales"),
+            lines.c.currency,
+            lines.c.product_id,
+            lines.c.sold_by,
+            _sum(lines.c.quantity).label("quantity"),
+            _sum(lines.c.sales).label("sales"),
         )
-        .join(OrderLine, OrderLine.order_id == Order.id)
-        .where(*_taken(store, span))
-        .group_by(Order.currency, OrderLine.product_id, OrderLine.sold_by)
+        .group_by(lines.c.currency, lines.c.product_id, lines.c.sold_by)
         .subquery()
     )
     rank = func.row_number().over(partition_by=sold.c.currency, order_by=(sold.c.sales.desc(), sold.c.product_id))
@@ -190,10 +241,6 @@ def _best_sellers(store: Store, span: Span) -> Any:
         .where(best.rank <= BEST_SELLERS)
         .order_by(best.currency, best.rank)
     )
-
-
-def _taken(store: Store, span: Span) -> Iterable[Any]:
-    return Order.store_id == store.id, Order.created_at >= span.start, Order.created_at < span.end
 
 
 def _sum(amounts: Any) -> Any:
