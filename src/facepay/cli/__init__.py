@@ -12,6 +12,7 @@ from facepay.cli.access import access_app
 from facepay.cli.api import demo, serve
 from facepay.cli.backups import backup, restore
 from facepay.cli.calibrate import calibrate_app
+from facepay.cli.capacity import capacity
 from facepay.cli.doctor import doctor
 from facepay.cli.evaluate import evaluate
 from facepay.cli.ledger import ledger_app
@@ -35,7 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="The backend of shops where a face is the ticket and the wallet. Settings: `FACEPAY_*` (see `.env.example`).",
 )
-for command in (serve, demo, simulate, doctor, migrate, backup, restore, models, evaluate):
+for command in (serve, demo, simulate, doctor, migrate, backup, restore, models, evaluate, capacity):
     app.command()(command)
 app.add_typer(calibrate_app, name="calibrate")
 app.add_typer(ledger_app, name="ledger")
