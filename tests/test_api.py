@@ -15,7 +15,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_no_route_can_be_called_without_a_scope(app: FastAPI) -> None:
-    assert routes_without_scope(app) == []
+    assert routes_without_scope(app.routes) == []
 
     @app.get("/v1/forgotten")
     async def forgotten() -> None: ...
@@ -24,7 +24,7 @@ async def test_no_route_can_be_called_without_a_scope(app: FastAPI) -> None:
     async def overheard() -> None: ...
 
     app.mount("/files", FastAPI())
-    assert routes_without_scope(app) == ["GET /v1/forgotten", "/v1/overheard", "/files"]
+    assert routes_without_scope(app.routes) == ["GET /v1/forgotten", "/v1/overheard", "/files"]
 
 
 async def test_every_guarded_route_refuses_whoever_has_no_token(app: FastAPI, client: httpx.AsyncClient) -> None:

@@ -35,6 +35,7 @@ from facepay.kernel.metrics import Metrics
 from facepay.kernel.passwords import PasswordHasher
 from facepay.kernel.rates import RateLimits
 from facepay.kernel.recent import Recent
+from facepay.kernel.routers import LazyRoute
 from facepay.kernel.routing import RouteIndex, unfolded
 from facepay.kernel.telemetry import TelemetryMissing, Traces, exporting_provider, is_collected
 from facepay.nightwatch import cameras
@@ -50,8 +51,8 @@ from facepay.staff.sessions import authenticate as authenticate_session
 from facepay.staff.tokens import authenticate as authenticate_staff
 from facepay.stores.devices import authenticate as authenticate_device
 from facepay.telling import ALERT_KINDS, EVENT_TYPES
-from facepay.templates.gallery import MemoryGallery
 from facepay.templates.keeper import GalleryKeeper
+from facepay.templates.memory_gallery import MemoryGallery
 from facepay.templates.protection import Protection
 from facepay.test_drives.keys import follow_locker
 from facepay.vision.engine import Engine, load_engine
@@ -105,7 +106,7 @@ def create_app(settings: Settings | None = None, *, engine: Engine | None = None
     app.router.routes.extend(unfolded(route for router in ROUTERS for route in router.routes))
     problems.install(app)
     app.add_middleware(RequestGuard, metrics=app.state.metrics, rates=_rate_limits(settings), traces=app.state.traces)
-    if unguarded := auth.routes_without_scope(app):
+    if unguarded := auth.routes_without_scope(route for route in app.routes if not isinstance(route, LazyRoute)):
         raise RuntimeError(f"routes without a scope: {unguarded}")
     app.router.routes.insert(0, RouteIndex(app.router.routes))
     return app

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Request, Response, Security
+from fastapi import Request, Response, Security
 from pydantic import BaseModel
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -12,13 +12,14 @@ from facepay.kernel.auth import Principal, current_device
 from facepay.kernel.clock import Now
 from facepay.kernel.database import Database, Db
 from facepay.kernel.metrics import MetricsOf
+from facepay.kernel.routers import Router
 from facepay.kernel.upkeep import overdue_seconds
 from facepay.migrate import newest_revision
 from facepay.privacy.retention import enrolled_people
 from facepay.templates.templates import newest_version
 from facepay.webhooks.deliveries import oldest_waiting_seconds
 
-router = APIRouter(tags=["operations"])
+router = Router(tags=["operations"])
 
 
 class Alive(BaseModel):

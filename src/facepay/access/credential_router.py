@@ -6,7 +6,7 @@ from functools import partial
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Response, Security
+from fastapi import Response, Security
 from sqlalchemy import select
 
 from facepay.access import door_pins, holders, issuing
@@ -22,9 +22,10 @@ from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.passwords import HasherOf
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.members.pins import WeakPin
 
-router = APIRouter(prefix="/v1", tags=["access"])
+router = Router(prefix="/v1", tags=["access"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["access:read"])]
 Writer = Annotated[Principal, Security(current_staff, scopes=["access:write"])]
 REFUSALS = (Unauthenticated, InsufficientScope)

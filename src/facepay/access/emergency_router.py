@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response, Security
+from fastapi import Query, Response, Security
 from sqlalchemy import select
 
 from facepay.access import emergencies
@@ -18,9 +18,10 @@ from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.stores.stores import StoreClosed, StoreNotFound, get_store
 
-router = APIRouter(prefix="/v1", tags=["emergencies"])
+router = Router(prefix="/v1", tags=["emergencies"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["access:read"])]
 Acting = Annotated[Principal, Security(current_staff, scopes=["emergency:act"])]
 REFUSALS = (Unauthenticated, InsufficientScope)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Response, Security
+from fastapi import Response, Security
 from pydantic import Field
 
 from facepay.access import muster
@@ -18,10 +18,11 @@ from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.pages import page_router
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.schemas import Answer
 from facepay.stores.stores import StoreNotFound, get_store
 
-router = APIRouter()
+router = Router()
 Reader = Annotated[Principal, Security(current_staff, scopes=["access:read"])]
 REFUSALS = (Unauthenticated, InsufficientScope, StoreNotFound)
 NOT_KEPT = {"Cache-Control": "no-store"}

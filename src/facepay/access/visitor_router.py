@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Response, Security
+from fastapi import Response, Security
 from sqlalchemy import select
 
 from facepay.access import visitors
@@ -21,12 +21,13 @@ from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
 from facepay.kernel.qr import qr_svg
+from facepay.kernel.routers import Router
 from facepay.members.consents import PolicyOutdated, record_consent
 from facepay.members.members import MemberNotFound, get_member
 from facepay.settings import SettingsOf
 from facepay.stores.stores import StoreClosed, StoreNotFound, get_store
 
-router = APIRouter(prefix="/v1", tags=["visitors"])
+router = Router(prefix="/v1", tags=["visitors"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["access:read"])]
 Writer = Annotated[Principal, Security(current_staff, scopes=["access:write"])]
 REFUSALS = (Unauthenticated, InsufficientScope)

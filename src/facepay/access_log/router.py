@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Security
+from fastapi import Depends, Query, Security
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 from sqlalchemy.orm import selectinload
@@ -20,10 +20,11 @@ from facepay.kernel.dependencies import made
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.schemas import Answer
 from facepay.stores.stores import StoreNotFound, get_store
 
-router = APIRouter(prefix="/v1", tags=["access"])
+router = Router(prefix="/v1", tags=["access"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["access:read"])]
 Exporter = Annotated[Principal, Security(current_staff, scopes=["access:export"])]
 SoughtEvents = Annotated[Sought, Depends(made(Sought))]

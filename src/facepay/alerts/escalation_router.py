@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response, Security
+from fastapi import Query, Response, Security
 from pydantic import Field
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -31,10 +31,11 @@ from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.schemas import Answer, DeviceClock, Line, Request
 from facepay.stores.stores import StoreClosed, StoreNotFound, get_store
 
-router = APIRouter(prefix="/v1", tags=["alerts"])
+router = Router(prefix="/v1", tags=["alerts"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["security:read"])]
 Writer = Annotated[Principal, Security(current_staff, scopes=["security:write"])]
 REFUSALS = (Unauthenticated, InsufficientScope)

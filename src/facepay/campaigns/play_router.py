@@ -6,7 +6,7 @@ from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Security
+from fastapi import Security
 from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -26,10 +26,11 @@ from facepay.kernel.database import Session
 from facepay.kernel.errors import Conflict, Problem
 from facepay.kernel.idempotency import IdempotencyKeyMissing, RequiredKey
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.uploads import open_form, read_fields
 from facepay.settings import SettingsOf
 
-router = APIRouter(prefix="/v1/devices/{device_id}", tags=["campaigns"])
+router = Router(prefix="/v1/devices/{device_id}", tags=["campaigns"])
 Player = Annotated[Principal, Security(current_device, scopes=["campaign:play"])]
 
 

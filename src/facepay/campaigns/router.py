@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Response, Security
+from fastapi import Response, Security
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -26,10 +26,11 @@ from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.settings import SettingsOf
 from facepay.stores.stores import StoreNotFound
 
-router = APIRouter(prefix="/v1/campaigns", tags=["campaigns"])
+router = Router(prefix="/v1/campaigns", tags=["campaigns"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["rewards:read"])]
 Writer = Annotated[Principal, Security(current_staff, scopes=["rewards:write"])]
 REFUSALS = (Unauthenticated, InsufficientScope)

@@ -6,7 +6,7 @@ from typing import Annotated
 from uuid import UUID
 
 from anyio import to_thread
-from fastapi import APIRouter, Query, Request, Response, Security
+from fastapi import Query, Request, Response, Security
 from sqlalchemy import select
 from starlette.datastructures import UploadFile
 
@@ -31,12 +31,13 @@ from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.paging import Page, Paging, SearchText, page
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.schemas import Code
 from facepay.kernel.uploads import BodyTooLarge, UnsupportedMediaType, expect_upload
 from facepay.settings import SettingsOf
 from facepay.stores.stores import StoreClosed, StoreNotFound, get_store
 
-router = APIRouter(prefix="/v1", tags=["catalog"])
+router = Router(prefix="/v1", tags=["catalog"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["catalog:read"])]
 Writer = Annotated[Principal, Security(current_staff, scopes=["catalog:write"])]
 REFUSALS = (Unauthenticated, InsufficientScope)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Security
+from fastapi import Security
 from sqlalchemy import select
 
 from facepay.channel import interlocks
@@ -19,10 +19,11 @@ from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.stores.devices import Device, DeviceNotFound
 from facepay.stores.stores import StoreClosed, StoreNotFound, get_store
 
-router = APIRouter(prefix="/v1", tags=["doors"])
+router = Router(prefix="/v1", tags=["doors"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["stores:read"])]
 AccessReader = Annotated[Principal, Security(current_staff, scopes=["access:read"])]
 Configurer = Annotated[Principal, Security(current_staff, scopes=["access:configure"])]

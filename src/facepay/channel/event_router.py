@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from fastapi import APIRouter
 from sqlalchemy import select
 
 from facepay.channel.events import DeviceEvent, record_events
@@ -16,10 +15,11 @@ from facepay.kernel.clock import Now
 from facepay.kernel.database import Session
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.stores.devices import get_device
 
 RUNS_SHOWN_MAX = 50
-router = APIRouter(prefix="/v1/devices/{device_id}", tags=["devices"])
+router = Router(prefix="/v1/devices/{device_id}", tags=["devices"])
 
 
 @router.post("/events", summary="Report what happened", responses=problems(*OF_DEVICE, TooManyGaps))

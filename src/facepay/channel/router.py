@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Request, Security
+from fastapi import Depends, Header, Path, Query, Request, Security
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -52,12 +52,13 @@ from facepay.kernel.hub import HubOf
 from facepay.kernel.idempotency import IdempotencyKeyInUse, IdempotencyKeyReused, IdempotencyOf, OptionalKey
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.stores.devices import DeviceNotFound, DeviceRevoked, get_device
 from facepay.stores.stores import StoreClosed
 
 SCOPE = "device:commands"
 WAIT_SECONDS_MAX = 30
-router = APIRouter(prefix="/v1/devices/{device_id}", tags=["devices"])
+router = Router(prefix="/v1/devices/{device_id}", tags=["devices"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["stores:read"])]
 Commander = Annotated[Principal, Security(current_staff, scopes=["devices:command"])]
 OfDevice = Annotated[Principal, Security(current_device, scopes=[SCOPE])]

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Security
+from fastapi import Depends, Security
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -43,11 +43,12 @@ from facepay.kernel.dependencies import made
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.members.members import MemberNotFound
 from facepay.settings import SettingsOf
 from facepay.staff.actions import unaccounted
 
-router = APIRouter(prefix="/v1/orders/{order_id}", tags=["orders"])
+router = Router(prefix="/v1/orders/{order_id}", tags=["orders"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["orders:read"])]
 REFUND_PROBLEMS = (OrderNotFound, RefundExceedsOrder, RefundRefused)
 CANCELLATION_PROBLEMS = (OrderNotFound, OrderCancelled, RefundRefused)

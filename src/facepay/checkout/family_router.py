@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Security
+from fastapi import Query, Security
 from pydantic import AwareDatetime, Field
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -18,10 +18,11 @@ from facepay.kernel.clock import Now, day_start
 from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.schemas import CLOCK_FROM, CLOCK_TO, Answer
 from facepay.settings import SettingsOf
 
-router = APIRouter(prefix="/v1/families", tags=["families"])
+router = Router(prefix="/v1/families", tags=["families"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["members:read", "orders:read"])]
 Since = Annotated[AwareDatetime | None, Query(ge=CLOCK_FROM, lt=CLOCK_TO, description="Without it: since midnight.")]
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Security
+from fastapi import Security
 from pydantic import ConfigDict, Field
 
 from facepay.checkout import limits
@@ -16,12 +16,13 @@ from facepay.kernel.clock import Now
 from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.schemas import AMOUNT_MAX, Amount, Answer, Request
 from facepay.members.members import MemberNotFound
 from facepay.settings import Settings, SettingsOf
 from facepay.stores.stores import StoreClosed, StoreNotFound
 
-router = APIRouter(prefix="/v1")
+router = Router(prefix="/v1")
 Reader = Annotated[Principal, Security(current_staff, scopes=["wallet:read"])]
 Writer = Annotated[Principal, Security(current_staff, scopes=["wallet:write"])]
 REFUSALS = (Unauthenticated, InsufficientScope)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Security
+from fastapi import Query, Security
 from pydantic import Field
 from sqlalchemy import select
 
@@ -18,10 +18,11 @@ from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.schemas import Answer
 from facepay.stores.stores import StoreNotFound, get_store
 
-router = APIRouter(prefix="/v1/stores/{store_id}/checkouts", tags=["orders"])
+router = Router(prefix="/v1/stores/{store_id}/checkouts", tags=["orders"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["orders:read"])]
 
 

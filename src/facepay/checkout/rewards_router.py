@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Security
+from fastapi import Security
 from pydantic import Field
 
 from facepay.checkout.orders import spent_since
@@ -16,6 +16,7 @@ from facepay.kernel.clock import Now
 from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.schemas import Answer
 from facepay.members.members import MemberNotFound, get_member
 from facepay.rewards.lots import (
@@ -32,7 +33,7 @@ from facepay.rewards.rules import SPEND_COUNTS_FOR, read_rules
 from facepay.rewards.schemas import TierAnswer
 from facepay.settings import SettingsOf
 
-router = APIRouter(prefix="/v1", tags=["rewards"])
+router = Router(prefix="/v1", tags=["rewards"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["rewards:read"])]
 
 

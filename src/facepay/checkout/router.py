@@ -6,7 +6,7 @@ from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Security
+from fastapi import Query, Security
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -30,13 +30,14 @@ from facepay.kernel.idempotency import (
 )
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.schemas import DeviceClock
 from facepay.kernel.secrets import get_master_key
 from facepay.kernel.uploads import open_form, read_json_field
 from facepay.settings import SettingsOf
 from facepay.stores.signatures import SignatureInvalid
 
-router = APIRouter(prefix="/v1")
+router = Router(prefix="/v1")
 Kiosk = Annotated[Principal, Security(current_device, scopes=["kiosk:checkout"])]
 Reader = Annotated[Principal, Security(current_staff, scopes=["orders:read"])]
 BASKETS = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Path, Query, Response, Security
+from fastapi import Header, Path, Query, Response, Security
 
 from facepay.checkout.statement_page import csv_of, page_of
 from facepay.checkout.statements import StatementNotFound, monthly_statement
@@ -14,11 +14,12 @@ from facepay.kernel.clock import Now
 from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.members.members import MemberNotFound, get_member
 from facepay.members.wallet_router import WalletCurrency
 from facepay.settings import SettingsOf
 
-router = APIRouter(prefix="/v1/members/{member_id}/wallet/statements", tags=["wallet"])
+router = Router(prefix="/v1/members/{member_id}/wallet/statements", tags=["wallet"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["wallet:read"])]
 Month = Annotated[str, Path(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$", examples=["2026-11"])]
 # The page loads nothing and runs nothing, and neither form is for a cache.

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Security
+from fastapi import Path, Security
 from pydantic import Field
 
 from facepay.catalog.epc import EpcUnreadable, decode_sgtin96, encode_sgtin96
@@ -16,9 +16,10 @@ from facepay.kernel.auth import InsufficientScope, Principal, current_staff
 from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.schemas import Answer
 
-router = APIRouter(prefix="/v1/tags", tags=["orders"])
+router = Router(prefix="/v1/tags", tags=["orders"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["orders:read"])]
 Epc = Annotated[str, Path(max_length=124, description="In hex.", examples=["3074257BF7194E4000001A85"])]
 SALES_SHOWN_MAX = 20

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, unquote, urlencode
 
-from fastapi import APIRouter, Request, Response, Security
+from fastapi import Request, Response, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
@@ -22,6 +22,7 @@ from facepay.console.api import Api, Refused
 from facepay.console.words import LANGUAGES, negotiated
 from facepay.kernel.auth import Principal, current_session
 from facepay.kernel.errors import Problem, Unauthenticated
+from facepay.kernel.routers import Router
 
 PREFIX = "/console"
 SAID_COOKIE, LANGUAGE_COOKIE = "facepay_said", "facepay_language"
@@ -121,9 +122,9 @@ class PageRoute(APIRoute):
         return answer_as_page
 
 
-def pages(path: str = "") -> APIRouter:
+def pages(path: str = "") -> Router:
     """For the routes of some pages, below /console."""
-    return APIRouter(prefix=PREFIX + path, include_in_schema=False, route_class=PageRoute)
+    return Router(prefix=PREFIX + path, include_in_schema=False, route_class=PageRoute)
 
 
 def _to_sign_in(request: Request) -> Response:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
 from facepay.console import (
     access_log_pages,
     account_pages,
@@ -33,6 +31,7 @@ from facepay.console import (
     store_pages,
     webhook_pages,
 )
+from facepay.kernel.routers import Router
 
 # Each may name, as SAID_BY_VALUE, the words of the API that its templates translate by their value.
 PAGES = (
@@ -64,6 +63,6 @@ PAGES = (
     campaign_pages,
     reward_pages,
 )
-router = APIRouter()
+router = Router()
 for page in PAGES:
     router.include_router(page.router)

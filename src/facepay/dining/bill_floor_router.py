@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Security
+from fastapi import Query, Security
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -35,10 +35,11 @@ from facepay.kernel.clock import Now
 from facepay.kernel.database import Session
 from facepay.kernel.errors import Problem, Unauthenticated
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.settings import SettingsOf
 from facepay.stores.stores import StoreClosed, StoreNotFound, get_open_store, get_store
 
-router = APIRouter(prefix="/v1/stores/{store_id}", tags=["dining"])
+router = Router(prefix="/v1/stores/{store_id}", tags=["dining"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["dining:read"])]
 Writer = Annotated[Principal, Security(current_staff, scopes=["dining:write"])]
 REFUSALS: tuple[type[Problem], ...] = (Unauthenticated, InsufficientScope)

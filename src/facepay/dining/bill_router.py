@@ -6,7 +6,7 @@ from functools import partial
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -35,11 +35,12 @@ from facepay.identity.schemas import StepUpAnswer
 from facepay.identity.sighting import Sighting
 from facepay.kernel.idempotency import IdempotencyKeyMissing, RequiredKey
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.schemas import Request as Body
 from facepay.kernel.secrets import get_master_key
 from facepay.kernel.uploads import open_form, read_json_field
 
-router = APIRouter(prefix="/v1/tables/{device_id}", tags=["dining"])
+router = Router(prefix="/v1/tables/{device_id}", tags=["dining"])
 AT_PARTY = (*OF_TABLE, PartyNotFound)
 BILLS = ['{"split":"seat"}', '{"split":"person","seats":[1,2],"tip":500}', '{"split":"one","coupons":["WELCOME10"]}']
 BILL_PART = {"type": "string", "examples": BILLS}

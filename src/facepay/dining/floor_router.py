@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Security
+from fastapi import Depends, Request, Security
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -23,6 +23,7 @@ from facepay.kernel.errors import Problem, Unauthenticated
 from facepay.kernel.hub import HubOf
 from facepay.kernel.pages import page_router
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.watching import Watch
 from facepay.kitchen.tickets import topic_of as topic_of_kitchen
 from facepay.stores.stores import StoreNotFound, get_store
@@ -31,8 +32,8 @@ PAGE = Path(__file__).parent / "pages" / "floor"
 READ = "dining:read"
 Reader = Annotated[Principal, Security(current_staff, scopes=[READ])]
 REFUSALS: tuple[type[Problem], ...] = (Unauthenticated, InsufficientScope, StoreNotFound)
-router = APIRouter()
-watch = APIRouter(prefix="/v1/stores/{store_id}/floor", tags=["dining"])
+router = Router()
+watch = Router(prefix="/v1/stores/{store_id}/floor", tags=["dining"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Security
+from fastapi import Query, Security
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -23,10 +23,11 @@ from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.schedules.schedules import ScheduleNotFound
 from facepay.stores.stores import StoreClosed, StoreNotFound, get_store
 
-router = APIRouter(prefix="/v1", tags=["dining"])
+router = Router(prefix="/v1", tags=["dining"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["dining:read"])]
 Writer = Annotated[Principal, Security(current_staff, scopes=["dining:write"])]
 REFUSALS = (Unauthenticated, InsufficientScope, StoreNotFound)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.dining import changing, ordering
@@ -22,9 +21,10 @@ from facepay.dining.views import view_of
 from facepay.kernel.errors import Problem
 from facepay.kernel.idempotency import IdempotencyKeyMissing, RequiredKey
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kitchen.courses import AlreadyCooking
 
-router = APIRouter(prefix="/v1/tables/{device_id}", tags=["dining"])
+router = Router(prefix="/v1/tables/{device_id}", tags=["dining"])
 SEATED: tuple[type[Problem], ...] = (PartyNotFound, PartyPaying)
 UNFIT: tuple[type[Problem], ...] = (NotOnMenu, OptionsInvalid, AllergenInDish, SoldOut, NotCovered)
 AGES: tuple[type[Problem], ...] = (AgeRestricted, AgeCheckNeeded)

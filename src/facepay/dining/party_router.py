@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Security
+from fastapi import Depends, Query, Request, Security
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -33,6 +33,7 @@ from facepay.kernel.idempotency import (
 )
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kitchen import courses
 from facepay.members.members import MemberNotFound
 from facepay.settings import SettingsOf
@@ -42,7 +43,7 @@ READ, WRITE = "dining:read", "dining:write"
 Reader = Annotated[Principal, Security(current_staff, scopes=[READ])]
 Writer = Annotated[Principal, Security(current_staff, scopes=[WRITE])]
 REFUSALS: tuple[type[Problem], ...] = (Unauthenticated, InsufficientScope)
-router = APIRouter(prefix="/v1/stores/{store_id}", tags=["dining"])
+router = Router(prefix="/v1/stores/{store_id}", tags=["dining"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -49,13 +49,14 @@ from facepay.kernel.hub import HubOf
 from facepay.kernel.idempotency import IdempotencyKeyMissing, RequiredKey
 from facepay.kernel.metrics import MetricsOf
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.secrets import get_master_key
 from facepay.kernel.uploads import FrameMissing, is_image, open_form, read_fields
 from facepay.kernel.watching import Watch
 from facepay.kitchen.tickets import topic_of as topic_of_kitchen
 from facepay.stores.devices import topic_of
 
-router = APIRouter(prefix="/v1/tables/{device_id}", tags=["dining"])
+router = Router(prefix="/v1/tables/{device_id}", tags=["dining"])
 # Nobody at a table pays by sitting down, but what they order is held on their wallet: the strictest search decides.
 USE: Use = "door"
 

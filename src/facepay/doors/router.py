@@ -7,7 +7,7 @@ from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Security
+from fastapi import Depends, Security
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.doors import decisions
@@ -27,10 +27,11 @@ from facepay.kernel.dependencies import made
 from facepay.kernel.idempotency import RequiredKey
 from facepay.kernel.passwords import get_hasher
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.schemas import Request
 from facepay.settings import SettingsOf
 
-router = APIRouter(prefix="/v1/access-points/{access_point_id}/attempts", tags=["doors"])
+router = Router(prefix="/v1/access-points/{access_point_id}/attempts", tags=["doors"])
 
 
 @dataclass(frozen=True, slots=True)

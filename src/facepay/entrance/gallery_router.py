@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response, Security
+from fastapi import Query, Response, Security
 from pydantic import Field
 
 from facepay.entrance.edge_galleries import DeviceKeysMissing, next_delta
@@ -17,10 +17,11 @@ from facepay.kernel.auth import InsufficientScope, Principal, WrongStore, curren
 from facepay.kernel.clock import Now
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.schemas import Answer
 from facepay.templates.protection import GalleryLocked
 
-router = APIRouter(prefix="/v1/stores/{store_id}", tags=["devices"])
+router = Router(prefix="/v1/stores/{store_id}", tags=["devices"])
 Holder = Annotated[Principal, Security(current_device, scopes=["gallery:read"])]
 
 

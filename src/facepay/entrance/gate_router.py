@@ -6,7 +6,7 @@ from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.entrance import gates
@@ -25,9 +25,10 @@ from facepay.kernel.auth import acts_as
 from facepay.kernel.dependencies import made
 from facepay.kernel.passwords import get_hasher
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.secrets import get_master_key
 
-router = APIRouter(prefix="/v1/gates/{gate_id}", tags=["gates"])
+router = Router(prefix="/v1/gates/{gate_id}", tags=["gates"])
 
 
 class GateCall(AtGate):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Security
+from fastapi import Security
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -18,9 +18,10 @@ from facepay.kernel.clock import Now
 from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.stores.stores import StoreNotFound, get_store
 
-router = APIRouter(prefix="/v1", tags=["visit groups"])
+router = Router(prefix="/v1", tags=["visit groups"])
 Gate = Annotated[Principal, Security(current_device, scopes=["gate:decide"])]
 Reader = Annotated[Principal, Security(current_staff, scopes=["members:read"])]
 Writer = Annotated[Principal, Security(current_staff, scopes=["visits:write"])]

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Security
+from fastapi import Security
 from pydantic import Field
 
 from facepay.entrance import house_rules
@@ -15,11 +15,12 @@ from facepay.kernel.clock import Now
 from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.schemas import Answer, Request
 from facepay.schedules.schedules import ScheduleNotFound
 from facepay.stores.stores import StoreClosed, StoreNotFound
 
-router = APIRouter(prefix="/v1/stores/{store_id}/house-rules", tags=["security"])
+router = Router(prefix="/v1/stores/{store_id}/house-rules", tags=["security"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["security:read"])]
 Writer = Annotated[Principal, Security(current_staff, scopes=["security:write"])]
 REFUSALS = (Unauthenticated, InsufficientScope, StoreNotFound)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Security
+from fastapi import Request, Security
 from pydantic import Field
 
 from facepay.identity.capture import UNREADABLE, frame_body, read_frame
@@ -18,12 +18,13 @@ from facepay.kernel.database import Db
 from facepay.kernel.errors import Overloaded, Unauthenticated
 from facepay.kernel.ids import new_id
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.schemas import Answer
 from facepay.members.members import Member
 from facepay.stores.stores import StoreClosed, StoreNotFound, get_open_store
 from facepay.vision.evidence import FaceQuality
 
-router = APIRouter(prefix="/v1/stores/{store_id}/identifications", tags=["stores"])
+router = Router(prefix="/v1/stores/{store_id}/identifications", tags=["stores"])
 Identifier = Annotated[Principal, Security(current_staff, scopes=["faces:identify"])]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Security
+from fastapi import Security
 from sqlalchemy import select
 
 from facepay.entrance.visit_schemas import VisitAnswer
@@ -15,9 +15,10 @@ from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.members.members import MemberNotFound, get_member
 
-router = APIRouter(prefix="/v1/members/{member_id}", tags=["members"])
+router = Router(prefix="/v1/members/{member_id}", tags=["members"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["members:read"])]
 
 

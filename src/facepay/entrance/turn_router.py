@@ -6,7 +6,7 @@ from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -24,9 +24,10 @@ from facepay.identity.sighting import Sighting
 from facepay.kernel.auth import acts_as
 from facepay.kernel.dependencies import made
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.secrets import get_master_key
 
-router = APIRouter(prefix="/v1/gates/{gate_id}/turns", tags=["gates"])
+router = Router(prefix="/v1/gates/{gate_id}/turns", tags=["gates"])
 
 
 class TurnCall(AtGate):

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Security
+from fastapi import Query, Security
 from pydantic import Field
 from sqlalchemy import select
 
@@ -22,11 +22,12 @@ from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.schemas import Answer
 from facepay.stores.devices import Device
 from facepay.stores.stores import StoreNotFound, get_store
 
-router = APIRouter(prefix="/v1/stores/{store_id}", tags=["stores"])
+router = Router(prefix="/v1/stores/{store_id}", tags=["stores"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["members:read"])]
 Writer = Annotated[Principal, Security(current_staff, scopes=["visits:write"])]
 REFUSALS = problems(Unauthenticated, InsufficientScope, StoreNotFound)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response, Security
+from fastapi import Query, Response, Security
 from sqlalchemy import select
 
 from facepay.families import approvals, changes
@@ -29,9 +29,10 @@ from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.members.members import MemberNotFound, get_member
 
-router = APIRouter(prefix="/v1", tags=["families"])
+router = Router(prefix="/v1", tags=["families"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["members:read"])]
 Writer = Annotated[Principal, Security(current_staff, scopes=["members:write"])]
 REFUSALS = (Unauthenticated, InsufficientScope)

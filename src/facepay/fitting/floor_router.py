@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Security
+from fastapi import Depends, Query, Request, Security
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlalchemy import select
 
@@ -33,6 +33,7 @@ from facepay.kernel.hub import HubOf
 from facepay.kernel.pages import page_router
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.watching import Watch
 from facepay.stores.stores import StoreNotFound, get_store
 
@@ -41,8 +42,8 @@ PAGE = Path(__file__).parent / "pages" / "fitting"
 Reader = Annotated[Principal, Security(current_staff, scopes=[SCOPE])]
 Writer = Annotated[Principal, Security(current_staff, scopes=["fitting:write"])]
 REFUSALS = (Unauthenticated, InsufficientScope)
-router = APIRouter()
-floor = APIRouter(prefix="/v1/stores/{store_id}/fitting-requests", tags=["fitting"])
+router = Router()
+floor = Router(prefix="/v1/stores/{store_id}/fitting-requests", tags=["fitting"])
 Step = Literal["accept", "bring", "brought", "not-found"]
 LEADS_TO: dict[Step, RequestState] = {
     "accept": RequestState.ACCEPTED,

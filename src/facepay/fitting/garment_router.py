@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from anyio import to_thread
-from fastapi import APIRouter, Query, Request, Security
+from fastapi import Query, Request, Security
 from pydantic import Field
 from sqlalchemy import select
 
@@ -21,10 +21,11 @@ from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.schemas import Code
 from facepay.kernel.uploads import BodyTooLarge, UnsupportedMediaType
 
-router = APIRouter(prefix="/v1/garments", tags=["fitting"])
+router = Router(prefix="/v1/garments", tags=["fitting"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["fitting:read"])]
 Writer = Annotated[Principal, Security(current_staff, scopes=["fitting:write"])]
 REFUSALS = (Unauthenticated, InsufficientScope)

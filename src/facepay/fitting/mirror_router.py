@@ -7,7 +7,7 @@ from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -29,12 +29,13 @@ from facepay.kernel.auth import still_current
 from facepay.kernel.hub import HubOf
 from facepay.kernel.idempotency import IdempotencyKeyMissing, RequiredKey
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.secrets import get_master_key
 from facepay.kernel.uploads import FrameMissing
 from facepay.kernel.watching import Watch
 from facepay.stores.devices import topic_of as topic_of_device
 
-router = APIRouter(prefix="/v1/mirrors/{device_id}", tags=["fitting"])
+router = Router(prefix="/v1/mirrors/{device_id}", tags=["fitting"])
 USE = "mirror"
 
 

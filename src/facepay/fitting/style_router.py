@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from anyio import to_thread
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.fitting import asking, baskets, saying
@@ -35,10 +35,11 @@ from facepay.fitting.wardrobe import advise, wardrobe_of
 from facepay.kernel.errors import NotFound
 from facepay.kernel.idempotency import RequiredKey
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.schemas import AMOUNT_MAX
 from facepay.stores.stores import StoreClosed, get_store
 
-router = APIRouter(prefix="/v1/mirrors/{device_id}/sessions/{session_id}", tags=["fitting"])
+router = Router(prefix="/v1/mirrors/{device_id}/sessions/{session_id}", tags=["fitting"])
 Side = Annotated[int, Query(ge=SIDE_PX_MIN, le=SIDE_PX_MAX, description="In pixels.")]
 PNG: dict[int | str, dict[str, Any]] = {
     200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 
 from facepay.identity.enrolment import FaceNotFound, LowQuality, MultipleFaces, select_faces
 from facepay.identity.recognition import RecogniserOf
@@ -14,6 +14,7 @@ from facepay.kernel.clock import Now
 from facepay.kernel.database import Db
 from facepay.kernel.errors import Overloaded
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.schemas import Answer
 from facepay.kernel.uploads import IMAGE_TYPES, BodyTooLarge, UnsupportedMediaType, is_image, read_raw
 from facepay.members.consents import ConsentRequired, require_consent
@@ -24,7 +25,7 @@ from facepay.vision.feedback import FeedbackCode
 from facepay.vision.frames import CorruptImage, EmptyFrame, FrameTooLarge, UnsupportedImageType
 from facepay.vision.quality import ENROLMENT
 
-router = APIRouter(prefix="/v1/members/{member_id}/face", tags=["members"])
+router = Router(prefix="/v1/members/{member_id}/face", tags=["members"])
 FRAME_BODY = {
     "requestBody": {
         "required": True,

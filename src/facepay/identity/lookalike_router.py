@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Security
+from fastapi import Query, Security
 from sqlalchemy import or_, select
 
 from facepay.identity import lookalikes
@@ -17,9 +17,10 @@ from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.members.members import MemberNotFound
 
-router = APIRouter(prefix="/v1/lookalikes", tags=["members"])
+router = Router(prefix="/v1/lookalikes", tags=["members"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["lookalikes:read"])]
 Writer = Annotated[Principal, Security(current_staff, scopes=["lookalikes:write"])]
 REFUSALS = (Unauthenticated, InsufficientScope)

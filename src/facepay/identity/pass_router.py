@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Response, Security
+from fastapi import Depends, Response, Security
 from pydantic import Field
 
 from facepay.identity import passes
@@ -17,12 +17,13 @@ from facepay.kernel.database import Session
 from facepay.kernel.errors import Overloaded, Unauthenticated
 from facepay.kernel.problems import problems
 from facepay.kernel.qr import qr_svg
+from facepay.kernel.routers import Router
 from facepay.kernel.schemas import Answer
 from facepay.kernel.secrets import MasterKey, get_master_key
 from facepay.members.members import MemberNotFound
 from facepay.settings import SettingsOf
 
-router = APIRouter(prefix="/v1/members/{member_id}/passes", tags=["members"])
+router = Router(prefix="/v1/members/{member_id}/passes", tags=["members"])
 Issuer = Annotated[Principal, Security(current_staff, scopes=["passes:write"])]
 
 

@@ -6,7 +6,7 @@ import asyncio
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Security
+from fastapi import Request, Security
 
 from facepay.identity import enrolment
 from facepay.identity.enrolment import (
@@ -25,6 +25,7 @@ from facepay.kernel.clock import Now
 from facepay.kernel.database import Db, Session
 from facepay.kernel.errors import NotFound, Overloaded, Unauthenticated
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.uploads import (
     BodyTooLarge,
     FrameMissing,
@@ -42,7 +43,7 @@ from facepay.vision.frames import CorruptImage, EmptyFrame, FrameLimits, FrameTo
 from facepay.vision.portraits import portrait
 from facepay.vision.quality import ENROLMENT
 
-router = APIRouter(prefix="/v1/members/{member_id}", tags=["members"])
+router = Router(prefix="/v1/members/{member_id}", tags=["members"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["members:read"])]
 Writer = Annotated[Principal, Security(current_staff, scopes=["members:write"])]
 

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import Depends, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, OAuth2PasswordBearer, SecurityScopes
@@ -308,11 +308,16 @@ def api_routes(routes: Iterable[BaseRoute]) -> Iterator[APIRoute]:
     return (route for route in unfolded(routes) if isinstance(route, APIRoute))
 
 
-def routes_without_scope(app: FastAPI) -> list[str]:
-    """Routes that anybody could call although PUBLIC_PATHS doesn't name them: of any kind, mounts and sockets too."""
+def is_guarded(route: BaseRoute) -> bool:
+    """Whether PUBLIC_PATHS names it or it needs a scope, as no mount and no socket does."""
+    path = getattr(route, "path", "")
+    return path in PUBLIC_PATHS or (isinstance(route, APIRoute) and bool(set(scopes_of(route.dependant))))
+
+
+def routes_without_scope(routes: Iterable[BaseRoute]) -> list[str]:
+    """Routes of any kind that anybody could call although PUBLIC_PATHS doesn't name them."""
     return [
-        f"{','.join(sorted(getattr(route, 'methods', None) or ()))} {path}".strip()
-        for route in unfolded(app.routes)
-        if (path := getattr(route, "path", "")) not in PUBLIC_PATHS
-        and not (isinstance(route, APIRoute) and set(scopes_of(route.dependant)))
+        f"{','.join(sorted(getattr(route, 'methods', None) or ()))} {getattr(route, 'path', '')}".strip()
+        for route in unfolded(routes)
+        if not is_guarded(route)
     ]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from facepay.kernel.errors import NotFound
+from facepay.kernel.routers import Router
 
 INDEX = "index.html"
 INCLUDE = re.compile(rb"<!-- include ([a-z-]+\.html) -->")
@@ -21,7 +22,7 @@ POLICY = (
 )
 
 
-def page_router(path: str, *folders: Path, camera: bool = False) -> APIRouter:
+def page_router(path: str, *folders: Path, camera: bool = False) -> Router:
     """The first folder's `index.html` at `path`, and the other files of all of them below: read once, without inline
     scripts and styles. A file of an earlier folder goes before one of the same name in a later one, and a line
     `<!-- include x.html -->` of the index stands for that file of theirs.
@@ -45,7 +46,7 @@ def page_router(path: str, *folders: Path, camera: bool = False) -> APIRouter:
         "Cache-Control": "no-store",
     }
     index = INCLUDE.sub(lambda named: files.pop(named[1].decode()), files.pop(INDEX))
-    router = APIRouter(include_in_schema=False)
+    router = Router(include_in_schema=False)
 
     @router.get(path)
     async def page() -> Response:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Security
+from fastapi import Depends, Request, Security
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlalchemy import and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -21,6 +21,7 @@ from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.hub import HubOf
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.watching import Watch
 from facepay.kitchen.board import Board, board_of
 from facepay.kitchen.moves import TicketElsewhere, advance, recall
@@ -28,7 +29,7 @@ from facepay.kitchen.schemas import BoardAnswer, Recall, Step, TicketAnswer
 from facepay.kitchen.tickets import Ticket, TicketNotFound, TicketState, topic_of
 from facepay.stores.devices import topic_of as topic_of_device
 
-router = APIRouter(prefix="/v1/stores/{store_id}", tags=["kitchen"])
+router = Router(prefix="/v1/stores/{store_id}", tags=["kitchen"])
 BOARD = "board:read"
 Kitchen = Annotated[Principal, Security(current_device, scopes=["kitchen:work"])]
 Screen = Annotated[Principal, Security(current_device, scopes=[BOARD])]

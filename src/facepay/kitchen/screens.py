@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fastapi import APIRouter
-
 from facepay.kernel.pages import page_router
+from facepay.kernel.routers import Router
 
 PAGES = Path(__file__).parent / "pages"
 
-router = APIRouter()
+router = Router()
 for name in ("board", "kitchen"):
     router.include_router(page_router(f"/{name}", PAGES / name))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Security
+from fastapi import Query, Security
 from sqlalchemy import select
 
 from facepay.kernel.auth import InsufficientScope, Principal, current_staff
@@ -14,12 +14,13 @@ from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kitchen.moves import TicketElsewhere, advance, recall
 from facepay.kitchen.schemas import Recall, Step, TicketRecord
 from facepay.kitchen.tickets import Ticket, TicketNotFound, TicketState
 from facepay.stores.stores import StoreNotFound, get_store
 
-router = APIRouter(prefix="/v1/stores/{store_id}/tickets", tags=["kitchen"])
+router = Router(prefix="/v1/stores/{store_id}/tickets", tags=["kitchen"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["orders:read"])]
 Mover = Annotated[Principal, Security(current_staff, scopes=["kitchen:write"])]
 REFUSALS = (Unauthenticated, InsufficientScope)

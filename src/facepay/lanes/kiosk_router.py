@@ -7,7 +7,7 @@ from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Security
+from fastapi import Security
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.entrance.payers import seen_to_pay
@@ -24,6 +24,7 @@ from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.idempotency import IdempotencyKeyMissing, RequiredKey
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.secrets import get_master_key
 from facepay.kernel.uploads import open_form, read_json_field
 from facepay.lanes import conversation
@@ -33,7 +34,7 @@ from facepay.lanes.passages import PassageNotFound, PassageOver
 from facepay.lanes.schemas import KioskGoods, KioskPass, PassageAnswer
 from facepay.settings import Settings, SettingsOf
 
-router = APIRouter(prefix="/v1/kiosks/{kiosk_id}/passages/{passage_id}", tags=["kiosks"])
+router = Router(prefix="/v1/kiosks/{kiosk_id}/passages/{passage_id}", tags=["kiosks"])
 Kiosk = Annotated[Principal, Security(current_device, scopes=["kiosk:checkout"])]
 HELD = (PassageNotFound, PassageOver, PassageNotHeld, TooManyTags)
 GOODS_PART = {"type": "string", "examples": ['{"lines":[{"sku":"TEA-001","quantity":1}],"left_behind":[]}']}

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Security
+from fastapi import Path, Security
 from pydantic import Field
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -35,12 +35,13 @@ from facepay.kernel.auth import InsufficientScope, Principal, current_staff
 from facepay.kernel.database import Session
 from facepay.kernel.errors import NotFound, Unauthenticated
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.schemas import Code
 from facepay.lanes.passages import Passage
 from facepay.lanes.schemas import PassageRecord, PurchaseAnswer
 from facepay.settings import SettingsOf
 
-router = APIRouter(prefix="/v1/purchases/{trip_id}", tags=["lanes"])
+router = Router(prefix="/v1/purchases/{trip_id}", tags=["lanes"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["orders:read"])]
 Trip = Annotated[Code, Path(description="As the lane named it.")]
 REFUSALS = (Unauthenticated, InsufficientScope)

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Security
+from fastapi import Depends, Security
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.entrance.turns import DeviceBusy
@@ -26,6 +26,7 @@ from facepay.kernel.dependencies import made
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.idempotency import OptionalKey
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.secrets import get_master_key
 from facepay.lanes import conversation
 from facepay.lanes.goods import ReadsOffClock, TooManyTags
@@ -35,7 +36,7 @@ from facepay.lanes.schemas import PassageAnswer, PassageFinish, PassageStart, Re
 from facepay.settings import SettingsOf
 from facepay.stores.stores import get_open_store
 
-router = APIRouter(prefix="/v1/lanes/{lane_id}/passages", tags=["lanes"])
+router = Router(prefix="/v1/lanes/{lane_id}/passages", tags=["lanes"])
 PASSAGE_PROBLEMS = (PassageNotFound, PassageOver)
 LANE_PROBLEMS = (Unauthenticated, WrongStore)
 

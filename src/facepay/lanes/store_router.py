@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Security
+from fastapi import Query, Security
 from sqlalchemy import select
 
 from facepay.kernel.auth import InsufficientScope, Principal, current_staff
@@ -13,13 +13,14 @@ from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.lanes.passages import Passage, PassageState
 from facepay.lanes.policies import NotALane, keep_policy, policy_of, require_lane
 from facepay.lanes.schemas import LanePolicyAnswer, LanePolicyRequest, PassageRecord
 from facepay.stores.devices import DeviceNotFound
 from facepay.stores.stores import StoreNotFound, get_store
 
-router = APIRouter(prefix="/v1", tags=["lanes"])
+router = Router(prefix="/v1", tags=["lanes"])
 OrderReader = Annotated[Principal, Security(current_staff, scopes=["orders:read"])]
 StoreReader = Annotated[Principal, Security(current_staff, scopes=["stores:read"])]
 StoreWriter = Annotated[Principal, Security(current_staff, scopes=["stores:write"])]

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Security
+from fastapi import Depends, Request, Security
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlalchemy import select
 
@@ -17,6 +17,7 @@ from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.watching import Watch
 from facepay.live.figures import figures_of
 from facepay.live.schemas import LiveAnswer, StoreFiguresAnswer
@@ -26,7 +27,7 @@ from facepay.stores.stores import Store, StoreNotFound
 
 REFUSALS = (Unauthenticated, InsufficientScope)
 Watcher = Annotated[Principal, Security(current_staff, scopes=[SCOPE])]
-router = APIRouter(prefix="/v1", tags=["live"])
+router = Router(prefix="/v1", tags=["live"])
 
 
 async def _watch(store_id: UUID, request: Request, staff: Watcher) -> Watch[LiveAnswer]:

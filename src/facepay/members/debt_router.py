@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Security
+from fastapi import Request, Security
 from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -22,13 +22,14 @@ from facepay.kernel.idempotency import (
     RequiredKey,
 )
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.schemas import Answer, Currency, Line
 from facepay.kernel.schemas import Request as Body
 from facepay.members.members import MemberNotFound, get_member
 from facepay.settings import SettingsOf
 from facepay.wallet.debts import NothingOwed, collect, debts_of, write_off
 
-router = APIRouter(prefix="/v1/members/{member_id}/debts", tags=["wallet"])
+router = Router(prefix="/v1/members/{member_id}/debts", tags=["wallet"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["wallet:read"])]
 Writer = Annotated[Principal, Security(current_staff, scopes=["wallet:write"])]
 REFUSALS = (Unauthenticated, InsufficientScope, MemberNotFound)

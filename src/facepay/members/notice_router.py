@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Security
+from fastapi import Query, Security
 from pydantic import Field
 from sqlalchemy import select
 
@@ -16,11 +16,12 @@ from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.schemas import Answer
 from facepay.members.members import MemberNotFound, get_member
 from facepay.notices.notices import Notice, NoticeKind, NoticeNotFound, mark_read
 
-router = APIRouter(prefix="/v1/members/{member_id}/notices", tags=["members"])
+router = Router(prefix="/v1/members/{member_id}/notices", tags=["members"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["members:read"])]
 Writer = Annotated[Principal, Security(current_staff, scopes=["members:write"])]
 REFUSALS = (Unauthenticated, InsufficientScope, MemberNotFound)

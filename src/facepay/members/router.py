@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response, Security
+from fastapi import Query, Response, Security
 from sqlalchemy import select
 
 from facepay.kernel.auth import InsufficientScope, Principal, current_staff
@@ -15,6 +15,7 @@ from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.paging import PAGE_MAX, Page, Paging, SearchText, page
 from facepay.kernel.passwords import HasherOf
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.members import consents, members, pins
 from facepay.members.consents import Consent, PolicyOutdated
 from facepay.members.members import Member, MemberNotFound, PhoneTaken
@@ -22,7 +23,7 @@ from facepay.members.pins import WeakPin
 from facepay.members.schemas import AgeCheck, ConsentAnswer, MemberAnswer, MemberChange, NewConsent, NewMember, NewPin
 from facepay.settings import SettingsOf
 
-router = APIRouter(prefix="/v1/members", tags=["members"])
+router = Router(prefix="/v1/members", tags=["members"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["members:read"])]
 Writer = Annotated[Principal, Security(current_staff, scopes=["members:write"])]
 REFUSALS = (Unauthenticated, InsufficientScope)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Security
+from fastapi import Depends, Request, Security
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -26,6 +26,7 @@ from facepay.kernel.idempotency import (
 )
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.schemas import Amount, Answer, Currency
 from facepay.kernel.schemas import Request as Body
 from facepay.members.freezes import WalletFrozen, hold_thawed
@@ -38,7 +39,7 @@ from facepay.wallet.top_up_refunds import TopUpNotRefundable, TopUpRefund, TopUp
 from facepay.wallet.top_ups import TopUp, TopUpNotFound, get_top_up
 from facepay.wallet.webhook_router import ProviderOf
 
-router = APIRouter(prefix="/v1/members/{member_id}/wallet/top-ups", tags=["wallet"])
+router = Router(prefix="/v1/members/{member_id}/wallet/top-ups", tags=["wallet"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["wallet:read"])]
 Writer = Annotated[Principal, Security(current_staff, scopes=["wallet:write"])]
 REFUSALS = (Unauthenticated, InsufficientScope, MemberNotFound)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Security
+from fastapi import Query, Security
 from pydantic import AwareDatetime, Field
 
 from facepay.kernel.auth import InsufficientScope, Principal, current_staff
@@ -14,6 +14,7 @@ from facepay.kernel.clock import Now
 from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.schemas import Answer, Currency, Line, Request
 from facepay.members import freezes
 from facepay.members.freezes import WalletNotFrozen, current_freeze
@@ -22,7 +23,7 @@ from facepay.settings import SettingsOf
 from facepay.wallet.accounts import member_wallet, wallet_balance
 from facepay.wallet.statements import balance_at, statement
 
-router = APIRouter(prefix="/v1/members/{member_id}/wallet", tags=["wallet"])
+router = Router(prefix="/v1/members/{member_id}/wallet", tags=["wallet"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["wallet:read"])]
 Writer = Annotated[Principal, Security(current_staff, scopes=["wallet:write"])]
 REFUSALS = (Unauthenticated, InsufficientScope, MemberNotFound)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Response, Security
+from fastapi import Depends, Query, Response, Security
 from pydantic import StringConstraints
 
 from facepay.kernel.auth import InsufficientScope, Principal, WrongStore, acts_as, current_device, current_staff
@@ -13,6 +13,7 @@ from facepay.kernel.clock import Now
 from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.members.members import MemberNotFound
 from facepay.membership.cards import BasketUnpriceable, Card, card_of
 from facepay.membership.recognitions import NotRecognisedHere, require_recognised
@@ -21,7 +22,7 @@ from facepay.settings import SettingsOf
 from facepay.stores.devices import DeviceRole
 from facepay.stores.stores import StoreClosed, StoreNotFound
 
-router = APIRouter(prefix="/v1", tags=["membership"])
+router = Router(prefix="/v1", tags=["membership"])
 Greeting = Annotated[Principal, Security(current_device, scopes=["member:greet"])]
 Reader = Annotated[Principal, Security(current_staff, scopes=["members:read", "rewards:read"])]
 Item = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}(:[1-9][0-9]{0,3})?$")]

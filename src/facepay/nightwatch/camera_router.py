@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Security
+from fastapi import Depends, Security
 from fastapi import Request as FrameRequest
 from pydantic import Field
 from sqlalchemy import select
@@ -19,13 +19,14 @@ from facepay.kernel.dependencies import made
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.schemas import Answer
 from facepay.nightwatch.cameras import CameraState, CameraUnknown, Watch, accept_view
 from facepay.stores.devices import Device
 from facepay.stores.stores import StoreNotFound, get_store
 from facepay.vision.camera_health import Fault
 
-router = APIRouter(prefix="/v1", tags=["night watch"])
+router = Router(prefix="/v1", tags=["night watch"])
 Reporting = Annotated[Principal, Security(current_device, scopes=["camera:report"])]
 Reader = Annotated[Principal, Security(current_staff, scopes=["security:read"])]
 Writer = Annotated[Principal, Security(current_staff, scopes=["security:write"])]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Security
+from fastapi import Depends, Request, Security
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -23,6 +23,7 @@ from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.hub import HubOf
 from facepay.kernel.pages import page_router
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.watching import Watch
 from facepay.nightwatch.guard import GuardView, view_of
 from facepay.nightwatch.guard_schemas import GuardAnswer
@@ -33,8 +34,8 @@ PAUSE_SECONDS = 0.5  # in a storm, a guard reads no faster
 GUARDS = ["alerts:read", "security:read"]
 REFUSALS = (Unauthenticated, InsufficientScope, StoreNotFound)
 Guard = Annotated[Principal, Security(current_staff, scopes=GUARDS)]
-router = APIRouter()
-watch = APIRouter(prefix="/v1/stores/{store_id}/guard", tags=["night watch"])
+router = Router()
+watch = Router(prefix="/v1/stores/{store_id}/guard", tags=["night watch"])
 
 
 @dataclass(frozen=True, slots=True)

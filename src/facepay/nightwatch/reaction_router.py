@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response, Security
+from fastapi import Query, Response, Security
 from pydantic import Field
 from sqlalchemy import select
 
@@ -17,12 +17,13 @@ from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.schemas import Answer, Change, Line, Request, unsent
 from facepay.nightwatch import reactions
 from facepay.nightwatch.reactions import STEPS_MAX, Reaction, ReactionNotFound, ReactionOutcome, Step, UnknownDevices
 from facepay.stores.stores import StoreClosed, StoreNotFound, get_store
 
-router = APIRouter(prefix="/v1", tags=["night watch"])
+router = Router(prefix="/v1", tags=["night watch"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["security:read"])]
 Writer = Annotated[Principal, Security(current_staff, scopes=["security:write"])]
 REFUSALS = (Unauthenticated, InsufficientScope)

@@ -7,13 +7,14 @@ from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Response, Security
+from fastapi import Depends, Header, Response, Security
 
 from facepay.kernel.auth import InsufficientScope, Principal, WrongStore, acts_as, current_device
 from facepay.kernel.clock import Now
 from facepay.kernel.database import Db
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.secrets import MasterKey, get_master_key
 from facepay.offline.documents import Signer
 from facepay.offline.policies import current_policy, tag_of
@@ -23,7 +24,7 @@ from facepay.offline.taking import WaitingFor, take_post
 from facepay.settings import SettingsOf
 from facepay.stores.devices import get_device
 
-router = APIRouter(prefix="/v1", tags=["offline"])
+router = Router(prefix="/v1", tags=["offline"])
 Offline = Annotated[Principal, Security(current_device, scopes=["offline:act"])]
 KeyOf = Annotated[MasterKey, Depends(get_master_key)]
 REFUSALS = (Unauthenticated, InsufficientScope, WrongStore)

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response, Security
+from fastapi import Query, Response, Security
 from sqlalchemy import select
 
 from facepay.identity.passes import MemberBlocked
@@ -17,6 +17,7 @@ from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
 from facepay.kernel.qr import qr_svg
+from facepay.kernel.routers import Router
 from facepay.members.freezes import WalletFrozen
 from facepay.members.members import MemberNotFound, get_member
 from facepay.offline import passes, policies, resolutions
@@ -36,7 +37,7 @@ from facepay.offline.schemas import (
 from facepay.settings import SettingsOf
 from facepay.stores.stores import StoreClosed, StoreNotFound, get_store
 
-router = APIRouter(prefix="/v1", tags=["offline"])
+router = Router(prefix="/v1", tags=["offline"])
 PolicyReader = Annotated[Principal, Security(current_staff, scopes=["stores:read"])]
 PolicyWriter = Annotated[Principal, Security(current_staff, scopes=["stores:write"])]
 Issuer = Annotated[Principal, Security(current_staff, scopes=["passes:write"])]

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response, Security
+from fastapi import Depends, Request, Response, Security
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.identity.capture import UNREADABLE_FRAMES
@@ -17,6 +17,7 @@ from facepay.kernel.database import Db, Session
 from facepay.kernel.dependencies import made
 from facepay.kernel.errors import Overloaded, Unauthenticated
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.online import intents
 from facepay.online.burst import payer_body, read_burst
 from facepay.online.by_face import ByFaceOf
@@ -28,7 +29,7 @@ from facepay.presentation.schemas import ChallengeAnswer
 from facepay.settings import SettingsOf
 from facepay.stores.stores import get_store
 
-router = APIRouter(prefix="/v1/payer", tags=["payer"])
+router = Router(prefix="/v1/payer", tags=["payer"])
 Payer = Annotated[Principal, Security(current_payer, scopes=["payment:confirm"])]
 REFUSALS = (Unauthenticated, InsufficientScope)
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response, Security
+from fastapi import Depends, Query, Request, Response, Security
 from fastapi.responses import JSONResponse
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -26,6 +26,7 @@ from facepay.kernel.idempotency import (
 )
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.secrets import get_master_key
 from facepay.members.members import MemberNotFound
 from facepay.online import intents
@@ -51,7 +52,7 @@ from facepay.online.secrets import client_secret
 from facepay.settings import SettingsOf
 from facepay.stores.stores import StoreClosed
 
-router = APIRouter(prefix="/v1/payment-intents", tags=["payment intents"])
+router = Router(prefix="/v1/payment-intents", tags=["payment intents"])
 WebShop = Annotated[Principal, Security(current_device, scopes=["payments:create"])]
 REFUSALS = (Unauthenticated, InsufficientScope)
 ONCE = (IdempotencyKeyMissing, IdempotencyKeyInUse, IdempotencyKeyReused)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Security
+from fastapi import Query, Request, Security
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -23,6 +23,7 @@ from facepay.kernel.idempotency import (
 )
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.online import intents
 from facepay.online.attempts import attempts_of
 from facepay.online.intents import (
@@ -43,7 +44,7 @@ from facepay.online.schemas import (
 )
 from facepay.stores.stores import StoreNotFound, get_store
 
-router = APIRouter(prefix="/v1/stores/{store_id}/payment-intents", tags=["payment intents"])
+router = Router(prefix="/v1/stores/{store_id}/payment-intents", tags=["payment intents"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["orders:read"])]
 Writer = Annotated[Principal, Security(current_staff, scopes=["wallet:write"])]
 REFUSALS = (Unauthenticated, InsufficientScope, PaymentIntentNotFound)

@@ -6,18 +6,19 @@ from datetime import datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Security
+from fastapi import Request, Security
 
 from facepay.kernel.auth import InsufficientScope, Principal, WrongStore, acts_as, current_device
 from facepay.kernel.clock import Now
 from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.presentation.challenges import draw_steps, issue
 from facepay.presentation.schemas import ChallengeAnswer
 from facepay.settings import SettingsOf
 
-router = APIRouter(prefix="/v1")
+router = Router(prefix="/v1")
 Gate = Annotated[Principal, Security(current_device, scopes=["gate:decide"])]
 Kiosk = Annotated[Principal, Security(current_device, scopes=["kiosk:checkout"])]
 Table = Annotated[Principal, Security(current_device, scopes=["table:serve"])]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Security
+from fastapi import Query, Request, Security
 from fastapi.responses import StreamingResponse
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -18,6 +18,7 @@ from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.idempotency import IdempotencyKeyInUse, IdempotencyKeyReused, IdempotencyOf, OptionalKey
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.secrets import get_master_key
 from facepay.members.biometric_uses import BiometricUse, Use, record_use
 from facepay.members.consents import Consent
@@ -34,7 +35,7 @@ from facepay.privacy.wallets import DebtOutstanding, MoneyUnderway, WalletNotEmp
 from facepay.settings import SettingsOf
 from facepay.templates.protection import GalleryLocked
 
-router = APIRouter(prefix="/v1", tags=["privacy"])
+router = Router(prefix="/v1", tags=["privacy"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["members:read"])]
 Writer = Annotated[Principal, Security(current_staff, scopes=["members:write"])]
 Exporter = Annotated[Principal, Security(current_staff, scopes=["members:export"])]

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from fastapi import APIRouter, Response, Security
+from fastapi import Response, Security
 from pydantic import AfterValidator, Field, model_validator
 
 from facepay.catalog.products import Allergen
@@ -15,6 +15,7 @@ from facepay.kernel.clock import Now
 from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.schemas import Answer, Line, Request
 from facepay.members.consents import PolicyOutdated
 from facepay.members.members import MemberNotFound, get_member
@@ -23,7 +24,7 @@ from facepay.recommender import diets
 from facepay.recommender.diets import Diet, DietNotKept, MemberDiet
 from facepay.settings import SettingsOf
 
-router = APIRouter(prefix="/v1/members/{member_id}/diet", tags=["taste"])
+router = Router(prefix="/v1/members/{member_id}/diet", tags=["taste"])
 # Who only reads members, an auditor, has no need of their health.
 Writer = Annotated[Principal, Security(current_staff, scopes=["members:write"])]
 REFUSALS = (Unauthenticated, InsufficientScope, MemberNotFound)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Security
+from fastapi import Security
 from sqlalchemy import select
 
 from facepay.catalog.products import Product, ProductNotFound, get_product_by_sku
@@ -17,6 +17,7 @@ from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.schemas import Code
 from facepay.members.consents import PolicyOutdated
 from facepay.members.members import MemberNotFound, get_member
@@ -36,7 +37,7 @@ from facepay.recommender.schemas import (
 from facepay.recommender.verdicts import forget_liked
 from facepay.settings import SettingsOf
 
-router = APIRouter(prefix="/v1/members/{member_id}", tags=["taste"])
+router = Router(prefix="/v1/members/{member_id}", tags=["taste"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["members:read"])]
 Writer = Annotated[Principal, Security(current_staff, scopes=["members:write"])]
 REFUSALS = (Unauthenticated, InsufficientScope, MemberNotFound)

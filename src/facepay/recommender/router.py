@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Security
+from fastapi import Depends, Query, Security
 
 from facepay.catalog.products import find_products
 from facepay.kernel.auth import InsufficientScope, Principal, WrongStore, acts_as, current_device, current_staff
@@ -15,6 +15,7 @@ from facepay.kernel.database import Session
 from facepay.kernel.dependencies import made
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.schemas import Code
 from facepay.members.members import MemberNotFound, get_member
 from facepay.recommender.recommending import Recommendation, recommend
@@ -27,7 +28,7 @@ from facepay.stores.stores import StoreClosed, StoreNotFound, get_open_store
 
 RECOMMENDED_MAX = 50
 FILTERED_MAX = 50
-router = APIRouter(prefix="/v1", tags=["recommender"])
+router = Router(prefix="/v1", tags=["recommender"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["members:read"])]
 Writer = Annotated[Principal, Security(current_staff, scopes=["stores:write"])]
 Greeting = Annotated[Principal, Security(current_device, scopes=["member:greet"])]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Security
+from fastapi import Query, Security
 from sqlalchemy import select
 
 from facepay.identity.recognition import RecogniserOf
@@ -15,6 +15,7 @@ from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.reports.calibration_schemas import CalibrationAnswer, CalibrationsAnswer
 from facepay.reports.calibrations import calibrations_of
 from facepay.reports.overview import turnover_of
@@ -29,7 +30,7 @@ from facepay.stores.stores import Store, StoreNotFound, get_store
 
 RECOGNITION_DAYS_MAX, CHAIN_DAYS_MAX = 92, 31
 REFUSALS = (Unauthenticated, InsufficientScope)
-router = APIRouter(prefix="/v1", tags=["reports"])
+router = Router(prefix="/v1", tags=["reports"])
 
 
 @router.get(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response, Security
+from fastapi import Query, Request, Response, Security
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -26,6 +26,7 @@ from facepay.kernel.idempotency import (
 )
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.schemas import Line
 from facepay.members.members import MemberNotFound
 from facepay.review import disputes
@@ -53,7 +54,7 @@ from facepay.review.schemas import (
 from facepay.templates.evidence import kept_until
 from facepay.templates.protection import GalleryLocked
 
-router = APIRouter(prefix="/v1", tags=["reviews"])
+router = Router(prefix="/v1", tags=["reviews"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["reviews:read"])]
 Writer = Annotated[Principal, Security(current_staff, scopes=["reviews:write"])]
 Resolver = Annotated[Principal, Security(current_staff, scopes=["reviews:resolve"])]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Security
+from fastapi import Query, Security
 from sqlalchemy import select
 
 from facepay.identity.watches import Watch, WatchNotFound, lift
@@ -15,9 +15,10 @@ from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.review.schemas import Lifting, WatchAnswer
 
-router = APIRouter(prefix="/v1/watches", tags=["reviews"])
+router = Router(prefix="/v1/watches", tags=["reviews"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["reviews:read"])]
 Resolver = Annotated[Principal, Security(current_staff, scopes=["reviews:resolve"])]
 REFUSALS = (Unauthenticated, InsufficientScope)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Self
 
-from fastapi import APIRouter, Security
+from fastapi import Security
 from pydantic import Field, model_validator
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -14,6 +14,7 @@ from facepay.kernel.clock import Now
 from facepay.kernel.database import Session
 from facepay.kernel.errors import Problem, Unauthenticated
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.schemas import Amount, Answer, Line, Request
 from facepay.rewards import birthdays
 from facepay.rewards.birthdays import DAYS_MAX, BirthdayBudgetGiven, BirthdayOffer, BirthdayOfferNotSet
@@ -21,7 +22,7 @@ from facepay.rewards.rules import read_rules
 from facepay.rewards.schemas import RULES_MAX, BasisPoints, Money
 from facepay.settings import SettingsOf
 
-router = APIRouter(prefix="/v1/rewards/birthday-offer", tags=["rewards"])
+router = Router(prefix="/v1/rewards/birthday-offer", tags=["rewards"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["rewards:read"])]
 Writer = Annotated[Principal, Security(current_staff, scopes=["rewards:write"])]
 REFUSALS = (Unauthenticated, InsufficientScope)

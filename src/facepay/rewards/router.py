@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response, Security
+from fastapi import Request, Response, Security
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -23,6 +23,7 @@ from facepay.kernel.idempotency import (
 from facepay.kernel.ids import new_id
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.members.members import MemberNotFound
 from facepay.rewards import coupons, gifts, rules
 from facepay.rewards.coupons import BudgetGiven, Coupon, CouponCodeTaken, CouponNotFound, CouponPeriod, CouponWon
@@ -41,7 +42,7 @@ from facepay.rewards.schemas import (
 )
 from facepay.settings import SettingsOf
 
-router = APIRouter(prefix="/v1", tags=["rewards"])
+router = Router(prefix="/v1", tags=["rewards"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["rewards:read"])]
 Writer = Annotated[Principal, Security(current_staff, scopes=["rewards:write"])]
 REFUSALS = (Unauthenticated, InsufficientScope)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response, Security
+from fastapi import Query, Response, Security
 from sqlalchemy import select
 
 from facepay.kernel.auth import InsufficientScope, Principal, current_staff
@@ -14,6 +14,7 @@ from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.schemas import DeviceClock
 from facepay.schedules import schedules
 from facepay.schedules.schedules import Schedule, ScheduleNameTaken, ScheduleNotFound
@@ -21,7 +22,7 @@ from facepay.schedules.schemas import NewSchedule, ScheduleAnswer, ScheduleChang
 from facepay.schedules.timetables import covers, next_change
 from facepay.stores.stores import StoreClosed, StoreNotFound, get_store
 
-router = APIRouter(prefix="/v1", tags=["schedules"])
+router = Router(prefix="/v1", tags=["schedules"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["stores:read"])]
 Writer = Annotated[Principal, Security(current_staff, scopes=["stores:write"])]
 REFUSALS = (Unauthenticated, InsufficientScope)

@@ -8,7 +8,7 @@ from time import monotonic
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Request, Security
+from fastapi import Depends, Header, Request, Security
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -29,6 +29,7 @@ from facepay.kernel.idempotency import (
 )
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.settings import SettingsOf
 from facepay.shelves import corrections
 from facepay.shelves.baskets import BasketChange, Standing, live_basket, topic_of
@@ -37,7 +38,7 @@ from facepay.shelves.corrections import AlreadyDecided, ChangeNotFound, VisitNot
 from facepay.shelves.schemas import BasketAnswer, ChangeAnswer, Correction, ReviewDecision
 from facepay.stores.stores import StoreNotFound, get_store
 
-router = APIRouter(prefix="/v1", tags=["shelves"])
+router = Router(prefix="/v1", tags=["shelves"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["members:read"])]
 Reviewer = Annotated[Principal, Security(current_staff, scopes=["reviews:read"])]
 Resolver = Annotated[Principal, Security(current_staff, scopes=["reviews:resolve"])]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Security
+from fastapi import Query, Security
 from pydantic import AwareDatetime
 
 from facepay.catalog.products import NotSoldByPiece, find_products
@@ -14,12 +14,13 @@ from facepay.kernel.clock import Now
 from facepay.kernel.database import Session
 from facepay.kernel.errors import NotFound, Problem, Unauthenticated
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.shelves import planogram
 from facepay.shelves.planogram import NotAShelf, Shelf
 from facepay.shelves.planogram_schemas import NewPlanogram, PlanogramAnswer
 from facepay.stores.devices import DeviceNotFound, get_device
 
-router = APIRouter(prefix="/v1/devices/{device_id}", tags=["shelves"])
+router = Router(prefix="/v1/devices/{device_id}", tags=["shelves"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["stores:read"])]
 Writer = Annotated[Principal, Security(current_staff, scopes=["stores:write"])]
 REFUSALS = (Unauthenticated, InsufficientScope, DeviceNotFound)

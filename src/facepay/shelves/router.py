@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Query, Security
+from fastapi import Depends, Path, Query, Security
 from fastapi import Request as FrameRequest
 from sqlalchemy import select
 
@@ -20,6 +20,7 @@ from facepay.kernel.dependencies import made
 from facepay.kernel.errors import NotFound, Overloaded, Unauthenticated
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.schemas import Code, DeviceClock
 from facepay.settings import SettingsOf
 from facepay.shelves import readings, reports, restock
@@ -47,7 +48,7 @@ from facepay.shelves.sightings import Lookout
 from facepay.stores.devices import DeviceNotFound, DeviceRole, get_device
 from facepay.stores.stores import StoreNotFound, get_store
 
-router = APIRouter(prefix="/v1", tags=["shelves"])
+router = Router(prefix="/v1", tags=["shelves"])
 Reporting = Annotated[Principal, Security(current_device, scopes=["shelf:report"])]
 Reader = Annotated[Principal, Security(current_staff, scopes=["stores:read"])]
 Writer = Annotated[Principal, Security(current_staff, scopes=["catalog:write"])]

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Security
+from fastapi import Query, Security
 from pydantic import AwareDatetime, Field
 from sqlalchemy import select
 
@@ -15,11 +15,12 @@ from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.schemas import Answer
 from facepay.staff.accounts import Role
 from facepay.staff.actions import StaffAction
 
-router = APIRouter(prefix="/v1", tags=["staff"])
+router = Router(prefix="/v1", tags=["staff"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["audit:read"])]
 
 

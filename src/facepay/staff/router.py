@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response, Security
+from fastapi import Depends, Query, Request, Response, Security
 from fastapi.security import OAuth2PasswordRequestForm
 from sqlalchemy import select
 
@@ -17,6 +17,7 @@ from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.passwords import HasherOf
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.secrets import get_master_key
 from facepay.settings import SettingsOf
 from facepay.staff import accounts, sessions
@@ -24,7 +25,7 @@ from facepay.staff.accounts import LastOwner, StaffAccount, StaffNotFound, Usern
 from facepay.staff.schemas import Me, NewStaff, PasswordChange, SessionAnswer, StaffAnswer, StaffChange, TokenAnswer
 from facepay.staff.tokens import InvalidScope, issue_token
 
-router = APIRouter(prefix="/v1")
+router = Router(prefix="/v1")
 Self = Annotated[Principal, Security(current_staff, scopes=["account:own"])]
 Owner = Annotated[Principal, Security(current_staff, scopes=["staff:write"])]
 REFUSALS = (Unauthenticated, InsufficientScope)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Response, Security
+from fastapi import Depends, Response, Security
 from pydantic import Field, StringConstraints
 
 from facepay.kernel.auth import InsufficientScope, Principal, current_staff
@@ -15,6 +15,7 @@ from facepay.kernel.database import Db, Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.problems import problems
 from facepay.kernel.qr import qr_svg
+from facepay.kernel.routers import Router
 from facepay.kernel.schemas import Answer, Request
 from facepay.kernel.secrets import MasterKey, get_master_key
 from facepay.settings import SettingsOf
@@ -28,7 +29,7 @@ from facepay.stores.stores import StoreClosed
 PAGES = {DeviceRole.KIOSK: "/kiosk", DeviceRole.GATE: "/gate"}
 NO_DAYS = TokenRequest()
 
-router = APIRouter(prefix="/v1", tags=["devices"])
+router = Router(prefix="/v1", tags=["devices"])
 Writer = Annotated[Principal, Security(current_staff, scopes=["stores:write"])]
 Key = Annotated[MasterKey, Depends(get_master_key)]
 PairingCode = Annotated[

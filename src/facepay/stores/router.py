@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response, Security
+from fastapi import Query, Response, Security
 from sqlalchemy import or_, select
 
 from facepay.kernel.auth import InsufficientScope, Principal, WrongStore, acts_as, current_device, current_staff
@@ -15,6 +15,7 @@ from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.schemas import DeviceClock
 from facepay.settings import SettingsOf
 from facepay.stores import devices, stores
@@ -33,7 +34,7 @@ from facepay.stores.schemas import (
 )
 from facepay.stores.stores import Store, StoreClosed, StoreCodeTaken, StoreNotFound
 
-router = APIRouter(prefix="/v1")
+router = Router(prefix="/v1")
 Reader = Annotated[Principal, Security(current_staff, scopes=["stores:read"])]
 Writer = Annotated[Principal, Security(current_staff, scopes=["stores:write"])]
 Alive = Annotated[Principal, Security(current_device, scopes=["device:heartbeat"])]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Security
+from fastapi import Depends, Request, Security
 
 from facepay.catalog.products import find_products
 from facepay.channel.sequences import TooManyGaps
@@ -16,6 +16,7 @@ from facepay.kernel.database import Session
 from facepay.kernel.dependencies import made
 from facepay.kernel.errors import Overloaded, Unauthenticated
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.uploads import open_form, read_fields
 from facepay.shelves.planogram_router import UnknownSkus
 from facepay.stores.devices import DeviceNotFound, get_device
@@ -25,7 +26,7 @@ from facepay.taste.looks import Audience
 from facepay.taste.schemas import LooksAnswer, LooksFields, NewView, Suggestion, ViewAnswer, ViewProduct
 from facepay.taste.views import NoCameraForLooks, ViewNotSet
 
-router = APIRouter(prefix="/v1/devices/{device_id}", tags=["taste"])
+router = Router(prefix="/v1/devices/{device_id}", tags=["taste"])
 Reporting = Annotated[Principal, Security(current_device, scopes=["attention:report"])]
 Reader = Annotated[Principal, Security(current_staff, scopes=["stores:read"])]
 Writer = Annotated[Principal, Security(current_staff, scopes=["stores:write"])]

@@ -6,20 +6,21 @@ from datetime import date
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response, Security
+from fastapi import Query, Response, Security
 
 from facepay.checkout.statement_router import PRIVATE
 from facepay.kernel.auth import InsufficientScope, Principal, current_staff
 from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.settings import SettingsOf
 from facepay.stores.stores import StoreNotFound, get_store
 from facepay.taste.report import PeriodTooLong, attention_in
 from facepay.taste.report_page import page_of
 from facepay.taste.schemas import AttentionReport
 
-router = APIRouter(prefix="/v1/stores/{store_id}/attention", tags=["taste"])
+router = Router(prefix="/v1/stores/{store_id}/attention", tags=["taste"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["insights:read"])]
 
 

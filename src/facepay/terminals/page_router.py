@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-from fastapi import APIRouter
-
 from facepay.kernel.pages import SHARED, page_router
+from facepay.kernel.routers import Router
 
 PAGES = Path(__file__).parent / "pages"
 
-router = APIRouter()
+router = Router()
 for name in ("kiosk", "gate"):
     router.include_router(page_router(f"/{name}", PAGES / name, PAGES / "both", SHARED, camera=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, BackgroundTasks, Path, Query, Security
+from fastapi import BackgroundTasks, Path, Query, Security
 
 from facepay.catalog.schemas import GtinCode
 from facepay.checkout.schemas import Basket
@@ -18,6 +18,7 @@ from facepay.kernel.idempotency import KEY_PATTERN, AnswerUnknown, IdempotencyKe
 from facepay.kernel.mail import MailerOf, MailNotSetUp
 from facepay.kernel.paging import SearchText
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.settings import SettingsOf
 from facepay.stores.signatures import SignatureInvalid
 from facepay.stores.stores import get_store
@@ -32,7 +33,7 @@ from facepay.terminals.schemas import (
     TerminalAnswer,
 )
 
-router = APIRouter(prefix="/v1")
+router = Router(prefix="/v1")
 Device = Annotated[Principal, Security(current_device, scopes=["device:heartbeat"])]
 Kiosk = Annotated[Principal, Security(current_device, scopes=["kiosk:checkout"])]
 REFUSALS = (Unauthenticated, InsufficientScope, WrongStore)

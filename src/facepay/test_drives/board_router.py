@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Security
+from fastapi import Depends, Request, Security
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -20,6 +20,7 @@ from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.hub import HubOf
 from facepay.kernel.pages import page_router
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.watching import Watch
 from facepay.stores.stores import StoreNotFound, get_store
 from facepay.test_drives.board import DrivesBoard, board_of
@@ -30,8 +31,8 @@ PAGE = Path(__file__).parent / "pages" / "drives"
 SCOPE = "drives:read"
 REFUSALS = (Unauthenticated, InsufficientScope, StoreNotFound)
 Reader = Annotated[Principal, Security(current_staff, scopes=[SCOPE])]
-router = APIRouter()
-watch = APIRouter(prefix="/v1/stores/{store_id}/drives", tags=["test drives"])
+router = Router()
+watch = Router(prefix="/v1/stores/{store_id}/drives", tags=["test drives"])
 
 
 @dataclass(frozen=True, slots=True)

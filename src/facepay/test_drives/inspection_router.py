@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response, Security
+from fastapi import Request, Response, Security
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.identity.capture import IMAGE, UNREADABLE_FRAMES
@@ -13,6 +13,7 @@ from facepay.kernel.auth import Principal, current_staff
 from facepay.kernel.clock import Now
 from facepay.kernel.database import Db, Session
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.schemas import Request as Body
 from facepay.kernel.secrets import get_master_key
 from facepay.kernel.uploads import open_form, read_files
@@ -31,7 +32,7 @@ from facepay.test_drives.schemas import (
     PhotosAnswer,
 )
 
-router = APIRouter(prefix="/v1/test-drives/{drive_id}", tags=["test drives"])
+router = Router(prefix="/v1/test-drives/{drive_id}", tags=["test drives"])
 Inspector = Annotated[Principal, Security(current_staff, scopes=["drives:inspect"])]
 PHOTOS_BODY = {
     "requestBody": {

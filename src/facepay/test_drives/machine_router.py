@@ -7,7 +7,7 @@ from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Security
+from fastapi import Request, Security
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.identity.capture import FILES_MAX, IMAGE, UNREADABLE_FRAMES, capture_body, read_capture_form
@@ -22,6 +22,7 @@ from facepay.kernel.database import Db, Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.idempotency import IdempotencyKeyMissing, IdempotencyOf, RequiredKey
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.secrets import get_master_key
 from facepay.kernel.uploads import FrameMissing, open_form, read_fields, read_files
 from facepay.presentation.challenges import draw_steps, issue
@@ -41,7 +42,7 @@ from facepay.test_drives.photos import PHOTOS_MAX, prepare
 from facepay.test_drives.returns import MileageFell
 
 PHOTOS_MIN = 1
-router = APIRouter(prefix="/v1/machines/{machine_id}", tags=["machines"])
+router = Router(prefix="/v1/machines/{machine_id}", tags=["machines"])
 Machine = Annotated[Principal, Security(current_device, scopes=["drive:handover"])]
 HANDOVER_BODY = capture_body(raw=False)
 _FORM = HANDOVER_BODY["requestBody"]["content"]["multipart/form-data"]["schema"]

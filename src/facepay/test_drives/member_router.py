@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Security
+from fastapi import Request, Security
 
 from facepay.kernel.auth import InsufficientScope, Principal, current_staff
 from facepay.kernel.clock import Now
 from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.secrets import get_master_key
 from facepay.members.members import MemberNotFound, get_member
 from facepay.settings import SettingsOf
@@ -20,7 +21,7 @@ from facepay.test_drives.credit import ScoreNotFound, ScoreOutOfRange
 from facepay.test_drives.licences import LicenceNotFound, LicenceOfAnother, LicenceReplaced
 from facepay.test_drives.member_schemas import LicenceAnswer, LicenceCheck, NewLicence, NewScore, ScoreAnswer
 
-router = APIRouter(prefix="/v1/members/{member_id}", tags=["test drives"])
+router = Router(prefix="/v1/members/{member_id}", tags=["test drives"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["drives:read"])]
 Reserver = Annotated[Principal, Security(current_staff, scopes=["drives:reserve"])]
 Writer = Annotated[Principal, Security(current_staff, scopes=["drives:write"])]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Security
+from fastapi import Depends, Query, Request, Security
 from pydantic import BaseModel
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -26,6 +26,7 @@ from facepay.kernel.idempotency import (
 )
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.members.members import MemberNotFound, get_member
 from facepay.settings import SettingsOf
 from facepay.stores.devices import DeviceNotFound
@@ -59,7 +60,7 @@ from facepay.test_drives.schemas import (
     ReleaseAnswer,
 )
 
-router = APIRouter(prefix="/v1/test-drives", tags=["test drives"])
+router = Router(prefix="/v1/test-drives", tags=["test drives"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["drives:read"])]
 Reserver = Annotated[Principal, Security(current_staff, scopes=["drives:reserve"])]
 Writer = Annotated[Principal, Security(current_staff, scopes=["drives:write"])]

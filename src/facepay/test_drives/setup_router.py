@@ -6,7 +6,7 @@ from datetime import date
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Security
+from fastapi import Path, Query, Security
 from sqlalchemy import select
 
 from facepay.kernel.auth import InsufficientScope, Principal, current_staff
@@ -15,6 +15,7 @@ from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.stores.devices import DeviceNotFound
 from facepay.stores.stores import StoreClosed, StoreNotFound, get_store
 from facepay.test_drives import calendar
@@ -56,7 +57,7 @@ from facepay.test_drives.setup_schemas import (
     SlotsAnswer,
 )
 
-router = APIRouter(prefix="/v1", tags=["test drives"])
+router = Router(prefix="/v1", tags=["test drives"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["drives:read"])]
 Writer = Annotated[Principal, Security(current_staff, scopes=["drives:write"])]
 REFUSALS = (Unauthenticated, InsufficientScope)

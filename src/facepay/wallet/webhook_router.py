@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 
 from facepay.kernel.database import Session
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.uploads import BodyTooLarge
 from facepay.kernel.webhooks import BadSignature
 from facepay.wallet.providers.provider import Event, MalformedEvent, PaymentProvider
 from facepay.wallet.resume import settle
 
-router = APIRouter(tags=["providers"])
+router = Router(tags=["providers"])
 MOCK_WEBHOOKS_PATH = "/v1/providers/mock/webhooks"
 BODY_BYTES_MAX = 64 * 1024
 

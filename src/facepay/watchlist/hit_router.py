@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response, Security
+from fastapi import Query, Response, Security
 from sqlalchemy import select
 
 from facepay.kernel.auth import Principal, current_staff
@@ -13,6 +13,7 @@ from facepay.kernel.clock import Now
 from facepay.kernel.database import Session
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.settings import SettingsOf
 from facepay.stores.stores import StoreNotFound, get_store
 from facepay.templates.protection import GalleryLocked
@@ -27,7 +28,7 @@ from facepay.watchlist.router import PICTURE, REFUSALS, Approver, Proposer, Purp
 from facepay.watchlist.schemas import AppealAnswer, AppealDecision, GivenAnswer, HitAnswer, NewAppeal
 from facepay.watchlist.views import Shown, record_view
 
-router = APIRouter(prefix="/v1", tags=["watchlist"])
+router = Router(prefix="/v1", tags=["watchlist"])
 Answerer = Annotated[Principal, Security(current_staff, scopes=["watchlist:answer"])]
 
 

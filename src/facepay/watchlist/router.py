@@ -6,7 +6,7 @@ import asyncio
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response, Security
+from fastapi import Query, Request, Response, Security
 from sqlalchemy import select
 
 from facepay.identity.enrolment import EnrolmentPolicy, FaceNotFound, FacesDisagree, LowQuality, MultipleFaces
@@ -18,6 +18,7 @@ from facepay.kernel.database import Db, Session
 from facepay.kernel.errors import Overloaded, Unauthenticated
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.schemas import Line
 from facepay.kernel.uploads import (
     BodyTooLarge,
@@ -43,7 +44,7 @@ from facepay.watchlist.proposals import BanTooLong, Proposal, SecondPersonNeeded
 from facepay.watchlist.schemas import AppealAnswer, BanAnswer, BanDetail, NewBan, ViewAnswer
 from facepay.watchlist.views import Shown, WatchlistView, record_view
 
-router = APIRouter(prefix="/v1/watchlist", tags=["watchlist"])
+router = Router(prefix="/v1/watchlist", tags=["watchlist"])
 Viewer = Annotated[Principal, Security(current_staff, scopes=["watchlist:view"])]
 Proposer = Annotated[Principal, Security(current_staff, scopes=["watchlist:propose"])]
 Approver = Annotated[Principal, Security(current_staff, scopes=["watchlist:approve"])]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response, Security
+from fastapi import Depends, Header, Query, Request, Response, Security
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlalchemy import select
 
@@ -19,6 +19,7 @@ from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.hub import HubOf
 from facepay.kernel.paging import Page, Paging, page
 from facepay.kernel.problems import problems
+from facepay.kernel.routers import Router
 from facepay.kernel.secrets import MasterKey, get_master_key
 from facepay.stores.devices import DeviceNotFound
 from facepay.webhooks import deliveries, endpoints
@@ -43,7 +44,7 @@ from facepay.webhooks.schemas import (
 )
 from facepay.webhooks.stream import Stream, Wanted
 
-router = APIRouter(prefix="/v1", tags=["webhooks"])
+router = Router(prefix="/v1", tags=["webhooks"])
 Reader = Annotated[Principal, Security(current_staff, scopes=["webhooks:read"])]
 Writer = Annotated[Principal, Security(current_staff, scopes=["webhooks:write"])]
 REFUSALS = (Unauthenticated, InsufficientScope)

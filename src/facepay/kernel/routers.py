@@ -1,0 +1,48 @@
+"""The routers of all rooms: their routes are built when they are first asked for, and none without a scope."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import fastapi
+from fastapi.routing import APIRoute
+from starlette.routing import compile_path, get_name
+
+from facepay.kernel.auth import is_guarded
+
+BUILT = frozenset(APIRoute.__annotations__) | {"app", "form_limits"}
+"""What a route has once FastAPI has looked at its function."""
+
+
+class LazyRoute(APIRoute):
+    """A route that knows only where it is until somebody calls it, or asks what it takes and answers.
+
+    FastAPI reads each function's signature, makes its dependencies and the validators of all it takes and answers:
+    5 ms a route, and 3 s of each process's start for all of them, most of which it will never serve.
+    """
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **how: Any) -> None:
+        self.path, self.endpoint = path, endpoint
+        self.path_regex, self.path_format, self.param_convertors = compile_path(path)
+        self.name = how.get("name") or get_name(endpoint)
+        self.methods = {method.upper() for method in how.get("methods") or ["GET"]}
+        self.include_in_schema = how.get("include_in_schema", True)
+        self._how = how
+
+    def __getattr__(self, name: str) -> Any:
+        """Raises RuntimeError where the route has no scope: it answers nobody."""
+        if name not in BUILT:
+            raise AttributeError(name)
+        built = APIRoute(self.path, self.endpoint, **self._how)
+        if not is_guarded(built):
+            raise RuntimeError(f"{self.path} has no scope")
+        self.__dict__ |= built.__dict__
+        return self.__dict__[name]
+
+
+class Router(fastapi.APIRouter):
+    """An `APIRouter` of lazy routes."""
+
+    def __init__(self, **how: Any) -> None:
+        super().__init__(**{"route_class": LazyRoute} | how)
