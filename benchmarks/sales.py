@@ -1,6 +1,6 @@
 """The report of a store's sales, from its orders and from closed days, on one server with a year of orders.
 
-python -m benchmarks.sales [--orders 1000000] [--rounds 7]
+python -m benchmarks.sales [--orders 1000000] [--rounds 7] [--save]
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import argparse
 import statistics
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -19,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.ledger import address, settle
+from benchmarks.saving import save
 from facepay.kernel.database import Database
 from facepay.kernel.embedded import OWNER, EmbeddedPostgres
 from facepay.kernel.ids import new_id
@@ -91,8 +93,8 @@ async def measured(database: Database, days: int, now: datetime, rounds: int) ->
     return statistics.median(took), books
 
 
-async def compare(server: EmbeddedPostgres, now: datetime, rounds: int) -> Table:
-    table = Table("days", "orders", "from orders, ms", "with closed days, ms", "ratio")
+async def compare(server: EmbeddedPostgres, now: datetime, rounds: int) -> list[dict[str, float]]:
+    rows = []
     database = Database(server.url(), pool_size=2)
     try:
         before = {days: await measured(database, days, now, rounds) for days in SPANS_DAYS}
@@ -103,16 +105,25 @@ async def compare(server: EmbeddedPostgres, now: datetime, rounds: int) -> Table
         for days, (slow, told) in before.items():
             fast, same = await measured(database, days, now, rounds)
             assert same == told
-            table.add_row(str(days), f"{told[0].total.orders:,}", f"{slow:.0f}", f"{fast:.0f}", f"{slow / fast:.1f}")
+            rows.append({"days": days, "orders": told[0].total.orders, "orders_ms": slow, "closed_days_ms": fast})
     finally:
         await database.close()
-    return table
+    return rows
+
+
+def show(rows: Sequence[Mapping[str, float]]) -> None:
+    table = Table("days", "orders", "from orders, ms", "with closed days, ms", "ratio")
+    for row in rows:
+        slow, fast = row["orders_ms"], row["closed_days_ms"]
+        table.add_row(f"{row['days']}", f"{row['orders']:,}", f"{slow:.0f}", f"{fast:.0f}", f"{slow / fast:.1f}")
+    console.print(table)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--orders", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--save", action="store_true", help="write docs/figures/sales.json")
     options = parser.parse_args()
     now = datetime.now(UTC)
     with (
@@ -121,7 +132,10 @@ def main() -> None:
     ):
         console.log(f"making {options.orders:,} orders")
         fill(server, options.orders, now)
-        console.print(uvloop.run(compare(server, now, options.rounds)))
+        rows = uvloop.run(compare(server, now, options.rounds))
+    show(rows)
+    if options.save:
+        save("sales", rows)
 
 
 if __name__ == "__main__":
