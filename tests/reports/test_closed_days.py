@@ -47,7 +47,7 @@ sale = st.fixed_dictionaries(
     moved_to=st.sampled_from(ZONES),
     by=st.sampled_from(["hour", "day"]),
 )
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_the_report_of_closed_days_is_that_of_their_orders(
     shop: Shop, first: list[Any], late: list[Any], zone: str, moved_to: str, by: By
 ) -> None:
