@@ -1,0 +1,194 @@
+"""The engine as a Ray Serve deployment: `facepay[ray]`, on the machines of the cluster only."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from facepay.kernel.errors import Problem
+from facepay.vision.engine import InsightFaceEngine, load_engine
+from facepay.vision.evidence import Floats
+from facepay.vision.frames import FrameLimits, Image
+from facepay.vision.packs import find_pack
+from facepay.vision.remote import DEFAULT_PORT, PATH
+from facepay.vision.wire import (
+    ANOTHER_ENGINE_STATUS,
+    IDENTITY_HEADER,
+    JSON_TYPE,
+    PROBLEM_TYPE,
+    EngineIdentity,
+    Wanted,
+    evidence_to_json,
+    refusal_to_json,
+)
+
+# Ray reports on its users, and asks the machine's metrics agent, unless told otherwise before it is imported.
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+
+import ray
+from ray import serve
+from ray.serve.config import BackpressureConfig, HTTPOptions
+from ray.serve.schema import LoggingConfig
+from starlette.requests import Request
+from starlette.responses import Response
+
+APPLICATION = "facepay-engine"
+LOCAL_NODE = "127.0.0.2" if sys.platform == "linux" else "127.0.0.1"
+"""Ray takes 127.0.0.1 on Linux for the machine's outward address; this one stays within the machine."""
+BATCH_WAIT_SECONDS = 0.002
+GPU_THREADS = 8
+"""Frames that one replica with a GPU decodes and detects side by side."""
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """What each replica loads, as this process's settings name it; the files must be on every node."""
+
+    pack: str
+    liveness_model: Path | None = None
+    expression_model: Path | None = None
+    limits: FrameLimits = field(default_factory=FrameLimits)
+
+    def identity(self) -> EngineIdentity:
+        return EngineIdentity.of(
+            find_pack(self.pack),
+            liveness_model=self.liveness_model,
+            expression_model=self.expression_model,
+            limits=self.limits,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How much of the cluster the engine takes. `cpus` and `gpus` are of each replica.
+
+    `batch_max` frames' faces are embedded in one call, where a GPU makes that pay. `queue_max` frames may wait at each
+    node before one more is refused.
+    """
+
+    replicas: int = 1
+    cpus: int = 1
+    gpus: float = 0.0
+    batch_max: int | None = None
+    queue_max: int = 32
+
+    @property
+    def threads(self) -> int:
+        return max(self.cpus, GPU_THREADS) if self.gpus else self.cpus
+
+    @property
+    def together_max(self) -> int:
+        return self.batch_max or (self.threads if self.gpus else 1)
+
+
+class EngineReplica:
+    """One copy of the models, behind as many threads as it has processors."""
+
+    def __init__(self, models: Models, scale: Scale) -> None:
+        self._engine = load_engine(
+            models.pack,
+            liveness_model=models.liveness_model,
+            expression_model=models.expression_model,
+            limits=models.limits,
+            threads=1,
+        )
+        self._identity = models.identity()
+        self._digest = self._identity.digest
+        self._threads = ThreadPoolExecutor(scale.threads, thread_name_prefix="inference")
+        self._loop: asyncio.AbstractEventLoop | None = None
+        if scale.together_max > 1:
+            self._embed = self._engine.recogniser.get_feat
+            self._engine.recogniser.get_feat = self._embed_with_others
+            self._batched.set_max_batch_size(scale.together_max)  # type: ignore[attr-defined]
+
+    async def __call__(self, request: Request) -> Response:
+        if request.headers.get(IDENTITY_HEADER) != self._digest:
+            return Response(self._identity.to_json(), ANOTHER_ENGINE_STATUS, media_type=JSON_TYPE)
+        self._loop = asyncio.get_running_loop()
+        wanted, frame = Wanted.of_query(dict(request.query_params)), await request.body()
+        return await self._loop.run_in_executor(self._threads, partial(_answer, self._engine, frame, wanted))
+
+    def _embed_with_others(self, crops: list[Image]) -> Floats:
+        """On a thread of ours: what other frames' threads bring within BATCH_WAIT_SECONDS goes into the same call."""
+        assert self._loop
+        return asyncio.run_coroutine_threadsafe(self._batched(crops), self._loop).result()
+
+    @serve.batch(batch_wait_timeout_s=BATCH_WAIT_SECONDS)
+    async def _batched(self, frames: list[list[Image]]) -> list[Floats]:
+        embeddings = await asyncio.to_thread(self._embed, [crop for crops in frames for crop in crops])
+        found, start = [], 0
+        for crops in frames:
+            found.append(embeddings[start : start + len(crops)])
+            start += len(crops)
+        return found
+
+
+def _answer(engine: InsightFaceEngine, frame: bytes, wanted: Wanted) -> Response:
+    try:
+        evidence = engine.analyse(
+            frame,
+            embed=wanted.embed,
+            area_share_min=wanted.area_share_min,
+            points=wanted.points,
+            with_fingerprint=wanted.with_fingerprint,
+            with_appearance=wanted.with_appearance,
+        )
+    except Problem as refusal:
+        return Response(refusal_to_json(refusal), refusal.status, media_type=PROBLEM_TYPE)
+    return Response(evidence_to_json(evidence), media_type=JSON_TYPE)
+
+
+def deploy(
+    models: Models,
+    scale: Scale,
+    *,
+    host: str = "127.0.0.1",
+    port: int = DEFAULT_PORT,
+    certificate: Path | None = None,
+    key: Path | None = None,
+    clients_authority: Path | None = None,
+) -> None:
+    """Put the engine on the cluster that this process has joined, or change it there without a gap.
+
+    Every node of the cluster then listens on `host` and `port`: with TLS where a `certificate` and its `key` are
+    given, and only to clients whose certificates `clients_authority` signed where that is.
+    """
+    listening: dict[str, Any] = {"host": host, "port": port}
+    if certificate and key:
+        listening |= {"ssl_certfile": str(certificate), "ssl_keyfile": str(key)}
+        listening |= {"ssl_ca_certs": str(clients_authority)} if clients_authority else {}
+    serve.start(proxy_location="EveryNode", http_options=HTTPOptions(**listening))
+    replica = serve.deployment(
+        EngineReplica,
+        name="engine",
+        num_replicas=scale.replicas,
+        max_ongoing_requests=max(2 * scale.threads, scale.together_max),
+        max_queued_requests=scale.queue_max,
+        ray_actor_options={"num_cpus": scale.cpus, "num_gpus": scale.gpus},
+        backpressure_config=BackpressureConfig(status_code=429, retry_after_s=1),
+        logging_config=LoggingConfig(enable_access_log=False),
+        health_check_period_s=2,
+        graceful_shutdown_timeout_s=10,
+    )
+    serve.run(replica.bind(models, scale), name=APPLICATION, route_prefix=PATH)
+
+
+def withdraw() -> None:
+    """Take the engine off the cluster, once what is at work is answered."""
+    serve.delete(APPLICATION)
+
+
+def join(address: str | None) -> None:
+    """Join the Ray cluster at this address in any of Ray's forms; start one of this machine's own where it is None,
+    which ends with this process. Raises ConnectionError where there is none.
+    """
+    if address is None:
+        ray.init("local", _node_ip_address=LOCAL_NODE, include_dashboard=False, log_to_driver=False)
+    else:
+        ray.init(address, log_to_driver=False)
