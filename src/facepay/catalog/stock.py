@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, delete, select, update
+from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Uuid, any_, bindparam, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -74,6 +74,18 @@ async def upsert_stock(session: AsyncSession, *, quantities: Mapping[tuple[UUID,
     )
 
 
+# Composed once, as every basket asks it.
+_COUNTED = (
+    select(Stock.product_id, Stock.quantity)
+    .where(
+        Stock.store_id == bindparam("store_id", type_=Uuid()),
+        Stock.product_id == any_(bindparam("product_ids", type_=ARRAY(Uuid()))),
+    )
+    .order_by(Stock.product_id)
+    .with_for_update()
+)
+
+
 async def take_stock(session: AsyncSession, *, store_id: UUID, quantities: Mapping[UUID, int]) -> list[UUID]:
     """Take pieces of each product; or, where some are sold out, take nothing and return those products."""
     counted = await _locked(session, store_id, quantities)
@@ -106,12 +118,7 @@ async def hold_stock(session: AsyncSession, *, store_id: UUID, product_ids: Iter
 
 async def _locked(session: AsyncSession, store_id: UUID, quantities: Mapping[UUID, int]) -> dict[UUID, int]:
     """What is left of each counted product; locked in one order, so that baskets never wait in a circle."""
-    rows = await session.execute(
-        select(Stock.product_id, Stock.quantity)
-        .where(Stock.store_id == store_id, Stock.product_id.in_(quantities))
-        .order_by(Stock.product_id)
-        .with_for_update()
-    )
+    rows = await session.execute(_COUNTED, {"store_id": store_id, "product_ids": list(quantities)})
     return dict(rows.all())
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, select, text
+from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, String, Uuid, any_, bindparam, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -161,13 +161,19 @@ async def finish_step_up(
     return await _charge(session, kiosk, checkout, basket, verdict, now, settings)
 
 
+# Composed once, as every basket asks it.
+_CURRENCY_AND_PRODUCTS = (
+    select(Store.currency, Product)
+    .outerjoin(Product, Product.sku == any_(bindparam("skus", type_=ARRAY(String()))))
+    .where(Store.id == bindparam("store_id", type_=Uuid()))
+)
+
+
 async def currency_and_products(
     session: AsyncSession, *, store_id: UUID, skus: list[str]
 ) -> tuple[str, dict[str, Product]]:
     """Of the store, and by sku: all that has to be known to price a basket, in one round trip."""
-    rows = await session.execute(
-        select(Store.currency, Product).outerjoin(Product, Product.sku.in_(skus)).where(Store.id == store_id)
-    )
+    rows = await session.execute(_CURRENCY_AND_PRODUCTS, {"store_id": store_id, "skus": skus})
     currencies, products = zip(*rows, strict=True)
     return currencies[0], {product.sku: product for product in products if product is not None}
 

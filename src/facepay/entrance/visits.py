@@ -5,7 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, ScalarSelect, func, select, text
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    ScalarSelect,
+    Uuid,
+    bindparam,
+    func,
+    select,
+    text,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -59,20 +70,23 @@ def is_inside(*, store_id: UUID, member_id: UUID) -> ColumnElement[bool]:
     )
 
 
+_STORE, _MEMBER = bindparam("store_id", type_=Uuid()), bindparam("member_id", type_=Uuid())
+# Composed once, as every gate and kiosk asks them.
+_CURRENT = (
+    select(Visit).where(Visit.store_id == _STORE, Visit.member_id == _MEMBER, Visit.left_at.is_(None)).with_for_update()
+)
+_INSIDE = select(Visit.member_id).where(Visit.store_id == _STORE, Visit.left_at.is_(None))
+
+
 async def current_visit(session: AsyncSession, *, store_id: UUID, member_id: UUID) -> Visit | None:
     """The member's open visit to this store, locked until the transaction ends."""
-    found = await session.scalars(
-        select(Visit)
-        .where(Visit.store_id == store_id, Visit.member_id == member_id, Visit.left_at.is_(None))
-        .with_for_update()
-    )
+    found = await session.scalars(_CURRENT, {"store_id": store_id, "member_id": member_id})
     return found.one_or_none()
 
 
 async def members_inside(session: AsyncSession, *, store_id: UUID) -> frozenset[UUID]:
     """Who is inside this store now."""
-    found = await session.scalars(select(Visit.member_id).where(Visit.store_id == store_id, Visit.left_at.is_(None)))
-    return frozenset(found)
+    return frozenset(await session.scalars(_INSIDE, {"store_id": store_id}))
 
 
 def people_inside(*, store_id: UUID) -> ScalarSelect[int]:

@@ -12,7 +12,17 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, String, UniqueConstraint, delete, or_, select
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    SQLColumnExpression,
+    String,
+    UniqueConstraint,
+    delete,
+    or_,
+    select,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -85,7 +95,7 @@ async def lookalikes_of(session: AsyncSession, *, member_id: UUID) -> tuple[UUID
     return tuple(one if other == member_id else other for one, other in pairs)
 
 
-def has_lookalikes(member_id: UUID) -> ColumnElement[bool]:
+def has_lookalikes(member_id: UUID | SQLColumnExpression[UUID]) -> ColumnElement[bool]:
     """Whether `lookalikes_of` would name anybody, as a column of another query."""
     return select(Lookalike.id).where(_has(member_id), Lookalike.removed_at.is_(None)).exists()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, String, select, text
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, SQLColumnExpression, String, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -62,6 +62,6 @@ async def lift(session: AsyncSession, *, watch_id: UUID, reason: str, staff_id: 
     return found
 
 
-def is_watched(member_id: UUID) -> ColumnElement[bool]:
+def is_watched(member_id: UUID | SQLColumnExpression[UUID]) -> ColumnElement[bool]:
     """As a column of another query."""
     return select(Watch.id).where(Watch.member_id == member_id, Watch.lifted_at.is_(None)).exists()

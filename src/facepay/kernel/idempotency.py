@@ -17,7 +17,7 @@ from uuid import UUID
 from fastapi import Depends, Header, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
-from sqlalchemy import LargeBinary, String, delete, select, update
+from sqlalchemy import ARRAY, LargeBinary, String, Uuid, any_, bindparam, delete, select, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -83,6 +83,27 @@ class IdempotencyRecord(Base):
     created_at: Mapped[datetime] = mapped_column(index=True)
 
 
+# Composed once, since every request asks them: composing takes as long as asking.
+_INSERT = insert(IdempotencyRecord)
+_TAKE = _INSERT.on_conflict_do_update(
+    index_elements=["owner_id", "key"],
+    set_={name: _INSERT.excluded[name] for name in ("fingerprint", "claim_id", "leased_until")},
+    where=IdempotencyRecord.status.is_(None)
+    & (IdempotencyRecord.leased_until <= _INSERT.excluded.created_at)
+    & (IdempotencyRecord.fingerprint == any_(bindparam("fingerprints", type_=ARRAY(LargeBinary)))),
+).returning(IdempotencyRecord.claim_id)
+_SETTLE = (
+    update(IdempotencyRecord.__table__)
+    .where(
+        IdempotencyRecord.owner_id == bindparam("of_owner", type_=Uuid()),
+        IdempotencyRecord.key == bindparam("of_key", type_=String()),
+        IdempotencyRecord.claim_id == bindparam("of_claim", type_=Uuid()),
+    )
+    .values(status=bindparam("with_status"), answer=bindparam("with_answer", type_=JSONB))
+    .returning(IdempotencyRecord.claim_id)
+)
+
+
 @dataclass(slots=True)
 class Claim:
     """The right to do a request's work once. `replay` is the first answer, where there is one already."""
@@ -96,16 +117,8 @@ class Claim:
         """Keep the answer in the transaction of its effect. Raises IdempotencyKeyInUse where the claim was lost."""
         if self.key is None:
             return
-        kept = await session.scalar(
-            update(IdempotencyRecord)
-            .where(
-                IdempotencyRecord.owner_id == self.owner_id,
-                IdempotencyRecord.key == self.key,
-                IdempotencyRecord.claim_id == self.claim_id,
-            )
-            .values(status=status, answer=answer.stored())
-            .returning(IdempotencyRecord.claim_id)
-        )
+        mine = {"of_owner": self.owner_id, "of_key": self.key, "of_claim": self.claim_id}
+        kept = await session.scalar(_SETTLE, mine | {"with_status": status, "with_answer": answer.stored()})
         if kept is None:
             raise IdempotencyKeyInUse("A retry of this request has taken over.", headers={"Retry-After": "1"})
 
@@ -175,25 +188,17 @@ class Idempotency:
     async def _take(self, claim: Claim, fingerprint: Fingerprint) -> JSONResponse | None:
         now = self.clock()
         fresh = {
+            "owner_id": claim.owner_id,
+            "key": claim.key,
             "fingerprint": fingerprint[0],
             "claim_id": claim.claim_id,
             "leased_until": now + self.lease,
+            "created_at": now,
         }
         async with self.database.engine.connect() as connection:
             # Each statement by itself, in one round trip: the claim has to stand before the work begins.
             await connection.execution_options(isolation_level="AUTOCOMMIT")
-            taken = await connection.scalar(
-                insert(IdempotencyRecord)
-                .values(owner_id=claim.owner_id, key=claim.key, created_at=now, **fresh)
-                .on_conflict_do_update(
-                    index_elements=["owner_id", "key"],
-                    set_=fresh,
-                    where=IdempotencyRecord.status.is_(None)
-                    & (IdempotencyRecord.leased_until <= now)
-                    & IdempotencyRecord.fingerprint.in_(fingerprint),
-                )
-                .returning(IdempotencyRecord.claim_id)
-            )
+            taken = await connection.scalar(_TAKE, fresh | {"fingerprints": list(fingerprint)})
             if taken is not None:
                 return None
             found = await connection.execute(

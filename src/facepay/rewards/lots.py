@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, select, text
+from sqlalchemy import ARRAY, CheckConstraint, DateTime, ForeignKey, Index, String, Uuid, any_, bindparam, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -76,17 +76,21 @@ async def points_owed(session: AsyncSession, *, member_id: UUID) -> int:
         return 0
 
 
+# Composed once, as every basket asks it.
+_LIVE = (
+    select(ValueLot)
+    .where(
+        ValueLot.account_id == any_(bindparam("accounts", type_=ARRAY(Uuid()))),
+        ValueLot.remaining > 0,
+        ValueLot.expires_at > bindparam("now", type_=DateTime(timezone=True)),
+    )
+    .order_by(ValueLot.expires_at, ValueLot.id)
+)
+
+
 async def live_lots(session: AsyncSession, accounts: Sequence[Account], *, now: datetime) -> list[ValueLot]:
     """What can be spent from these accounts, the first to expire first."""
-    found = await session.scalars(
-        select(ValueLot)
-        .where(
-            ValueLot.account_id.in_([account.id for account in accounts]),
-            ValueLot.remaining > 0,
-            ValueLot.expires_at > now,
-        )
-        .order_by(ValueLot.expires_at, ValueLot.id)
-    )
+    found = await session.scalars(_LIVE, {"accounts": [account.id for account in accounts], "now": now})
     return list(found)
 
 
