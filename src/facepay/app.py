@@ -19,7 +19,7 @@ from starlette.datastructures import State
 from facepay.alerts.kinds import AlertKinds
 from facepay.alerts.of_endpoints import alert_of_stopped
 from facepay.alerts.watch import keep_watch
-from facepay.bootstrap import master_key, payment_provider
+from facepay.bootstrap import master_key, open_engine, payment_provider
 from facepay.calibration.versions import CalibrationKeeper
 from facepay.entrance.edge_galleries import may_hold
 from facepay.housekeeping import LEARNING_LOCK, Task, keep_house, slow_tasks_of, tasks_of
@@ -55,7 +55,7 @@ from facepay.templates.keeper import GalleryKeeper
 from facepay.templates.memory_gallery import MemoryGallery
 from facepay.templates.protection import Protection
 from facepay.test_drives.keys import follow_locker
-from facepay.vision.engine import Engine, load_engine
+from facepay.vision.engine import Engine
 from facepay.vision.frames import FrameLimits
 from facepay.vision.motion import MotionWatchers
 from facepay.vision.pool import InferencePool
@@ -214,15 +214,9 @@ def _tasks(state: State) -> tuple[Task, ...]:
 
 async def _open_recognition(state: State, settings: Settings, engine: Engine | None, stack: AsyncExitStack) -> None:
     limits = FrameLimits(bytes_max=settings.frame_bytes_max, megapixels_max=settings.frame_megapixels_max)
-    if engine is None:
-        engine = await asyncio.to_thread(
-            load_engine,
-            settings.model_pack,
-            liveness_model=settings.liveness_model,
-            expression_model=settings.expression_model,
-            limits=limits,
-        )
-    state.inference = InferencePool(engine, workers=settings.inference_workers, queue_max=settings.inference_queue_max)
+    engine = engine or await asyncio.to_thread(open_engine, settings, limits)
+    workers = settings.inference_workers if settings.engine == "onnx" else settings.engine_in_flight_max
+    state.inference = InferencePool(engine, workers=workers, queue_max=settings.inference_queue_max)
     stack.callback(state.inference.close)
     protection = Protection(state.master_key)
     state.gallery = MemoryGallery(protection.rotate)

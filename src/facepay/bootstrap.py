@@ -12,6 +12,8 @@ from facepay.kernel.embedded import EmbeddedPostgres
 from facepay.kernel.secrets import MasterKey
 from facepay.migrate import connect, migrate
 from facepay.settings import Settings
+from facepay.vision.engine import Engine, load_engine
+from facepay.vision.frames import FrameLimits
 from facepay.wallet.providers.mock import Behaviour, MockProvider
 
 MASTER_KEY_FILE = "master.key"
@@ -50,3 +52,24 @@ def payment_provider(settings: Settings, database: Database, *, key: MasterKey, 
         seed=settings.provider_seed,
     )
     return MockProvider(database, secret=key.derive("mock provider webhooks"), behaviour=behaviour, clock=clock)
+
+
+def open_engine(settings: Settings, limits: FrameLimits) -> Engine:
+    """The models, loaded here, or what asks a Ray cluster for what they say.
+
+    A cluster that is away now is no error: it is asked with the first frame.
+    Raises `packs.PackError`, `PassiveModelError` and `ExpressionModelError` for models that this process doesn't have.
+    """
+    models = {"liveness_model": settings.liveness_model, "expression_model": settings.expression_model}
+    if settings.engine == "onnx":
+        return load_engine(settings.model_pack, limits=limits, **models)
+    from facepay.vision.packs import find_pack
+    from facepay.vision.remote import EngineAddress, RemoteEngine, tls_context
+    from facepay.vision.wire import EngineIdentity
+
+    return RemoteEngine(
+        EngineAddress.parse(settings.engine),
+        EngineIdentity.of(find_pack(settings.model_pack), limits=limits, **models),
+        timeout_seconds=settings.engine_timeout_seconds,
+        tls=tls_context(settings.engine_authority, settings.engine_certificate),
+    )

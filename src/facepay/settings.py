@@ -52,6 +52,11 @@ class Settings(BaseSettings):
     accept_research_licence: bool = False
     inference_workers: int = Field(default=os.cpu_count() or 1, ge=1, le=256)
     inference_queue_max: int = Field(default=32, ge=0, le=10_000)
+    engine: str = Field(default="onnx", pattern=r"^(onnx|rays?://[^/?#@\s]*/?)$")
+    engine_in_flight_max: int = Field(default=32, ge=1, le=1024)
+    engine_timeout_seconds: float = Field(default=5.0, ge=0.5, le=60)
+    engine_authority: Path | None = None
+    engine_certificate: Path | None = None
     frame_bytes_max: int = Field(default=8 * 1024 * 1024, ge=1024, le=16 * 1024 * 1024)
     frame_megapixels_max: float = Field(default=16.0, gt=0, le=100)
     gate_fpir_target: Rate = 1e-3

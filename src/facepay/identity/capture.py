@@ -26,6 +26,7 @@ from facepay.kernel.uploads import (
     read_files,
     read_raw,
 )
+from facepay.vision.away import EngineMismatch, EngineUnavailable
 from facepay.vision.depth_maps import DepthMismatch, DepthUnreadable
 from facepay.vision.frames import CorruptImage, EmptyFrame, FrameTooLarge, UnsupportedImageType
 
@@ -46,7 +47,7 @@ class TooManyFrames(Problem):
     title = "Too many frames"
 
 
-# What can be wrong with frames, and with all parts of a capture, here or when they are decoded.
+# What can be wrong with frames, and with all parts of a capture, here, when they are decoded, or with who sees them.
 UNREADABLE_FRAMES: tuple[type[Problem], ...] = (
     FrameMissing,
     EmptyFrame,
@@ -56,6 +57,8 @@ UNREADABLE_FRAMES: tuple[type[Problem], ...] = (
     UnsupportedImageType,
     UnsupportedMediaType,
     CorruptImage,
+    EngineUnavailable,
+    EngineMismatch,
 )
 UNREADABLE = (*UNREADABLE_FRAMES, DepthUnreadable, DepthMismatch)
 

@@ -11,6 +11,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import ray
+from ray import serve
+from ray.serve.config import BackpressureConfig, HTTPOptions
+from ray.serve.schema import LoggingConfig
+from starlette.requests import Request
+from starlette.responses import Response
+
 from facepay.kernel.errors import Problem
 from facepay.vision.engine import InsightFaceEngine, load_engine
 from facepay.vision.evidence import Floats
@@ -27,16 +34,6 @@ from facepay.vision.wire import (
     evidence_to_json,
     refusal_to_json,
 )
-
-# Ray reports on its users, and asks the machine's metrics agent, unless told otherwise before it is imported.
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-
-import ray
-from ray import serve
-from ray.serve.config import BackpressureConfig, HTTPOptions
-from ray.serve.schema import LoggingConfig
-from starlette.requests import Request
-from starlette.responses import Response
 
 APPLICATION = "facepay-engine"
 LOCAL_NODE = "127.0.0.2" if sys.platform == "linux" else "127.0.0.1"
@@ -164,8 +161,7 @@ def deploy(
         listening |= {"ssl_certfile": str(certificate), "ssl_keyfile": str(key)}
         listening |= {"ssl_ca_certs": str(clients_authority)} if clients_authority else {}
     serve.start(proxy_location="EveryNode", http_options=HTTPOptions(**listening))
-    replica = serve.deployment(
-        EngineReplica,
+    deployment = serve.deployment(
         name="engine",
         num_replicas=scale.replicas,
         max_ongoing_requests=max(2 * scale.threads, scale.together_max),
@@ -176,7 +172,7 @@ def deploy(
         health_check_period_s=2,
         graceful_shutdown_timeout_s=10,
     )
-    serve.run(replica.bind(models, scale), name=APPLICATION, route_prefix=PATH)
+    serve.run(deployment(EngineReplica).bind(models, scale), name=APPLICATION, route_prefix=PATH)
 
 
 def withdraw() -> None:
@@ -188,6 +184,7 @@ def join(address: str | None) -> None:
     """Join the Ray cluster at this address in any of Ray's forms; start one of this machine's own where it is None,
     which ends with this process. Raises ConnectionError where there is none.
     """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray reports on its users unless told otherwise
     if address is None:
         ray.init("local", _node_ip_address=LOCAL_NODE, include_dashboard=False, log_to_driver=False)
     else:

@@ -16,7 +16,8 @@ from typing import Self
 import httpx
 import stamina
 
-from facepay.kernel.errors import Overloaded, Problem
+from facepay.kernel.errors import Overloaded
+from facepay.vision.away import EngineMismatch, EngineUnavailable
 from facepay.vision.evidence import FrameEvidence
 from facepay.vision.frames import FrameLimits
 from facepay.vision.wire import (
@@ -35,32 +36,6 @@ ADDRESS = re.compile(r"(?P<scheme>rays?)://(?P<hosts>[^/?#@]*)/?")
 HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:\s\[\]]+)(:[0-9]{1,5})?")
 ATTEMPTS_MAX = 5
 CONNECT_SECONDS = 1.0
-
-
-class EngineUnavailable(Problem):
-    """Nobody recognises faces now: no machine of the engine's answers. Nothing has been done."""
-
-    status = 503
-    code = "engine_unavailable"
-    title = "Recognition is away"
-
-    def __init__(self, detail: str) -> None:
-        super().__init__(detail, headers={"Retry-After": "2"})
-
-
-class EngineMismatch(Problem):
-    """The engine that answers has other models, limits or another version than this process: it isn't asked."""
-
-    status = 503
-    code = "engine_mismatch"
-    title = "Another engine than expected"
-
-    def __init__(self, differences: list[str]) -> None:
-        super().__init__(
-            "The engine was deployed with other settings or another version than this process has.",
-            headers={"Retry-After": "30"},
-            differences=differences,
-        )
 
 
 @dataclass(frozen=True, slots=True)
