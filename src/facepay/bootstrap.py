@@ -64,12 +64,12 @@ def open_engine(settings: Settings, limits: FrameLimits) -> Engine:
     if settings.engine == "onnx":
         return load_engine(settings.model_pack, limits=limits, **models)
     from facepay.vision.packs import find_pack
-    from facepay.vision.remote import EngineAddress, RemoteEngine, tls_context
+    from facepay.vision.remote import EngineAddress, RemoteEngine
     from facepay.vision.wire import EngineIdentity
 
     return RemoteEngine(
         EngineAddress.parse(settings.engine),
         EngineIdentity.of(find_pack(settings.model_pack), limits=limits, **models),
         timeout_seconds=settings.engine_timeout_seconds,
-        tls=tls_context(settings.engine_authority, settings.engine_certificate),
+        authority=settings.engine_authority,
     )

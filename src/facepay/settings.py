@@ -56,7 +56,6 @@ class Settings(BaseSettings):
     engine_in_flight_max: int = Field(default=32, ge=1, le=1024)
     engine_timeout_seconds: float = Field(default=5.0, ge=0.5, le=60)
     engine_authority: Path | None = None
-    engine_certificate: Path | None = None
     frame_bytes_max: int = Field(default=8 * 1024 * 1024, ge=1024, le=16 * 1024 * 1024)
     frame_megapixels_max: float = Field(default=16.0, gt=0, le=100)
     gate_fpir_target: Rate = 1e-3

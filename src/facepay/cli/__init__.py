@@ -14,6 +14,7 @@ from facepay.cli.backups import backup, restore
 from facepay.cli.calibrate import calibrate_app
 from facepay.cli.capacity import capacity
 from facepay.cli.doctor import doctor
+from facepay.cli.engine import engine_app
 from facepay.cli.evaluate import evaluate
 from facepay.cli.ledger import ledger_app
 from facepay.cli.models import models
@@ -39,6 +40,7 @@ app = typer.Typer(
 for command in (serve, demo, simulate, doctor, migrate, backup, restore, models, evaluate, capacity):
     app.command()(command)
 app.add_typer(calibrate_app, name="calibrate")
+app.add_typer(engine_app, name="engine")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(access_app, name="access")
 app.add_typer(admin_app, name="admin")

@@ -84,6 +84,14 @@ class Scale:
         return self.batch_max or (self.threads if self.gpus else 1)
 
 
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Paths on every node, of PEM files."""
+
+    certificate: Path
+    key: Path
+
+
 class EngineReplica:
     """One copy of the models, behind as many threads as it has processors."""
 
@@ -147,20 +155,15 @@ def deploy(
     *,
     host: str = "127.0.0.1",
     port: int = DEFAULT_PORT,
-    certificate: Path | None = None,
-    key: Path | None = None,
-    clients_authority: Path | None = None,
+    tls: Tls | None = None,
 ) -> None:
     """Put the engine on the cluster that this process has joined, or change it there without a gap.
 
-    Every node of the cluster then listens on `host` and `port`: with TLS where a `certificate` and its `key` are
-    given, and only to clients whose certificates `clients_authority` signed where that is.
+    Every node of the cluster then listens on `host` and `port`.
     """
-    listening: dict[str, Any] = {"host": host, "port": port}
-    if certificate and key:
-        listening |= {"ssl_certfile": str(certificate), "ssl_keyfile": str(key)}
-        listening |= {"ssl_ca_certs": str(clients_authority)} if clients_authority else {}
-    serve.start(proxy_location="EveryNode", http_options=HTTPOptions(**listening))
+    files = {"ssl_certfile": str(tls.certificate), "ssl_keyfile": str(tls.key)} if tls else {}
+    listening = HTTPOptions(host=host, port=port, **files)
+    serve.start(proxy_location="EveryNode", http_options=listening)
     deployment = serve.deployment(
         name="engine",
         num_replicas=scale.replicas,

@@ -68,6 +68,7 @@ class RemoteEngine:
 
     Looking at a frame changes nothing, so what a node or a replica leaves unanswered is asked again of another:
     at most ATTEMPTS_MAX times, each waiting `timeout_seconds` at most. Nothing is asked of Ray before the first frame.
+    `authority` signs their certificates (PEM); where none is given, whom the system trusts does.
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class RemoteEngine:
         identity: EngineIdentity,
         *,
         timeout_seconds: float,
-        tls: ssl.SSLContext | None = None,
+        authority: Path | None = None,
     ) -> None:
         self.pack = identity.pack
         self.embedding_dim = identity.embedding_dim
@@ -89,7 +90,7 @@ class RemoteEngine:
             headers={IDENTITY_HEADER: identity.digest},
             timeout=httpx.Timeout(timeout_seconds, connect=min(CONNECT_SECONDS, timeout_seconds)),
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=256),
-            verify=tls or True,
+            verify=ssl.create_default_context(cafile=authority),
             trust_env=False,  # frames go to the engine and through no proxy
         )
 
@@ -136,11 +137,3 @@ class RemoteEngine:
         if answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
             raise Overloaded("Every machine that recognises faces is busy and the queue is full.")
         raise _Failed(f"status {answer.status_code}")
-
-
-def tls_context(authority: Path | None, certificate: Path | None) -> ssl.SSLContext:
-    """Trusts `authority` (PEM; the system's where none is given) and shows `certificate` (PEM with its key)."""
-    context = ssl.create_default_context(cafile=authority)
-    if certificate is not None:
-        context.load_cert_chain(certificate)
-    return context
