@@ -56,6 +56,9 @@ class Settings(BaseSettings):
     engine_in_flight_max: int = Field(default=32, ge=1, le=1024)
     engine_timeout_seconds: float = Field(default=5.0, ge=0.5, le=60)
     engine_authority: Path | None = None
+    gallery: str = Field(default="memory", pattern=r"^(memory|milvuss?://[^?#@\s]+)$")
+    gallery_token: SecretStr | None = None
+    gallery_timeout_seconds: float = Field(default=2.0, ge=0.1, le=30)
     frame_bytes_max: int = Field(default=8 * 1024 * 1024, ge=1024, le=16 * 1024 * 1024)
     frame_megapixels_max: float = Field(default=16.0, gt=0, le=100)
     gate_fpir_target: Rate = 1e-3
