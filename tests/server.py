@@ -8,8 +8,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -27,7 +27,7 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def start(data_dir: Path, port: int) -> subprocess.Popen[bytes]:
+def start(data_dir: Path, port: int, **settings: str) -> subprocess.Popen[bytes]:
     """Returns once it is ready."""
     environment = os.environ | {
         "FACEPAY_DATA_DIR": str(data_dir),
@@ -36,6 +36,7 @@ def start(data_dir: Path, port: int) -> subprocess.Popen[bytes]:
         "FACEPAY_LOG_LEVEL": "error",
         "FACEPAY_ACCEPT_RESEARCH_LICENCE": "true",
         "FACEPAY_TEN_MINUTE_PAYMENTS_MAX": "10000",  # one face pays again and again
+        **settings,
     }
     server = subprocess.Popen([sys.executable, "-m", "facepay.cli", "serve", "--port", str(port)], env=environment)
     deadline = time.monotonic() + START_SECONDS_MAX
@@ -49,17 +50,6 @@ def start(data_dir: Path, port: int) -> subprocess.Popen[bytes]:
             time.sleep(0.02)
     server.kill()
     raise AssertionError("the server did not start")
-
-
-@contextmanager
-def serving(data_dir: Path) -> Iterator[str]:
-    port = free_port()
-    server = start(data_dir, port)
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(20)
 
 
 @asynccontextmanager

@@ -1,0 +1,141 @@
+"""Throughput and waiting times against offered load, from a quarter of what the server can do to four times as much.
+
+    python -m benchmarks.overload [--seconds 5] [--save]
+
+Requests arrive at random at a steady rate (open loop), over HTTP, from a process of its own, and wait from the moment
+at which they were due. What the server can do is measured first: as many callers as it holds, each asking again once
+it is answered. Refused requests aren't sent again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.busy_shop import BusyShop, busy_shop
+from benchmarks.load import Answer, Call, Plan, send
+from benchmarks.saving import save
+
+LOADS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0)
+CALLERS = 30  # fewer than workers and queue hold
+WITHIN_PEAK, REFUSED_MS_MAX = 0.95, 50.0
+Row = dict[str, Any]
+
+
+def capacity(shop: BusyShop, calls: Sequence[Call], seconds: float) -> float:
+    """Answers a second."""
+    send(Plan(shop.port, calls, 2.0, callers=CALLERS))  # warms up
+    answers = send(Plan(shop.port, calls, seconds, callers=CALLERS)).answers
+    return sum(answer.status == 200 for answer in answers) / seconds
+
+
+def offer(shop: BusyShop, calls: Sequence[Call], seconds: float, rate: float) -> Row:
+    outcome = send(Plan(shop.port, calls, seconds, rate=rate))
+    accepted = [answer for answer in outcome.answers if answer.status == 200]
+    refused = [answer for answer in outcome.answers if answer.status == 503]
+    # From the first arrival to the last answer: what is still in the queue at the end is answered too.
+    span = max(answer.began + answer.took for answer in accepted)
+    return {
+        "offered_per_second": round(len(outcome.answers) / seconds, 1),
+        "answered_per_second": round(len(accepted) / max(seconds, span), 1),
+        "accepted_p50_ms": _percentile(accepted, 50),
+        "accepted_p99_ms": _percentile(accepted, 99),
+        "refused_share": round(len(refused) / len(outcome.answers), 3),
+        "refused_p50_ms": _percentile(refused, 50),
+        "refused_p99_ms": _percentile(refused, 99),
+        "refused_max_ms": _percentile(refused, 100),
+        "other": len(outcome.answers) - len(accepted) - len(refused),
+        "load_cores": round(outcome.cores, 2),
+    }
+
+
+def _percentile(answers: Sequence[Answer], percent: float) -> float | None:
+    return round(float(np.percentile([answer.took * 1000 for answer in answers], percent)), 1) if answers else None
+
+
+def measure(shop: BusyShop, what: str, calls: Sequence[Call], seconds: float) -> list[Row]:
+    can = capacity(shop, calls, seconds)
+    rows = []
+    for load in LOADS:
+        time.sleep(1)  # the queue empties
+        rows.append({"what": what, "load": load} | offer(shop, calls, seconds, load * can))
+    return rows
+
+
+def table(rows: Sequence[Row]) -> Table:
+    shown = Table(title=f"{rows[0]['what']}: waiting times in milliseconds")
+    for name in ("load", "offered/s", "answered/s", "p50", "p99", "refused", "503 p50", "503 p99", "503 max", "other"):
+        shown.add_column(name, justify="right")
+    for row in rows:
+        shown.add_row(
+            f"{row['load']:.2f}",
+            f"{row['offered_per_second']:.0f}",
+            f"{row['answered_per_second']:.1f}",
+            *(_shown(row[f"accepted_{name}_ms"]) for name in ("p50", "p99")),
+            f"{row['refused_share']:.0%}",
+            *(_shown(row[f"refused_{name}_ms"]) for name in ("p50", "p99", "max")),
+            str(row["other"]),
+        )
+    return shown
+
+
+def _shown(milliseconds: float | None) -> str:
+    return "" if milliseconds is None else f"{milliseconds:.0f}" if milliseconds >= 100 else f"{milliseconds:.1f}"
+
+
+def verdict(rows: Sequence[Row]) -> str:
+    peak = max(row["answered_per_second"] for row in rows)
+    least = min(row["answered_per_second"] for row in rows if row["load"] >= 1.5)
+    slowest = max(row["refused_p99_ms"] or 0.0 for row in rows)
+    kept, quick = least >= WITHIN_PEAK * peak, slowest < REFUSED_MS_MAX
+    return (
+        f"{rows[0]['what']}: past saturation at least [bold]{least / peak:.0%}[/] of the peak of {peak:.1f}/s "
+        f"(goal 95 %: {'met' if kept else 'missed'}), 503 within [bold]{slowest:.0f} ms[/] at p99 "
+        f"(goal 50 ms: {'met' if quick else 'missed'})"
+    )
+
+
+def plot(rows: Sequence[Row], path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 5.2), layout="constrained")
+    throughput, waiting = figure.subplots(2, 1, sharex=True)
+    for what, dash in (("gate decisions", "-"), ("checkouts", "--")):
+        mine = [row for row in rows if row["what"] == what]
+        loads = [row["load"] for row in mine]
+        throughput.plot(loads, [row["answered_per_second"] for row in mine], f"ko{dash}", label=what, markersize=4)
+        waiting.plot(loads, [row["accepted_p99_ms"] for row in mine], f"ko{dash}", label=f"{what}, p99", markersize=4)
+        refused = [np.nan if row["refused_p99_ms"] is None else row["refused_p99_ms"] for row in mine]
+        waiting.plot(loads, refused, f"kx{dash}", label=f"{what} refused, p99", markersize=5)
+    throughput.set(ylabel="answered a second", ylim=(0, None))
+    waiting.set(ylabel="waited (ms)", xlabel="offered load, as a share of what the server can do", yscale="log")
+    waiting.axhline(REFUSED_MS_MAX, color="0.7", linewidth=0.8)
+    throughput.legend(frameon=False)
+    waiting.legend(frameon=False, fontsize="small")
+    figure.savefig(path, metadata={"Date": None})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=5.0, help="for each offered load")
+    parser.add_argument("--save", action="store_true", help="keep the figures for the docs")
+    options = parser.parse_args()
+    console, rows = Console(width=120), list[Row]()
+    with busy_shop() as shop:
+        for what, calls in (("gate decisions", shop.gate_calls()), ("checkouts", shop.checkout_calls())):
+            mine = measure(shop, what, calls, options.seconds)
+            rows += mine
+            console.print(table(mine), verdict(mine))
+    if options.save:
+        plot(rows, save("overload", rows).with_suffix(".svg"))
+
+
+if __name__ == "__main__":
+    main()
