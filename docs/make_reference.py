@@ -234,7 +234,7 @@ def settings(example: str) -> str:
 
 
 def _setting(name: str, field: FieldInfo) -> str:
-    default = "one for each processor" if name == "FACEPAY_INFERENCE_WORKERS" else _default(field.default)
+    default = "one fewer than processors" if name == "FACEPAY_INFERENCE_WORKERS" else _default(field.default)
     return f"| `{name}` | {default} | {_takes(field)} |"
 
 

@@ -85,7 +85,7 @@ async def test_one_frame_more_than_the_queue_holds_is_refused_at_once(pool: Infe
         with pytest.raises(Overloaded) as refusal:
             await pool.analyse(people()[0])
     assert refusal.value.status == 503
-    assert refusal.value.headers["Retry-After"] == "1"
+    assert refusal.value.headers["Retry-After"] in {"1", "2", "3"}
     assert (pool.busy, pool.depth) == (2, 3)
     held.door.set()
     assert all(len(evidence.faces) == 1 for evidence in await asyncio.gather(*admitted))

@@ -16,7 +16,7 @@ from facepay.campaigns.schemas import CampaignOffer, SmileAnswer
 from facepay.campaigns.smiling import FRAMES_MIN
 from facepay.entrance.payers import seen_to_pay
 from facepay.identity.capture import FILES_MAX, capture_body, read_capture_form
-from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf
+from facepay.identity.desk import AT_THE_DOOR, CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf
 from facepay.identity.recognition import RecogniserOf
 from facepay.identity.schemas import StepUpAnswer
 from facepay.identity.sighting import Sighting
@@ -72,6 +72,7 @@ async def see_campaigns(device_id: UUID, player: Player, session: Session, now: 
     "/smiles",
     summary="Smile for a discount",
     response_model=SmileAnswer,
+    dependencies=AT_THE_DOOR,
     responses=problems(IdempotencyKeyMissing, *CAPTURE_PROBLEMS, TooFewFrames, ModelsLackPoints),
     openapi_extra=_smile_body(),
 )

@@ -16,7 +16,7 @@ from facepay.checkout.schemas import Basket, CheckoutAnswer, OrderAnswer, PassCh
 from facepay.checkout.weighing import WeighingInvalid
 from facepay.entrance.payers import seen_to_pay
 from facepay.identity.capture import FILES_MAX, capture_body, read_capture_form
-from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf
+from facepay.identity.desk import AT_THE_DOOR, CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf
 from facepay.identity.passes import read_pass
 from facepay.identity.recognition import RecogniserOf
 from facepay.identity.schemas import StepUpAnswer
@@ -53,6 +53,7 @@ BASKET_PART = {"type": "string", "examples": BASKETS}
     tags=["kiosks"],
     summary="Pay for a basket with a face",
     response_model=CheckoutAnswer,
+    dependencies=AT_THE_DOOR,
     responses=problems(IdempotencyKeyMissing, *CAPTURE_PROBLEMS, WeighingInvalid),
     openapi_extra=capture_body(raw=False, basket=BASKET_PART),
 )

@@ -29,7 +29,7 @@ from facepay.dining.tables import table_at
 from facepay.dining.tabs import tab_of
 from facepay.entrance.payers import seen_to_pay
 from facepay.identity.capture import FILES_MAX, Capture, capture_body, read_capture_form
-from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf
+from facepay.identity.desk import AT_THE_DOOR, CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf
 from facepay.identity.passes import read_pass
 from facepay.identity.schemas import StepUpAnswer
 from facepay.identity.sighting import Sighting
@@ -63,6 +63,7 @@ async def see_bill(
     "/payments",
     summary="Pay with a face, for oneself or for others",
     response_model=PaymentAnswer,
+    dependencies=AT_THE_DOOR,
     responses=problems(IdempotencyKeyMissing, *CAPTURE_PROBLEMS, *AT_PARTY),
     openapi_extra=capture_body(raw=False, bill=BILL_PART),
 )
@@ -126,6 +127,7 @@ async def finish_payment(payment_id: UUID, body: StepUpAnswer, at: AtTableOf, ke
     "/guarantees",
     summary="Answer for more, or as the host",
     response_model=AgreementAnswer,
+    dependencies=AT_THE_DOOR,
     responses=problems(IdempotencyKeyMissing, *CAPTURE_PROBLEMS, *AT_PARTY),
     openapi_extra=capture_body(raw=False, guarantee=GUARANTEE_PART),
 )

@@ -18,7 +18,7 @@ from facepay.doors.faces import FaceShown
 from facepay.doors.factors import prove_badge, prove_finger, prove_invitation, prove_pin, typed_pin
 from facepay.doors.places import place_of
 from facepay.identity.capture import Capture, capture_body, read_capture
-from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, DeskOf
+from facepay.identity.desk import AT_THE_DOOR, CALL_PROBLEMS, CAPTURE_PROBLEMS, DeskOf
 from facepay.identity.recognition import RecogniserOf
 from facepay.identity.sighting import Sighting
 from facepay.kernel.auth import Principal, current_device
@@ -121,6 +121,7 @@ async def open_attempt(call: Call) -> Any:
 @factor_route(
     "/{attempt_id}/face",
     summary="Show a face",
+    dependencies=AT_THE_DOOR,
     responses=problems(*CAPTURE_PROBLEMS, AttemptNotFound),
     openapi_extra=capture_body(),
 )

@@ -16,7 +16,7 @@ from facepay.entrance.gate_schemas import GateAnswer, PassAtEntry, entry_body, r
 from facepay.entrance.gate_turns import free_doorway
 from facepay.entrance.gates import ALONE, Direction, GateDecision
 from facepay.entrance.turns import DeviceBusy
-from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS
+from facepay.identity.desk import AT_THE_DOOR, CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS
 from facepay.identity.passes import read_pass
 from facepay.identity.schemas import PassShown, StepUpAnswer
 from facepay.identity.sighting import Sighting
@@ -102,6 +102,7 @@ Call = Annotated[GateCall, Depends(made(GateCall))]
 decision_route = partial(
     router.post,
     response_model=GateAnswer,
+    dependencies=AT_THE_DOOR,
     responses=problems(*CAPTURE_PROBLEMS, DeviceBusy),
     openapi_extra=entry_body(),
 )

@@ -17,7 +17,7 @@ from facepay.entrance.gate_schemas import NewTurn, TurnAnswer
 from facepay.entrance.gate_turns import GateTurn, TripReused
 from facepay.entrance.turns import DeviceBusy, TurnNotFound
 from facepay.identity.capture import capture_body, read_capture
-from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS
+from facepay.identity.desk import AT_THE_DOOR, CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS
 from facepay.identity.passes import read_pass
 from facepay.identity.schemas import PassShown, StepUpAnswer
 from facepay.identity.sighting import Sighting
@@ -123,6 +123,7 @@ async def start_turn(call: Call, body: NewTurn) -> Any:
     "/{turn_id}/frames",
     response_model=TurnAnswer,
     summary="Show the camera's frames",
+    dependencies=AT_THE_DOOR,
     responses=problems(*CAPTURE_PROBLEMS, TurnNotFound),
     openapi_extra=capture_body(),
 )

@@ -20,7 +20,7 @@ from facepay.fitting.session_schemas import AtMirrorNow, LookAnswer, SessionAnsw
 from facepay.fitting.sessions import SessionNotFound, alone_at, end_session, lasts, open_at
 from facepay.fitting.views import SessionView, session_view
 from facepay.identity.capture import capture_body, read_capture
-from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf
+from facepay.identity.desk import AT_THE_DOOR, CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf
 from facepay.identity.passes import read_pass
 from facepay.identity.recognition import RecogniserOf
 from facepay.identity.schemas import PassShown, StepUpAnswer
@@ -43,6 +43,7 @@ USE = "mirror"
     "/sessions",
     summary="Look at whoever stands before a mirror",
     response_model=LookAnswer,
+    dependencies=AT_THE_DOOR,
     responses=problems(IdempotencyKeyMissing, *CAPTURE_PROBLEMS),
     openapi_extra=capture_body(),
 )

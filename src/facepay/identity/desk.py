@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Protocol, TypeVar
@@ -27,13 +28,30 @@ from facepay.kernel.idempotency import IdempotencyKeyInUse, IdempotencyKeyReused
 from facepay.kernel.metrics import MetricsOf
 from facepay.kernel.passwords import PasswordHasher, get_hasher
 from facepay.kernel.secrets import get_master_key
+from facepay.kernel.uploads import declared_bytes, is_image
+from facepay.kernel.waiting import while_awaited
 from facepay.settings import Settings, SettingsOf
+from facepay.vision.pool import InferencePool
 
 CALL_PROBLEMS: tuple[type[Problem], ...] = (Unauthenticated, WrongStore, IdempotencyKeyInUse, IdempotencyKeyReused)
 CAPTURE_PROBLEMS = (*CALL_PROBLEMS, *UNREADABLE, *EDGE_PROBLEMS, Overloaded)
+# A face of 512 dimensions takes 4 kB, the frames of most cameras 30 to 200.
+FORM_WITHOUT_FRAMES_MAX = 16 * 1024
 STEP_UP_PROBLEMS = (*CALL_PROBLEMS, AttemptNotFound, AttemptClosed)
 
 
+async def take_place(request: Request) -> AsyncIterator[None]:
+    """Refuse frames that no worker will have time for before anything is done for them: no token is looked up, no body
+    read, no key claimed. A short form may hold a face that its device has measured itself, which takes no worker.
+    """
+    inference: InferencePool | None = request.app.state.inference
+    brings_frames = is_image(request) or declared_bytes(request) > FORM_WITHOUT_FRAMES_MAX
+    with inference.place() if inference and brings_frames else nullcontext():
+        yield
+
+
+# Of routes that take captures: FastAPI solves these before the routes' own, and ends them when the route has answered.
+AT_THE_DOOR = [Depends(take_place, scope="function")]
 Ruled = TypeVar("Ruled", covariant=True)
 
 
@@ -75,13 +93,14 @@ class Desk:
         """`see` who is in the capture, then `act` on it in one transaction that keeps the answer too.
 
         `also` is whatever of the body belongs to the request beside the capture. No connection is held while
-        the models run.
+        the models run. What nobody waits for any more isn't decided on; once `act` has begun, it is finished.
         """
         fingerprint = self.idempotency.fingerprint(self.request, *capture.parts(), also)
         async with self.idempotency.claim(owner_id=device.id, key=key, fingerprint=fingerprint) as claim:
             if claim.replay:
                 return claim.replay
-            sighting = await see(capture)
+            async with while_awaited(self.request, longest=self.idempotency.lease):
+                sighting = await see(capture)
             with self.metrics.stage("decide", sighting.timings_ms):
                 async with self.database.begin() as session:
                     answer = await act(session, sighting)

@@ -212,11 +212,11 @@ async def _authenticate(request: Request, kind: str, token: str | None, required
     state = request.app.state
     authenticator: Authenticator = state.authenticators[kind]
     principal = await authenticator(state.database, state.master_key, token, state.clock()) if token else None
+    request.state.principal_kind = principal.kind if principal else None
     if principal is None:
         raise Unauthenticated(
             f"A valid {kind} token is needed.", headers={"WWW-Authenticate": f'Bearer realm="{kind}"'}
         )
-    request.state.principal_kind = principal.kind
     device_id = principal.id if principal.kind == "device" else None
     telemetry.note(caller=principal.kind, role=principal.role, device_id=device_id, store_id=principal.store_id)
     if kind == "staff":

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from secrets import randbelow
 from typing import Any, ClassVar
+
+# Those that are refused together don't come back together.
+RETRY_AFTER_SECONDS_MAX = 3
 
 
 class Problem(Exception):
@@ -55,5 +59,5 @@ class Overloaded(Problem):
     code = "overloaded"
     title = "Overloaded"
 
-    def __init__(self, detail: str, *, retry_after_seconds: int = 1) -> None:
-        super().__init__(detail, headers={"Retry-After": str(retry_after_seconds)})
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, headers={"Retry-After": str(1 + randbelow(RETRY_AFTER_SECONDS_MAX))})

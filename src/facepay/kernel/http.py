@@ -16,7 +16,7 @@ from facepay.kernel.metrics import Metrics
 from facepay.kernel.problems import respond_to, respond_to_bug
 from facepay.kernel.rates import UNLIMITED_PATHS, RateLimited, RateLimits, caller_of
 from facepay.kernel.telemetry import Traces, note, note_answer
-from facepay.kernel.uploads import BodyTooLarge
+from facepay.kernel.uploads import BodyTooLarge, declared_bytes
 
 log = structlog.get_logger()
 MEBIBYTE = 1024 * 1024
@@ -59,7 +59,9 @@ class RequestGuard:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 told = scope["state"].get("answer_headers", ())
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode()), *told]
+                took = f"total;dur={(perf_counter() - start) * 1000:.1f}"
+                own = (b"x-request-id", request_id.encode()), (b"server-timing", took.encode())
+                message["headers"] = [*message["headers"], *own, *told]
             await send(message)
 
         try:
@@ -86,11 +88,12 @@ class RequestGuard:
             await respond_to(request, _too_many(limit, wait_seconds))(request.scope, receive, send)
             return
         await self._within_limit(request, receive, send)
-        self.rates.answered(caller, request.scope["state"].get("principal_kind"))
+        if "principal_kind" in request.scope["state"]:  # whoever was refused before that may be anybody
+            self.rates.answered(caller, request.scope["state"]["principal_kind"])
 
     async def _within_limit(self, request: Request, receive: Receive, send: Send) -> None:
         limit = _body_bytes_max(request)
-        if _declared_bytes(request) > limit:
+        if declared_bytes(request) > limit:
             await respond_to(request, _too_large(limit))(request.scope, receive, send)
             return
         received = 0
@@ -125,11 +128,6 @@ def _request_id(request: Request) -> str:
 def _body_bytes_max(request: Request) -> int:
     kind = request.headers.get("content-type", "").strip().lower()
     return next((limit for prefix, limit in BODY_BYTES_MAX.items() if kind.startswith(prefix)), JSON_BYTES_MAX)
-
-
-def _declared_bytes(request: Request) -> int:
-    declared = request.headers.get("content-length", "")
-    return int(declared) if declared.isdigit() else 0
 
 
 def from_within(app: ASGIApp) -> ASGIApp:

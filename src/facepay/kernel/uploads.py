@@ -55,6 +55,12 @@ def is_image(request: Request) -> bool:
     return _media_type(request).startswith("image/")
 
 
+def declared_bytes(request: Request) -> int:
+    """How long the body says that it is; 0 where it doesn't say."""
+    declared = request.headers.get("content-length", "")
+    return int(declared) if declared.isdigit() else 0
+
+
 async def read_raw(request: Request) -> bytes:
     """A body that is one file."""
     expect_upload(request)

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.entrance.payers import seen_to_pay
 from facepay.identity.capture import FILES_MAX, capture_body, read_capture_form
-from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf
+from facepay.identity.desk import AT_THE_DOOR, CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf
 from facepay.identity.passes import read_pass
 from facepay.identity.recognition import RecogniserOf
 from facepay.identity.schemas import StepUpAnswer
@@ -54,6 +54,7 @@ async def see(
     "",
     summary="Finish a passage with a face",
     response_model=PassageAnswer,
+    dependencies=AT_THE_DOOR,
     responses=problems(IdempotencyKeyMissing, *CAPTURE_PROBLEMS, *HELD),
     openapi_extra=capture_body(raw=False, goods=GOODS_PART),
 )

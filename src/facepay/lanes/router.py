@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from facepay.entrance.turns import DeviceBusy
 from facepay.entrance.visits import members_inside
 from facepay.identity.capture import Capture, capture_body, read_capture
-from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf
+from facepay.identity.desk import AT_THE_DOOR, CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf
 from facepay.identity.passes import read_pass
 from facepay.identity.recognition import RecogniserOf
 from facepay.identity.schemas import PassShown, StepUpAnswer
@@ -87,6 +87,7 @@ async def see(passage_id: UUID, call: Call, session: Session) -> PassageAnswer:
     "/{passage_id}/frames",
     summary="Show who is in the lane",
     response_model=PassageAnswer,
+    dependencies=AT_THE_DOOR,
     responses=problems(*CAPTURE_PROBLEMS, *PASSAGE_PROBLEMS),
     openapi_extra=capture_body(),
 )

@@ -11,7 +11,7 @@ from fastapi import Request, Security
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.identity.capture import FILES_MAX, IMAGE, UNREADABLE_FRAMES, capture_body, read_capture_form
-from facepay.identity.desk import CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf
+from facepay.identity.desk import AT_THE_DOOR, CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf
 from facepay.identity.passes import read_pass
 from facepay.identity.recognition import RecogniserOf
 from facepay.identity.schemas import StepUpAnswer
@@ -86,6 +86,7 @@ async def challenge_at_machine(
     "/handovers",
     summary="Hand out the key of a reserved car",
     response_model=HandoverAnswer,
+    dependencies=AT_THE_DOOR,
     responses=problems(IdempotencyKeyMissing, *CAPTURE_PROBLEMS),
     openapi_extra=HANDOVER_BODY,
 )
