@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from docs.openapi import served
+
 Schema = dict[str, Any]
 RELEASED = Path(__file__).parent / "openapi.json"
 # Words for people change freely.
@@ -165,17 +167,6 @@ def _parts(where: str, before: Schema, after: Schema, old: Side, new: Side, dept
             yield from compare(where, first, second, old, new, depth + 1)
 
 
-def served() -> Schema:
-    from facepay.app import create_app
-    from facepay.kernel.secrets import MasterKey
-    from facepay.settings import Settings
-
-    settings = Settings(
-        _env_file=None, database_url="postgresql+psycopg://nobody@/nowhere", master_key=MasterKey.generate_text()
-    )
-    return shape(create_app(settings).openapi())
-
-
 def written(api: Schema) -> str:
     """One line a route and a schema, so that a change of one shows as one."""
     parts = []
@@ -189,4 +180,4 @@ def written(api: Schema) -> str:
 
 
 if __name__ == "__main__":
-    RELEASED.write_text(written(served()))
+    RELEASED.write_text(written(shape(served())))

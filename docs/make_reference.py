@@ -9,15 +9,14 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from docs.make_events import events
+from docs.openapi import served
 from pydantic.fields import FieldInfo
 
-from facepay.app import create_app
 from facepay.kernel.auth import DEVICE_SCOPES, PAYER_SCOPES, SCOPES
 from facepay.kernel.errors import Problem
 from facepay.privacy.holdings import HOLDINGS, Fate, Holding
@@ -81,13 +80,6 @@ def pages() -> dict[str, str]:
         "holdings.md": holdings(),
         "events.md": MADE.format(source="facepay.telling") + events(EVENT_TYPES),
     }
-
-
-@cache
-def served() -> dict[str, Any]:
-    """The OpenAPI, without a database."""
-    settings = Settings(_env_file=None, database_url="postgresql+psycopg://nobody@localhost/none")
-    return create_app(settings).openapi()
 
 
 class Route(NamedTuple):

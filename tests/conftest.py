@@ -1,6 +1,6 @@
 """A migrated Postgres for every test that asks: one server for each worker, one cloned database for each test.
 
-On it the whole app, with real models: in this process for most tests (`shop`), on a socket for some (`live_shop`).
+On it the whole app, with real models, in this process.
 The shop of `shop` and `open_shop` was opened once, through the API, in a database that is cloned for each test that
 asks for it; all others start empty.
 """
@@ -41,7 +41,6 @@ from facepay.settings import Settings
 from facepay.templates import protection
 from facepay.vision.engine import Engine, load_engine
 from tests.reopening import AS_NOBODY_MAY, OpenedRows, reopen
-from tests.server import serving
 from tests.shop import PASSWORD, Shop
 
 pytest_plugins = ["tests.browser", "tests.processes"]
@@ -54,6 +53,11 @@ property_settings.load_profile("untimed")
 MASTER_KEY = MasterKey.generate_text()
 SHOP_DATABASE = "shop"
 MEMORY, MEMORY_LEAST = Path("/dev/shm"), 4 << 30
+
+
+def pytest_collection_finish() -> None:
+    """Nor through thousands of tests, which stay."""
+    gc.freeze()
 
 
 def address_of(postgres: EmbeddedPostgres, database: str) -> str:
@@ -389,85 +393,3 @@ async def shop(client: httpx.AsyncClient, opened_shop: Shop) -> Shop:
 def client_of(app: FastAPI) -> httpx.AsyncClient:
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url="http://shop")
-
-
-@dataclass(frozen=True)
-class LiveShop:
-    """A shop on a real socket, in a process of its own."""
-
-    address: str
-    tokens: dict[str, str]
-
-    def token_for(self, path: str) -> str:
-        """Of whoever may call this path."""
-        kinds = {
-            "/gates/": "gate",
-            "/kiosks/": "kiosk",
-            "/terminals/": "kiosk",
-            "/devices/{device_id}/smiles": "kiosk",
-            "/devices/{device_id}/campaigns": "kiosk",
-            "/devices/{device_id}/looks": "display",
-            "/devices/{device_id}/recommendations": "display",
-            "/lanes/{lane_id}/passages": "lane",
-            "/kitchen/": "kitchen",
-            "/board": "kitchen",
-            "/stores/{store_id}/payment-intents": "staff",
-            "/payment-intents": "webshop",
-            "/payer/": "payer",
-            "/access-points/{access_point_id}/attempts": "door",
-            "/doors/{door_id}/challenges": "door",
-            "/cameras/{camera_id}/frames": "camera",
-            "/v1/tables/": "table",
-            "/mirrors/": "mirror",
-            "/machines/{machine_id}/handovers": "vending",
-            "/machines/{machine_id}/returns": "vending",
-            "/machines/{machine_id}/challenges": "vending",
-            "/devices/{device_id}/members/": "kiosk",
-            "/heartbeats": "gate",
-            "/metrics": "monitor",
-        }
-        return next((self.tokens[role] for part, role in kinds.items() if part in path), self.tokens["staff"])
-
-
-@pytest.fixture(scope="module")
-def live_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveShop]:
-    with serving(tmp_path_factory.mktemp("live")) as address, httpx.Client(base_url=address) as client:
-        form = {"username": "owner", "password": PASSWORD}
-        staff = client.post("/v1/auth/token", data=form).json()["access_token"]
-        headers = {"Authorization": f"Bearer {staff}"}
-        store = client.post("/v1/stores", json={"name": "Live", "code": "LIVE"}, headers=headers).json()["id"]
-        tokens = {"staff": staff}
-        for role in (
-            "gate",
-            "kiosk",
-            "lane",
-            "kitchen",
-            "display",
-            "webshop",
-            "door",
-            "camera",
-            "table",
-            "mirror",
-            "vending",
-            "monitor",
-        ):
-            body = {"role": role, "name": role}
-            tokens[role] = client.post(f"/v1/stores/{store}/devices", json=body, headers=headers).json()["token"]
-        tokens["payer"] = secret_of_a_payment(client, headers, tokens["webshop"])
-        yield LiveShop(address, tokens)
-
-
-def secret_of_a_payment(client: httpx.Client, staff: dict[str, str], webshop: str) -> str:
-    """Of one that waits for its payer for a day."""
-    member = client.post("/v1/members", json={"display_name": "Wei"}, headers=staff).json()["id"]
-    body = {
-        "amount": 100,
-        "currency": "CNY",
-        "member_id": member,
-        "description": "Tea",
-        "return_url": "https://shop.example.com",
-        "expires_in": 86_400,
-        "confirm": True,
-    }
-    headers = {"Authorization": f"Bearer {webshop}", "Idempotency-Key": "payment"}
-    return str(client.post("/v1/payment-intents", json=body, headers=headers).json()["client_secret"])

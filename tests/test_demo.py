@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-import subprocess
-import sys
 from io import StringIO
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
+from facepay.cli import app as command_line
 from facepay.demo.run import STAGES, play
 from facepay.demo.scenarios import Scenario
 from facepay.demo.serving import serving
@@ -70,11 +70,11 @@ STORIES = {
 
 
 def test_the_demo_plays_a_day_and_its_books_are_in_order() -> None:
-    command = [sys.executable, "-m", "facepay.cli", "demo"]
-    played = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert played.returncode == 0, played.stdout + played.stderr
+    """By its command, which brings a Postgres and the models."""
+    played = CliRunner().invoke(command_line, ["demo"])
+    assert played.exit_code == 0, played.output
     for line in ("welcome", "unknown_face", "insufficient_fund", "basket_unpaid", "buy, QR", "frame_seen", "in order"):
-        assert line in played.stdout
+        assert line in played.output
 
 
 @pytest.mark.parametrize("scenario", STORIES)

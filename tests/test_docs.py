@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from docs.make_pictures import pictures
-from docs.make_reference import DOCS, pages, served
+from docs.make_reference import DOCS, pages
+from docs.openapi import served
 
 from facepay.settings import Settings
 

@@ -12,8 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from facepay.app import create_app
-from facepay.settings import Settings
+from docs.openapi import served
 
 MODELS = Path(__file__).parents[2] / "src/facepay/client/models.py"
 ROOTS = (
@@ -71,12 +70,6 @@ from pydantic import BaseModel, ConfigDict, Field
 class Answer(BaseModel):
     model_config = ConfigDict(frozen=True)
 '''
-
-
-def served() -> dict[str, Any]:
-    """The OpenAPI, without a database."""
-    settings = Settings(_env_file=None, database_url="postgresql+psycopg://nobody@localhost/none")
-    return create_app(settings).openapi()
 
 
 def short(name: str) -> str:

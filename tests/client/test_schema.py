@@ -3,17 +3,16 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator
-from functools import cache
 from typing import Any, get_args
 from uuid import uuid4
 
 import pytest
+from docs.openapi import served
 
 from facepay.client import devices, shop
 from facepay.client.calls import Call, Page
-from tests.client.make_models import MODELS, made, served, short
+from tests.client.make_models import MODELS, made, short
 
-openapi = cache(served)
 SAMPLES: dict[str, Any] = {
     "basket": {"TEA": 1},
     "frames": (b"frame",),
@@ -30,7 +29,7 @@ SAMPLES: dict[str, Any] = {
 
 
 def test_models_are_what_the_api_serves() -> None:
-    assert MODELS.read_text() == made(openapi()), "run python -m tests.client.make_models"
+    assert MODELS.read_text() == made(served()), "run python -m tests.client.make_models"
 
 
 def _public() -> Iterator[Callable[..., Call[Any]]]:
@@ -73,7 +72,7 @@ def test_every_call_is_one_that_the_api_takes(function: Callable[..., Call[Any]]
 
 def _paths() -> dict[str, Any]:
     merged: dict[str, dict[str, Any]] = {}
-    for path, operations in openapi()["paths"].items():
+    for path, operations in served()["paths"].items():
         merged.setdefault(re.sub(r"{\w+}", "{}", path), {}).update(operations)
     return merged
 
@@ -97,4 +96,4 @@ def _named_schema(answer: dict[str, Any]) -> str:
 
 def _resolved(schema: dict[str, Any]) -> dict[str, Any]:
     name = schema["$ref"].rsplit("/", 1)[-1]
-    return dict(openapi()["components"]["schemas"][name])
+    return dict(served()["components"]["schemas"][name])
