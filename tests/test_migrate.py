@@ -10,10 +10,21 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import make_url, text
 
 from facepay.kernel.embedded import SUPERUSER, EmbeddedPostgres
-from facepay.migrate import MIGRATIONS, AppRoleMissing, RevisionUnknown, TablesBusy, connect, migrate
+from facepay.migrate import (
+    MIGRATIONS,
+    AppRoleMissing,
+    RevisionUnknown,
+    TablesBusy,
+    alembic_config,
+    connect,
+    migrate,
+    newest_revision,
+    revisions,
+)
 
 PASSWORD = "6f1d0c2f"
 
@@ -138,3 +149,9 @@ def test_replicas_that_start_together_migrate_one_after_the_other(tills: str) ->
     with ThreadPoolExecutor(4) as replicas:
         for migrated in [replicas.submit(bring_up, tills) for _ in range(4)]:
             migrated.result()
+
+
+def test_the_revisions_that_files_are_named_by_are_those_that_alembic_reads_in_them() -> None:
+    scripts = ScriptDirectory.from_config(alembic_config())
+    assert newest_revision() == scripts.get_current_head()
+    assert revisions() == {script.revision for script in scripts.walk_revisions()}

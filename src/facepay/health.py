@@ -57,7 +57,7 @@ async def _database_checks(database: Database) -> dict[str, str]:
         version = await database.schema_version()
     except (SQLAlchemyError, OSError) as error:
         return {"database": type(error).__name__, "schema": "unknown"}
-    newest = newest_revision() or ""
+    newest = newest_revision()
     # Revisions are numbered. A newer release's schema serves this one as well (docs/migrations.md): if it didn't count,
     # every replica would leave the balancer at once while that release is rolled out.
     serves = version is not None and version >= newest

@@ -5,18 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
 from psycopg.errors import DeadlockDetected, LockNotAvailable
 from sqlalchemy import URL, Connection, create_engine, make_url, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from facepay.settings import Settings
+
+# Alembic is imported where it is called: of a start, most find the schema as it should be.
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 # A wheel carries the migrations inside the package; a checkout has them at its top.
 INSIDE = Path(__file__).parent / "migrations"
@@ -44,19 +44,20 @@ class TablesBusy(NotMigrated):
 
 
 def alembic_config() -> Config:
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     return config
 
 
-@cache
-def newest_revision() -> str | None:
-    return ScriptDirectory.from_config(alembic_config()).get_current_head()
-
-
 def revisions() -> set[str]:
-    """All that there are here."""
-    return {script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()}
+    """All that there are here: each in the file of its name, numbered in their order."""
+    return {file.stem for file in (MIGRATIONS / "versions").glob("[0-9]*.py")}
+
+
+def newest_revision() -> str:
+    return max(revisions())
 
 
 @contextmanager
@@ -124,6 +125,11 @@ def _alone(connection: Connection) -> Iterator[None]:
 
 def _upgrade(connection: Connection, waits_seconds: Sequence[float]) -> None:
     """Upgrade, and again after each wait where somebody else held a lock for too long."""
+    if _revision_of(connection) == newest_revision():
+        return
+    from alembic import command
+    from alembic.util import CommandError
+
     config = alembic_config()
     config.attributes["connection"] = connection
     for wait_seconds in (*waits_seconds, None):
@@ -151,8 +157,17 @@ def _upgrade(connection: Connection, waits_seconds: Sequence[float]) -> None:
             time.sleep(wait_seconds)
 
 
+def _revision_of(connection: Connection) -> str | None:
+    if connection.scalar(text("select to_regclass('alembic_version')")) is None:
+        return None
+    revision: str | None = connection.scalar(text("select version_num from alembic_version"))
+    return revision
+
+
 def check(connection: Connection) -> None:
     """Raises alembic.util.CommandError where the models and the migrated schema differ."""
+    from alembic import command
+
     config = alembic_config()
     config.attributes["connection"] = connection
     command.check(config)

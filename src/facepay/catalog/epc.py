@@ -9,8 +9,6 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from biip.checksums import gs1_standard_check_digit
-
 from facepay.kernel.errors import Problem
 
 HEX_DIGITS = 24
@@ -88,7 +86,7 @@ class Sgtin:
     company_prefix_length: int
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[0-9]{14}", self.gtin) or gs1_standard_check_digit(self.gtin[:-1]) != int(self.gtin[-1]):
+        if not re.fullmatch(r"[0-9]{14}", self.gtin) or _check_digit(self.gtin[:-1]) != int(self.gtin[-1]):
             raise ValueError(f"{self.gtin!r} is no GTIN-14")
         if not 0 <= self.serial <= SERIAL_MAX:
             raise ValueError(f"the serial {self.serial} is not within {SERIAL_BITS} bits")
@@ -112,6 +110,12 @@ class Sgtin:
         return f"urn:epc:id:sgtin:{self.company_prefix}.{self.item_reference}.{self.serial}"
 
 
+def _check_digit(body: str) -> int:
+    from biip.checksums import gs1_standard_check_digit  # as slow as in schemas.py
+
+    return gs1_standard_check_digit(body)
+
+
 def decode_sgtin96(text: str) -> Sgtin:
     """Read 24 hex digits, of either case (TDS 14.4.3, 14.6.1, 7.3). Raises EpcUnreadable."""
     bits = _sgtin96_bits(text)
@@ -125,7 +129,7 @@ def decode_sgtin96(text: str) -> Sgtin:
     item = _digits(key & (1 << item_bits) - 1, KEY_DIGITS - prefix_digits, "item_reference")
     body = item[0] + prefix + item[1:]
     return Sgtin(
-        gtin=f"{body}{gs1_standard_check_digit(body)}",
+        gtin=f"{body}{_check_digit(body)}",
         serial=bits & SERIAL_MAX,
         filter=bits >> 85 & FILTER_MAX,
         company_prefix_length=prefix_digits,

@@ -7,8 +7,6 @@ from datetime import datetime
 from typing import Annotated, Self
 from uuid import UUID
 
-from biip import ParseError
-from biip.gtin import Gtin
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
@@ -23,6 +21,9 @@ def _gtin_14(text: str) -> str:
     """A GTIN of 8, 12, 13 or 14 digits as a GTIN-14: GS1 pads them with zeros on the left."""
     if len(text) not in (8, 12, 13, 14):
         raise PydanticCustomError("gtin_length", "a GTIN has 8, 12, 13 or 14 digits")
+    from biip import ParseError  # reads what all the world's prefixes mean, a tenth of a second
+    from biip.gtin import Gtin
+
     try:
         return Gtin.parse(text).as_gtin_14()
     except ParseError as error:

@@ -15,14 +15,13 @@ from urllib.parse import quote, unquote, urlencode
 from fastapi import Request, Response, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
-from fastapi.routing import APIRoute
 
 from facepay.console import rendering
 from facepay.console.api import Api, Refused
 from facepay.console.words import LANGUAGES, negotiated
 from facepay.kernel.auth import Principal, current_session
 from facepay.kernel.errors import Problem, Unauthenticated
-from facepay.kernel.routers import Router
+from facepay.kernel.routers import LazyRoute, Router
 
 PREFIX = "/console"
 SAID_COOKIE, LANGUAGE_COOKIE = "facepay_said", "facepay_language"
@@ -101,7 +100,7 @@ def console(*scopes: str) -> Callable[..., Awaitable[Console]]:
     return of
 
 
-class PageRoute(APIRoute):
+class PageRoute(LazyRoute):
     """Refusals are pages too: who isn't signed in is asked to, everybody else is told what is wrong."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

@@ -11,12 +11,13 @@ from starlette.routing import compile_path, get_name
 
 from facepay.kernel.auth import is_guarded
 
+PATTERN = ("path_regex", "path_format", "param_convertors")
 BUILT = frozenset(APIRoute.__annotations__) | {"app", "form_limits"}
 """What a route has once FastAPI has looked at its function."""
 
 
 class LazyRoute(APIRoute):
-    """A route that knows only where it is until somebody calls it, or asks what it takes and answers.
+    """A route that knows only its path until somebody calls it, or asks what it takes and answers.
 
     FastAPI reads each function's signature, makes its dependencies and the validators of all it takes and answers:
     5 ms a route, and 3 s of each process's start for all of them, most of which it will never serve.
@@ -24,7 +25,6 @@ class LazyRoute(APIRoute):
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **how: Any) -> None:
         self.path, self.endpoint = path, endpoint
-        self.path_regex, self.path_format, self.param_convertors = compile_path(path)
         self.name = how.get("name") or get_name(endpoint)
         self.methods = {method.upper() for method in how.get("methods") or ["GET"]}
         self.include_in_schema = how.get("include_in_schema", True)
@@ -32,17 +32,24 @@ class LazyRoute(APIRoute):
 
     def __getattr__(self, name: str) -> Any:
         """Raises RuntimeError where the route has no scope: it answers nobody."""
-        if name not in BUILT:
+        if name in PATTERN:
+            self.__dict__ |= zip(PATTERN, compile_path(self.path), strict=True)
+        elif name in BUILT and "_how" in self.__dict__:
+            self.__dict__ |= self._built().__dict__
+        else:
             raise AttributeError(name)
-        built = APIRoute(self.path, self.endpoint, **self._how)
-        if not is_guarded(built):
-            raise RuntimeError(f"{self.path} has no scope")
-        self.__dict__ |= built.__dict__
         return self.__dict__[name]
+
+    def _built(self) -> APIRoute:
+        route = object.__new__(type(self))
+        APIRoute.__init__(route, self.path, self.endpoint, **self._how)
+        if not is_guarded(route):
+            raise RuntimeError(f"{self.path} has no scope")
+        return route
 
 
 class Router(fastapi.APIRouter):
     """An `APIRouter` of lazy routes."""
 
-    def __init__(self, **how: Any) -> None:
-        super().__init__(**{"route_class": LazyRoute} | how)
+    def __init__(self, *, route_class: type[LazyRoute] = LazyRoute, **how: Any) -> None:
+        super().__init__(route_class=route_class, **how)

@@ -36,13 +36,13 @@ DeviceClock = Annotated[AwareDatetime, Field(ge=CLOCK_FROM, lt=CLOCK_TO)]
 class Request(BaseModel):
     """A body that was sent to us: unknown fields are a mistake worth saying."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Answer(BaseModel):
     """A body we send; built from rows or dataclasses by attribute."""
 
-    model_config = ConfigDict(from_attributes=True, frozen=True)
+    model_config = ConfigDict(from_attributes=True, frozen=True, defer_build=True)
 
     def stored(self) -> dict[str, Any]:
         """As JSON values, for the idempotency record."""

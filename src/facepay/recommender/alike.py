@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from facepay.recommender.together import Neighbours, nearest
 from facepay.vision.colours import Lab
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 ALIKE_MAX = 15
 BLOCK = 256
@@ -67,6 +70,8 @@ def _numbered(names: Sequence[str | None]) -> NDArray[np.int64]:
 
 def _ingredients(products: Sequence[Described]) -> sparse.csr_array:
     """Products in rows, each of length 1, so that a product of two rows is their cosine."""
+    from scipy import sparse  # slow to import, and learning waits
+
     names = [sorted({name.casefold() for name in product.ingredients}) for product in products]
     columns = {name: column for column, name in enumerate(sorted({name for each in names for name in each}))}
     cells = [(row, columns[name], len(each) ** -0.5) for row, each in enumerate(names) for name in each]

@@ -15,7 +15,6 @@ from uuid import UUID
 
 import numpy as np
 import structlog
-from scipy import sparse
 from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -50,6 +49,8 @@ class History:
                 self.cells.append((number, places[row.product_id], row.bought))
 
     def likes(self) -> Likes:
+        from scipy import sparse  # slow to import, and learning waits
+
         members, places, bought = zip(*self.cells, strict=True) if self.cells else ((), (), ())
         shape = (len(self.members), len(self.products))
         liked = sparse.csr_array(([1.0] * len(members), (members, places)), shape=shape)

@@ -9,11 +9,13 @@ recommendation algorithms", TOIS 22:1, 2004). Shrunk where i has few, as any est
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 NEIGHBOURS_MAX = 50
 # As if so many more had been asked of each product, and had said nothing.
