@@ -15,14 +15,13 @@ from pathlib import Path
 import ray
 from ray.cluster_utils import Cluster
 
-from facepay.vision.frames import FrameLimits
 from facepay.vision.ray_serving import Models, Scale, deploy
+from tests.vision.engine_contract import LIMITS
 
 HEAD, NODE = "127.0.0.2", "127.0.0.3"
 REPLICAS = 2
 OBJECTS_BYTES = 80_000_000  # the least that Ray takes
 QUEUE_MAX = 64
-LIMITS = FrameLimits(bytes_max=2 * 1024 * 1024, megapixels_max=4.0)
 
 
 def main() -> None:
