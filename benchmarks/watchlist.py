@@ -30,8 +30,8 @@ from facepay.evaluation.observing import Observer
 from facepay.kernel.ids import new_id
 from facepay.kernel.secrets import KEY_BYTES, MasterKey
 from facepay.settings import Settings
-from facepay.templates.gallery import MemoryGallery
 from facepay.templates.keeper import GalleryKeeper
+from facepay.templates.memory_gallery import MemoryGallery
 from facepay.templates.protection import Protection
 from facepay.vision.engine import Engine, load_engine
 from facepay.vision.evidence import Floats

@@ -17,8 +17,9 @@ from facepay.kernel.database import Database
 from facepay.kernel.secrets import MasterKey
 from facepay.members.consents import give_consent
 from facepay.members.members import register
-from facepay.templates.gallery import Floats, MemoryGallery, Ranking
+from facepay.templates.gallery import Floats, Ranking
 from facepay.templates.keeper import GalleryKeeper
+from facepay.templates.memory_gallery import MemoryGallery
 from facepay.templates.protection import Protection
 from facepay.vision.engine import Engine
 from facepay.vision.evidence import FrameEvidence

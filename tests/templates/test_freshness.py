@@ -19,7 +19,8 @@ from facepay.kernel.database import Database
 from facepay.kernel.hub import Hub
 from facepay.members.consents import withdraw_consent
 from facepay.templates import keeper
-from facepay.templates.gallery import MemoryGallery, Ranking
+from facepay.templates.gallery import Ranking
+from facepay.templates.memory_gallery import MemoryGallery
 from facepay.templates.protection import Floats, GalleryLocked
 from facepay.templates.templates import Template, next_version
 from tests.processes import NOW, OpenProcess, Process, Seen

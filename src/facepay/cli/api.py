@@ -32,10 +32,11 @@ def serve(
     import uvicorn
 
     from facepay.bootstrap import with_database
+    from facepay.templates.area import area_for_workers
 
     settings = Settings()
     require_licence(settings)
-    with with_database(settings) as ready:
+    with with_database(settings) as ready, area_for_workers():
         assert ready.database_url
         # Worker processes read them from here: also where they are reached, which payers are sent to.
         os.environ["FACEPAY_DATABASE_URL"] = ready.database_url

@@ -8,7 +8,8 @@ from uuid import UUID
 import numpy as np
 
 from facepay.kernel.secrets import KEY_BYTES, MasterKey
-from facepay.templates.gallery import Candidate, MemoryGallery, Ranking, reference_of
+from facepay.templates.gallery import Candidate, Ranking, reference_of
+from facepay.templates.memory_gallery import MemoryGallery
 from facepay.templates.protection import Protection
 from facepay.vision.evidence import Floats
 

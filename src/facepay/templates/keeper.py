@@ -6,9 +6,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from bisect import bisect_left
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from operator import attrgetter
+from time import monotonic
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 import numpy as np
@@ -17,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.kernel.database import Database
 from facepay.kernel.hub import Hub
-from facepay.templates.gallery import Gallery, Ranking
+from facepay.templates.gallery import Gallery, Ranking, Reference
 from facepay.templates.protection import Floats, Protection, TemplateUnreadable
 from facepay.templates.templates import (
     MEMBERS_GALLERY,
@@ -30,10 +33,14 @@ from facepay.templates.templates import (
 
 log = structlog.get_logger()
 RETRY_SECONDS = 1.0
-# Searching so many takes a tenth of a millisecond, no longer than a thread takes to wake; 20,000 took ten.
+# Searching so many takes some tenths of a millisecond, little longer than a thread takes to wake.
 SEARCHED_ON_THE_LOOP_MAX = 5_000
 
+TURN_SECONDS = 0.1
+TOLD_EVERY_SECONDS = 10
+
 Progress = Callable[[int, int], None]  # templates loaded, templates in all
+Found = TypeVar("Found")
 
 
 class ChangesAfter(Protocol):
@@ -62,17 +69,33 @@ class GalleryKeeper:
         self.pack = pack
         self.kept = kept
 
-    async def search(self, embedding: Floats, *, top: int = 2) -> Ranking:
-        """The gallery's search over everybody, off the event loop where it would hold that up."""
-        if self.gallery.size <= SEARCHED_ON_THE_LOOP_MAX:
-            return self.gallery.search(embedding, top=top)
-        return await asyncio.to_thread(self.gallery.search, embedding, top=top)
+    async def search(self, embedding: Floats, *, among: Collection[UUID] | None = None, top: int = 2) -> Ranking:
+        """The gallery's search, off the event loop where it would hold that up."""
+        return await self._ask(among, lambda: self.gallery.search(embedding, among=among, top=top))
+
+    async def references(self, member_ids: Collection[UUID]) -> Mapping[UUID, Reference]:
+        """The gallery's, likewise."""
+        return await self._ask(member_ids, lambda: self.gallery.references(member_ids))
+
+    async def _ask(self, among: Collection[UUID] | None, look: Callable[[], Found]) -> Found:
+        searched = self.gallery.size if among is None else len(among)
+        if self.gallery.is_here and searched <= SEARCHED_ON_THE_LOOP_MAX:
+            return look()
+        return await asyncio.to_thread(look)
 
     async def load(self, database: Database, *, progress: Progress | None = None) -> None:
-        """Fill the gallery at start. Raises GalleryLocked."""
+        """Fill the gallery at start; where several share it, one does and the others wait. Raises GalleryLocked."""
+        while True:
+            with self.gallery.turn() as ours:
+                if ours:
+                    return await self._fill(database, progress)
+            await asyncio.sleep(TURN_SECONDS)
+
+    async def _fill(self, database: Database, progress: Progress | None) -> None:
         async with database.begin() as session:
-            total = await count_templates(session, pack=self.pack) if progress else 0
-            await self._apply_changes(session, progress, total)
+            if await self.is_behind(session):
+                total = await count_templates(session, pack=self.pack) if progress else 0
+                await self._apply_changes(session, progress, total)
 
     async def is_behind(self, session: AsyncSession) -> bool:
         """Whether templates have changed since; one indexed row to read."""
@@ -102,28 +125,56 @@ class GalleryKeeper:
             await self.catch_up(session)
 
     async def _apply_changes(self, session: AsyncSession, progress: Progress | None = None, total: int = 0) -> None:
-        """Whole members at once: a version that is applied is never applied again.
+        """Version by version, so that what was done stays done: a version that is applied is never applied again.
 
-        Off the event loop, since unsealing a thousand templates takes 90 ms. A change of nobody's templates counts
-        a version too, so the newest is read, and read first.
+        Another worker may have been faster. A change of nobody's templates counts a version too, so the newest is
+        read, and read first.
         """
-        version, newest = self.gallery.version, await newest_version(session, gallery=self.kept.gallery)
-        templates_of: dict[UUID, list[Floats]] = {}
-        loaded = 0
-        async for changes in self.kept.changes_after(session, version=version, pack=self.pack):
-            loaded += await asyncio.to_thread(self._unseal_into, templates_of, changes)
-            newest = max(newest, changes[-1].version)
+        newest, loaded = await newest_version(session, gallery=self.kept.gallery), 0
+        changes = self.kept.changes_after(session, version=self.gallery.version, pack=self.pack)
+        async for portion in _whole_versions(changes):
+            await asyncio.to_thread(self._apply, portion)
+            loaded += sum(change.sealed is not None for change in portion)
             if progress:
                 progress(loaded, total)
-        await asyncio.to_thread(self.gallery.replace, templates_of, version=newest)
+        if self.gallery.version < newest:
+            await asyncio.to_thread(self.gallery.replace, {}, version=newest)
 
-    def _unseal_into(self, templates_of: dict[UUID, list[Floats]], changes: Sequence[Change]) -> int:
-        """Add what these changes say of their members; returns how many templates they hold."""
+    def _apply(self, changes: Sequence[Change]) -> None:
+        version = changes[-1].version
+        if version <= self.gallery.version:
+            return
+        templates_of: dict[UUID, list[Floats]] = {change.owner_id: [] for change in changes}
         for change in changes:
-            templates = templates_of.setdefault(change.owner_id, [])
             if change.sealed is not None:
-                templates.extend(unsealed(change, self.protection))
-        return sum(change.sealed is not None for change in changes)
+                templates_of[change.owner_id].extend(unsealed(change, self.protection))
+        self.gallery.replace(templates_of, version=version)
+
+
+async def _whole_versions(portions: AsyncIterator[Sequence[Change]]) -> AsyncIterator[Sequence[Change]]:
+    """The same changes, cut between two versions only: whoever changed at the last one may have more to come."""
+    last: list[Change] = []
+    async for portion in portions:
+        changes = [*last, *portion]
+        cut = bisect_left(changes, changes[-1].version, key=attrgetter("version"))
+        if cut:
+            yield changes[:cut]
+        last = changes[cut:]
+    if last:
+        yield last
+
+
+def progress_in_log() -> Progress:
+    """A line every ten seconds: a million templates take a minute or two."""
+    told_at = monotonic()
+
+    def tell(loaded: int, total: int) -> None:
+        nonlocal told_at
+        if monotonic() - told_at >= TOLD_EVERY_SECONDS:
+            told_at = monotonic()
+            log.info("gallery_loading", templates=loaded, of=total)
+
+    return tell
 
 
 def unsealed(change: Change, protection: Protection) -> list[Floats]:

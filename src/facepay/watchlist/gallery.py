@@ -15,8 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.kernel.ids import new_id
 from facepay.kernel.secrets import MasterKey
-from facepay.templates.gallery import MemoryGallery
 from facepay.templates.keeper import GalleryKeeper, Kept
+from facepay.templates.memory_gallery import MemoryGallery
 from facepay.templates.protection import Floats, Protection
 from facepay.templates.templates import PORTION, Change, next_version
 from facepay.vision.evidence import FaceQuality
