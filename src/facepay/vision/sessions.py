@@ -1,25 +1,143 @@
-"""ONNX Runtime sessions, set up so that several models share few cores without getting in each other's way."""
+"""Sessions that run networks, set up so that several share few cores without getting in each other's way."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Literal, Protocol
 
-import numpy as np
-import onnx
 import onnxruntime
-from onnx import helper, numpy_helper
+
+from facepay.vision.evidence import Floats
+from facepay.vision.optimised import Rewrite, optimised, rewritten
+from facepay.vision.packs import ModelFile
+
+Provider = Literal["auto", "cpu", "openvino", "cuda"]
+"""Who runs the networks. "auto" is a GPU where ONNX Runtime's wheel for CUDA is installed, else the processor."""
 
 
-def open_session(model: Path | bytes, *, threads: int) -> onnxruntime.InferenceSession:
+class ProviderError(Exception):
+    """Who shall run the networks isn't installed here."""
+
+
+class Tensor(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def shape(self) -> Sequence[Any]: ...
+
+
+class Session(Protocol):
+    """A network that is ready to run: ONNX Runtime's own class, or one that answers as it does. For any threads."""
+
+    def get_inputs(self) -> Sequence[Tensor]: ...
+
+    def get_outputs(self) -> Sequence[Tensor]: ...
+
+    def run(self, output_names: Sequence[str] | None, input_feed: Mapping[str, Floats]) -> Sequence[Floats]: ...
+
+
+class Load:
+    """How many frames are at work: one that is alone gets all cores, several get one each."""
+
+    def __init__(self) -> None:
+        self._frames = 0
+        self._lock = threading.Lock()
+
+    @property
+    def is_light(self) -> bool:
+        return self._frames <= 1
+
+    @contextmanager
+    def frame(self) -> Iterator[None]:
+        with self._lock:
+            self._frames += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._frames -= 1
+
+
+class Elastic:
+    """One network as two sessions: on all cores while the load is light, else on one.
+
+    Two frames side by side, each on both of two cores, came to 54 frames a second; on one core each, to 74.
+    """
+
+    def __init__(self, wide: Session, narrow: Session, load: Load) -> None:
+        self._wide, self._narrow, self._load = wide, narrow, load
+
+    def get_inputs(self) -> Sequence[Tensor]:
+        return self._wide.get_inputs()
+
+    def get_outputs(self) -> Sequence[Tensor]:
+        return self._wide.get_outputs()
+
+    def run(self, output_names: Sequence[str] | None, input_feed: Mapping[str, Floats]) -> Sequence[Floats]:
+        session = self._wide if self._load.is_light else self._narrow
+        return session.run(output_names, input_feed)
+
+
+class Sessions:
+    """Opens the networks of one engine, all for the same provider, and optimised ones from the cache."""
+
+    def __init__(self, provider: Provider, *, threads: int, cache: Path | None) -> None:
+        """Raises ProviderError."""
+        self.provider = chosen(provider)
+        self.threads = threads
+        self.cache = cache
+        self.load = Load()
+
+    def open(self, model: ModelFile, rewrite: Rewrite) -> Session:
+        if self.provider == "openvino":
+            from facepay.vision.openvino_sessions import open_on_openvino  # an extra
+
+            return self._elastic(lambda threads: open_on_openvino(rewritten(model, rewrite), threads, self.threads))
+        if self.provider == "cuda":
+            return open_session(rewritten(model, rewrite), threads=self.threads, providers=("CUDA", "CPU"))
+        network = self._network(model, rewrite)
+        return self._elastic(lambda threads: open_session(network, threads=threads))
+
+    def _network(self, model: ModelFile, rewrite: Rewrite) -> Path | bytes:
+        if self.cache:
+            try:
+                return optimised(model, rewrite, cache=self.cache)
+            except OSError:  # a read-only home: it only takes longer
+                pass
+        return rewritten(model, rewrite)
+
+    def _elastic(self, opened: Callable[[int], Session]) -> Session:
+        wide = opened(self.threads)
+        return Elastic(wide, opened(1), self.load) if self.threads > 1 else wide
+
+
+def chosen(provider: Provider) -> Provider:
+    """What "auto" comes to here. Raises ProviderError where the provider isn't installed."""
+    has_cuda = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+    if provider == "auto":
+        return "cuda" if has_cuda else "cpu"
+    if provider == "cuda" and not has_cuda:
+        raise ProviderError("There is no CUDA here: install onnxruntime-gpu in place of onnxruntime.")
+    return provider
+
+
+def open_session(
+    model: Path | bytes, *, threads: int, providers: Sequence[str] = ("CPU",)
+) -> onnxruntime.InferenceSession:
     """One session for one model, to be shared by all worker threads (`run` may be called from any)."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
-    # A session's idle threads would spin against those of the session that runs: 24 ms became 40 to 57.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # A session's threads spin for the next node's work, but not beyond the run: against those of the session that runs
+    # next, 24 ms became 40 to 57. Not spinning at all costs 1 to 2 ms of 9 on two threads.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     source = model if isinstance(model, bytes) else str(model)
-    return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    names = [f"{provider}ExecutionProvider" for provider in providers]
+    return onnxruntime.InferenceSession(source, options, providers=names)
 
 
 def open_own_model(path: Path, *, kind: str, threads: int, error: type[Exception]) -> onnxruntime.InferenceSession:
@@ -30,79 +148,3 @@ def open_own_model(path: Path, *, kind: str, threads: int, error: type[Exception
         return open_session(path, threads=threads)
     except Exception as wrong:  # ONNX Runtime's errors have no class in common
         raise error(f"{path.name} is not an ONNX model that ONNX Runtime can run.") from wrong
-
-
-def for_any_number_of_faces(path: Path) -> bytes:
-    """A recogniser as we run it: any number of faces at once, without PReLU, its weights constant.
-
-    SFace declares one face, and each weight as an input too, which keeps ONNX Runtime from folding its
-    normalisations into the convolutions (39 ms instead of 21).
-    """
-    model = onnx.load(str(path))
-    _free_axes(model.graph, inputs=[0], outputs=[0])
-    weights = {tensor.name for tensor in model.graph.initializer}
-    inputs = [value for value in model.graph.input if value.name not in weights]
-    del model.graph.input[:]
-    model.graph.input.extend(inputs)
-    _replace_prelu(model.graph)
-    return _serialised(model)
-
-
-def for_any_size(path: Path) -> bytes:
-    """A detector as we run it: on canvases of any size, where YuNet declares 640x640 (its layers don't care)."""
-    model = onnx.load(str(path))
-    _free_axes(model.graph, inputs=[2, 3], outputs=[1])
-    return _serialised(model)
-
-
-def _serialised(model: onnx.ModelProto) -> bytes:
-    serialised: bytes = model.SerializeToString()
-    return serialised
-
-
-def _free_axes(graph: onnx.GraphProto, *, inputs: Sequence[int], outputs: Sequence[int]) -> None:
-    """Leave these axes of the picture that goes in, and of all that comes out, without a declared length."""
-    for values, axes in ((graph.input[:1], inputs), (graph.output, outputs)):
-        for value in values:
-            for axis in axes:
-                value.type.tensor_type.shape.dim[axis].Clear()
-    del graph.value_info[:]  # the shapes in between, which followed from those
-
-
-def _replace_prelu(graph: onnx.GraphProto) -> None:
-    """Write every PReLU as s·x + (1 − s)·relu(x), the factors as depthwise 1x1 convolutions.
-
-    ONNX Runtime since 1.28 leaves its blocked memory layout for each PReLU, and runs the recogniser 1.45
-    times slower than without. The embeddings are interchangeable (cosine >= 0.9999999).
-    """
-    slopes = {tensor.name: tensor for tensor in graph.initializer}
-    nodes: list[onnx.NodeProto] = []
-    for node in graph.node:
-        if node.op_type == "PRelu" and node.input[1] in slopes:
-            slope = numpy_helper.to_array(slopes[node.input[1]]).reshape(-1).astype(np.float32)
-            nodes += _prelu_as_convolutions(graph, node, slope)
-        else:
-            nodes.append(node)
-    del graph.node[:]
-    graph.node.extend(nodes)
-
-
-def _prelu_as_convolutions(
-    graph: onnx.GraphProto, node: onnx.NodeProto, slope: np.ndarray[tuple[int], np.dtype[np.float32]]
-) -> list[onnx.NodeProto]:
-    source, target = node.input[0], node.output[0]
-    channels = slope.size
-    for suffix, weight in (("slope", slope), ("rest", 1 - slope)):
-        graph.initializer.append(numpy_helper.from_array(weight.reshape(channels, 1, 1, 1), f"{target}.{suffix}"))
-
-    def scale(name: str, suffix: str) -> onnx.NodeProto:
-        return helper.make_node(
-            "Conv", [name, f"{target}.{suffix}"], [f"{target}.{suffix}.out"], group=channels, kernel_shape=[1, 1]
-        )
-
-    return [
-        helper.make_node("Relu", [source], [f"{target}.relu"]),
-        scale(source, "slope"),
-        scale(f"{target}.relu", "rest"),
-        helper.make_node("Add", [f"{target}.slope.out", f"{target}.rest.out"], [target]),
-    ]
