@@ -55,7 +55,7 @@ def main() -> None:
         parser.error("give --faces or set FACEPAY_FACES")
     console = Console()
     with Progress(console=console) as bars:
-        population, calibration = _population(options.faces, options.pack, bars)
+        population, calibration = drawn_from(options.faces, options.pack, bars)
         console.print(_fit(population, calibration))
         for templates in options.templates:
             # A million times ten thousand cosines take minutes.
@@ -65,15 +65,15 @@ def main() -> None:
                 templates=templates,
                 strangers=strangers,
                 members=min(options.members, templates),
-                progress=_told(bars, f"{templates:,} templates"),
+                progress=told(bars, f"{templates:,} templates"),
             )
             console.print(_outcome(found, calibration))
 
 
-def _population(faces: Path, pack: str, bars: Progress) -> tuple[Population, Calibration]:
+def drawn_from(faces: Path, pack: str, bars: Progress) -> tuple[Population, Calibration]:
     photos = photos_in(faces, same_person=read_same_person(SAME_PERSON))
     observer = Observer(load_engine(pack, threads=1), subject="central", workers=os.cpu_count() or 1)
-    evidences = observer.observe([photo.path for photo in photos], progress=_told(bars, "photos"))
+    evidences = observer.observe([photo.path for photo in photos], progress=told(bars, "photos"))
     seen = [
         (photo.person, evidence.faces[0].embedding)
         for photo, evidence in zip(photos, evidences, strict=True)
@@ -84,7 +84,7 @@ def _population(faces: Path, pack: str, bars: Progress) -> tuple[Population, Cal
         np.array([embedding for _, embedding in seen], np.float32), np.array([numbers[name] for name, _ in seen])
     )
     calibration = load_calibration(observer.pack)
-    return fitted(population, calibration, progress=_told(bars, "fitting")), calibration
+    return fitted(population, calibration, progress=told(bars, "fitting")), calibration
 
 
 def _fit(population: Population, calibration: Calibration) -> Table:
@@ -120,7 +120,7 @@ def _outcome(found: LargeSearch, calibration: Calibration) -> Table:
     return table
 
 
-def _told(bars: Progress, step: str) -> Callable[[int, int], None]:
+def told(bars: Progress, step: str) -> Callable[[int, int], None]:
     task = bars.add_task(step)
     return lambda done, total: bars.update(task, completed=done, total=total)
 

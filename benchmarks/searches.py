@@ -1,0 +1,217 @@
+"""Which search finds the right face among ten thousand, a hundred thousand, a million, and how long it takes.
+
+Templates and probes are drawn as alike as real faces (benchmarks/drawn.py). Recall is against the exact float product:
+of the best, and of the runner-up, who shows that a match isn't sure, by the band of their true cosine. Whoever is
+as alike within 0.002 counts as found. Each method runs in a process of its own, on one thread. Beside facepay[milvus] it
+needs usearch.
+
+    OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m benchmarks.searches --kept /tmp/drawn --sizes 10000 1000000
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import re
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+
+import numpy as np
+import numpy.typing as npt
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.drawn import Drawn, drawn
+from benchmarks.saving import FIGURES, save
+from benchmarks.search_methods import METHODS, Floats, Rows, Search
+from benchmarks.search_servers import SERVERS
+
+ALL = METHODS | SERVERS
+REPORTED = ((0.28, 0.36), (0.36, 0.45), (0.45, 1.01))
+SAME = 0.002
+WARM_UP, ROUNDS = 20, 5
+PLOTTED = 1  # of REPORTED
+GOAL_MS = 5.0
+MIB = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    search: Search
+    seconds: float
+    mebibytes: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`best` and `runner_up` are shares found in each of REPORTED; None where nobody's cosine was there."""
+
+    method: str
+    templates: int
+    build_s: float
+    memory_mib: float
+    p50_ms: float
+    p99_ms: float
+    probes: int
+    best: list[float | None]
+    runner_up: list[float | None]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--faces", type=Path, default=os.environ.get("FACEPAY_FACES"), help="labelled photos")
+    parser.add_argument("--kept", type=Path, default=Path("/tmp/drawn"), help="the folder of what was drawn")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000])
+    parser.add_argument("--methods", default="", help="a regular expression of their names: all without")
+    parser.add_argument("--probes", type=int, default=1_000)
+    parser.add_argument("--save", action="store_true", help="write docs/figures/searches.json and .svg")
+    options = parser.parse_args()
+    methods = [name for name in ALL if re.search(options.methods, name)]
+    outcomes = []
+    for size in options.sizes:
+        drawn(options.kept, templates=size, faces=options.faces)
+        for name in methods:
+            outcomes.append(_alone(name, options.kept, size, options.probes))
+            Console().print(outcomes[-1])
+    Console().print(table_of(outcomes))
+    if options.save:
+        save_outcomes(outcomes)
+
+
+def _alone(name: str, kept: Path, size: int, probes: int) -> Outcome:
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
+        return process.submit(measured, name, kept, size, probes).result()
+
+
+def measured(name: str, kept: Path, size: int, probes: int) -> Outcome:
+    gallery = drawn(kept, templates=size)
+    with TemporaryDirectory() as folder:
+        return timed(name, built(name, gallery.templates, Path(folder)), gallery, probes)
+
+
+def built(name: str, templates: Floats, folder: Path) -> Built:
+    before, start = _mebibytes(), perf_counter()
+    search = ALL[name](templates, folder)
+    return Built(search, perf_counter() - start, _mebibytes() - before)
+
+
+def _mebibytes() -> float:
+    """Of this process and what it started, without the mapped file of the templates."""
+    processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
+    return sum(_own_bytes(process.pid) for process in processes) / MIB
+
+
+def _own_bytes(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return sum(1024 * int(found) for found in re.findall(r"(?:RssAnon|RssShmem):\s+(\d+)", status))
+
+
+def timed(name: str, gallery_search: Built, gallery: Drawn, probes: int) -> Outcome:
+    """Several short rounds, each over other probes."""
+    chosen = np.random.default_rng(0).permutation(len(gallery.probes))[:probes]
+    for probe in gallery.probes[chosen[:WARM_UP]]:
+        gallery_search.search(probe)
+    found, milliseconds = np.zeros((len(chosen), 2), np.int64), np.zeros(len(chosen))
+    for number, row in enumerate(chosen):
+        start = perf_counter()
+        two = gallery_search.search(gallery.probes[row])
+        milliseconds[number] = (perf_counter() - start) * 1000
+        found[number] = np.resize(two[:2], 2)
+    rounds = np.array_split(milliseconds, ROUNDS)
+    best, runner_up = recall(gallery, chosen, found)
+    return Outcome(
+        method=name,
+        templates=len(gallery.templates),
+        build_s=round(gallery_search.seconds, 1),
+        memory_mib=round(gallery_search.mebibytes),
+        p50_ms=round(float(np.median(milliseconds)), 2),
+        p99_ms=round(float(np.median([np.quantile(each, 0.99) for each in rounds])), 2),
+        probes=len(chosen),
+        best=best,
+        runner_up=runner_up,
+    )
+
+
+def recall(gallery: Drawn, chosen: Rows, found: Rows) -> Iterator[list[float | None]]:
+    for place in range(2):
+        named = np.array([gallery.templates[row] for row in found[:, place]])
+        cosines = np.einsum("ij,ij->i", named, gallery.probes[chosen])
+        exact = gallery.cosines[chosen, place]
+        yield [
+            _share(cosines[within] >= exact[within] - SAME)
+            for within in ((exact >= low) & (exact < high) for low, high in REPORTED)
+        ]
+
+
+def _share(found: npt.NDArray[np.bool_]) -> float | None:
+    return round(float(found.mean()), 4) if len(found) else None
+
+
+def table_of(outcomes: Sequence[Outcome]) -> Table:
+    table = Table(title="recall of the best and, after the stroke, of the runner-up, by their true cosine")
+    bands = [f"{low:.2f} to {high:.2f}" if high < 1 else f"{low:.2f} and above" for low, high in REPORTED]
+    for column in ("templates", "method, candidates", "build s", "MiB", "p50 ms", "p99 ms", *bands):
+        table.add_column(column, justify="left" if column.startswith("method") else "right")
+    for outcome in outcomes:
+        shares = [
+            f"{_shown(best)} / {_shown(other)}" for best, other in zip(outcome.best, outcome.runner_up, strict=True)
+        ]
+        table.add_row(
+            f"{outcome.templates:,}",
+            outcome.method,
+            f"{outcome.build_s:.1f}",
+            f"{outcome.memory_mib:,.0f}",
+            f"{outcome.p50_ms:.2f}",
+            f"{outcome.p99_ms:.2f}",
+            *shares,
+        )
+    return table
+
+
+def _shown(share: float | None) -> str:
+    return "-" if share is None else f"{share:.4f}"
+
+
+def save_outcomes(outcomes: Sequence[Outcome]) -> None:
+    """Beside what earlier runs saved of other methods and sizes."""
+    kept = FIGURES / "searches.json"
+    rows = json.loads(kept.read_text())["rows"] if kept.exists() else []
+    by_key = {(row["templates"], row["method"]): row for row in (*rows, *map(asdict, outcomes))}
+    save("searches", [by_key[key] for key in sorted(by_key)])
+    plot([Outcome(**row) for row in by_key.values()], FIGURES / "searches.svg")
+
+
+def plot(outcomes: Sequence[Outcome], path: Path) -> None:
+    """Of the largest gallery: recall where it is hardest among those that count, against the slowest of a hundred."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    from matplotlib import pyplot
+
+    largest = max(outcome.templates for outcome in outcomes)
+    figure, axes = pyplot.subplots(figsize=(8, 5), layout="constrained")
+    for outcome in outcomes:
+        share = outcome.best[PLOTTED]
+        if outcome.templates == largest and share is not None:
+            axes.plot(outcome.p99_ms, share, "ko", markersize=4)
+            axes.annotate(f" {outcome.method}", (outcome.p99_ms, share), fontsize=6, rotation=25)
+    low, high = REPORTED[PLOTTED]
+    axes.set(
+        xscale="log",
+        xlabel="99th percentile of a search, ms",
+        ylabel=f"recall of the best, true cosine {low} to {high}",
+        title=f"{largest:,} templates",
+    )
+    axes.axvline(GOAL_MS, color="0.6", linestyle="--", linewidth=1)
+    figure.savefig(path, metadata={"Date": None})
+
+
+if __name__ == "__main__":
+    main()
