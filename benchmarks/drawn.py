@@ -1,8 +1,8 @@
 """Galleries of people who never lived, as alike as real ones, kept in a folder so that they are drawn once.
 
 What is kept comes of real photos, but of all of them at once: a population (see `facepay.evaluation.synthetic`) and
-what was drawn from it. Templates are rotated as a gallery's are. The first ones are searched for, a quarter in each band
-of cosines, and a quarter has a lookalike in the gallery. A gallery of n is the first n.
+what was drawn from it. Templates are rotated as a gallery's are. The first ones are searched for, a quarter in each
+band of cosines, and a quarter has a lookalike in the gallery. A gallery of n is the first n.
 """
 
 from __future__ import annotations

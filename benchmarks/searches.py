@@ -2,8 +2,8 @@
 
 Templates and probes are drawn as alike as real faces (benchmarks/drawn.py). Recall is against the exact float product:
 of the best, and of the runner-up, who shows that a match isn't sure, by the band of their true cosine. Whoever is
-as alike within 0.002 counts as found. Each method runs in a process of its own, on one thread. Beside facepay[milvus] it
-needs usearch.
+as alike within 0.002 counts as found. Each method runs in a process of its own, on one thread. Beside
+facepay[milvus] it needs usearch.
 
     OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m benchmarks.searches --kept /tmp/drawn --sizes 10000 1000000
 """
