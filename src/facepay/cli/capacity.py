@@ -14,8 +14,8 @@ from facepay.cli.running import console
 def capacity(
     stores: Annotated[int, typer.Option(min=1, help="Stores of the chain.")] = 1,
     members: Annotated[int, typer.Option(min=1, help="Members with a face.")] = 1_000,
-    visits: Annotated[int, typer.Option(min=0, help="Visits of a store on a usual day.")] = 300,
-    sales: Annotated[int, typer.Option(min=0, help="Sales of a store on a usual day.")] = 240,
+    visits: Annotated[int, typer.Option(min=0, help="Visits of a store on a usual day.")] = 1_000,
+    sales: Annotated[int, typer.Option(min=0, help="Sales of a store on a usual day.")] = 800,
     peak: Annotated[float, typer.Option(min=1, help="How many times the day's mean the busiest second is.")] = 4,
     regions: Annotated[int, typer.Option(min=1, help="Regions in which members are at home.")] = 1,
     gpu_frames: Annotated[float, typer.Option(min=1, help="Frames a second of your GPU, which you measured.")] = 1_000,
