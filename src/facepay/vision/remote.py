@@ -67,7 +67,8 @@ class RemoteEngine:
     """An `Engine` that asks the nodes of a Ray cluster in turn. Any number of threads may share one.
 
     Looking at a frame changes nothing, so what a node or a replica leaves unanswered is asked again of another:
-    at most ATTEMPTS_MAX times, each waiting `timeout_seconds` at most. Nothing is asked of Ray before the first frame.
+    at most ATTEMPTS_MAX times, each waiting `timeout_seconds` at most, and none begun when twice that has passed.
+    Nothing is asked of Ray before the first frame.
     `authority` signs their certificates (PEM); where none is given, whom the system trusts does.
     """
 
@@ -84,7 +85,7 @@ class RemoteEngine:
         self.limits = FrameLimits(bytes_max=identity.bytes_max, megapixels_max=identity.megapixels_max)
         self.has_points = identity.has_points
         self.has_passive_model = identity.has_passive_model
-        self._identity = identity
+        self._identity, self._timeout_seconds = identity, timeout_seconds
         self._urls = itertools.cycle(address.urls)
         self._http = httpx.Client(
             headers={IDENTITY_HEADER: identity.digest},
@@ -107,7 +108,12 @@ class RemoteEngine:
         """As `Engine.analyse`. Raises Overloaded, EngineUnavailable and EngineMismatch too."""
         wanted = Wanted(embed, area_share_min, points, with_fingerprint, with_appearance).as_query()
         attempts = stamina.retry_context(
-            on=_Failed, attempts=ATTEMPTS_MAX, timeout=None, wait_initial=0.05, wait_max=0.4, wait_jitter=0.05
+            on=_Failed,
+            attempts=ATTEMPTS_MAX,
+            timeout=2 * self._timeout_seconds,
+            wait_initial=0.05,
+            wait_max=0.4,
+            wait_jitter=0.05,
         )
         try:
             for attempt in attempts:
