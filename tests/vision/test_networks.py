@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -15,7 +16,9 @@ from facepay.vision.engine import InsightFaceEngine, load_engine
 from facepay.vision.evidence import Floats
 from facepay.vision.frames import FrameLimits, decode_frame
 from facepay.vision.packs import WHEEL_PACKS, find_pack
-from facepay.vision.sessions import for_any_number_of_faces, open_session
+from facepay.vision.recognition import FaceRecogniser
+from facepay.vision.rewriting import for_any_number_of_faces, for_one_face
+from facepay.vision.sessions import open_session
 from tests.photos import camera_frame, people
 
 
@@ -32,22 +35,26 @@ def own_engine() -> InsightFaceEngine:
 
 
 @pytest.mark.parametrize("pack", WHEEL_PACKS)
-def test_a_recogniser_for_any_number_of_faces_embeds_as_it_did(pack: str) -> None:
+@pytest.mark.parametrize("rewrite", [for_one_face, for_any_number_of_faces])
+def test_a_recogniser_embeds_as_insightfaces_own_class_does(pack: str, rewrite: Callable[[Path], bytes]) -> None:
+    from insightface.model_zoo.arcface_onnx import ArcFaceONNX
+
     path = find_pack(pack).recogniser.path
-    original, rewritten = open_session(path, threads=1), open_session(for_any_number_of_faces(path), threads=1)
-    name = original.get_inputs()[0].name
-    crops = np.random.default_rng(5).normal(size=(4, 3, 112, 112)).astype(np.float32)
-    together = rewritten.run(None, {name: crops})[0]
-    for crop, after in zip(crops, together, strict=True):
-        before = original.run(None, {name: crop[None]})[0][0]
+    theirs = ArcFaceONNX(str(path), session=open_session(path, threads=1))
+    ours = FaceRecogniser(open_session(rewrite(path), threads=1))
+    crops = list(np.random.default_rng(5).integers(0, 256, (3, 112, 112, 3), dtype=np.uint8))
+    for crop, after in zip(crops, ours.get_feat(crops), strict=True):
+        before = theirs.get_feat(crop)[0]
         assert before @ after / np.linalg.norm(before) / np.linalg.norm(after) >= 0.999999
         assert np.linalg.norm(after) == pytest.approx(np.linalg.norm(before), rel=1e-4)
 
 
 def test_the_detector_finds_what_scrfd_finds(own_engine: InsightFaceEngine) -> None:
-    network = own_engine.detector.network
-    assert isinstance(network, Scrfd)
-    scrfd = network.scrfd
+    from insightface.model_zoo.scrfd import SCRFD
+
+    assert isinstance(own_engine.detector.network, Scrfd)
+    path = find_pack().detector.path
+    scrfd = SCRFD(str(path), session=open_session(path, threads=1))
     scrfd.prepare(0, input_size=(640, 640), det_thresh=0.5)
     for frame in (camera_frame(people()), people()[2], camera_frame([people()[1]], width=960)):
         image = decode_frame(frame, limits=FrameLimits())

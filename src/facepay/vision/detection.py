@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import Protocol, cast
 
 import cv2
 import numpy as np
-import onnx
-import onnxruntime
 
 from facepay.vision.evidence import Floats
 from facepay.vision.frames import Image
-from facepay.vision.sessions import for_any_size, open_session
-
-if TYPE_CHECKING:
-    from insightface.model_zoo.scrfd import SCRFD
+from facepay.vision.sessions import Session
 
 SIDE_PX = 640
 CLOSE_SIDE_PX = 192
@@ -25,6 +19,7 @@ OVERLAP_MAX = 0.4  # of two boxes, intersection over union: above it they show o
 BOXES_MAX = 512
 
 STRIDES = (8, 16, 32)
+SCRFD_ANCHORS = 2  # in each cell
 YUNET_OUTPUTS = 12  # class score, objectness, box and points at each stride
 
 # A row holds a box, its score, and five points: where its x and y coordinates are.
@@ -62,23 +57,25 @@ class Scrfd:
 
     close_height_min = 0.6
 
-    def __init__(self, scrfd: SCRFD) -> None:
-        self.scrfd = scrfd
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self._input = session.get_inputs()[0].name
+        self._outputs = [output.name for output in session.get_outputs()]
 
     def find(self, canvas: Image) -> Floats:
         blob = cv2.dnn.blobFromImage(canvas, 1 / 128, mean=(127.5, 127.5, 127.5), swapRB=True)
-        outputs = self.scrfd.session.run(self.scrfd.output_names, {self.scrfd.input_name: blob})
+        outputs = self.session.run(self._outputs, {self._input: blob})
         return np.concatenate(
             [
-                self._decode(stride, canvas.shape[1] // stride, *outputs[level :: self.scrfd.fmc])
-                for level, stride in enumerate(self.scrfd._feat_stride_fpn)
+                self._decode(stride, canvas.shape[1] // stride, *outputs[level :: len(STRIDES)])
+                for level, stride in enumerate(STRIDES)
             ]
         )
 
     def _decode(self, stride: int, columns: int, scores: Floats, boxes: Floats, points: Floats) -> Floats:
         scores = scores.reshape(-1)
         hits = np.flatnonzero(scores >= SCORE_MIN)
-        centre = _cells(hits // self.scrfd._num_anchors, columns) * np.float32(stride)
+        centre = _cells(hits // SCRFD_ANCHORS, columns) * np.float32(stride)
         distance = boxes.reshape(-1, 4)[hits] * stride
         offset = points.reshape(-1, 10)[hits] * stride
         return np.concatenate(
@@ -95,7 +92,7 @@ class YuNet:
 
     close_height_min = 1.0  # none: it finds them all (42 faces, filling 30 to 100 % of the frame)
 
-    def __init__(self, session: onnxruntime.InferenceSession) -> None:
+    def __init__(self, session: Session) -> None:
         self.session = session
         self.input_name: str = session.get_inputs()[0].name
         self.output_names = [f"{kind}_{stride}" for stride in STRIDES for kind in ("cls", "obj", "bbox", "kps")]
@@ -120,13 +117,9 @@ class YuNet:
         return np.concatenate([centre - half, centre + half, scores[hits, None], landmarks], axis=1)
 
 
-def open_network(path: Path, *, threads: int) -> FaceNetwork:
-    """The network in this ONNX file: YuNet by its twelve outputs, SCRFD else."""
-    if len(onnx.load(str(path)).graph.output) == YUNET_OUTPUTS:
-        return YuNet(open_session(for_any_size(path), threads=threads))
-    from insightface.model_zoo.scrfd import SCRFD  # a slow import: see load_engine
-
-    return Scrfd(SCRFD(str(path), session=open_session(path, threads=threads), static_shape_sessions=False))
+def network_of(session: Session) -> FaceNetwork:
+    """The network that runs in this session: YuNet by its twelve outputs, SCRFD else."""
+    return YuNet(session) if len(session.get_outputs()) == YUNET_OUTPUTS else Scrfd(session)
 
 
 class Detector:

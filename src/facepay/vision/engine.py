@@ -7,26 +7,25 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import cv2
 import numpy as np
 
 from facepay.vision.alignment import align
 from facepay.vision.appearance import read_appearance
-from facepay.vision.detection import Detector, open_network
+from facepay.vision.detection import Detector, network_of
 from facepay.vision.emotions import ExpressionModel, load_expression_model
 from facepay.vision.evidence import FaceEvidence, Floats, FrameEvidence
 from facepay.vision.frames import FrameLimits, Image, decode_frame
 from facepay.vision.landmarks import Landmarker
 from facepay.vision.liveness.passive import PassiveModel, load_passive_model
 from facepay.vision.liveness.replay import fingerprint
+from facepay.vision.optimised import default_cache
 from facepay.vision.packs import DEFAULT_PACK, ModelPack, find_pack
 from facepay.vision.quality import measure
-from facepay.vision.sessions import for_any_number_of_faces, open_session
-
-if TYPE_CHECKING:
-    from insightface.model_zoo.arcface_onnx import ArcFaceONNX
+from facepay.vision.recognition import FaceRecogniser
+from facepay.vision.sessions import Load, Provider, Sessions
 
 FACES_MAX = 64
 """A frame reports at most so many faces, the nearest."""
@@ -79,22 +78,26 @@ class Engine(Protocol):
 
 
 class InsightFaceEngine:
-    """InsightFace's detector and recogniser on ONNX Runtime. Any number of threads may share one."""
+    """InsightFace's detector and recogniser on ONNX Runtime. Any number of threads may share one.
+
+    `load` counts the frames at work for the sessions that go by it.
+    """
 
     def __init__(
         self,
         pack: ModelPack,
         detector: Detector,
-        recogniser: ArcFaceONNX,
+        recogniser: FaceRecogniser,
         landmarker: Landmarker | None,
         *,
+        load: Load,
         passive: PassiveModel | None = None,
         expression: ExpressionModel | None = None,
         limits: FrameLimits,
     ) -> None:
         self.pack = pack.label
         self._norm_scale = pack.norm_scale
-        self.embedding_dim = int(recogniser.output_shape[-1])
+        self.embedding_dim = recogniser.embedding_dim
         self.detector = detector
         self.recogniser = recogniser
         self.landmarker = landmarker
@@ -103,6 +106,7 @@ class InsightFaceEngine:
         self.has_passive_model = passive is not None
         self.expression = expression
         self.limits = limits
+        self._load = load
 
     def analyse(
         self,
@@ -113,6 +117,18 @@ class InsightFaceEngine:
         points: bool = False,
         with_fingerprint: bool = False,
         with_appearance: bool = False,
+    ) -> FrameEvidence:
+        with self._load.frame():
+            return self._analyse(frame, embed, area_share_min, points, with_fingerprint, with_appearance)
+
+    def _analyse(
+        self,
+        frame: bytes,
+        embed: int,
+        area_share_min: float,
+        points: bool,
+        with_fingerprint: bool,
+        with_appearance: bool,
     ) -> FrameEvidence:
         started = time.perf_counter()
         image = decode_frame(frame, limits=self.limits)
@@ -163,8 +179,7 @@ class InsightFaceEngine:
     def _embed(self, crops: list[Image]) -> Floats:
         if not crops:
             return np.empty((0, self.embedding_dim), dtype=np.float32)
-        embeddings: Floats = self.recogniser.get_feat(crops)
-        return embeddings
+        return self.recogniser.get_feat(crops)
 
 
 def available_cores() -> int:
@@ -179,31 +194,28 @@ def load_engine(
     expression_model: Path | None = None,
     limits: FrameLimits | None = None,
     threads: int | None = None,
+    provider: Provider = "auto",
     progress: Callable[[str], None] = lambda step: None,
 ) -> InsightFaceEngine:
-    """Load a model pack and run it once. `threads` are ONNX Runtime's for each model (default: all cores).
+    """Load a model pack and run it once. `threads` are those of a frame that is alone (default: all cores); of several
+    at work, each has one.
     `liveness_model` is a passive model of one of the forms in `liveness.passive`, `expression_model` one of those in
     `emotions`, which then says how much a face smiles.
 
-    `progress` is told each step in a few words. Raises `packs.PackError`, `PassiveModelError` and
-    `ExpressionModelError`.
+    `progress` is told each step in a few words. Raises `packs.PackError`, `sessions.ProviderError`,
+    `PassiveModelError` and `ExpressionModelError`.
     """
     progress("checking the model pack")
     models = find_pack(pack)
     threads = threads or available_cores()
-    progress("importing InsightFace")
-    # Here, not above: it brings SciPy and scikit-image, 80 MB and 270 ms that only a process with models needs.
-    from insightface.model_zoo.arcface_onnx import ArcFaceONNX
-
+    sessions = Sessions(provider, threads=threads, cache=default_cache())
     cv2.setNumThreads(1)  # requests run side by side; OpenCV's own threads would only get in their way
     progress("loading the detector")
-    detector = Detector(open_network(models.detector.path, threads=threads))
+    detector = Detector(network_of(sessions.open(models.detector, "for_any_size")))
     progress("loading the recogniser")
-    recogniser = ArcFaceONNX(
-        str(models.recogniser.path),
-        session=open_session(for_any_number_of_faces(models.recogniser.path), threads=threads),
-    )
-    landmarker = Landmarker(open_session(models.landmarks.path, threads=threads)) if models.landmarks else None
+    faces = "for_any_number_of_faces" if sessions.provider == "cuda" else "for_one_face"
+    recogniser = FaceRecogniser(sessions.open(models.recogniser, faces))
+    landmarker = Landmarker(sessions.open(models.landmarks, "unchanged")) if models.landmarks else None
     passive = load_passive_model(liveness_model, threads=threads) if liveness_model else None
     expression = load_expression_model(expression_model, threads=threads) if expression_model else None
     engine = InsightFaceEngine(
@@ -211,12 +223,20 @@ def load_engine(
         detector,
         recogniser,
         landmarker,
+        load=sessions.load,
         passive=passive,
         expression=expression,
         limits=limits or FrameLimits(),
     )
     progress("warming up")
+    warm_up(engine)
+    if sessions.threads > 1:
+        with sessions.load.frame(), sessions.load.frame():
+            warm_up(engine)
+    return engine
+
+
+def warm_up(engine: InsightFaceEngine) -> None:
     for height, width in WARM_UP_SIZES:
         engine.detector.detect(np.zeros((height, width, 3), dtype=np.uint8))
     engine._embed([np.zeros((112, 112, 3), dtype=np.uint8)])
-    return engine

@@ -6,10 +6,10 @@ from typing import cast
 
 import cv2
 import numpy as np
-import onnxruntime
 
 from facepay.vision.evidence import Floats
 from facepay.vision.frames import Image
+from facepay.vision.sessions import Session
 
 SIDE_PX = 192
 BOX_SHARE = 1.5  # the network sees half a face more than the detector's box
@@ -18,7 +18,7 @@ BOX_SHARE = 1.5  # the network sees half a face more than the detector's box
 class Landmarker:
     """2d106det on ONNX Runtime. Any number of threads may share one."""
 
-    def __init__(self, session: onnxruntime.InferenceSession) -> None:
+    def __init__(self, session: Session) -> None:
         self.session = session
         self._input = session.get_inputs()[0].name
 
