@@ -11,7 +11,7 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, closing
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from copy import copy
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -40,7 +40,7 @@ from facepay.migrate import connect, migrate
 from facepay.settings import Settings
 from facepay.templates import protection
 from facepay.vision.engine import Engine, load_engine
-from tests.reopening import AS_NOBODY_MAY, OpenedRows, reopen
+from tests.reopening import AS_NOBODY_MAY, KeptShop, OpenedRows
 from tests.shop import PASSWORD, Shop
 
 pytest_plugins = ["tests.browser", "tests.processes"]
@@ -147,9 +147,9 @@ def shop_clones(postgres: EmbeddedPostgres, opened_rows: OpenedRows) -> Iterator
 def shares_a_shop(request: pytest.FixtureRequest) -> bool:
     """Whether the tests of this module share one app on one clone of the opened shop, by one of two marks.
 
-    Starting an app, cloning its database and the first statements there take some tenths of a second. After each
-    test marked `reopened` all rows and faces are put back to what they were. Tests marked `one_shop` live beside each
-    other: they count on nothing that another may have left there, and have members, products and devices of their own.
+    After each test marked `reopened` all rows and faces are put back to what they were. Tests marked `one_shop` live
+    beside each other: they count on nothing that another may have left there, and have members, products and devices
+    of their own.
     """
     return sharing(request) is not None
 
@@ -159,25 +159,52 @@ def sharing(request: pytest.FixtureRequest) -> pytest.Mark | None:
     return next((each for each in request.node.iter_markers() if each.name in ("one_shop", "reopened")), None)
 
 
-@pytest.fixture(scope="module")
-def database_of_module(shop_clones: Clones) -> Iterator[str]:
+@pytest.fixture(scope="session")
+async def kept_shop(
+    postgres: EmbeddedPostgres, shop_clones: Clones, opened_rows: OpenedRows, warmth: Warmth
+) -> AsyncIterator[KeptShop]:
+    """A clone for one test after the other: making one, and the first statements on each new connection to it, take
+    longer than many a test.
+    """
     name = shop_clones.take()
-    yield name
+    async with warmth.kept(postgres.url(database=name)):
+        with psycopg.connect(address_of(postgres, name), autocommit=True, options=AS_NOBODY_MAY) as connection:
+            yield KeptShop(name, opened_rows, connection)
     shop_clones.give_back(name)
 
 
 @pytest.fixture
+async def shop_put_back(kept_shop: KeptShop) -> AsyncIterator[KeptShop]:
+    yield kept_shop
+    await kept_shop.put_back()
+
+
+@pytest.fixture(scope="module")
+def database_of_module(request: pytest.FixtureRequest) -> Iterator[str]:
+    if request.node.get_closest_marker("reopened"):
+        yield request.getfixturevalue("kept_shop").name
+        return
+    clones: Clones = request.getfixturevalue("shop_clones")
+    name = clones.take()
+    yield name
+    clones.give_back(name)
+
+
+@pytest.fixture
 def database_name(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Tests that come to their database as its owner have a clone of their own: they may break it."""
+    opened = {"shop", "open_shop"}.intersection(request.fixturenames)
     if shares_a_shop(request):
         if request.node.get_closest_marker("reopened"):
             request.getfixturevalue("app_reopened")
         yield request.getfixturevalue("database_of_module")
-        return
-    opened = {"shop", "open_shop"}.intersection(request.fixturenames)
-    clones: Clones = request.getfixturevalue("shop_clones" if opened else "empty_clones")
-    name = clones.take()
-    yield name
-    clones.give_back(name)
+    elif opened and "owner_database_url" not in request.fixturenames:
+        yield request.getfixturevalue("shop_put_back").name
+    else:
+        clones: Clones = request.getfixturevalue("shop_clones" if opened else "empty_clones")
+        name = clones.take()
+        yield name
+        clones.give_back(name)
 
 
 @pytest.fixture
@@ -234,21 +261,44 @@ def cheap_secrets() -> Iterator[None]:
         yield
 
 
-class Statements:
-    """What the first app's were compiled to, for all apps: each app has an engine, and so a cache, of its own."""
+class Warmth:
+    """What the apps before have left, for the next: what their statements were compiled to, and their connections to
+    the database that is kept, where what they ran is prepared. Each app has an engine, and so both, of its own.
+    """
 
     def __init__(self) -> None:
         self._first: sqlalchemy.Engine | None = None
+        self._kept: Database | None = None
+
+    @asynccontextmanager
+    async def kept(self, url: str) -> AsyncIterator[None]:
+        database = Database(url)
+        self.share(database)
+        await database.schema_version()  # over its first connection a dialect learns what it has to do with
+        self._kept = database
+        yield
+        self._kept = None
+        await database.close()
 
     def share(self, database: Database) -> None:
-        engine = database.engine.sync_engine
-        self._first = self._first or engine
-        engine.dialect, engine._compiled_cache = self._first.dialect, self._first._compiled_cache
+        engine, reading = database.engine.sync_engine, database._reading_session.kw["bind"].sync_engine
+        own, first = engine.dialect, self._first or engine
+        for each in (engine, reading):
+            each.dialect, each._compiled_cache = first.dialect, first._compiled_cache
+        kept = self._kept and self._kept.engine.sync_engine
+        if kept and (kept.url, kept.pool.size()) == (engine.url, engine.pool.size()):
+            engine.pool = kept.pool
+            own.default_isolation_level = first.dialect.default_isolation_level
+            database.close = _leave_open  # type: ignore[method-assign]
+        self._first = first
+
+
+async def _leave_open() -> None: ...
 
 
 @pytest.fixture(scope="session")
-def statements() -> Statements:
-    return Statements()
+def warmth() -> Warmth:
+    return Warmth()
 
 
 @dataclass
@@ -291,15 +341,13 @@ OpenShop = Callable[..., Awaitable[Shop]]
 
 
 @pytest.fixture
-async def open_app(
-    database_url: str, app_engine: Engine, clock: Clock, statements: Statements
-) -> AsyncIterator[OpenApp]:
+async def open_app(database_url: str, app_engine: Engine, clock: Clock, warmth: Warmth) -> AsyncIterator[OpenApp]:
     """Starts the app, with other settings where a test needs them."""
     async with AsyncExitStack() as stack:
 
         async def start(**changes: Any) -> FastAPI:
             app = create_app(settings_for(database_url, **changes), engine=app_engine, clock=clock)
-            statements.share(app.state.database)
+            warmth.share(app.state.database)
             await stack.enter_async_context(app.router.lifespan_context(app))
             return app
 
@@ -318,30 +366,22 @@ async def app_of_module(
     database_of_module: str,
     app_engine: Engine,
     clock_of_module: Clock,
-    statements: Statements,
+    warmth: Warmth,
 ) -> AsyncIterator[FastAPI]:
     mark = sharing(request)
     assert mark, "a module that shares an app says so for all of its tests"
     settings = settings_for(postgres.url(database=database_of_module), **mark.kwargs)
     app = create_app(settings, engine=app_engine, clock=clock_of_module)
-    statements.share(app.state.database)
+    warmth.share(app.state.database)
     async with app.router.lifespan_context(app):
         yield app
 
 
-@pytest.fixture(scope="module")
-def unwriting(postgres: EmbeddedPostgres, database_of_module: str) -> Iterator[psycopg.Connection]:
-    address = address_of(postgres, database_of_module)
-    with psycopg.connect(address, autocommit=True, options=AS_NOBODY_MAY) as connection:
-        yield connection
-
-
 @pytest.fixture
-async def app_reopened(
-    app_of_module: FastAPI, opened_rows: OpenedRows, unwriting: psycopg.Connection
-) -> AsyncIterator[FastAPI]:
+async def app_reopened(app_of_module: FastAPI, kept_shop: KeptShop) -> AsyncIterator[FastAPI]:
     yield app_of_module
-    await reopen(app_of_module, opened_rows, unwriting)
+    kept_shop.forget_faces(app_of_module)
+    await kept_shop.put_back()
 
 
 @pytest.fixture

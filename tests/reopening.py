@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from uuid import UUID
 
 import psycopg
 from fastapi import FastAPI
+from psycopg.errors import DeadlockDetected, LockNotAvailable
 
 TABLES = """
     select format('%I.%I', schemaname, tablename) from pg_tables
     where schemaname not in ('pg_catalog', 'information_schema') and tablename not in ('gallery_version', 'upkeep_task')
     order by 1
 """
+LIMITS = "-c lock_timeout=5s -c deadlock_timeout=50ms"
 # No trigger stops a ledger from being unwritten, no foreign key asks for an order, and plans are made once.
-AS_NOBODY_MAY = "-c session_replication_role=replica -c plan_cache_mode=force_generic_plan"
+AS_NOBODY_MAY = f"-c session_replication_role=replica -c plan_cache_mode=force_generic_plan {LIMITS}"
 FACES = "select member_id from template_key union all select id from ban"
+TRIES = 5
 
 
 class OpenedRows:
@@ -28,6 +32,15 @@ class OpenedRows:
             self._rows = {each: _copied(connection, each) for each in self._filled_in(connection)}
 
     def put_back(self, connection: psycopg.Connection) -> None:
+        """An app's own tasks may be at work meanwhile: whom the database chose to give way tries again."""
+        for _ in range(TRIES - 1):
+            try:
+                return self._put_back(connection)
+            except (DeadlockDetected, LockNotAvailable):
+                pass
+        return self._put_back(connection)
+
+    def _put_back(self, connection: psycopg.Connection) -> None:
         with connection.transaction():
             for table in self._filled_in(connection):
                 connection.execute(f"delete from {table}")
@@ -39,21 +52,27 @@ class OpenedRows:
         return [name for (name,) in connection.execute(self._filled, prepare=True)]
 
 
-async def reopen(app: FastAPI, rows: OpenedRows, connection: psycopg.Connection) -> None:
-    """In a thread, since the app's own tasks may hold rows until they come to run."""
-    forget_faces(app, connection)
-    await asyncio.to_thread(rows.put_back, connection)
+@dataclass(frozen=True)
+class KeptShop:
+    """A database for one test after the other, and the connection that puts it back."""
 
+    name: str
+    rows: OpenedRows
+    connection: psycopg.Connection
 
-def forget_faces(app: FastAPI, connection: psycopg.Connection) -> None:
-    """In all galleries, by a version that is counted on: they take no older news."""
-    lookout = app.state.recogniser.look_out
-    keepers = [app.state.gallery_keeper, *([lookout.likeness.banned] if lookout else [])]
-    gone: dict[UUID, tuple[()]] = {face: () for (face,) in connection.execute(FACES)}
-    counted = connection.execute("update gallery_version set version = version + 1 returning id, version")
-    versions: dict[int, int] = dict(counted.fetchall())
-    for keeper in keepers:
-        keeper.gallery.replace(gone, version=versions.get(keeper.kept.gallery, 0))
+    async def put_back(self) -> None:
+        """In a thread, since an app's own tasks may hold rows until they come to run."""
+        await asyncio.to_thread(self.rows.put_back, self.connection)
+
+    def forget_faces(self, app: FastAPI) -> None:
+        """In all its galleries, by a version that is counted on: they take no older news."""
+        lookout = app.state.recogniser.look_out
+        keepers = [app.state.gallery_keeper, *([lookout.likeness.banned] if lookout else [])]
+        gone: dict[UUID, tuple[()]] = {face: () for (face,) in self.connection.execute(FACES)}
+        counted = self.connection.execute("update gallery_version set version = version + 1 returning id, version")
+        versions: dict[int, int] = dict(counted.fetchall())
+        for keeper in keepers:
+            keeper.gallery.replace(gone, version=versions.get(keeper.kept.gallery, 0))
 
 
 def _copied(connection: psycopg.Connection, table: str) -> bytes:

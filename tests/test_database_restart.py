@@ -11,7 +11,7 @@ from facepay.kernel.embedded import SUPERUSER, EmbeddedPostgres
 from tests.answers import verdict
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("owner_database_url")]
 
 
 def end_backends(postgres: EmbeddedPostgres, database_name: str) -> int:
