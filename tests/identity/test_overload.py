@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
@@ -117,7 +117,7 @@ async def test_a_frame_whose_device_has_hung_up_is_not_analysed(open_shop: Calla
     shop = await open_shop(inference_workers=1, inference_queue_max=3)
     await shop.add_member(0)
     before, pool, gone = await claims(shop.app), shop.app.state.inference, asyncio.Event()
-    sent: list[dict[str, Any]] = []
+    sent: list[MutableMapping[str, Any]] = []
     body = iter([{"type": "http.request", "body": people()[0], "more_body": False}])
 
     async def receive() -> dict[str, Any]:
@@ -126,7 +126,7 @@ async def test_a_frame_whose_device_has_hung_up_is_not_analysed(open_shop: Calla
         await gone.wait()
         return {"type": "http.disconnect"}
 
-    async def send(message: dict[str, Any]) -> None:
+    async def send(message: MutableMapping[str, Any]) -> None:
         sent.append(message)
 
     headers = {**shop.gate, "Content-Type": "image/jpeg", "Idempotency-Key": "k"}

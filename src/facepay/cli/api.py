@@ -18,7 +18,7 @@ from facepay.vision.packs import find_pack
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-GARBAGE_MAX = 20_000
+GARBAGE_MAX = 5_000
 # How long the event loop waits for a thread that computes: a tenth of Python's default.
 SWITCH_SECONDS = 0.0005
 

@@ -44,7 +44,7 @@ async def standing_member(session: AsyncSession, *, member_id: UUID, now: dateti
 
 
 @cache
-def _standing(*, alone: bool) -> Select[tuple[Member, bool, bool, str, bytes]]:
+def _standing(*, alone: bool) -> Select[Member, bool, bool, str, bytes]:
     """Composed once, as each recognised face asks it: it takes longer to compose than to ask."""
     member_id = bindparam("member_id", type_=Uuid())
     return (

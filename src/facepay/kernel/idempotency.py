@@ -11,13 +11,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 from uuid import UUID
 
 from fastapi import Depends, Header, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
-from sqlalchemy import ARRAY, LargeBinary, String, Uuid, any_, bindparam, delete, select, update
+from sqlalchemy import ARRAY, LargeBinary, String, Table, Uuid, any_, bindparam, delete, select, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -93,7 +93,7 @@ _TAKE = _INSERT.on_conflict_do_update(
     & (IdempotencyRecord.fingerprint == any_(bindparam("fingerprints", type_=ARRAY(LargeBinary)))),
 ).returning(IdempotencyRecord.claim_id)
 _SETTLE = (
-    update(IdempotencyRecord.__table__)
+    update(cast(Table, IdempotencyRecord.__table__))
     .where(
         IdempotencyRecord.owner_id == bindparam("of_owner", type_=Uuid()),
         IdempotencyRecord.key == bindparam("of_key", type_=String()),
