@@ -18,11 +18,12 @@ from facepay.kernel import hub
 from facepay.kernel.database import Database
 from facepay.kernel.hub import Hub
 from facepay.members.consents import withdraw_consent
-from facepay.templates import keeper
+from facepay.templates import keeper, templates
+from facepay.templates.area import area_for_workers, area_of
 from facepay.templates.gallery import Ranking
 from facepay.templates.memory_gallery import MemoryGallery
-from facepay.templates.protection import Floats, GalleryLocked
-from facepay.templates.templates import Template, next_version
+from facepay.templates.protection import Floats, GalleryLocked, Protection
+from facepay.templates.templates import Change, Template, next_version
 from tests.processes import NOW, OpenProcess, Process, Seen
 
 pytestmark = pytest.mark.anyio
@@ -183,6 +184,42 @@ async def test_a_start_tells_how_far_it_is(process: Process, open_process: OpenP
     await restarted.keeper.load(restarted.database, progress=lambda done, total: steps.append((done, total)))
     assert steps[-1] == (3, 3)
     assert restarted.keeper.gallery.version == process.keeper.gallery.version
+
+
+async def test_a_start_takes_nobody_apart_however_small_its_portions(
+    process: Process, open_process: OpenProcess, photo: Seen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        await process.add_enrolled(photo(number), photo(number), photo(number))
+    for portion in (1, 2, 4):
+        monkeypatch.setattr(templates, "PORTION", portion)
+        restarted = open_process()
+        await restarted.keeper.load(restarted.database)
+        assert restarted.keeper.gallery.size == 9
+        for number in range(3):
+            assert await restarted.search(photo(number)) == await process.search(photo(number))
+
+
+async def test_workers_who_share_a_gallery_unseal_it_once(
+    process: Process, open_process: OpenProcess, photo: Seen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        await process.add_enrolled(photo(number))
+    unsealed = []
+
+    def counted(change: Change, protection: Protection) -> list[Floats]:
+        unsealed.append(change.template_id)
+        return unseal(change, protection)
+
+    unseal = keeper.unsealed
+    monkeypatch.setattr(keeper, "unsealed", counted)
+    with area_for_workers():
+        workers = [open_process() for _ in range(3)]
+        for worker in workers:
+            worker.keeper.gallery = MemoryGallery(worker.keeper.protection.rotate, area_of("these"))
+        await asyncio.gather(*(worker.keeper.load(worker.database) for worker in workers))
+        assert [worker.keeper.gallery.size for worker in workers] == [3] * 3
+    assert len(unsealed) == len(set(unsealed)) == 3
 
 
 async def test_a_start_loads_nobody_whose_consent_has_ended(

@@ -11,6 +11,7 @@ import ctypes
 import fcntl
 import mmap
 import os
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
@@ -27,7 +28,7 @@ log = structlog.get_logger()
 MEMORY_BYTES = 1 << 34
 NO_FILE = -1
 WORKERS_AREA = "FACEPAY_GALLERY_AREA"  # where workers find it; no setting, the supervisor says it
-# Locks that a process holds, each on a byte of its own. The system lets go of them however the process ends.
+# Locks on a byte each, which the system lets go of however a process ends; an open file's, not its process's.
 WRITING, FILLING = range(2)
 
 
@@ -81,7 +82,7 @@ class Area:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Whoever writes is the only one, of all threads of all processes."""
-        with self._locks[WRITING], self._of_processes(WRITING):
+        with self._locks[WRITING], self._of_processes(WRITING, wait=True):
             yield
 
     @contextmanager
@@ -91,23 +92,30 @@ class Area:
             yield False
             return
         try:
-            with self._of_processes(FILLING, fcntl.LOCK_NB):
-                yield True
-        except BlockingIOError:
-            yield False
+            with self._of_processes(FILLING, wait=False) as ours:
+                yield ours
         finally:
             self._locks[FILLING].release()
 
     @contextmanager
-    def _of_processes(self, lock: int, how: int = 0) -> Iterator[None]:
+    def _of_processes(self, lock: int, *, wait: bool) -> Iterator[bool]:
         if self._file is None:
-            yield
+            yield True
             return
-        fcntl.lockf(self._file, fcntl.LOCK_EX | how, 1, lock)
         try:
-            yield
+            fcntl.fcntl(self._file, fcntl.F_OFD_SETLKW if wait else fcntl.F_OFD_SETLK, _byte(fcntl.F_WRLCK, lock))
+        except BlockingIOError:
+            yield False
+            return
+        try:
+            yield True
         finally:
-            fcntl.lockf(self._file, fcntl.LOCK_UN, 1, lock)
+            fcntl.fcntl(self._file, fcntl.F_OFD_SETLK, _byte(fcntl.F_UNLCK, lock))
+
+
+def _byte(kind: int, place: int) -> bytes:
+    """Linux's `struct flock` for one byte of the file."""
+    return struct.pack("hhqqi4x", kind, os.SEEK_SET, place, 1, 0)
 
 
 def _unnamed_file() -> int | None:

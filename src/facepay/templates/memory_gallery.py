@@ -37,8 +37,11 @@ class MemoryGallery:
 
     is_here = True
 
-    def __init__(self, rotate: Callable[[Floats], Floats], area: Area | None = None) -> None:
+    def __init__(
+        self, rotate: Callable[[Floats], Floats], area: Area | None = None, *, compared: int = COMPARED
+    ) -> None:
         self._rotate = rotate
+        self._compared = compared
         self._area = area or Area()
         self._header = self._area.header
         self._settled: Rows | None = None
@@ -60,7 +63,7 @@ class MemoryGallery:
 
         def ranking(rows: Rows) -> Ranking:
             if keys is None:
-                compared, searched = rows.likeliest(probe, max(COMPARED, top)), self._header.templates
+                compared, searched = rows.likeliest(probe, max(self._compared, top)), self._header.templates
             else:
                 compared = rows.rows_of(keys)
                 searched = int(rows.templates(compared).sum())
