@@ -19,7 +19,7 @@ from facepay.templates.milvus_gallery import MilvusGallery, collection_of
 from tests.shop import Shop
 from tests.templates.gallery_contract import DIMENSIONS, MEMBERS, GalleryContract, OpenGallery, face, unrotated
 
-pytest.importorskip("pymilvus", reason="facepay[milvus] isn't installed")
+pymilvus = pytest.importorskip("pymilvus", reason="facepay[milvus] isn't installed")
 lite_server = pytest.importorskip("milvus_lite.adapter.grpc.server", reason="facepay[milvus] isn't installed")
 WAIT_SECONDS = 30
 Worker = Callable[[type[MilvusCollection]], MilvusGallery]
@@ -105,6 +105,20 @@ def test_a_worker_that_starts_loads_nothing_that_others_have_loaded(worker: Work
     started = worker(MilvusCollection)
     started.open()
     assert (started.version, started.size) == (7, 2)
+
+
+def test_a_collection_that_was_dropped_doesnt_make_strangers_of_members(file: MilvusAddress) -> None:
+    name = f"g_{uuid4().hex}"
+    gallery = MilvusGallery(MilvusCollection(file, name, dimensions=DIMENSIONS), unrotated)
+    gallery.replace({MEMBERS[0]: [face(0)]}, version=3)
+    client = pymilvus.MilvusClient(file.uri)
+    client.drop_collection(name)
+    MilvusGallery(MilvusCollection(file, name, dimensions=DIMENSIONS), unrotated).open()  # as another worker would
+    with pytest.raises(GalleryUnavailable):
+        gallery.search(face(0), among=[MEMBERS[0]])
+    assert gallery.version == 0, "so that everybody is loaded anew"
+    gallery.replace({MEMBERS[0]: [face(0)]}, version=3)
+    assert gallery.search(face(0)).searched == 1
 
 
 def test_while_milvus_is_away_a_search_finds_not_nobody_but_nothing_out(tmp_path: Path) -> None:

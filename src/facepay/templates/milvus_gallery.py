@@ -126,9 +126,9 @@ class MilvusGallery:
             self._collection.put(gone, gone_at=int(time()))
         if there := [row for row in rows if row.templates]:
             self._collection.put(there, references_of([each for each in templates_of.values() if each]))
-        self._delete_older(templates_of)
+        self._delete_older([owner.hex for owner in templates_of])
 
-    def _delete_older(self, owners: Iterable[UUID]) -> None:
+    def _delete_older(self, owners: Iterable[str]) -> None:
         """Also this process's own, where somebody with later news was faster."""
         rows = self._rows_of(owners)
         counting = {row.key for row in _newest_of(rows).values()}
@@ -153,16 +153,22 @@ class MilvusGallery:
         return [Candidate(UUID(row.owner), cosine) for row, cosine in hits]
 
     def _newest(self, owners: Iterable[UUID]) -> dict[UUID, Row]:
-        return {UUID(owner): row for owner, row in _newest_of(self._rows_of(owners)).items()}
+        """Asks in the same breath how far the collection is. Where it isn't as far as it was, it was dropped or put
+        back to an earlier state: then whoever isn't there may well be a member.
+        """
+        known = self._version
+        newest = _newest_of(self._rows_of([PROGRESS.owner, *(owner.hex for owner in owners)]))
+        if newest.pop(PROGRESS.owner, PROGRESS).version < known:
+            self._version = self._size = 0
+            raise GalleryUnavailable("The gallery on Milvus isn't as far as it was: it is filled anew.")
+        return {UUID(owner): row for owner, row in newest.items()}
 
-    def _rows_of(self, owners: Iterable[UUID]) -> list[Row]:
+    def _rows_of(self, owners: Iterable[str]) -> list[Row]:
         """All that there are, whether they count or not."""
         return [
             Row(found["key"], found["owner"], found["version"], found["templates"])
             for portion in _portions(owners)
-            for found in self._collection.select(
-                is_among("owner", [owner.hex for owner in portion]), "key", "owner", "version", "templates"
-            )
+            for found in self._collection.select(is_among("owner", portion), "key", "owner", "version", "templates")
         ]
 
     def _counted(self) -> int:
