@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
@@ -19,7 +20,7 @@ from starlette.datastructures import State
 from facepay.alerts.kinds import AlertKinds
 from facepay.alerts.of_endpoints import alert_of_stopped
 from facepay.alerts.watch import keep_watch
-from facepay.bootstrap import master_key, open_engine, payment_provider
+from facepay.bootstrap import frame_limits, master_key, open_engine, payment_provider
 from facepay.calibration.versions import CalibrationKeeper
 from facepay.entrance.edge_galleries import may_hold
 from facepay.housekeeping import LEARNING_LOCK, Task, keep_house, slow_tasks_of, tasks_of
@@ -56,7 +57,6 @@ from facepay.templates.memory_gallery import MemoryGallery
 from facepay.templates.protection import Protection
 from facepay.test_drives.keys import follow_locker
 from facepay.vision.engine import Engine
-from facepay.vision.frames import FrameLimits
 from facepay.vision.motion import MotionWatchers
 from facepay.vision.pool import InferencePool
 from facepay.wallet import webhook_router as providers
@@ -72,6 +72,7 @@ from facepay.webhooks.sending import Sender
 
 log = structlog.get_logger()
 CATCH_UP_AFTER_SECONDS = 0.3
+STARTUP_FAILURE = 3  # as of uvicorn, where a lifespan fails
 # FastAPI's own spans and logs hold paths, queries and messages of errors, and so people: kernel.telemetry has ours.
 UNTOLD = TelemetryConfig(tracing=False, metrics=False, logs=False, operation_spans=False, auto_configure=False)
 DESCRIPTION = """
@@ -83,8 +84,11 @@ units; times are UTC; lists are cursor-paged. Whatever moves money takes an `Ide
 """
 
 
-def create_app(settings: Settings | None = None, *, engine: Engine | None = None, clock: Clock = utc_now) -> FastAPI:
-    """The API on the settings' database. `engine` is loaded from the settings' model pack where none is given.
+def create_app(
+    settings: Settings | None = None, *, engine: Engine | Future[Engine] | None = None, clock: Clock = utc_now
+) -> FastAPI:
+    """The API on the settings' database. With an `engine` it is ready as soon as it has started. With one that is being
+    loaded, or none, which loads the settings' own, it serves meanwhile whatever recognises nobody.
 
     Raises ValueError where no database is set: `facepay serve` brings the embedded one.
     """
@@ -150,7 +154,8 @@ def _furnish(app: FastAPI, settings: Settings, clock: Clock) -> None:
     state.when_acknowledged = {"open_locker": follow_locker}
     state.alert_kinds = AlertKinds(*ALERT_KINDS)
     state.event_types, state.courier = Catalogue(*EVENT_TYPES), _courier(state)
-    state.inference = None
+    state.watchlist_protection = protection_of(state.master_key)
+    state.inference = state.recogniser = None  # until they are loaded
 
 
 def _courier(state: State) -> Courier:
@@ -165,19 +170,24 @@ def _courier(state: State) -> Courier:
     )
 
 
-def _lifespan(settings: Settings, engine: Engine | None) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _lifespan(
+    settings: Settings, engine: Engine | Future[Engine] | None
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(app.state.database.close)
             stack.push_async_callback(app.state.courier.close)
             _send_traces(app.state.traces, settings, stack)
-            await _open_recognition(app.state, settings, engine, stack)
             await _add_first_owner(app.state, settings)
             stack.enter_context(closing_on_signals(app.state.hub))
-            for work in _background(app):
+            if engine is None or isinstance(engine, Future):
+                recognising = _recognise_once_loaded(app.state, settings, engine, stack)
+            else:
+                await _open_recognition(app.state, settings, engine, stack)
+                recognising = app.state.gallery_keeper.listen(app.state.database, app.state.hub)
+            for work in (recognising, *_background(app)):
                 stack.push_async_callback(_end, asyncio.create_task(work))
-            log.info("ready", pack=app.state.gallery_keeper.pack, templates=app.state.gallery.size)
             yield
 
     return lifespan
@@ -188,7 +198,6 @@ def _background(app: FastAPI) -> tuple[Coroutine[Any, Any, None], ...]:
     state = app.state
     return (
         state.hub.run(state.database),
-        state.gallery_keeper.listen(state.database, state.hub),
         _catch_up(lambda: state.provider.run(deliver_to(from_within(app), providers.MOCK_WEBHOOKS_PATH))),
         _catch_up(lambda: keep_resuming(state.database, state.provider, state.clock)),
         _catch_up(lambda: state.courier.run(state.hub)),
@@ -212,9 +221,20 @@ def _tasks(state: State) -> tuple[Task, ...]:
     return tasks_of(state.database, state.idempotency, state.clock, settings=state.settings, signer=signer)
 
 
-async def _open_recognition(state: State, settings: Settings, engine: Engine | None, stack: AsyncExitStack) -> None:
-    limits = FrameLimits(bytes_max=settings.frame_bytes_max, megapixels_max=settings.frame_megapixels_max)
-    engine = engine or await asyncio.to_thread(open_engine, settings, limits)
+async def _recognise_once_loaded(
+    state: State, settings: Settings, loading: Future[Engine] | None, stack: AsyncExitStack
+) -> None:
+    """Pages are served meanwhile. A process whose models or gallery can't be opened ends, and says why."""
+    try:
+        at_work = asyncio.wrap_future(loading) if loading else asyncio.to_thread(open_engine, settings)
+        await _open_recognition(state, settings, await at_work, stack)
+    except Exception as error:
+        log.critical("not_started", error=type(error).__name__, why=str(error))
+        raise SystemExit(STARTUP_FAILURE) from error
+    await state.gallery_keeper.listen(state.database, state.hub)
+
+
+async def _open_recognition(state: State, settings: Settings, engine: Engine, stack: AsyncExitStack) -> None:
     workers = settings.inference_workers if settings.engine == "onnx" else settings.engine_in_flight_max
     state.inference = InferencePool(engine, workers=workers, queue_max=settings.inference_queue_max)
     stack.callback(state.inference.close)
@@ -222,7 +242,6 @@ async def _open_recognition(state: State, settings: Settings, engine: Engine | N
     state.gallery = MemoryGallery(protection.rotate)
     state.gallery_keeper = GalleryKeeper(gallery=state.gallery, protection=protection, pack=engine.pack)
     await state.gallery_keeper.load(state.database)
-    state.watchlist_protection = protection_of(state.master_key)
     lookout = Lookout(
         database=state.database,
         likeness=Likeness(
@@ -230,7 +249,7 @@ async def _open_recognition(state: State, settings: Settings, engine: Engine | N
             members=state.gallery_keeper,
             settings=settings,
         ),
-        limits=limits,
+        limits=frame_limits(settings),
         clock=state.clock,
     )
     state.recogniser = Recogniser(
@@ -244,6 +263,7 @@ async def _open_recognition(state: State, settings: Settings, engine: Engine | N
         may_hold=may_hold,
         look_out=lookout if settings.watchlist else None,
     )
+    log.info("ready", pack=engine.pack, templates=state.gallery.size)
 
 
 def _send_traces(traces: Traces, settings: Settings, stack: AsyncExitStack) -> None:

@@ -54,12 +54,17 @@ def payment_provider(settings: Settings, database: Database, *, key: MasterKey, 
     return MockProvider(database, secret=key.derive("mock provider webhooks"), behaviour=behaviour, clock=clock)
 
 
-def open_engine(settings: Settings, limits: FrameLimits) -> Engine:
+def frame_limits(settings: Settings) -> FrameLimits:
+    return FrameLimits(bytes_max=settings.frame_bytes_max, megapixels_max=settings.frame_megapixels_max)
+
+
+def open_engine(settings: Settings) -> Engine:
     """The models, loaded here, or what asks a Ray cluster for what they say.
 
     A cluster that is away now is no error: it is asked with the first frame.
     Raises `packs.PackError`, `PassiveModelError` and `ExpressionModelError` for models that this process doesn't have.
     """
+    limits = frame_limits(settings)
     models = {"liveness_model": settings.liveness_model, "expression_model": settings.expression_model}
     if settings.engine == "onnx":
         return load_engine(settings.model_pack, limits=limits, **models)

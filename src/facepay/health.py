@@ -8,6 +8,7 @@ from fastapi import Request, Response, Security
 from pydantic import BaseModel
 from sqlalchemy.exc import SQLAlchemyError
 
+from facepay.identity.recognition import RecogniserOf
 from facepay.kernel.auth import Principal, current_device
 from facepay.kernel.clock import Now
 from facepay.kernel.database import Database, Db
@@ -43,9 +44,9 @@ async def readyz(request: Request, response: Response, database: Db) -> Readines
     """Database, schema version and models, each with its own verdict."""
     state = request.app.state
     checks = await _database_checks(database)
-    checks["models"] = "ok" if state.inference else "not loaded"
+    checks["models"] = "ok" if state.recogniser else "loading"
     ready = all(verdict == "ok" for verdict in checks.values())
-    if state.inference and not state.inference.engine.has_passive_model:
+    if state.recogniser and not state.inference.engine.has_passive_model:
         # Only devices that require one don't serve: the others do.
         checks["liveness"] = "no passive model"
     response.status_code = 200 if ready else 503
@@ -72,20 +73,21 @@ async def metrics(
     request: Request,
     monitor: Annotated[Principal, Security(current_device, scopes=["metrics:read"])],
     metrics: MetricsOf,
+    recogniser: RecogniserOf,
     database: Db,
     now: Now,
 ) -> Response:
     """For a device of the role `monitor`, so that Prometheus authenticates with its token."""
-    state = request.app.state
-    metrics.queue_depth.set(state.inference.depth)
-    metrics.workers_busy.set(state.inference.busy)
-    metrics.gallery_size.set(state.gallery.size)
+    gallery = recogniser.keeper.gallery
+    metrics.queue_depth.set(recogniser.inference.depth)
+    metrics.workers_busy.set(recogniser.inference.busy)
+    metrics.gallery_size.set(gallery.size)
     metrics.connections.labels("in_use").set(database.connections_in_use)
-    metrics.connections.labels("max").set(state.settings.database_pool_size)
+    metrics.connections.labels("max").set(request.app.state.settings.database_pool_size)
     async with database.read() as session:
         metrics.enrolled_people.set(await enrolled_people(session))
         metrics.webhook_oldest_seconds.set(await oldest_waiting_seconds(session, now=now))
-        metrics.gallery_behind.set(max(0, await newest_version(session) - state.gallery.version))
+        metrics.gallery_behind.set(max(0, await newest_version(session) - gallery.version))
         for task, seconds in (await overdue_seconds(session)).items():
             metrics.housekeeping_overdue.labels(task).set(seconds)
     body, media_type = metrics.exposition(request.headers.get("accept", ""))

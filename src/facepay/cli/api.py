@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -60,9 +61,14 @@ def serve(
 def create_lasting_app() -> FastAPI:
     """For a process that does nothing else: what is loaded at its start stays, so the collector needn't look at it."""
     gc.disable()
+    from facepay.bootstrap import open_engine
+
+    with_models = ThreadPoolExecutor(1, thread_name_prefix="models")
+    loading = with_models.submit(open_engine, Settings())  # while all the rest is imported
+    with_models.shutdown(wait=False)
     from facepay.app import create_app
 
-    app = create_app()
+    app = create_app(engine=loading)
     gc.freeze()
     # Seldom enough that no answer waits for it often: by default some 25 times a second, now and then for 30 ms.
     gc.set_threshold(GARBAGE_MAX)

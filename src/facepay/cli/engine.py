@@ -12,7 +12,6 @@ import typer
 from facepay.cli.models import require_licence
 from facepay.cli.running import console
 from facepay.settings import Settings
-from facepay.vision.frames import FrameLimits
 
 engine_app = typer.Typer(no_args_is_help=True, help="Models on a Ray cluster instead of in each process.")
 
@@ -44,6 +43,8 @@ def deploy_command(
 
     Where `host`, `port` and TLS change, withdraw it first.
     """
+    from facepay.bootstrap import frame_limits
+
     settings = Settings()
     require_licence(settings)
     serving = _on_cluster(None if local else address)
@@ -51,7 +52,7 @@ def deploy_command(
         settings.model_pack,
         settings.liveness_model,
         settings.expression_model,
-        FrameLimits(bytes_max=settings.frame_bytes_max, megapixels_max=settings.frame_megapixels_max),
+        frame_limits(settings),
     )
     scale = serving.Scale(replicas=replicas, cpus=cpus, gpus=gpus, batch_max=batch_max, queue_max=queue_max)
     serving.deploy(

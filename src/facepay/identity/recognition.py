@@ -44,7 +44,7 @@ from facepay.templates.keeper import GalleryKeeper
 from facepay.templates.templates import NEWEST_VERSION
 from facepay.vision.evidence import Floats, FrameEvidence
 from facepay.vision.liveness.depth import with_relief
-from facepay.vision.pool import InferencePool
+from facepay.vision.pool import InferencePool, Starting
 from facepay.vision.portraits import portrait
 
 # Whoever stands about as near as the nearest may be the one that the nearest is merely like.
@@ -292,7 +292,10 @@ def _named(decision: Match | Ambiguous | Uncertain) -> tuple[UUID, ...]:
 
 
 async def get_recogniser(request: Request) -> Recogniser:
-    recogniser: Recogniser = request.app.state.recogniser
+    """Raises Starting until models and gallery are loaded."""
+    recogniser: Recogniser | None = request.app.state.recogniser
+    if recogniser is None:
+        raise Starting
     return recogniser
 
 

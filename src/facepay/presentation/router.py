@@ -17,6 +17,7 @@ from facepay.kernel.routers import Router
 from facepay.presentation.challenges import draw_steps, issue
 from facepay.presentation.schemas import ChallengeAnswer
 from facepay.settings import SettingsOf
+from facepay.vision.pool import get_inference
 
 router = Router(prefix="/v1")
 Gate = Annotated[Principal, Security(current_device, scopes=["gate:decide"])]
@@ -90,7 +91,7 @@ async def challenge_at_door(
 
 
 async def _issue(request: Request, session: Session, device: Principal, seconds: int, now: datetime) -> ChallengeAnswer:
-    expressions = request.app.state.inference.engine.has_points
+    expressions = (await get_inference(request)).engine.has_points
     lasts = timedelta(seconds=seconds)
     steps = draw_steps(expressions=expressions)
     return ChallengeAnswer.of(await issue(session, device_id=device.id, steps=steps, now=now, lasts=lasts))

@@ -31,6 +31,7 @@ from facepay.test_drives.schemas import (
     PhotoAnswer,
     PhotosAnswer,
 )
+from facepay.vision.pool import InferenceOf
 
 router = Router(prefix="/v1/test-drives/{drive_id}", tags=["test drives"])
 Inspector = Annotated[Principal, Security(current_staff, scopes=["drives:inspect"])]
@@ -61,11 +62,13 @@ class Acceptance(Body):
     responses=problems(*REFUSALS, DriveNotFound, DriveElsewhere, *UNREADABLE_FRAMES),
     openapi_extra=PHOTOS_BODY,
 )
-async def add_photos(drive_id: UUID, request: Request, database: Db, staff: Inspector, now: Now) -> PhotosAnswer:
+async def add_photos(
+    drive_id: UUID, request: Request, database: Db, inference: InferenceOf, staff: Inspector, now: Now
+) -> PhotosAnswer:
     """Up to eight at a time, as parts `photo`. They are made small, and kept sealed until some time after the drive."""
     async with open_form(request, files_max=PHOTOS_MAX) as form:
         files = await read_files(form, "photo")
-    pictures = await prepare(files, key=get_master_key(request), limits=request.app.state.inference.engine.limits)
+    pictures = await prepare(files, key=get_master_key(request), limits=inference.engine.limits)
     async with database.begin() as session:
         _, drive = await held(session, drive_id)
         require(drive, DriveState.RETURNED, DriveState.CLAIMED, DriveState.DISPUTED)

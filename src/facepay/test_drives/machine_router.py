@@ -40,6 +40,7 @@ from facepay.test_drives.machine_schemas import (
 from facepay.test_drives.machines import CarElsewhere, SlotNotFound, SlotTaken
 from facepay.test_drives.photos import PHOTOS_MAX, prepare
 from facepay.test_drives.returns import MileageFell
+from facepay.vision.pool import get_inference
 
 PHOTOS_MIN = 1
 router = Router(prefix="/v1/machines/{machine_id}", tags=["machines"])
@@ -77,7 +78,7 @@ async def challenge_at_machine(
 ) -> ChallengeAnswer:
     """For a machine whose `presentation_checks` hold `challenge`; send the frames to `…/handovers`."""
     acts_as(machine, machine_id)
-    steps = draw_steps(expressions=request.app.state.inference.engine.has_points)
+    steps = draw_steps(expressions=(await get_inference(request)).engine.has_points)
     lasts = timedelta(seconds=settings.challenge_seconds)
     return ChallengeAnswer.of(await issue(session, device_id=machine.id, steps=steps, now=now, lasts=lasts))
 
@@ -218,7 +219,7 @@ async def return_car(
     async with idempotency.claim(owner_id=machine.id, key=key, fingerprint=fingerprint) as claim:
         if claim.replay:
             return claim.replay
-        limits = request.app.state.inference.engine.limits
+        limits = (await get_inference(request)).engine.limits
         pictures = await prepare(photos, key=get_master_key(request), limits=limits)
         async with database.begin() as session:
             drive = await returns.take_back(

@@ -10,12 +10,25 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from typing import Annotated
+
+from fastapi import Depends, Request
 
 from facepay.kernel.errors import Overloaded
 from facepay.vision.engine import Engine
 from facepay.vision.evidence import FrameEvidence
 
 NICENESS = 5  # of 19
+
+
+class Starting(Overloaded):
+    """Models and gallery are still being loaded: this process began a moment ago."""
+
+    code = "starting"
+    title = "Starting"
+
+    def __init__(self) -> None:
+        super().__init__("The models are still being loaded.")
 
 
 class InferencePool:
@@ -149,3 +162,14 @@ def _give_way() -> None:
     """
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+
+
+async def get_inference(request: Request) -> InferencePool:
+    """Raises Starting until the models are loaded."""
+    inference: InferencePool | None = request.app.state.inference
+    if inference is None:
+        raise Starting
+    return inference
+
+
+InferenceOf = Annotated[InferencePool, Depends(get_inference)]
