@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import fastapi
 from fastapi.routing import APIRoute
+from pydantic.warnings import UnsupportedFieldAttributeWarning
 from starlette.routing import compile_path, get_name
 
 from facepay.kernel.auth import is_guarded
 
+# FastAPI hides it while it makes its validators, but those of our models (`defer_build`) are made when first used.
+warnings.filterwarnings("ignore", category=UnsupportedFieldAttributeWarning)
 PATTERN = ("path_regex", "path_format", "param_convertors")
 BUILT = frozenset(APIRoute.__annotations__) | {"app", "form_limits"}
 """What a route has once FastAPI has looked at its function."""
