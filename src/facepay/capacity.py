@@ -51,19 +51,19 @@ class Costs:
     What is kept on disk for a year is worked out from the sizes of the rows that each leaves; the rest was measured.
     """
 
-    frame_ms: float = 36.0
+    frame_ms: float = 37.0
     search_ms_per_million: float = 5.0
-    pass_app_ms: float = 12.0
-    sale_app_ms: float = 19.0
-    pass_postgres_ms: float = 2.7
-    sale_postgres_ms: float = 5.8
-    pass_wal: int = 8_800
-    sale_wal: int = 15_200
+    pass_app_ms: float = 23.0
+    sale_app_ms: float = 29.0
+    pass_postgres_ms: float = 5.3
+    sale_postgres_ms: float = 5.5
+    pass_wal: int = 8_900
+    sale_wal: int = 14_200
     pass_disk: int = 760
     sale_disk: int = 2_700
     member_disk: int = 3_700
     template_memory: int = 600
-    worker_memory: int = 445_000_000
+    worker_memory: int = 411_000_000
 
 
 @dataclass(frozen=True, slots=True)
