@@ -52,8 +52,11 @@ from facepay.staff.sessions import authenticate as authenticate_session
 from facepay.staff.tokens import authenticate as authenticate_staff
 from facepay.stores.devices import authenticate as authenticate_device
 from facepay.telling import ALERT_KINDS, EVENT_TYPES
+from facepay.templates.gallery import Gallery
 from facepay.templates.keeper import GalleryKeeper
 from facepay.templates.memory_gallery import MemoryGallery
+from facepay.templates.milvus import GalleryUnavailable
+from facepay.templates.milvus_gallery import MilvusGallery
 from facepay.templates.protection import Protection
 from facepay.test_drives.keys import follow_locker
 from facepay.vision.engine import Engine
@@ -239,9 +242,9 @@ async def _open_recognition(state: State, settings: Settings, engine: Engine, st
     state.inference = InferencePool(engine, workers=workers, queue_max=settings.inference_queue_max)
     stack.callback(state.inference.close)
     protection = Protection(state.master_key)
-    state.gallery = MemoryGallery(protection.rotate)
+    state.gallery = _gallery_of(settings, protection, engine, stack)
     state.gallery_keeper = GalleryKeeper(gallery=state.gallery, protection=protection, pack=engine.pack)
-    await state.gallery_keeper.load(state.database)
+    await _load_gallery(state)
     lookout = Lookout(
         database=state.database,
         likeness=Likeness(
@@ -264,6 +267,24 @@ async def _open_recognition(state: State, settings: Settings, engine: Engine, st
         look_out=lookout if settings.watchlist else None,
     )
     log.info("ready", pack=engine.pack, templates=state.gallery.size)
+
+
+def _gallery_of(settings: Settings, protection: Protection, engine: Engine, stack: AsyncExitStack) -> Gallery:
+    if settings.gallery == "memory":
+        return MemoryGallery(protection.rotate)
+    gallery = MilvusGallery.of(settings, protection, pack=engine.pack, dimensions=engine.embedding_dim)
+    stack.push_async_callback(asyncio.to_thread, gallery.close)
+    return gallery
+
+
+async def _load_gallery(state: State) -> None:
+    """A shop opens without Milvus: whoever is to be recognised before it is back gets its 503."""
+    try:
+        if isinstance(state.gallery, MilvusGallery):
+            await asyncio.to_thread(state.gallery.open)
+        await state.gallery_keeper.load(state.database)
+    except GalleryUnavailable as unavailable:
+        log.warning("gallery_not_loaded", why=str(unavailable))
 
 
 def _send_traces(traces: Traces, settings: Settings, stack: AsyncExitStack) -> None:

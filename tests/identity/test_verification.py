@@ -25,8 +25,8 @@ async def test_a_face_is_its_members_and_nobody_elses(shop: Shop, app: FastAPI, 
     await recogniser.catch_up()
     seen = {number: [app_engine.analyse(variant(people()[number], quality=80, scale=1.1))] for number in (0, 1)}
 
-    def verified(number: int, member_id: UUID) -> Verification:
-        return verify_member(
+    async def verified(number: int, member_id: UUID) -> Verification:
+        return await verify_member(
             seen[number],
             member_id=member_id,
             keeper=recogniser.keeper,
@@ -35,13 +35,13 @@ async def test_a_face_is_its_members_and_nobody_elses(shop: Shop, app: FastAPI, 
         )
 
     for number, member_id in enumerate(members):
-        match = verified(number, member_id)
+        match = await verified(number, member_id)
         assert isinstance(match, Match)
         assert (match.member_id, match.searched, match.margin) == (member_id, 1, None)
         assert match.threshold == recogniser.calibration.similarity_at(1e-5)
-        assert isinstance(verified(1 - number, member_id), NoMatch)
-    stranger = verified(0, new_id())
+        assert isinstance(await verified(1 - number, member_id), NoMatch)
+    stranger = await verified(0, new_id())
     assert isinstance(stranger, NoMatch)
     assert (stranger.similarity, stranger.searched) == (None, 0)
     seen[0] = [app_engine.analyse(camera_frame([]))]
-    assert isinstance(verified(0, members[0]), Unusable)
+    assert isinstance(await verified(0, members[0]), Unusable)

@@ -43,7 +43,7 @@ class FaceShown:
         giving = case.giving
         holder_id = giving.holder_id if giving else None
         named = case.holders[holder_id].member_id if holder_id else None
-        compared = self._compared(named) if named else None
+        compared = await self._compared(named) if named else None
         if isinstance(compared, Match):
             return await self._of_member(session, case, compared, alone=False)
         if isinstance(sighting.outcome, Match):
@@ -78,11 +78,11 @@ class FaceShown:
         banned = await watchlist.check(session, sighting=sighting, device=device, now=now, settings=self.settings)
         return Stopped("face", banned.code, (Advice(banned.code, banned.words),)) if banned else None
 
-    def _compared(self, member_id: UUID) -> Verification | None:
+    async def _compared(self, member_id: UUID) -> Verification | None:
         sighting = self.sighting
         if sighting.signed is not None and sighting.signed.comparison is not None:
             return None  # the device compared it with everybody, and kept the face
-        return verify_member(
+        return await verify_member(
             sighting.evidences,
             member_id=member_id,
             keeper=self.keeper,

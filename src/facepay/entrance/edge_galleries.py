@@ -65,7 +65,7 @@ async def next_delta(
         after = 0
     async with database.begin() as session:
         changes = await _changes(session, device, after=after, newest=keeper.gallery.version)
-        known = keeper.gallery.references(changes.at_home | changes.guests)
+        known = await keeper.references(changes.at_home | changes.guests)
         await _note(session, device, current, changes.version, len(known), now)
     header = DeltaHeader(
         device_id=device.id,

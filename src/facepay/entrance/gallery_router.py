@@ -19,6 +19,7 @@ from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.problems import problems
 from facepay.kernel.routers import Router
 from facepay.kernel.schemas import Answer
+from facepay.templates.milvus import GalleryUnavailable
 from facepay.templates.protection import GalleryLocked
 
 router = Router(prefix="/v1/stores/{store_id}", tags=["devices"])
@@ -40,7 +41,9 @@ class DeltaAnswer(Answer):
 @router.get(
     "/gallery",
     summary="Follow the gallery of a store",
-    responses=problems(Unauthenticated, InsufficientScope, WrongStore, DeviceKeysMissing, GalleryLocked),
+    responses=problems(
+        Unauthenticated, InsufficientScope, WrongStore, DeviceKeysMissing, GalleryLocked, GalleryUnavailable
+    ),
 )
 async def follow_gallery(
     store_id: UUID,

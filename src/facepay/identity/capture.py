@@ -26,6 +26,7 @@ from facepay.kernel.uploads import (
     read_files,
     read_raw,
 )
+from facepay.templates.milvus import GalleryUnavailable
 from facepay.vision.away import EngineMismatch, EngineUnavailable
 from facepay.vision.depth_maps import DepthMismatch, DepthUnreadable
 from facepay.vision.frames import CorruptImage, EmptyFrame, FrameTooLarge, UnsupportedImageType
@@ -58,6 +59,7 @@ UNREADABLE_FRAMES: tuple[type[Problem], ...] = (
     UnsupportedMediaType,
     CorruptImage,
     EngineUnavailable,
+    GalleryUnavailable,
     EngineMismatch,
 )
 UNREADABLE = (*UNREADABLE_FRAMES, DepthUnreadable, DepthMismatch)

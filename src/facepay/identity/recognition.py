@@ -119,7 +119,7 @@ class Recogniser:
         evidences, members, _ = await gather(self.analyse(capture, device), expected(), self.catch_up())
         timings = self._timings(evidences)
         with self.metrics.stage("search", timings):
-            outcome = verify_among(
+            outcome = await verify_among(
                 evidences,
                 member_ids=members,
                 keeper=self.keeper,

@@ -36,6 +36,7 @@ from facepay.kernel.uploads import (
 from facepay.members.biometric_uses import Use, record_use
 from facepay.members.consents import ConsentRequired, require_consent
 from facepay.members.members import MemberNotFound, get_member
+from facepay.templates.milvus import GalleryUnavailable
 from facepay.templates.protection import GalleryLocked
 from facepay.templates.templates import templates_of
 from facepay.vision.evidence import FrameEvidence
@@ -95,6 +96,7 @@ class FaceNotEnrolled(NotFound):
         FaceAlreadyEnrolled,
         Overloaded,
         GalleryLocked,
+        GalleryUnavailable,
     ),
 )
 async def enrol_face(

@@ -25,7 +25,7 @@ from facepay.vision.evidence import FrameEvidence
 Verification = Match | Uncertain | NoMatch | Unusable
 
 
-def verify_member(
+async def verify_member(
     evidences: Sequence[FrameEvidence],
     *,
     member_id: UUID,
@@ -39,14 +39,14 @@ def verify_member(
     none however poor the frames are, or guessing with poor ones would never end. The gallery has to be up to date, and
     consent be asked for again in the transaction that acts on it. No model runs.
     """
-    verdict = verify_among(
+    verdict = await verify_among(
         evidences, member_ids=(member_id,), keeper=keeper, calibration=calibration, settings=settings
     )
     assert not isinstance(verdict, Ambiguous), "there is nobody to mix them up with"
     return verdict
 
 
-def verify_among(
+async def verify_among(
     evidences: Sequence[FrameEvidence],
     *,
     member_ids: Collection[UUID],
@@ -58,7 +58,7 @@ def verify_among(
     subject = subject_of(evidences, calibration)
     if isinstance(subject, Unusable):
         return subject
-    compared = keeper.gallery.search(subject.embedding, among=tuple(member_ids), top=2)
+    compared = await keeper.search(subject.embedding, among=tuple(member_ids), top=2)
     return decide(compared, policy_for("verify", settings), calibration)
 
 

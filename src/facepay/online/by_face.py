@@ -110,7 +110,7 @@ class ByFace:
         examination = await self._begin(intent_id)
         try:
             evidences = await self._look(burst)
-            verification = verify_member(
+            verification = await verify_member(
                 evidences,
                 member_id=examination.member_id,
                 keeper=self.recogniser.keeper,

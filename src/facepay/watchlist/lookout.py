@@ -38,7 +38,7 @@ class Likeness:
 
     async def of(self, face: Floats, bans: Collection[UUID], calibration: Calibration) -> Match | None:
         """The most alike of these bans, where this (dim,) face is alike enough and no member's."""
-        ranking = self.banned.gallery.search(face, among=bans, top=1)
+        ranking = await self.banned.search(face, among=bans, top=1)
         decision = decide(ranking, policy_for("watchlist", self.settings), calibration)
         if not isinstance(decision, Match) or await self._is_known_better(face, decision, calibration):
             return None
@@ -51,12 +51,12 @@ class Likeness:
         member = (await self.members.search(face, top=1)).best
         if member is None or member.similarity < match.similarity + self.settings.match_margin_min:
             return False
-        return self._between(member, match.member_id) < calibration.similarity_at(STATED_RATE_MIN)
+        return await self._between(member, match.member_id) < calibration.similarity_at(STATED_RATE_MIN)
 
-    def _between(self, member: Candidate, ban_id: UUID) -> float:
+    async def _between(self, member: Candidate, ban_id: UUID) -> float:
         """How alike the two are, outside of either's rotation; as alike as can be, where one is gone meanwhile."""
-        enrolled = self.members.gallery.references([member.member_id]).get(member.member_id)
-        banned = self.banned.gallery.references([ban_id]).get(ban_id)
+        enrolled = (await self.members.references([member.member_id])).get(member.member_id)
+        banned = (await self.banned.references([ban_id])).get(ban_id)
         if enrolled is None or banned is None:
             return 1.0
         plain = self.members.protection.rotate_back(enrolled.vector)
