@@ -1,77 +1,72 @@
-"""One frame with one face: plain InsightFace beside our engine beside the bare networks, in turn.
+"""One frame with one face: other ways of calling the same models, the bare networks, and our engine, in turn.
 
-    python -m benchmarks.inference [--rounds 60]
+    python -m benchmarks.inference [--rounds 40] [--seconds 2] [--save]
 
-Plain InsightFace gets the frame decoded; the engine gets the JPEG. Every round runs each contestant once, so
-that whatever else the machine does hits all alike. The second table keeps several callers busy at once.
+Plain InsightFace gets the frame decoded; all others get the JPEG. Every round runs each contestant once, so that
+whatever else the machine does hits all alike. The limit is the sum of detector and recogniser, each alone in ONNX
+Runtime with its default settings. The second table keeps several callers busy at once.
 """
 
 from __future__ import annotations
 
 import argparse
-import tempfile
 import time
-import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import cast
 
 import numpy as np
-import simplejpeg
+import onnxruntime
 from rich.console import Console
 from rich.table import Table
 
-from facepay.vision.detection import Scrfd
-from facepay.vision.engine import InsightFaceEngine, available_cores, load_engine
+from benchmarks.peers import bare_detector, bare_recogniser, immich, insightface_rest, plain_insightface
+from benchmarks.saving import FIGURES, save
+from facepay.vision.engine import available_cores, load_engine
+from facepay.vision.optimised import default_cache
 from facepay.vision.packs import find_pack
 from facepay.vision.samples import camera_frame, people
+from facepay.vision.sessions import Sessions
 
-Contestants = dict[str, Callable[[], object]]
-
-
-def plain_insightface(frame: bytes) -> Callable[[], object]:
-    """`FaceAnalysis.get` with InsightFace's and ONNX Runtime's defaults, at the same detector size."""
-    from insightface.app import FaceAnalysis
-
-    warnings.filterwarnings("ignore", category=FutureWarning, module="insightface")
-    pack = find_pack()
-    folder = Path(tempfile.mkdtemp(prefix="facepay-bench-"))
-    for file in (pack.detector, pack.recogniser):
-        (folder / file.path.name).symlink_to(file.path)
-    app = FaceAnalysis(name=str(folder), providers=["CPUExecutionProvider"])
-    app.prepare(ctx_id=0, det_size=(640, 640))
-    image = simplejpeg.decode_jpeg(frame, "BGR")
-    return lambda: app.get(image)
+Run = Callable[[], object]
+PLAIN, OURS = "FaceAnalysis.get (decoded)", "our engine"
+STAGES = ("decode", "detect", "align", "embed", "measure")
 
 
-def bare_networks(engine: InsightFaceEngine) -> Callable[[], object]:
-    """The detector's and the recogniser's sessions on finished input: what no engine can be faster than."""
-    detector, recogniser = cast(Scrfd, engine.detector.network).scrfd, engine.recogniser
-    frame = np.zeros((1, 3, 384, 640), dtype=np.float32)
-    crop = np.zeros((1, 3, 112, 112), dtype=np.float32)
+def contestants(frame: bytes) -> tuple[dict[str, Run], Callable[[], dict[str, float]]]:
+    engine, pack = load_engine(), find_pack()
+    opened = Sessions("cpu", threads=available_cores(), cache=default_cache())
 
-    def run() -> None:
-        detector.session.run(detector.output_names, {detector.input_name: frame})
-        recogniser.session.run(recogniser.output_names, {recogniser.input_name: crop})
+    def by_default(path: object) -> onnxruntime.InferenceSession:
+        return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
 
-    return run
+    runs: dict[str, Run] = {
+        PLAIN: plain_insightface(frame),
+        "as Immich": immich(frame),
+        "as InsightFace-REST": insightface_rest(frame),
+        OURS: lambda: engine.analyse(frame),
+        "bare detector, default": bare_detector(by_default(pack.detector.path)),
+        "bare recogniser, default": bare_recogniser(by_default(pack.recogniser.path)),
+        "bare detector, ours": bare_detector(opened.open(pack.detector, "for_any_size")),
+        "bare recogniser, ours": bare_recogniser(opened.open(pack.recogniser, "for_one_face")),
+    }
+    return runs, lambda: dict(engine.analyse(frame).timings_ms)
 
 
-def take_turns(contestants: Contestants, rounds: int) -> dict[str, np.ndarray]:
+def take_turns(runs: dict[str, Run], rounds: int) -> dict[str, np.ndarray]:
     """(rounds, 2) milliseconds of every contestant: on the clock, and on all cores together."""
-    times: dict[str, list[tuple[float, float]]] = {name: [] for name in contestants}
-    for turn in range(-5, rounds):  # the first few only warm up
-        for name, run in contestants.items():
-            time.sleep(0.1)  # ONNX Runtime's default threads spin on for some 50 ms, against whoever is next
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in runs}
+    for turn in range(-3, rounds):  # the first few only warm up
+        for name, run in runs.items():
+            run()
             clock, cores = time.perf_counter(), time.process_time()
             run()
             if turn >= 0:
                 times[name].append((time.perf_counter() - clock, time.process_time() - cores))
+            time.sleep(0.1)  # ONNX Runtime's default threads spin on for some 50 ms, against whoever is next
     return {name: np.array(values) * 1e3 for name, values in times.items()}
 
 
-def frames_per_second(run: Callable[[], object], callers: int, seconds: float = 3.0) -> float:
+def frames_per_second(run: Run, callers: int, seconds: float) -> float:
     def keep_running(_: int) -> int:
         count, until = 0, time.perf_counter() + seconds
         while time.perf_counter() < until:
@@ -83,42 +78,68 @@ def frames_per_second(run: Callable[[], object], callers: int, seconds: float = 
         return sum(threads.map(keep_running, range(callers))) / seconds
 
 
+def rows_of(times: dict[str, np.ndarray]) -> list[dict[str, float | str]]:
+    times = dict(times)
+    for whose in ("default", "ours"):
+        parts = [times[f"bare {part}, {whose}"] for part in ("detector", "recogniser")]
+        times[f"bare sum, {whose}"] = parts[0] + parts[1]
+    plain, bare = (float(np.median(times[name][:, 0])) for name in (PLAIN, "bare sum, default"))
+    rows: list[dict[str, float | str]] = []
+    for name, values in times.items():
+        p50, cpu = np.median(values, axis=0)
+        p99 = float(np.percentile(values[:, 0], 99))
+        ratios = {"to_plain": round(p50 / plain, 2), "to_bare_sum": round(p50 / bare, 2)}
+        rows.append({"case": name, "p50_ms": round(p50, 1), "p99_ms": round(p99, 1), "cpu_ms": round(cpu, 1)} | ratios)
+    return rows
+
+
+def plot(stages: dict[str, float], rows: list[dict[str, float | str]]) -> None:
+    """Our engine's stages as one bar, the others' whole times beside it."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(7, 3))
+    left = 0.0
+    for stage, hatch in zip(STAGES, ("..", "", "xx", "//", "oo"), strict=True):
+        axes.barh(OURS, stages[stage], left=left, hatch=hatch, color="white", edgecolor="black", label=stage)
+        left += stages[stage]
+    for row in rows:
+        if row["case"] in ("bare sum, default", "as InsightFace-REST", "as Immich", PLAIN):
+            axes.barh(str(row["case"]), float(row["p50_ms"]), color="lightgrey", edgecolor="black")
+    axes.set_xlabel("ms, median, 1280x720 with one face")
+    axes.legend(ncols=5, fontsize=7, loc="upper center", bbox_to_anchor=(0.4, 1.15), frameon=False)
+    figure.tight_layout()
+    figure.savefig(FIGURES / "inference.svg")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=60)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--seconds", type=float, default=2)
+    parser.add_argument("--save", action="store_true")
+    options = parser.parse_args()
     console = Console()
     frame = camera_frame([people()[0]], width=1280, height=720, fill=0.5)
-    with console.status("loading models"):
-        engine, single = load_engine(), load_engine(threads=1)
-        plain = plain_insightface(frame)
-        one_thread = bare_networks(single)
-    contestants: Contestants = {
-        "FaceAnalysis.get (decoded frame)": plain,
-        "engine.analyse (JPEG)": lambda: engine.analyse(frame),
-        "engine.analyse, 1 thread per model": lambda: single.analyse(frame),
-        "bare detector + recogniser": bare_networks(engine),
-        "bare, 1 thread per model": one_thread,
-    }
-    with console.status(f"{rounds} rounds"):
-        times = take_turns(contestants, rounds)
-    baseline = float(np.median(times["FaceAnalysis.get (decoded frame)"][:, 0]))
-    title = f"1280x720, one face, {available_cores()} cores"
-    table = Table("", "median ms", "p95 ms", "ratio", "CPU ms", title=title)
-    for name, values in times.items():
-        median, cpu = np.median(values, axis=0)
-        p95 = np.percentile(values[:, 0], 95)
-        table.add_row(name, f"{median:.1f}", f"{p95:.1f}", f"{median / baseline:.2f}", f"{cpu:.1f}")
+    runs, staged = contestants(frame)
+    rows = rows_of(take_turns(runs, options.rounds))
+    table = Table("", "p50 ms", "p99 ms", "CPU ms", "to FaceAnalysis", "to bare sum", title="1280x720, one face")
+    for row in rows:
+        table.add_row(*map(str, row.values()))
     console.print(table)
-    stages = [engine.analyse(frame).timings_ms for _ in range(20)]
-    console.print("stages:", {stage: round(float(np.median([s[stage] for s in stages])), 2) for stage in stages[0]})
-
-    busy = Table("callers", *list(contestants)[:3], title="frames a second")
+    measured = [staged() for _ in range(30)]
+    stages = {stage: round(float(np.median([each[stage] for each in measured])), 2) for stage in STAGES}
+    console.print("stages:", stages)
+    busy = Table("callers", *list(runs)[:4], title="frames a second")
     for callers in (1, 2, 4):
-        with console.status(f"{callers} callers"):
-            rates = [frames_per_second(run, callers) for run in list(contestants.values())[:3]]
-        busy.add_row(str(callers), *(f"{rate:.1f}" for rate in rates))
+        rates = {name: frames_per_second(runs[name], callers, options.seconds) for name in list(runs)[:4]}
+        busy.add_row(str(callers), *(f"{rate:.1f}" for rate in rates.values()))
+        rows += [{"case": name, "callers": callers, "frames_per_second": round(v, 1)} for name, v in rates.items()]
     console.print(busy)
+    if options.save:
+        save("inference", [*rows, {"case": "stages", **stages}])
+        plot(stages, rows)
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ def open_engine(settings: Settings) -> Engine:
     limits = frame_limits(settings)
     models = {"liveness_model": settings.liveness_model, "expression_model": settings.expression_model}
     if settings.engine == "onnx":
-        return load_engine(settings.model_pack, limits=limits, **models)
+        return load_engine(settings.model_pack, limits=limits, provider=settings.execution_provider, **models)
     from facepay.vision.packs import find_pack
     from facepay.vision.remote import EngineAddress, RemoteEngine
     from facepay.vision.wire import EngineIdentity

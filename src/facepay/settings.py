@@ -54,6 +54,7 @@ class Settings(BaseSettings):
     inference_workers: int = Field(default=max(1, (os.cpu_count() or 1) - 1), ge=1, le=256)
     inference_queue_max: int = Field(default=32, ge=0, le=10_000)
     engine: str = Field(default="onnx", pattern=r"^(onnx|rays?://[^/?#@\s]*/?)$")
+    execution_provider: Literal["auto", "cpu", "openvino", "cuda"] = "auto"
     engine_in_flight_max: int = Field(default=32, ge=1, le=1024)
     engine_timeout_seconds: float = Field(default=5.0, ge=0.5, le=60)
     engine_authority: Path | None = None

@@ -10,12 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from facepay.vision.engine import load_engine
 from facepay.vision.evidence import Floats
 from facepay.vision.optimised import GRAPH, WEIGHTS, optimised
 from facepay.vision.packs import find_pack
 from facepay.vision.recognition import FaceRecogniser
 from facepay.vision.rewriting import for_one_face
 from facepay.vision.sessions import Elastic, Load, ProviderError, Sessions, chosen, open_session
+from tests.photos import camera_frame, people
 
 CROPS = list(np.random.default_rng(7).integers(0, 256, (1, 112, 112, 3), dtype=np.uint8))
 MODEL = find_pack().recogniser
@@ -104,3 +106,14 @@ def test_who_runs_the_networks_must_be_there() -> None:
     assert chosen("auto") == chosen("cpu") == "cpu"
     with pytest.raises(ProviderError):
         chosen("cuda")
+
+
+def test_embeddings_on_openvino_are_interchangeable_with_the_processors() -> None:
+    pytest.importorskip("openvino", reason="facepay[openvino] is an extra")
+    frame = camera_frame(people())
+    ours, theirs = (load_engine(provider=provider).analyse(frame, embed=6).faces for provider in ("cpu", "openvino"))
+    for one, other in zip(ours, theirs, strict=True):
+        assert one.embedding is not None
+        assert other.embedding is not None
+        assert one.embedding @ other.embedding >= 0.9995
+        assert np.array_equal(one.landmarks, other.landmarks)

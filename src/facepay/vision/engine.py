@@ -21,7 +21,7 @@ from facepay.vision.frames import FrameLimits, Image, decode_frame
 from facepay.vision.landmarks import Landmarker
 from facepay.vision.liveness.passive import PassiveModel, load_passive_model
 from facepay.vision.liveness.replay import fingerprint
-from facepay.vision.optimised import default_cache
+from facepay.vision.optimised import Rewrite, default_cache
 from facepay.vision.packs import DEFAULT_PACK, ModelPack, find_pack
 from facepay.vision.quality import measure
 from facepay.vision.recognition import FaceRecogniser
@@ -213,8 +213,8 @@ def load_engine(
     progress("loading the detector")
     detector = Detector(network_of(sessions.open(models.detector, "for_any_size")))
     progress("loading the recogniser")
-    faces = "for_any_number_of_faces" if sessions.provider == "cuda" else "for_one_face"
-    recogniser = FaceRecogniser(sessions.open(models.recogniser, faces))
+    faces: Rewrite = "for_any_number_of_faces" if sessions.provider == "cuda" else "for_one_face"
+    recogniser = FaceRecogniser(sessions.open(models.recogniser, faces, may_round=True))
     landmarker = Landmarker(sessions.open(models.landmarks, "unchanged")) if models.landmarks else None
     passive = load_passive_model(liveness_model, threads=threads) if liveness_model else None
     expression = load_expression_model(expression_model, threads=threads) if expression_model else None

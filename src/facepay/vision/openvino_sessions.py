@@ -36,7 +36,7 @@ class OpenVinoSession:
     def get_outputs(self) -> Sequence[Tensor]:
         return [Tensor.of(port) for port in self._compiled.outputs]
 
-    def run(self, output_names: Sequence[str] | None, input_feed: Mapping[str, Floats]) -> Sequence[Floats]:
+    def run(self, output_names: Sequence[str] | None, input_feed: Mapping[str, Any]) -> Sequence[Floats]:
         try:
             request = self._idle.pop()
         except IndexError:

@@ -12,13 +12,13 @@ import onnxruntime
 
 from facepay.vision.evidence import Floats
 from facepay.vision.optimised import Rewrite, optimised, rewritten
-from facepay.vision.packs import ModelFile
+from facepay.vision.packs import ModelFile, PackError
 
 Provider = Literal["auto", "cpu", "openvino", "cuda"]
 """Who runs the networks. "auto" is a GPU where ONNX Runtime's wheel for CUDA is installed, else the processor."""
 
 
-class ProviderError(Exception):
+class ProviderError(PackError):
     """Who shall run the networks isn't installed here."""
 
 
@@ -37,7 +37,7 @@ class Session(Protocol):
 
     def get_outputs(self) -> Sequence[Tensor]: ...
 
-    def run(self, output_names: Sequence[str] | None, input_feed: Mapping[str, Floats]) -> Sequence[Floats]: ...
+    def run(self, output_names: Sequence[str] | None, input_feed: Mapping[str, Any]) -> Sequence[Floats]: ...
 
 
 class Load:
@@ -77,7 +77,7 @@ class Elastic:
     def get_outputs(self) -> Sequence[Tensor]:
         return self._wide.get_outputs()
 
-    def run(self, output_names: Sequence[str] | None, input_feed: Mapping[str, Floats]) -> Sequence[Floats]:
+    def run(self, output_names: Sequence[str] | None, input_feed: Mapping[str, Any]) -> Sequence[Floats]:
         session = self._wide if self._load.is_light else self._narrow
         return session.run(output_names, input_feed)
 
@@ -92,13 +92,15 @@ class Sessions:
         self.cache = cache
         self.load = Load()
 
-    def open(self, model: ModelFile, rewrite: Rewrite) -> Session:
-        if self.provider == "openvino":
+    def open(self, model: ModelFile, rewrite: Rewrite, *, may_round: bool = False) -> Session:
+        """`may_round`: in bfloat16. A detector may not: its key points shift, and embeddings much further with them."""
+        if self.provider == "openvino" and may_round:
             from facepay.vision.openvino_sessions import open_on_openvino  # an extra
 
             return self._elastic(lambda threads: open_on_openvino(rewritten(model, rewrite), threads, self.threads))
         if self.provider == "cuda":
-            return open_session(rewritten(model, rewrite), threads=self.threads, providers=("CUDA", "CPU"))
+            on_gpu: Session = open_session(rewritten(model, rewrite), threads=self.threads, providers=("CUDA", "CPU"))
+            return on_gpu
         network = self._network(model, rewrite)
         return self._elastic(lambda threads: open_session(network, threads=threads))
 
