@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import statistics
 import tempfile
 import time
@@ -19,15 +18,16 @@ from pathlib import Path
 from typing import Annotated, Any
 from uuid import uuid4
 
-import cv2
 import httpx
 import numpy as np
+import onnxruntime
 import psutil
 import typer
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from benchmarks.peers import bare_detector, bare_recogniser, plain_insightface
 from facepay.vision.packs import find_pack
 from facepay.vision.samples import camera_frame, people
 from tests.server import free_port, start
@@ -46,7 +46,7 @@ def main(rounds: Annotated[int, typer.Option(min=1)] = 15) -> None:
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
                 gate, kiosk = open_shop(client)
-                plain = plain_insightface(Path(folder))
+                plain = plain_insightface(camera_frame([people()[0]]))
                 times = measure(gate, kiosk, plain, rounds)
             memory = psutil.Process(server.pid).memory_info().rss / 2**20
         finally:
@@ -54,9 +54,11 @@ def main(rounds: Annotated[int, typer.Option(min=1)] = 15) -> None:
             server.wait(20)
     console.print(table(times))
     console.print(f"memory of the worker {memory:.0f} MB, from process start to ready {ready_seconds:.2f} s")
-    ratio = statistics.median(times["gate decision over HTTP"]) / statistics.median(times["FaceAnalysis.get"])
+    median = {name: statistics.median(milliseconds) for name, milliseconds in times.items()}
+    gate_ms, bare_ms = median["gate decision over HTTP"], median["bare detector"] + median["bare recogniser"]
     console.print(
-        f"gate decision / FaceAnalysis.get = [bold]{ratio:.2f}[/]  ({os.cpu_count()} cores, {rounds} rounds of {BLOCK})"
+        f"gate decision / FaceAnalysis.get = [bold]{gate_ms / median['FaceAnalysis.get']:.2f}[/], / bare sum of "
+        f"{bare_ms:.1f} ms = [bold]{gate_ms / bare_ms:.2f}[/]  ({os.cpu_count()} cores, {rounds} rounds of {BLOCK})"
     )
 
 
@@ -113,22 +115,17 @@ def open_shop(client: httpx.Client) -> tuple[Callable[[], Any], Callable[[], Any
     return gate, kiosk
 
 
-def plain_insightface(folder: Path) -> Callable[[], Any]:
-    """`FaceAnalysis.get` as its README calls it, on the same two models."""
-    from insightface.app import FaceAnalysis
-
-    models = folder / "models" / "plain"
-    models.mkdir(parents=True)
+def bare_networks() -> dict[str, Callable[[], Any]]:
+    """Each alone, as ONNX Runtime runs it by default."""
     pack = find_pack()
-    for file in (pack.detector, pack.recogniser):
-        shutil.copy(file.path, models)
-    analysis = FaceAnalysis(
-        name=str(models), allowed_modules=["detection", "recognition"], providers=["CPUExecutionProvider"]
-    )
-    analysis.prepare(ctx_id=-1, det_size=(640, 640))
-    image = cv2.imdecode(np.frombuffer(camera_frame([people()[0]]), np.uint8), cv2.IMREAD_COLOR)
-    assert image is not None
-    return lambda: analysis.get(image)
+
+    def opened(path: Path) -> onnxruntime.InferenceSession:
+        return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+
+    return {
+        "bare detector": bare_detector(opened(pack.detector.path)),
+        "bare recogniser": bare_recogniser(opened(pack.recogniser.path)),
+    }
 
 
 def measure(
@@ -136,6 +133,7 @@ def measure(
 ) -> dict[str, Milliseconds]:
     """Each case keeps the machine busy for a block of calls, as a camera's stream does; then the next one's turn."""
     cases = {"FaceAnalysis.get": plain, "gate decision over HTTP": gate, "checkout, frame to ledger": kiosk}
+    cases |= bare_networks()
     times: dict[str, Milliseconds] = {name: [] for name in cases}
     for _ in track(range(rounds), description="measuring", transient=True):
         for name, case in cases.items():
