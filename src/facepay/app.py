@@ -52,8 +52,9 @@ from facepay.staff.sessions import authenticate as authenticate_session
 from facepay.staff.tokens import authenticate as authenticate_staff
 from facepay.stores.devices import authenticate as authenticate_device
 from facepay.telling import ALERT_KINDS, EVENT_TYPES
+from facepay.templates.area import area_of
 from facepay.templates.gallery import Gallery
-from facepay.templates.keeper import GalleryKeeper
+from facepay.templates.keeper import GalleryKeeper, progress_in_log
 from facepay.templates.memory_gallery import MemoryGallery
 from facepay.templates.milvus import GalleryUnavailable
 from facepay.templates.milvus_gallery import MilvusGallery
@@ -271,7 +272,7 @@ async def _open_recognition(state: State, settings: Settings, engine: Engine, st
 
 def _gallery_of(settings: Settings, protection: Protection, engine: Engine, stack: AsyncExitStack) -> Gallery:
     if settings.gallery == "memory":
-        return MemoryGallery(protection.rotate)
+        return MemoryGallery(protection.rotate, area_of(f"{engine.pack} {protection.key_id}"))
     gallery = MilvusGallery.of(settings, protection, pack=engine.pack, dimensions=engine.embedding_dim)
     stack.push_async_callback(asyncio.to_thread, gallery.close)
     return gallery
@@ -282,7 +283,7 @@ async def _load_gallery(state: State) -> None:
     try:
         if isinstance(state.gallery, MilvusGallery):
             await asyncio.to_thread(state.gallery.open)
-        await state.gallery_keeper.load(state.database)
+        await state.gallery_keeper.load(state.database, progress=progress_in_log())
     except GalleryUnavailable as unavailable:
         log.warning("gallery_not_loaded", why=str(unavailable))
 
