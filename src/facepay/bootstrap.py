@@ -65,16 +65,24 @@ def open_engine(settings: Settings) -> Engine:
     Raises `packs.PackError`, `PassiveModelError` and `ExpressionModelError` for models that this process doesn't have.
     """
     limits = frame_limits(settings)
-    models = {"liveness_model": settings.liveness_model, "expression_model": settings.expression_model}
+    liveness, expression = settings.liveness_model, settings.expression_model
     if settings.engine == "onnx":
-        return load_engine(settings.model_pack, limits=limits, provider=settings.execution_provider, **models)
+        return load_engine(
+            settings.model_pack,
+            liveness_model=liveness,
+            expression_model=expression,
+            limits=limits,
+            provider=settings.execution_provider,
+        )
     from facepay.vision.packs import find_pack
     from facepay.vision.remote import EngineAddress, RemoteEngine
     from facepay.vision.wire import EngineIdentity
 
     return RemoteEngine(
         EngineAddress.parse(settings.engine),
-        EngineIdentity.of(find_pack(settings.model_pack), limits=limits, **models),
+        EngineIdentity.of(
+            find_pack(settings.model_pack), liveness_model=liveness, expression_model=expression, limits=limits
+        ),
         timeout_seconds=settings.engine_timeout_seconds,
         authority=settings.engine_authority,
     )

@@ -56,7 +56,7 @@ class Settings(BaseSettings):
     engine: str = Field(default="onnx", pattern=r"^(onnx|rays?://[^/?#@\s]*/?)$")
     execution_provider: Literal["auto", "cpu", "openvino", "cuda"] = "auto"
     engine_in_flight_max: int = Field(default=32, ge=1, le=1024)
-    engine_timeout_seconds: float = Field(default=5.0, ge=0.5, le=60)
+    engine_timeout_seconds: float = Field(default=2.0, ge=0.5, le=60)
     engine_authority: Path | None = None
     gallery: str = Field(default="memory", pattern=r"^(memory|milvuss?://[^?#@\s]+)$")
     gallery_token: SecretStr | None = None

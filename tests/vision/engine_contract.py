@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, is_dataclass
+from functools import cache
 from typing import Any
 
 import cv2
@@ -68,10 +69,15 @@ def assert_alike(found: Any, expected: Any) -> None:
         assert found == expected
 
 
+@cache
+def embedded_engine() -> Engine:
+    return load_engine(limits=LIMITS, threads=1)
+
+
 class EngineContract:
-    @pytest.fixture(scope="module")
+    @pytest.fixture
     def embedded(self) -> Engine:
-        return load_engine(limits=LIMITS, threads=1)
+        return embedded_engine()
 
     def test_it_is_known_by_what_it_can_do(self, tried: Engine, embedded: Engine) -> None:
         for name in ("pack", "embedding_dim", "limits", "has_points", "has_passive_model"):

@@ -42,7 +42,7 @@ def main() -> None:
         for line in sys.stdin:
             cluster.remove_node({"head": head, "node": node}[line.strip()], allow_graceful=False)
             print("killed", flush=True)
-        cluster.shutdown()
+        cluster.shutdown()  # type: ignore[no-untyped-call]
 
 
 if __name__ == "__main__":

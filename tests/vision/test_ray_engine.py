@@ -30,8 +30,8 @@ def identity() -> EngineIdentity:
     return EngineIdentity.of(find_pack(), liveness_model=None, expression_model=None, limits=LIMITS)
 
 
-def engine_at(port: int, expected: EngineIdentity) -> RemoteEngine:
-    return RemoteEngine(EngineAddress.parse(f"ray://127.0.0.1:{port}"), expected, timeout_seconds=10)
+def engine_at(port: int, expected: EngineIdentity, *, timeout_seconds: float = 20) -> RemoteEngine:
+    return RemoteEngine(EngineAddress.parse(f"ray://127.0.0.1:{port}"), expected, timeout_seconds=timeout_seconds)
 
 
 class Nodes:
@@ -89,10 +89,10 @@ class TestRayEngine(EngineContract):
 
     def test_a_node_that_dies_under_load_loses_no_frame(self, nodes: Nodes, embedded: Engine) -> None:
         expected = [embedded.analyse(portrait) for portrait in people()]
-        answered = Event()
+        answered, engine = Event(), engine_at(nodes.port, identity(), timeout_seconds=3)
 
         def ask(number: int) -> int:
-            assert_alike(nodes.engine.analyse(people()[number % 6]), expected[number % 6])
+            assert_alike(engine.analyse(people()[number % 6]), expected[number % 6])
             if number >= FRAMES_UNDER_LOAD // 4:
                 answered.set()
             return number
@@ -102,6 +102,7 @@ class TestRayEngine(EngineContract):
             assert answered.wait(60)
             nodes.kill("node")
             assert list(asked) == list(range(FRAMES_UNDER_LOAD))
+        engine.close()
 
     def test_nobody_left_is_a_problem_with_a_code(self, nodes: Nodes) -> None:
         nodes.end()

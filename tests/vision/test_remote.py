@@ -154,7 +154,7 @@ async def test_a_gate_whose_cluster_is_away_says_so_and_opens_when_it_is_back(
         refused = await shop.at_gate(0, key=key)
         assert (refused.status_code, refused.json()["code"]) == (503, "engine_unavailable")
         assert refused.headers["Retry-After"] == "2"
-        assert (await shop.client.get("/healthz")).status_code == 200
+        assert (await shop.client.get("/livez")).status_code == 200
         with node(seen_by(engine), port):
             opened = await shop.at_gate(0, key=key)
     assert (opened.status_code, opened.json()["member"]["id"]) == (200, member)

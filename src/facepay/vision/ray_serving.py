@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -108,7 +109,7 @@ class EngineReplica:
         self._loop: asyncio.AbstractEventLoop | None = None
         if scale.together_max > 1:
             self._embed = self._engine.recogniser.get_feat
-            self._engine.recogniser.get_feat = self._embed_with_others
+            self._engine.recogniser.get_feat = self._embed_with_others  # type: ignore[method-assign]
             self._batched.set_max_batch_size(scale.together_max)  # type: ignore[attr-defined]
 
     async def __call__(self, request: Request) -> Response:
@@ -188,6 +189,8 @@ def join(address: str | None) -> None:
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray reports on its users unless told otherwise
     if address is None:
+        # Else Ray makes a token by itself and leaves it in the user's home.
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
         ray.init("local", _node_ip_address=LOCAL_NODE, include_dashboard=False, log_to_driver=False)
     else:
         ray.init(address, log_to_driver=False)
