@@ -23,8 +23,8 @@ BUILT = frozenset(APIRoute.__annotations__) | {"app", "form_limits"}
 class LazyRoute(APIRoute):
     """A route that knows only its path until somebody calls it, or asks what it takes and answers.
 
-    FastAPI reads each function's signature, makes its dependencies and the validators of all it takes and answers:
-    5 ms a route, and 3 s of each process's start for all of them, most of which it will never serve.
+    FastAPI reads each function's signature, makes its dependencies and the validators of all it takes and answers: a
+    third of an import of the app, for routes most of which a process will never serve.
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **how: Any) -> None:
