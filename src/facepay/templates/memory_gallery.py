@@ -113,9 +113,10 @@ class MemoryGallery:
         if (rows := self._rows) is None:
             return nobody
         for _ in range(TRIES):
-            before = self._header.changes
+            if (before := self._header.changes) % 2:
+                break
             found = look(rows)
-            if self._header.changes == before and before % 2 == 0:
+            if self._header.changes == before:
                 return found
         with self._writing():
             return look(rows)
