@@ -153,7 +153,8 @@ class Crowd:
 
     async def _again_and_again(self, start: float) -> None:
         while (now := time.perf_counter() - start) < self._plan.seconds:
-            await self._ask(start, now)
+            answer = await self._ask(start, now)
+            await asyncio.sleep(float(answer.header("retry-after") or 0))  # as a device would
 
     async def _arrive(self, start: float, rate: float) -> None:
         dice, due = random.Random(self._plan.seed), 0.0
@@ -164,7 +165,7 @@ class Crowd:
                     await asyncio.sleep(wait)
                 group.create_task(self._ask(start, due))
 
-    async def _ask(self, start: float, due: float) -> None:
+    async def _ask(self, start: float, due: float) -> Answer:
         answer = Answer(due)
         self.answers.append(answer)
         line = self._lines.popleft() if self._lines else await self._connect()
@@ -172,10 +173,11 @@ class Crowd:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await line.ask(next(self._calls), answer)
         except TimeoutError:
-            return
+            return answer
         answer.took = time.perf_counter() - start - due
         if line.is_open:
             self._lines.append(line)
+        return answer
 
     async def _connect(self) -> Line:
         _, line = await asyncio.get_running_loop().create_connection(Line, "127.0.0.1", self._plan.port)
