@@ -205,5 +205,5 @@ async def _hold(session: AsyncSession, member_ids: Collection[UUID]) -> frozense
     return frozenset(found)
 
 
-def _has(member_id: UUID) -> ColumnElement[bool]:
+def _has(member_id: UUID | SQLColumnExpression[UUID]) -> ColumnElement[bool]:
     return or_(Lookalike.member_a == member_id, Lookalike.member_b == member_id)
