@@ -33,7 +33,7 @@ GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2^64 by the golden ratio: its products
 
 
 class GalleryFull(Overloaded):
-    """There is no room for another member: nobody new can be recognised."""
+    """There is no room for another member: nobody is recognised until there is."""
 
     code = "gallery_full"
     title = "Gallery full"
@@ -149,7 +149,7 @@ class Rows:
         left = np.flatnonzero(self._counts[:in_use] == 0)[:count] if self.header.members < in_use else np.arange(0)
         missing = count - len(left)
         if in_use + missing > self.rows_max:
-            raise GalleryFull("There are more members than this process can hold in memory.")
+            raise GalleryFull("There are more members than a gallery in memory holds.")
         return np.concatenate([left, np.arange(in_use, in_use + missing)])
 
     def _enter(self, keys: Keys, rows: Indices) -> None:
