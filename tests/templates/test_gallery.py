@@ -19,7 +19,7 @@ from facepay.templates.memory_gallery import MemoryGallery
 from facepay.templates.rows import Counts, Indices, Keys, Rows
 from tests.templates.gallery_contract import MEMBERS, GalleryContract, OpenGallery, Twin, face, unrotated
 
-ROUNDS = 300
+ROUNDS = 120
 
 
 class TestMemoryGallery(GalleryContract):
