@@ -116,8 +116,10 @@ class MilvusGallery:
             if not all(templates_of.values()):
                 self._collection.delete(f"gone_at > 0 and gone_at < {int(time()) - LATE_SECONDS}")
             size = self._counted()
-            self._collection.put([Row(PROGRESS.key, PROGRESS.owner, version, 0)], total=size)
-            self._version, self._size = version, size
+            self._read_progress()  # somebody with later news may have been faster
+            if version > self._version:
+                self._collection.put([Row(PROGRESS.key, PROGRESS.owner, version, 0)], total=size)
+                self._version, self._size = version, size
 
     def _write(self, templates_of: Mapping[UUID, Sequence[Floats]], version: int) -> None:
         """Who is gone comes first, and is found no more from then on."""
@@ -158,8 +160,8 @@ class MilvusGallery:
         """
         known = self._version
         newest = _newest_of(self._rows_of([PROGRESS.owner, *(owner.hex for owner in owners)]))
-        if newest.pop(PROGRESS.owner, PROGRESS).version < known:
-            self._version = self._size = 0
+        if (progress := newest.pop(PROGRESS.owner, PROGRESS).version) < known:
+            self._version = progress
             raise GalleryUnavailable("The gallery on Milvus isn't as far as it was: it is filled anew.")
         return {UUID(owner): row for owner, row in newest.items()}
 
