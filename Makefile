@@ -1,6 +1,8 @@
 # `make demo` and `make test` need Python 3.11 or newer and pip, nothing else.
 PYTHON ?= python3
 BIN := .venv/bin
+# Where it is set, each of the many processes that tests start would compile facepay anew.
+unexport PYTHONDONTWRITEBYTECODE
 INSTALLED := .venv/.installed
 
 .PHONY: demo test serve lint types migrations check clean

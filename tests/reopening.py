@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -19,7 +20,12 @@ LIMITS = "-c lock_timeout=5s -c deadlock_timeout=50ms"
 # No trigger stops a ledger from being unwritten, no foreign key asks for an order, and plans are made once.
 AS_NOBODY_MAY = f"-c session_replication_role=replica -c plan_cache_mode=force_generic_plan {LIMITS}"
 FACES = "select member_id from template_key union all select id from ban"
+OTHERS = """
+    select from pg_stat_activity where datname = current_database() and xact_start is not null
+    and backend_type = 'client backend' and pid <> pg_backend_pid() limit 1
+"""
 TRIES = 5
+PATIENCE_SECONDS = 1.0
 
 
 class OpenedRows:
@@ -32,7 +38,10 @@ class OpenedRows:
             self._rows = {each: _copied(connection, each) for each in self._filled_in(connection)}
 
     def put_back(self, connection: psycopg.Connection) -> None:
-        """An app's own tasks may be at work meanwhile: whom the database chose to give way tries again."""
+        """An app's own tasks may be at work meanwhile: their transactions come to an end first, and whom the database
+        bids give way tries again.
+        """
+        _wait_until_still(connection)
         for _ in range(TRIES - 1):
             try:
                 return self._put_back(connection)
@@ -73,6 +82,13 @@ class KeptShop:
         versions: dict[int, int] = dict(counted.fetchall())
         for keeper in keepers:
             keeper.gallery.replace(gone, version=versions.get(keeper.kept.gallery, 0))
+
+
+def _wait_until_still(connection: psycopg.Connection) -> None:
+    """What they have written and not yet committed can't be found. Whoever holds on for long has to do without."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while connection.execute(OTHERS, prepare=True).fetchone() and time.monotonic() < deadline:
+        time.sleep(0.002)
 
 
 def _copied(connection: psycopg.Connection, table: str) -> bytes:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import httpx
+import pytest
 
+from tests.conftest import folder_in_memory
 from tests.photos import people
 from tests.server import free_port, start
 from tests.shop import PASSWORD
@@ -21,10 +24,16 @@ PRICE = 100
 BALANCE = 100_000
 
 
-def test_a_killed_server_charges_each_key_once(tmp_path: Path) -> None:
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    with folder_in_memory() as folder:
+        yield Path(folder)
+
+
+def test_a_killed_server_charges_each_key_once(data_dir: Path) -> None:
     port = free_port()
     address = f"http://127.0.0.1:{port}"
-    server = start(tmp_path, port)
+    server = start(data_dir, port)
     try:
         staff, kiosk, member = open_shop(address)
         payments: list[dict[str, Any]] = []
@@ -35,15 +44,15 @@ def test_a_killed_server_charges_each_key_once(tmp_path: Path) -> None:
         assert paid_once.wait(60)  # and the others are in the middle of it
         server.kill()
         server.wait()
-        server = start(tmp_path, port)
+        server = start(data_dir, port)
         for shopper in shoppers:
             shopper.join(120)
         with httpx.Client(base_url=address, headers=staff) as client:
             orders = client.get("/v1/orders", params={"limit": 200}).json()["items"]
             wallet = client.get(f"/v1/members/{member}/wallet").json()
     finally:
-        server.kill()
-        server.wait()
+        server.terminate()  # and its Postgres, whose folder goes
+        server.wait(20)
     assert len(payments) == KIOSKS * PAYMENTS_EACH
     assert {payment["order"]["id"] for payment in payments} == {order["id"] for order in orders}
     assert len(orders) == KIOSKS * PAYMENTS_EACH
