@@ -6,12 +6,13 @@ come days later. So a day whose sums are of as many orders as it has now is whol
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ForeignKey, ForeignKeyConstraint, String, select, text
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, String, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -24,6 +25,8 @@ from facepay.stores.stores import Store
 CLOSES_AFTER = timedelta(hours=1)
 # How late an order may come and have its day closed again.
 REOPENED_DAYS = 7
+# A statement counts the orders of so many stores, a few millions at most.
+STORES_AT_ONCE = 500
 
 
 class ClosedDay(Base):
@@ -79,14 +82,15 @@ class ProductSales(_OfClosedDay, Base):
     sales: Mapped[int]
 
 
-# Of each day asked for, whether its sums are of all its orders.
+# Of each day asked for and each store, whether its sums are of all its orders.
 _DAYS = text("""
-    select d.starts_at, d.ends_at, coalesce(c.orders, 0) as summed, (
+    select s.id as store_id, :zone as zone, d.starts_at, d.ends_at, coalesce(c.orders, 0) as summed, (
                select count(*) from shop_order o
-                where o.store_id = :store_id and o.created_at >= d.starts_at and o.created_at < d.ends_at) as orders
-      from unnest(cast(:starts as timestamptz[]), cast(:ends as timestamptz[])) d (starts_at, ends_at)
-      left join closed_day c on (c.store_id, c.starts_at, c.zone) = (:store_id, d.starts_at, :zone)
-     order by d.starts_at
+                where o.store_id = s.id and o.created_at >= d.starts_at and o.created_at < d.ends_at) as orders
+      from unnest(cast(:store_ids as uuid[])) s (id)
+     cross join unnest(cast(:starts as timestamptz[]), cast(:ends as timestamptz[])) d (starts_at, ends_at)
+      left join closed_day c on (c.store_id, c.starts_at, c.zone) = (s.id, d.starts_at, :zone)
+     order by s.id, d.starts_at
 """)
 _REOPEN = text("delete from closed_day where store_id = :store_id and starts_at >= :starts_at and starts_at < :ends_at")
 # One statement, so that all sums are of the same orders.
@@ -121,7 +125,7 @@ async def split(session: AsyncSession, *, store: Store, span: Span) -> tuple[lis
     """When its whole days began, and from when until when the others are, those in a row as one."""
     whole: list[datetime] = []
     others: list[list[datetime]] = []
-    for day in await session.execute(_DAYS, _days(store.id, span)):
+    for day in await session.execute(_DAYS, _days([store.id], span)):
         if day.summed == day.orders:
             whole.append(day.starts_at)
         elif others and others[-1][1] == day.starts_at:
@@ -133,24 +137,24 @@ async def split(session: AsyncSession, *, store: Store, span: Span) -> tuple[lis
 
 async def close_days(database: Database, *, now: datetime, days: int = REOPENED_DAYS) -> int:
     """Sum up the days before today, of every store, that aren't whole, each by itself; answers how many they were."""
-    closed = 0
     async with database.read() as session:
-        stores = (await session.execute(select(Store.id, Store.timezone))).all()
-    for store_id, zone in stores:
+        zones = (await session.execute(select(Store.timezone, func.array_agg(Store.id)).group_by(Store.timezone))).all()
+    closed = 0
+    for zone, store_ids in zones:
         today = (now - CLOSES_AFTER).astimezone(ZoneInfo(zone)).date()
-        asked = _days(store_id, Span(today - timedelta(days=days), today - timedelta(days=1), zone))
-        async with database.read() as session:
-            found = (await session.execute(_DAYS, asked)).all()
-        for day in found:
-            if day.summed != day.orders:
-                values = {"store_id": store_id, "zone": zone, "starts_at": day.starts_at, "ends_at": day.ends_at}
+        span = Span(today - timedelta(days=days), today - timedelta(days=1), zone)
+        for first in range(0, len(store_ids), STORES_AT_ONCE):
+            async with database.read() as session:
+                found = await session.execute(_DAYS, _days(store_ids[first : first + STORES_AT_ONCE], span))
+                unequal = [day._asdict() for day in found if day.summed != day.orders]
+            for day in unequal:
                 async with database.begin() as session:
-                    await session.execute(_REOPEN, values)
-                    await session.execute(_CLOSE, values)
-                closed += 1
+                    await session.execute(_REOPEN, day)
+                    await session.execute(_CLOSE, day)
+            closed += len(unequal)
     return closed
 
 
-def _days(store_id: UUID, span: Span) -> dict[str, Any]:
+def _days(store_ids: Sequence[UUID], span: Span) -> dict[str, Any]:
     starts = list(span.periods("day"))
-    return {"store_id": store_id, "zone": span.zone, "starts": starts, "ends": [*starts[1:], span.end]}
+    return {"store_ids": store_ids, "zone": span.zone, "starts": starts, "ends": [*starts[1:], span.end]}
