@@ -75,8 +75,8 @@ class Rows:
 
     def similarities(self, probe: Floats, rows: Indices) -> Floats:
         """Cosines of (dim,) with these rows; NOT_COMPARED where they are nobody's."""
-        cosines = (self._codes[rows].astype(np.float32) @ probe) * self._scales[rows]
-        return np.where(self._counts[rows] > 0, cosines, NOT_COMPARED)
+        scales = self._scales[rows]  # 0 where nobody is: each further column of scattered rows takes as long as this
+        return np.where(scales > 0, (self._codes[rows].astype(np.float32) @ probe) * scales, NOT_COMPARED)
 
     def owners(self, rows: Indices) -> list[UUID]:
         return [UUID(bytes=key.tobytes()) for key in self._keys[rows]]
@@ -118,8 +118,10 @@ class Rows:
 
     def repair(self) -> None:
         """Make the table and the sums anew from the rows, after a writer who didn't come to an end."""
-        self.header.members = int(np.count_nonzero(self._counts[: self.header.rows]))
-        self.header.templates = int(self._counts[: self.header.rows].sum())
+        in_use = self._counts[: self.header.rows]
+        self._scales[np.flatnonzero(in_use == 0)] = 0
+        self.header.members = int(np.count_nonzero(in_use))
+        self.header.templates = int(in_use.sum())
         self._make_table(self.header.members)
 
     def _find(self, keys: Keys) -> Indices:
