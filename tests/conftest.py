@@ -286,11 +286,16 @@ class Warmth:
         for each in (engine, reading):
             each.dialect, each._compiled_cache = first.dialect, first._compiled_cache
         kept = self._kept and self._kept.engine.sync_engine
-        if kept and (kept.url, kept.pool.size()) == (engine.url, engine.pool.size()):
+        if kept and (kept.url, _size_of(kept.pool)) == (engine.url, _size_of(engine.pool)):
             engine.pool = kept.pool
             own.default_isolation_level = first.dialect.default_isolation_level
             database.close = _leave_open  # type: ignore[method-assign]
         self._first = first
+
+
+def _size_of(pool: sqlalchemy.Pool) -> int:
+    assert isinstance(pool, sqlalchemy.QueuePool)
+    return pool.size()
 
 
 async def _leave_open() -> None: ...
