@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,6 +19,7 @@ from facepay.checkout.refunds import Refund
 from facepay.kernel.database import Database
 from facepay.kernel.ids import new_id
 from facepay.members.members import Member
+from facepay.reports import closed_days
 from facepay.reports.closed_days import ClosedDay, HourSales, ProductSales, close_days
 from facepay.reports.sales import Books, sales_of
 from facepay.reports.spans import By, Span
@@ -98,6 +100,29 @@ async def test_a_closed_day_is_read_from_its_sums(shop: Shop) -> None:
         assert await session.scalar(select(func.sum(ProductSales.sales))) == 1000
 
 
+async def test_every_store_closes_its_own_days(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several at once, more than a statement counts, by the midnight of where they are."""
+    monkeypatch.setattr(closed_days, "STORES_AT_ONCE", 2)
+    database: Database = shop.app.state.database
+    await forget(database)
+    at = NOW.replace(hour=20) - timedelta(days=2)  # the 30th in Shanghai, the 29th in Berlin
+    each = {"minutes": (NOW - at) // timedelta(minutes=1), "goods": [(0, 1, 500)], "discount": None}
+    each |= {"refunded": False, "currency": "CNY", "device": 0}
+    zones = {new_id(): zone for zone in ["Asia/Shanghai"] * 3 + ["Europe/Berlin"]}
+    async with database.begin() as session:
+        for number, (store_id, zone) in enumerate(zones.items()):
+            row = {"id": store_id, "name": f"Far {number}", "code": f"FAR{number}", "timezone": zone}
+            await session.execute(insert(Store).values(row | {"currency": "CNY", "created_at": NOW}))
+            await sell(session, shop, [each] * (number + 1), store_id)
+    assert await close_days(database, now=NOW) == len(zones)
+    async with database.begin() as session:
+        closed = (await session.scalars(select(ClosedDay).order_by(ClosedDay.store_id))).all()
+        sold = {row.store_id: row.sales for row in await session.scalars(select(HourSales))}
+    days = [(day.store_id, day.starts_at.astimezone(ZoneInfo(day.zone)).day, day.orders) for day in closed]
+    assert days == list(zip(zones, [30, 30, 30, 29], [1, 2, 3, 4], strict=True))
+    assert sold == {store_id: 500 * orders for store_id, _, orders in days}
+
+
 async def the_same(database: Database, shop: Shop, by: By) -> None:
     """As with the sums, without them."""
     async with database.begin() as session:
@@ -119,7 +144,7 @@ async def forget(database: Database) -> None:
             await session.execute(delete(table))
 
 
-async def sell(session: AsyncSession, shop: Shop, sales: list[Any]) -> None:
+async def sell(session: AsyncSession, shop: Shop, sales: list[Any], store_id: UUID | None = None) -> None:
     """Rows as payments and refunds leave them."""
     products = (await session.scalars(select(Product).order_by(Product.sku))).all()
     member = await session.scalar(select(Member.id)) or UUID(await shop.add_member_without_face())
@@ -128,7 +153,7 @@ async def sell(session: AsyncSession, shop: Shop, sales: list[Any]) -> None:
         total = sum(amount for _, _, amount in each["goods"])
         row = {
             "id": order_id,
-            "store_id": UUID(shop.store_id),
+            "store_id": store_id or UUID(shop.store_id),
             "device_id": UUID([shop.kiosk_id, shop.gate_id][each["device"]]),
             "member_id": member,
             "currency": each["currency"],
