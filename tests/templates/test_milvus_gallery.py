@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 from typing import Any, ClassVar
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+import numpy as np
 import pytest
 import stamina
 
@@ -86,6 +87,53 @@ def test_an_older_write_that_arrives_late_brings_nobody_back(worker: Worker, kin
         assert best.member_id == MEMBERS[1]
         assert gallery.references([MEMBERS[0]]) == {}
         assert gallery.search(face(0), among=[MEMBERS[0]]) == Ranking((), 0)
+
+
+class Interrupted(MilvusCollection):
+    """Something happens between the first question of a search and the next."""
+
+    meanwhile: ClassVar[list[Callable[[], None]]] = []
+
+    def most_alike(self, *asked: Any) -> Any:
+        return self.interrupt(super().most_alike(*asked))
+
+    def select(self, *asked: Any) -> Any:
+        return self.interrupt(super().select(*asked))
+
+    def interrupt(self, answer: Any) -> Any:
+        while self.meanwhile:
+            self.meanwhile.pop()()
+        return answer
+
+
+@pytest.mark.parametrize(
+    "best_of",
+    [
+        lambda gallery: gallery.search(face(0)).best.member_id,
+        lambda gallery: gallery.search(face(0), among=MEMBERS[:3], top=1).best.member_id,
+        lambda gallery: max(gallery.references(MEMBERS[:3]).items(), key=lambda each: each[1].vector @ face(0))[0],
+    ],
+    ids=["everybody", "among", "references"],
+)
+def test_who_is_enrolled_anew_during_a_search_is_found(worker: Worker, best_of: Callable[[Gallery], UUID]) -> None:
+    searching, writing = worker(Interrupted), worker(MilvusCollection)
+    writing.replace({member: [face(number)] for number, member in enumerate(MEMBERS[:12])}, version=1)
+    searching.open()
+    enrolled_anew: dict[UUID, list[Floats]] = {MEMBERS[0]: [face(0), np.float32(0.1) * face(50)]}
+    Interrupted.meanwhile = [lambda: writing.replace(enrolled_anew, version=2)]
+    assert best_of(searching) == MEMBERS[0]
+    assert not Interrupted.meanwhile
+    assert best_of(searching) == MEMBERS[0]
+
+
+def test_who_is_enrolled_anew_during_a_search_ranks_by_their_new_photos(worker: Worker) -> None:
+    searching, writing = worker(Interrupted), worker(MilvusCollection)
+    writing.replace({member: [face(number)] for number, member in enumerate(MEMBERS[:12])}, version=1)
+    searching.open()
+    Interrupted.meanwhile = [lambda: writing.replace({MEMBERS[0]: [-face(0)]}, version=2)]
+    candidates = searching.search(face(0)).candidates
+    assert len(candidates) == 2
+    assert MEMBERS[0] not in {candidate.member_id for candidate in candidates}
 
 
 def test_what_a_killed_writer_left_undone_is_done_by_the_next(worker: Worker) -> None:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_left
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from operator import attrgetter
 from time import monotonic
@@ -44,7 +45,7 @@ Found = TypeVar("Found")
 
 
 class ChangesAfter(Protocol):
-    def __call__(self, session: AsyncSession, *, version: int, pack: str) -> AsyncIterator[Sequence[Change]]:
+    def __call__(self, session: AsyncSession, *, version: int, pack: str) -> AsyncGenerator[Sequence[Change]]:
         """What changed after `version` and is so now, oldest first and whole owners at once."""
 
 
@@ -127,16 +128,19 @@ class GalleryKeeper:
     async def _apply_changes(self, session: AsyncSession, progress: Progress | None = None, total: int = 0) -> None:
         """Version by version, so that what was done stays done: a version that is applied is never applied again.
 
-        Another worker may have been faster. A change of nobody's templates counts a version too, so the newest is
-        read, and read first.
+        Another worker may have been faster, and then the rest isn't read. A change of nobody's templates counts a
+        version too, so the newest is read, and read first.
         """
         newest, loaded = await newest_version(session, gallery=self.kept.gallery), 0
         changes = self.kept.changes_after(session, version=self.gallery.version, pack=self.pack)
-        async for portion in _whole_versions(changes):
-            await asyncio.to_thread(self._apply, portion)
-            loaded += sum(change.sealed is not None for change in portion)
-            if progress:
-                progress(loaded, total)
+        async with aclosing(changes), aclosing(_whole_versions(changes)) as portions:
+            async for portion in portions:
+                await asyncio.to_thread(self._apply, portion)
+                loaded += sum(change.sealed is not None for change in portion)
+                if progress:
+                    progress(loaded, total)
+                if self.gallery.version >= newest:
+                    break
         if self.gallery.version < newest:
             await asyncio.to_thread(self.gallery.replace, {}, version=newest)
 
@@ -151,7 +155,7 @@ class GalleryKeeper:
         self.gallery.replace(templates_of, version=version)
 
 
-async def _whole_versions(portions: AsyncIterator[Sequence[Change]]) -> AsyncIterator[Sequence[Change]]:
+async def _whole_versions(portions: AsyncIterator[Sequence[Change]]) -> AsyncGenerator[Sequence[Change]]:
     """The same changes, cut between two versions only: whoever changed at the last one may have more to come."""
     last: list[Change] = []
     async for portion in portions:

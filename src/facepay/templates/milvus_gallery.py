@@ -5,15 +5,15 @@ Only rotated references leave this process, each under its owner's id, in a coll
 Milvus has no transactions, and workers write at once. So a row is never changed: it says what somebody's reference
 was from a version on, and of an owner's rows the newest counts; where it has no reference, the owner is gone. Whatever
 order writes arrive in, all end at the same gallery, and what comes late brings nobody back: a search asks for the
-newest rows of those it found. Rows that no longer count are deleted by whoever writes. The version is counted up after
-all of that; where it isn't, because a writer was killed, the next one does the same again.
+newest rows of those it found, and compares those. Rows that no longer count are deleted by whoever writes. The version
+is counted up after all of that; where it isn't, because a writer was killed, the next one does the same again.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from itertools import count, islice
 from threading import Lock
 from time import time
@@ -31,13 +31,20 @@ PORTION = 1000  # owners in one request
 SPARE = 8  # hits asked for beside those that are wanted: rows that no longer count are few
 # The row that says somebody is gone stays as long as an older write of theirs may still be on its way.
 LATE_SECONDS = 3600
+TRIES = 3
 PROGRESS = Row("progress", "", 0, 0)
+REFERENCE = ("key", "reference")
+Hit = tuple[Row, float]  # and its cosine
 _Value = TypeVar("_Value")
 
 
 def collection_of(pack: str, key_id: str) -> str:
     """References of two packs don't compare, nor do those that two keys rotated."""
     return re.sub(r"\W", "_", f"facepay_{pack}_{key_id}", flags=re.ASCII)
+
+
+class RowsChanged(GalleryUnavailable):
+    """Somebody was enrolled anew or erased between two questions of one search, again and again."""
 
 
 class MilvusGallery:
@@ -89,22 +96,14 @@ class MilvusGallery:
 
     def search(self, embedding: Floats, *, among: Collection[UUID] | None = None, top: int = 2) -> Ranking:
         probe = self._rotate(embedding)
-        if among is None:
-            return Ranking(tuple(self._most_alike(probe, top)), self._size) if self._size else Ranking((), 0)
-        rows = [row for row in self._newest(among).values() if row.templates]
-        if not rows:
+        if among is not None:
+            return self._settled(lambda: self._ranking_among(among, probe, top))
+        if not self._size:
             return Ranking((), 0)
-        return Ranking(tuple(self._most_alike_of(rows, probe, top)), sum(row.templates for row in rows))
+        return Ranking(_candidates(self._settled(lambda: self._most_alike(probe, top))), self._size)
 
     def references(self, member_ids: Collection[UUID]) -> dict[UUID, Reference]:
-        there = {row.key: row for row in self._newest(member_ids).values() if row.templates}
-        return {
-            UUID(there[found["key"]].owner): Reference(
-                np.array(found["reference"], np.float32), there[found["key"]].templates
-            )
-            for keys in _portions(there)
-            for found in self._collection.select(is_among("key", keys), "key", "reference")
-        }
+        return self._settled(lambda: self._references(member_ids))
 
     def replace(self, templates_of: Mapping[UUID, Sequence[Floats]], *, version: int) -> None:
         with self._writing:
@@ -137,22 +136,61 @@ class MilvusGallery:
         if older := [row.key for row in rows if row.key not in counting]:
             self._collection.delete(is_among("key", older))
 
-    def _most_alike(self, probe: Floats, top: int) -> list[Candidate]:
+    def _settled(self, look: Callable[[], _Value]) -> _Value:
+        """What is asked for in several questions, once nothing changed between them. Raises RowsChanged."""
+        for _ in range(TRIES):
+            with suppress(RowsChanged):
+                return look()
+        raise RowsChanged("Templates changed during the search.")
+
+    def _most_alike(self, probe: Floats, top: int) -> list[Hit]:
+        """Whose row of those found has been replaced is compared by their newest, and ranks where that is as alike
+        as the others: a search that overlaps with an enrolment doesn't lose anybody.
+        """
         limit = top + SPARE
         while True:
             hits = self._collection.most_alike(probe, "templates > 0", limit)
-            newest = self._newest({UUID(row.owner) for row, _ in hits})
-            found = [Candidate(UUID(row.owner), cosine) for row, cosine in hits if newest.get(UUID(row.owner)) == row]
-            if len(found) >= top or len(hits) < limit:
-                return found[:top]
+            newest = self._there({UUID(row.owner) for row, _ in hits})
+            missing = newest.keys() - {row.key for row, _ in hits}
+            counting = [hit for hit in hits if hit[0].key in newest]
+            counting += self._compared([newest[key] for key in missing], probe)
+            if len(hits) < limit:
+                return _best(counting, top)
+            ranked = [hit for hit in counting if hit[1] >= hits[-1][1]]
+            if len(ranked) >= top:
+                return _best(ranked, top)
             limit *= 4
 
-    def _most_alike_of(self, rows: Sequence[Row], probe: Floats, top: int) -> list[Candidate]:
-        wanted = min(top, len(rows))
-        hits = self._collection.most_alike(probe, is_among("key", [row.key for row in rows]), wanted)
-        if len(hits) < wanted:
-            raise GalleryUnavailable("Somebody's template changed during the search.")
-        return [Candidate(UUID(row.owner), cosine) for row, cosine in hits]
+    def _ranking_among(self, members: Collection[UUID], probe: Floats, top: int) -> Ranking:
+        rows = [*self._there(members).values()]
+        return Ranking(_candidates(_best(self._compared(rows, probe), top)), sum(row.templates for row in rows))
+
+    def _references(self, members: Collection[UUID]) -> dict[UUID, Reference]:
+        there = self._there(members)
+        found = [row for keys in _portions(there) for row in self._collection.select(is_among("key", keys), *REFERENCE)]
+        if len(found) < len(there):
+            raise RowsChanged("A template changed.")
+        return {
+            UUID(there[row["key"]].owner): Reference(
+                np.array(row["reference"], np.float32), there[row["key"]].templates
+            )
+            for row in found
+        }
+
+    def _compared(self, rows: Sequence[Row], probe: Floats) -> list[Hit]:
+        """All of these. Raises RowsChanged where one isn't there any more."""
+        hits = [
+            hit
+            for portion in _portions(rows)
+            for hit in self._collection.most_alike(probe, is_among("key", [row.key for row in portion]), len(portion))
+        ]
+        if len(hits) < len(rows):
+            raise RowsChanged("A template changed.")
+        return hits
+
+    def _there(self, owners: Iterable[UUID]) -> dict[str, Row]:
+        """By key: the rows that count of those who have a reference."""
+        return {row.key: row for row in self._newest(owners).values() if row.templates}
 
     def _newest(self, owners: Iterable[UUID]) -> dict[UUID, Row]:
         """Asks in the same breath how far the collection is. Where it isn't as far as it was, it was dropped or put
@@ -190,6 +228,14 @@ class MilvusGallery:
         for found in self._collection.select(is_among("key", [PROGRESS.key]), "version", "total"):
             if found["version"] >= self._version:
                 self._version, self._size = found["version"], found["total"]
+
+
+def _best(hits: Iterable[Hit], top: int) -> list[Hit]:
+    return sorted(hits, key=lambda hit: -hit[1])[:top]
+
+
+def _candidates(hits: Iterable[Hit]) -> tuple[Candidate, ...]:
+    return tuple(Candidate(UUID(row.owner), cosine) for row, cosine in hits)
 
 
 def _newest_of(rows: Iterable[Row]) -> dict[str, Row]:

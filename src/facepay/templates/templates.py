@@ -7,7 +7,7 @@ says at which version their templates last changed, also after they are gone.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -254,7 +254,7 @@ class Change:
     weight: float | None
 
 
-async def changes_after(session: AsyncSession, *, version: int, pack: str) -> AsyncIterator[Sequence[Change]]:
+async def changes_after(session: AsyncSession, *, version: int, pack: str) -> AsyncGenerator[Sequence[Change]]:
     """What changed after `version` and is so now, oldest first, in portions; one statement, one moment.
 
     Only templates of `pack` whose member's consent stands count as being there.
@@ -279,5 +279,8 @@ async def changes_after(session: AsyncSession, *, version: int, pack: str) -> As
         .execution_options(yield_per=PORTION)
     )
     result = await session.stream(query)
-    async for rows in result.partitions():
-        yield [Change(*row) for row in rows]
+    try:
+        async for rows in result.partitions():
+            yield [Change(*row) for row in rows]
+    finally:
+        await result.close()

@@ -4,7 +4,7 @@ template without both, and followed by every process as the members' is.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -25,7 +25,7 @@ from facepay.watchlist.bans import Ban, BanFace
 GALLERY, TOPIC = 2, "watchlist"
 
 
-async def changes_after(session: AsyncSession, *, version: int, pack: str) -> AsyncIterator[Sequence[Change]]:
+async def changes_after(session: AsyncSession, *, version: int, pack: str) -> AsyncGenerator[Sequence[Change]]:
     """Bans that came into force or ended after `version`, oldest first; one statement, one moment."""
     of_pack = (BanFace.ban_id == Ban.id) & (BanFace.pack == pack) & Ban.ended_at.is_(None)
     query = (
@@ -44,8 +44,11 @@ async def changes_after(session: AsyncSession, *, version: int, pack: str) -> As
         .execution_options(yield_per=PORTION)
     )
     result = await session.stream(query)
-    async for rows in result.partitions():
-        yield [Change(*row) for row in rows]
+    try:
+        async for rows in result.partitions():
+            yield [Change(*row) for row in rows]
+    finally:
+        await result.close()
 
 
 WATCHLIST = Kept(GALLERY, TOPIC, changes_after)
