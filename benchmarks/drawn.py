@@ -89,7 +89,7 @@ def _draw(population: Population, path: Path, templates: int, bars: Progress) ->
     with_lookalike = people[-PEOPLE_OF_BAND:]
     probes = []
     for number, (low, high) in enumerate((*BANDS, BANDS[-1])):
-        spread = replace(population, genuine=np.linspace(low, high, 1_000))
+        spread = replace(population, genuine=np.linspace(low, high, 1_000, dtype=np.float32))
         theirs = people[number * PEOPLE_OF_BAND : (number + 1) * PEOPLE_OF_BAND]
         probes += [spread.probes(theirs, seed=10 * number + photo) for photo in range(PROBES_OF_PERSON)]
     np.save(path.with_name("probes.npy"), protection.rotate(np.concatenate(probes)))

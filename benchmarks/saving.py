@@ -14,11 +14,13 @@ from typing import Any
 FIGURES = Path(__file__).parents[1] / "docs" / "figures"
 
 
-def save(name: str, rows: Sequence[Mapping[str, Any]], *, machine: str | None = None) -> Path:
+def save(
+    name: str, rows: Sequence[Mapping[str, Any]], *, machine: str | None = None, command: str | None = None
+) -> Path:
     """As docs/figures/<name>.json."""
     FIGURES.mkdir(exist_ok=True)
     path = FIGURES / f"{name}.json"
-    command = " ".join(["python -m", f"benchmarks.{Path(sys.argv[0]).stem}", *sys.argv[1:]])
+    command = command or " ".join(["python -m", f"benchmarks.{Path(sys.argv[0]).stem}", *sys.argv[1:]])
     kept = {"machine": machine or this_machine(), "date": f"{datetime.now(UTC):%Y-%m-%d}", "command": command}
     path.write_text(json.dumps({**kept, "rows": [*rows]}, indent=1, default=float) + "\n", encoding="utf-8")
     return path

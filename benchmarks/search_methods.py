@@ -22,6 +22,7 @@ Build = Callable[[Floats, Path], Search]  # templates and an empty folder for wh
 
 PORTION, BLOCK = 65_536, 8_192
 GRAPH_DEGREE, GRAPH_BUILD = 16, 64
+BUILDERS = 2  # threads, where a build can use them
 LARGEST = 127 / 0.3  # no component of a rotated template is larger
 
 
@@ -75,8 +76,10 @@ def int8_product(templates: Floats, _: Path) -> Search:
 def _filled(index: Any, templates: Floats) -> Search:
     if not index.is_trained:
         index.train(np.ascontiguousarray(templates[:50_000]))
+    faiss.omp_set_num_threads(BUILDERS)
     for _, block in portions(templates):
         index.add(block)
+    faiss.omp_set_num_threads(1)
     return lambda probe: index.search(probe[None], 2)[1][0]
 
 
@@ -88,7 +91,7 @@ def faiss_sq8(templates: Floats, _: Path) -> Search:
     """Signed bytes, scaled as they are added."""
     kind = faiss.ScalarQuantizer.QT_8bit_direct_signed
     index = faiss.IndexScalarQuantizer(templates.shape[1], kind, faiss.METRIC_INNER_PRODUCT)
-    for _, block in portions(templates):
+    for _start, block in portions(templates):
         index.add(_int8(block).astype(np.float32))
     return lambda probe: index.search(_int8(probe).astype(np.float32)[None], 2)[1][0]
 
@@ -96,7 +99,7 @@ def faiss_sq8(templates: Floats, _: Path) -> Search:
 def faiss_ivf(probed: int) -> Build:
     def build(templates: Floats, _: Path) -> Search:
         cells = int(4 * np.sqrt(len(templates)))
-        index = faiss.index_factory(templates.shape[1], f"IVF{cells},Flat", faiss.METRIC_INNER_PRODUCT)
+        index: Any = faiss.index_factory(templates.shape[1], f"IVF{cells},Flat", faiss.METRIC_INNER_PRODUCT)
         index.cp.niter, index.cp.max_points_per_centroid = 5, 64
         found = _filled(index, templates)
         index.nprobe = probed
@@ -172,7 +175,8 @@ def usearch_exact_i8(templates: Floats, _: Path) -> Search:
 
 def _int8(vectors: Floats) -> npt.NDArray[np.int8]:
     """All at one scale, by which none of their components is cut off."""
-    return np.clip(np.rint(vectors * LARGEST), -127, 127).astype(np.int8)
+    scaled: Floats = np.clip(np.rint(vectors * LARGEST), -127, 127)
+    return scaled.astype(np.int8)
 
 
 def usearch_exact_b1(candidates: int) -> Build:
@@ -199,7 +203,7 @@ def usearch_hnsw(breadth: int) -> Build:
             expansion_search=breadth,
         )
         for start, block in portions(templates):
-            index.add(np.arange(start, start + len(block)), block, threads=2)
+            index.add(np.arange(start, start + len(block)), block, threads=BUILDERS)
         return lambda probe: index.search(probe, 2, threads=1).keys.astype(np.int64)
 
     return build

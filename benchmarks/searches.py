@@ -39,6 +39,7 @@ SAME = 0.002
 WARM_UP, ROUNDS = 20, 5
 PLOTTED = 1  # of REPORTED
 GOAL_MS = 5.0
+COMMAND = "python -m benchmarks.searches --kept FOLDER --save, with --sizes, --methods and --probes in several runs"
 MIB = 2**20
 
 
@@ -80,9 +81,11 @@ def main() -> None:
         for name in methods:
             outcomes.append(_alone(name, options.kept, size, options.probes))
             Console().print(outcomes[-1])
+            if options.save:
+                save_outcome(outcomes[-1])
     Console().print(table_of(outcomes))
     if options.save:
-        save_outcomes(outcomes)
+        plot(saved(), FIGURES / "searches.svg")
 
 
 def _alone(name: str, kept: Path, size: int, probes: int) -> Outcome:
@@ -179,13 +182,15 @@ def _shown(share: float | None) -> str:
     return "-" if share is None else f"{share:.4f}"
 
 
-def save_outcomes(outcomes: Sequence[Outcome]) -> None:
-    """Beside what earlier runs saved of other methods and sizes."""
-    kept = FIGURES / "searches.json"
-    rows = json.loads(kept.read_text())["rows"] if kept.exists() else []
-    by_key = {(row["templates"], row["method"]): row for row in (*rows, *map(asdict, outcomes))}
-    save("searches", [by_key[key] for key in sorted(by_key)])
-    plot([Outcome(**row) for row in by_key.values()], FIGURES / "searches.svg")
+def saved() -> list[Outcome]:
+    path = FIGURES / "searches.json"
+    return [Outcome(**row) for row in json.loads(path.read_text())["rows"]] if path.exists() else []
+
+
+def save_outcome(outcome: Outcome) -> None:
+    """Beside what was saved of other methods and sizes, in this run or earlier ones."""
+    by_key = {(each.templates, each.method): each for each in (*saved(), outcome)}
+    save("searches", [asdict(by_key[key]) for key in sorted(by_key)], command=COMMAND)
 
 
 def plot(outcomes: Sequence[Outcome], path: Path) -> None:
