@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from facepay.catalog.products import Product
 from facepay.checkout.orders import Order, OrderDiscount, OrderLine
 from facepay.checkout.refunds import Refund
-from facepay.kernel.database import Database
+from facepay.kernel.database import Base, Database
 from facepay.kernel.ids import new_id
 from facepay.members.members import Member
 from facepay.reports import closed_days
@@ -148,6 +148,7 @@ async def sell(session: AsyncSession, shop: Shop, sales: list[Any], store_id: UU
     """Rows as payments and refunds leave them."""
     products = (await session.scalars(select(Product).order_by(Product.sku))).all()
     member = await session.scalar(select(Member.id)) or UUID(await shop.add_member_without_face())
+    rows: dict[type[Base], list[dict[str, Any]]] = {table: [] for table in (Order, OrderLine, OrderDiscount, Refund)}
     for each in sales:
         at, order_id = NOW - timedelta(minutes=each["minutes"]), new_id()
         total = sum(amount for _, _, amount in each["goods"])
@@ -162,17 +163,20 @@ async def sell(session: AsyncSession, shop: Shop, sales: list[Any], store_id: UU
             "refunded": total if each["refunded"] else 0,
             "created_at": at,
         }
-        await session.execute(insert(Order).values(row))
+        rows[Order].append(row)
         for position, (number, quantity, amount) in enumerate(each["goods"]):
             product = products[number]
             line = {"order_id": order_id, "position": position, "product_id": product.id, "sku": product.sku}
             cost = {"quantity": quantity, "unit_price": amount, "total": amount, "tax": 0, "tax_rate_basis_points": 0}
-            await session.execute(insert(OrderLine).values(line | cost | {"name": product.name}))
+            rows[OrderLine].append(line | cost | {"name": product.name})
         if each["discount"]:
             taken = {"order_id": order_id, "position": 1, "reason": each["discount"], "label": "x", "amount": 7}
-            await session.execute(insert(OrderDiscount).values(taken))
+            rows[OrderDiscount].append(taken)
         if each["refunded"]:
-            await session.execute(insert(Refund).values(refund_of(row)))
+            rows[Refund].append(refund_of(row))
+    for table, those in rows.items():
+        if those:
+            await session.execute(insert(table), those)
 
 
 def refund_of(order: dict[str, Any]) -> dict[str, Any]:
