@@ -40,7 +40,6 @@ from tests.server import free_port
 Row = dict[str, Any]
 
 
-@serve.deployment(max_ongoing_requests=64, ray_actor_options={"num_cpus": 0})
 class Way:
     """Answers with evidence it has ready."""
 
@@ -92,7 +91,8 @@ def _busy() -> Iterator[Callable[[], tuple[float, float]]]:
 
 
 def ways(frame: bytes, evidence: FrameEvidence, port: int, *, frames: int, callers: int) -> Iterator[Row]:
-    handle = serve.run(Way.bind(evidence), name="way", route_prefix="/way")
+    deployment = serve.deployment(max_ongoing_requests=64, ray_actor_options={"num_cpus": 0})
+    handle = serve.run(deployment(Way).bind(evidence), name="way", route_prefix="/way")
     http = httpx.Client(trust_env=False)
 
     def over_http() -> FrameEvidence:
@@ -124,7 +124,7 @@ def models(frame: bytes, port: int, *, frames: int, callers: int) -> Iterator[Ro
 
 def memory_mb() -> float:
     """Of all Ray processes, each page of theirs once."""
-    return sum(each.memory_full_info().pss for each in psutil.Process().children(recursive=True)) / 1e6
+    return float(sum(each.memory_full_info().pss for each in psutil.Process().children(recursive=True))) / 1e6
 
 
 def main() -> None:

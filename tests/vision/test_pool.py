@@ -49,6 +49,8 @@ class Held:
             with_appearance=with_appearance,
         )
 
+    def close(self) -> None: ...
+
 
 @pytest.fixture
 def held(engine: Engine) -> Held:

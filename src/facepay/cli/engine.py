@@ -53,6 +53,7 @@ def deploy_command(
         settings.liveness_model,
         settings.expression_model,
         frame_limits(settings),
+        settings.execution_provider,
     )
     scale = serving.Scale(replicas=replicas, cpus=cpus, gpus=gpus, batch_max=batch_max, queue_max=queue_max)
     serving.deploy(

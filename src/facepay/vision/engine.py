@@ -76,6 +76,9 @@ class Engine(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """Give up what is held open. Nobody may ask any more."""
+
 
 class InsightFaceEngine:
     """InsightFace's detector and recogniser on ONNX Runtime. Any number of threads may share one.
@@ -175,6 +178,9 @@ class InsightFaceEngine:
             fingerprint=frame_print,
             ended_ns=time.time_ns(),
         )
+
+    def close(self) -> None:
+        """Models need no closing."""
 
     def _embed(self, crops: list[Image]) -> Floats:
         if not crops:

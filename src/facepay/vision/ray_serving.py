@@ -24,6 +24,7 @@ from facepay.vision.evidence import Floats
 from facepay.vision.frames import FrameLimits, Image
 from facepay.vision.packs import find_pack
 from facepay.vision.remote import DEFAULT_PORT, PATH
+from facepay.vision.sessions import Provider
 from facepay.vision.wire import (
     ANOTHER_ENGINE_STATUS,
     IDENTITY_HEADER,
@@ -51,6 +52,7 @@ class Models:
     liveness_model: Path | None = None
     expression_model: Path | None = None
     limits: FrameLimits = field(default_factory=FrameLimits)
+    provider: Provider = "auto"
 
     def identity(self) -> EngineIdentity:
         return EngineIdentity.of(
@@ -102,6 +104,7 @@ class EngineReplica:
             expression_model=models.expression_model,
             limits=models.limits,
             threads=1,
+            provider=models.provider,
         )
         self._identity = models.identity()
         self._digest = self._identity.digest

@@ -65,7 +65,8 @@ class Wanted:
 class EngineIdentity:
     """All that must be alike for an engine elsewhere to say what the one here would.
 
-    `models` is a digest of all the models' files, `pack` their name as templates store it.
+    `models` is a digest of all the models' files, `pack` their name as templates store it. Who runs them is left out:
+    between ONNX Runtime and OpenVINO in bfloat16, embeddings of one photo have a cosine of at least 0.9995.
     """
 
     facepay: str
