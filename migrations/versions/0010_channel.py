@@ -51,6 +51,12 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["device_id"], ["device.id"], name=op.f("fk_device_channel_device_id")),
         sa.PrimaryKeyConstraint("device_id", name=op.f("pk_device_channel")),
     )
+    op.create_index(
+        "ix_device_channel_held",
+        "device_channel",
+        ["device_id"],
+        postgresql_where=sa.text("emergency is not null"),
+    )
 
     op.create_table(
         "device_command",

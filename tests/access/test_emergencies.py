@@ -149,6 +149,16 @@ async def test_a_zone_holds_the_doors_that_lead_there_also_those_that_come_or_mo
     assert verdict(refused) == (404, "zone_not_found")
 
 
+async def test_a_door_that_is_held_although_nothing_is_declared_is_let_go(shop: Shop, app: FastAPI) -> None:
+    database: Database = app.state.database
+    async with database.begin() as session:
+        gate = {"gate": UUID(shop.gate_id)}
+        await session.execute(text("update device_channel set emergency = 'lockdown' where device_id = :gate"), gate)
+    await keep(app)
+    assert (await held(shop))[shop.gate_id] is None
+    assert await last_told(shop, shop.gate_id) == ("unlock", None)
+
+
 async def test_whoever_declares_the_same_at_once_declares_it_once_and_ends_it_once(shop: Shop) -> None:
     ids = await asyncio.gather(*(declare(shop, FIRE) for _ in range(4)))
     assert len(set(ids)) == 1

@@ -26,6 +26,7 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    union,
 )
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -189,7 +190,13 @@ async def get_emergency(session: AsyncSession, emergency_id: UUID) -> Emergency:
 
 async def keep_up(database: Database, *, now: datetime) -> None:
     """Put doors under what holds them that aren't yet: their access points have come, gone or moved since."""
-    differing = select(Device.store_id).join(DeviceChannel, DeviceChannel.device_id == Device.id).where(*_DIFFERING)
+    with_doors = select(Device.store_id).join(DeviceChannel, DeviceChannel.device_id == Device.id)
+    # No other store has a door that differs, and few have any of this: not every door there is is looked at.
+    concerned = union(
+        select(Emergency.store_id).where(Emergency.ended_at.is_(None)),
+        with_doors.where(DeviceChannel.emergency.is_not(None)),
+    )
+    differing = with_doors.where(Device.store_id.in_(concerned), *_DIFFERING)
     async with database.read() as session:
         store_ids = list(await session.scalars(differing.distinct().limit(AT_ONCE_MAX)))
     for store_id in store_ids:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Select, SQLColumnExpression, String, select, text, update
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Select, SQLColumnExpression, String, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -34,6 +34,7 @@ class DeviceChannel(Base):
         CheckConstraint("locked or not exits_locked", name="locked_both_ways"),
         CheckConstraint("not (locked and released)", name="locked_or_released"),
         CheckConstraint("emergency in ('release', 'lockdown')", name="emergency_known"),
+        Index("ix_device_channel_held", "device_id", postgresql_where=text("emergency is not null")),
     )
 
     device_id: Mapped[UUID] = mapped_column(ForeignKey("device.id"), primary_key=True)
