@@ -6,6 +6,7 @@ pymilvus is an extra (`facepay[milvus]`), and slow to import: only what asks Mil
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -160,6 +161,8 @@ class MilvusCollection:
 
     @contextmanager
     def _asking(self) -> Iterator[Any]:
+        # Its handlers of forks, for children that go on without another program, kill the programs that we start.
+        os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
         from grpc import RpcError
         from pymilvus import MilvusException
 
