@@ -8,15 +8,16 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from multiprocessing.process import BaseProcess
+from tempfile import TemporaryFile
 from uuid import UUID
 
 import numpy as np
 import pytest
 
-from facepay.templates.area import WORKERS_AREA, Area, area_for_workers, area_of
+from facepay.templates.area import MEMORY_BYTES, WORKERS_AREA, Area, area_for_workers, area_of
 from facepay.templates.gallery import Floats
 from facepay.templates.memory_gallery import MemoryGallery
-from facepay.templates.rows import Counts, Indices, Keys, Rows
+from facepay.templates.rows import Counts, GalleryFull, Indices, Keys, Rows
 from tests.templates.gallery_contract import MEMBERS, GalleryContract, OpenGallery, Twin, face, unrotated
 
 ROUNDS = 120
@@ -68,6 +69,80 @@ def test_a_removed_face_leaves_no_trace_in_memory() -> None:
         [4] * len(columns)
     )
     assert not (rows.similarities(face(2), np.arange(5)) > 0.99).any()
+
+
+class Stopped(Exception):
+    pass
+
+
+class StopsErasing(Rows):
+    def _clear(self, rows: Indices) -> None:
+        self._counts[rows] = 0
+        raise Stopped
+
+
+class StopsWriting(Rows):
+    def _write(self, rows: Indices, keys: Keys, references: Floats, counts: Counts) -> None:
+        super()._write(rows, keys, references, counts)
+        self._counts[rows] = 0
+        raise Stopped
+
+
+@pytest.mark.parametrize(
+    ("stopped", "change"), [(StopsErasing, {MEMBERS[1]: []}), (StopsWriting, {MEMBERS[7]: [face(7)]})]
+)
+def test_who_is_withdrawn_while_a_writer_is_stopped_midway_leaves_no_trace_either(
+    stopped: type[Rows], change: dict[UUID, list[Floats]]
+) -> None:
+    area = Area()
+    twin = Twin(MemoryGallery(unrotated, area))
+    twin.change(*((number, [number]) for number in range(3)))
+    stopping = MemoryGallery(unrotated, area)
+    stopping._settled = stopped(area)
+    with pytest.raises(Stopped):
+        stopping.replace(change, version=4)
+    twin.change_at_once({member_id: [] for member_id in change})
+    rows = Rows(area)
+    of_nobody = np.flatnonzero(rows.templates(np.arange(10)) == 0)
+    assert len(of_nobody) == 10 - len(twin.by_hand.templates_of)
+    assert not rows._codes[of_nobody].any()
+    assert not rows._signs[of_nobody].any()
+    assert twin.gallery.size == twin.by_hand.size
+
+
+def test_a_full_gallery_refuses_one_more_and_goes_on_when_somebody_left() -> None:
+    area = Area()
+    twin = Twin(MemoryGallery(unrotated, area))
+    twin.change(*((number, [number]) for number in range(4)))
+    full = MemoryGallery(unrotated, area)
+    full._settled = Rows(area)
+    full._settled.rows_max = 4
+    with pytest.raises(GalleryFull):
+        full.replace({MEMBERS[0]: [], MEMBERS[4]: [face(4)], MEMBERS[5]: [face(5)]}, version=5)
+    assert full.version == 4
+    assert {each.member_id for each in full.search(face(0), top=9).candidates} == set(MEMBERS[1:4])
+    full.replace({MEMBERS[0]: [], MEMBERS[4]: [face(4)]}, version=5)
+    assert full.references(MEMBERS).keys() == set(MEMBERS[1:5])
+
+
+def test_a_template_without_direction_is_nobody_s_and_hurts_nobody() -> None:
+    gallery = MemoryGallery(unrotated)
+    with np.errstate(invalid="ignore"):
+        gallery.replace(
+            {
+                MEMBERS[0]: [face(0)],
+                MEMBERS[1]: [0 * face(1)],
+                MEMBERS[2]: [face(2), -face(2)],
+                MEMBERS[3]: [np.float32("nan") * face(3)],
+            },
+            version=1,
+        )
+    for number in range(4):
+        assert [each.member_id for each in gallery.search(face(number), top=4).candidates] == MEMBERS[:1]
+    assert gallery.search(np.float32("nan") * face(0)).best is None
+    gallery.replace({MEMBERS[2]: [], MEMBERS[3]: [face(3)]}, version=2)
+    assert [each.member_id for each in gallery.search(face(3)).candidates] == [MEMBERS[3], MEMBERS[0]]
+    assert gallery.size == 3
 
 
 def test_the_row_of_who_is_gone_is_the_next_one_s() -> None:
@@ -124,6 +199,13 @@ def test_a_worker_with_another_key_or_pack_keeps_to_itself(workers_area: None) -
 def test_a_worker_whose_supervisor_is_gone_keeps_to_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(WORKERS_AREA, "/proc/self/fd/1000000")
     assert worker().size == 0
+    with TemporaryFile() as of_another:
+        monkeypatch.setenv(WORKERS_AREA, f"/proc/self/fd/{of_another.fileno()}")
+        for length in (100, MEMORY_BYTES):
+            of_another.truncate(length)
+            assert filled(many_faces(3), worker()).size == 3
+            of_another.seek(0)
+            assert not any(of_another.read(100))
 
 
 def test_what_workers_shared_ends_with_the_supervisor() -> None:

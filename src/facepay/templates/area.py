@@ -27,6 +27,7 @@ log = structlog.get_logger()
 
 MEMORY_BYTES = 1 << 34
 NO_FILE = -1
+NAME = "facepay gallery"
 WORKERS_AREA = "FACEPAY_GALLERY_AREA"  # where workers find it; no setting, the supervisor says it
 # Locks on a byte each, which the system lets go of however a process ends; an open file's, not its process's.
 WRITING, FILLING = range(2)
@@ -62,7 +63,10 @@ class Header(ctypes.Structure):
 
 
 class Area:
-    """Memory behind an open file: this process's own, or that of another at `path`."""
+    """Memory behind an open file: this process's own, or that of another at `path`.
+
+    Not for a child that was forked later: it has its parent's locks.
+    """
 
     def __init__(self, path: str | None = None) -> None:
         """Raises OSError where there is no such file, or no right to open it."""
@@ -122,7 +126,7 @@ def _unnamed_file() -> int | None:
     """One that is in memory only, and grows as it is written to. None where the system has no such thing."""
     if not hasattr(os, "memfd_create"):
         return None
-    file = os.memfd_create("facepay gallery", os.MFD_CLOEXEC)
+    file = os.memfd_create(NAME, os.MFD_CLOEXEC)
     os.ftruncate(file, MEMORY_BYTES)
     return file
 
@@ -134,6 +138,8 @@ def area_of(holds: str) -> Area:
     """
     if path := os.environ.get(WORKERS_AREA):
         try:
+            if not os.readlink(path).startswith(f"/memfd:{NAME} "):
+                raise FileNotFoundError("the supervisor is gone, and its number is another's")
             area = Area(path)
         except OSError as error:
             log.warning("gallery_not_shared", error=type(error).__name__)

@@ -135,7 +135,7 @@ class MemoryGallery:
 def _most_alike(rows: Rows, probe: Floats, compared: Indices, top: int) -> Iterator[Candidate]:
     """The best first."""
     similarities = rows.similarities(probe, compared)
-    best = np.argsort(-similarities, kind="stable")[:top]
+    best = np.argsort(-similarities)[:top]
     best = best[similarities[best] > NOT_COMPARED]
     for owner, similarity in zip(rows.owners(compared[best]), similarities[best].tolist(), strict=True):
         yield Candidate(owner, similarity)

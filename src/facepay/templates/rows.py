@@ -104,8 +104,8 @@ class Rows:
         rows[new] = self._free_rows(added)
         self.header.members += added
         self.header.templates += int(counts.sum()) - replaced
-        self._write(rows, keys, references, counts)
         self.header.rows = max(self.header.rows, int(rows.max(initial=NOBODY)) + 1)
+        self._write(rows, keys, references, counts)
         self._enter(keys[new], rows[new])
 
     def erase(self, keys: Keys) -> None:
@@ -113,16 +113,19 @@ class Rows:
         rows = self.rows_of(keys)
         self.header.members -= len(rows)
         self.header.templates -= int(self._counts[rows].sum())
-        for column in (self._counts, self._codes, self._signs, self._scales, self._keys):
-            column[rows] = 0
+        self._clear(rows)
 
     def repair(self) -> None:
-        """Make the table and the sums anew from the rows, after a writer who didn't come to an end."""
+        """After a writer who didn't come to an end: leave nothing in rows of nobody, count and enter the others."""
         in_use = self._counts[: self.header.rows]
-        self._scales[np.flatnonzero(in_use == 0)] = 0
+        self._clear(np.flatnonzero(in_use == 0))
         self.header.members = int(np.count_nonzero(in_use))
         self.header.templates = int(in_use.sum())
         self._make_table(self.header.members)
+
+    def _clear(self, rows: Indices) -> None:
+        for column in (self._counts, self._codes, self._signs, self._scales, self._keys):
+            column[rows] = 0
 
     def _find(self, keys: Keys) -> Indices:
         """(n,) rows; NOBODY for who isn't there."""
