@@ -41,6 +41,7 @@ BANDS = ((0.28, 0.36), (0.36, 0.40), (0.40, 0.45), (0.45, 1.01))
 SAME = 0.002
 WORKERS = (1, 2, 4)
 WARM_UP, CHANGES = 50, 30
+GOAL_MS = 5
 
 
 def member(row: int) -> UUID:
@@ -206,7 +207,7 @@ def main() -> None:
     parser.add_argument("--probes", type=int, default=2000)
     parser.add_argument("--compared", type=int, nargs="+", default=[COMPARED], help="rows that are compared exactly")
     parser.add_argument("--without-rotation", action="store_true", help="also find them as they came out of the model")
-    parser.add_argument("--save", action="store_true", help="as docs/figures/gallery.json")
+    parser.add_argument("--save", action="store_true", help="write docs/figures/gallery.json and .svg")
     options = parser.parse_args()
     console, rows = Console(), []
     for size in options.sizes:
@@ -224,7 +225,7 @@ def main() -> None:
             console.print(row)
     console.print(costs(rows), searches(rows))
     if options.save:
-        save("gallery", rows)
+        plot(rows, save("gallery", rows).with_suffix(".svg"))
 
 
 def costs(rows: Sequence[dict[str, Any]]) -> Table:
@@ -251,6 +252,32 @@ def searches(rows: Sequence[dict[str, Any]]) -> Table:
             taken = [f"{row['p50_ms']:.2f}", f"{row['p99_ms']:.2f}"] if "p50_ms" in row else ["not rotated", ""]
             table.add_row(f"{row['templates']:,}", f"{row['compared']:,}", *taken, *shares)
     return table
+
+
+def plot(rows: Sequence[dict[str, Any]], path: Path) -> None:
+    """How long a search takes and whom it misses, by size."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    mpl.rcParams["svg.hashsalt"] = "facepay"
+    figure = Figure(figsize=(8, 3), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    in_use = [row for row in rows if "p50_ms" in row and row["compared"] == COMPARED]
+    sizes = [row["templates"] for row in in_use]
+    for name, style in (("p50_ms", "k--o"), ("p99_ms", "k-s")):
+        left.plot(sizes, [row[name] for row in in_use], style, label=name.removesuffix("_ms"), markersize=4)
+    left.axhline(GOAL_MS, color="0.5", linestyle=":", label="goal for p99")
+    left.set(xlabel="members", xscale="log", ylabel="ms of a search", ylim=(0, None))
+    for name, band, style in (("best", 3, "k-s"), ("best", 2, "k--o"), ("runner_up", 1, "k:^")):
+        missed = [float("nan") if row[name][band] is None else 100 * (1 - row[name][band]) for row in in_use]
+        low, high = BANDS[band]
+        label = f"{name.replace('_', '-')} at {low:.2f} to {min(1, high):.2f}"
+        right.plot(sizes, missed, style, label=label, markersize=4)
+    right.set(xlabel="members", xscale="log", ylabel="% missed", ylim=(-0.05, None))
+    for axes in (left, right):
+        axes.legend()
+        axes.grid(alpha=0.3)
+    figure.savefig(path, metadata={"Date": None})
 
 
 if __name__ == "__main__":
