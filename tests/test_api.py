@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from facepay.kernel.auth import PUBLIC_PATHS, api_routes, routes_without_scope
+from facepay.kernel.auth import PUBLIC_PATHS, api_routes, routes_without_scope, scopes_of
 from tests.shop import Shop
 
 pytestmark = pytest.mark.anyio
@@ -19,6 +19,8 @@ pytestmark = pytest.mark.anyio
 
 async def test_no_route_can_be_called_without_a_scope(app: FastAPI) -> None:
     assert routes_without_scope(app.routes) == []
+    guarded = [route for route in api_routes(app.routes) if route.path not in PUBLIC_PATHS]
+    assert all(any(scopes_of(route.dependant)) for route in guarded)  # FastAPI sees them too
 
     @app.get("/v1/forgotten")
     async def forgotten() -> None: ...

@@ -20,13 +20,9 @@ from starlette.datastructures import State
 from facepay.alerts.kinds import AlertKinds
 from facepay.alerts.of_endpoints import alert_of_stopped
 from facepay.alerts.watch import keep_watch
-from facepay.bootstrap import frame_limits, master_key, open_engine, payment_provider
-from facepay.calibration.versions import CalibrationKeeper
-from facepay.entrance.edge_galleries import may_hold
+from facepay.bootstrap import master_key, payment_provider
 from facepay.housekeeping import LEARNING_LOCK, Task, keep_house, slow_tasks_of, tasks_of
-from facepay.identity.narrowing import HomeRegions
-from facepay.identity.recognition import Recogniser
-from facepay.kernel import auth, logging, problems
+from facepay.kernel import auth, documentation, logging, problems
 from facepay.kernel.clock import Clock, utc_now
 from facepay.kernel.database import Database
 from facepay.kernel.http import RequestGuard, from_within
@@ -36,12 +32,13 @@ from facepay.kernel.metrics import Metrics
 from facepay.kernel.passwords import PasswordHasher
 from facepay.kernel.rates import RateLimits
 from facepay.kernel.recent import Recent
-from facepay.kernel.routers import LazyRoute
+from facepay.kernel.routers import build_ahead
 from facepay.kernel.routing import RouteIndex, unfolded
 from facepay.kernel.telemetry import TelemetryMissing, Traces, exporting_provider, is_collected
 from facepay.nightwatch import cameras
 from facepay.nightwatch.reacting import keep_reacting
 from facepay.online.secrets import authenticate as authenticate_payer
+from facepay.opening import open_recognition, recognise_once_loaded
 from facepay.privacy.receipts import Signer
 from facepay.routes import ROUTERS
 from facepay.settings import Settings
@@ -52,22 +49,13 @@ from facepay.staff.sessions import authenticate as authenticate_session
 from facepay.staff.tokens import authenticate as authenticate_staff
 from facepay.stores.devices import authenticate as authenticate_device
 from facepay.telling import ALERT_KINDS, EVENT_TYPES
-from facepay.templates.area import area_of
-from facepay.templates.gallery import Gallery
-from facepay.templates.keeper import GalleryKeeper, progress_in_log
-from facepay.templates.memory_gallery import MemoryGallery
-from facepay.templates.milvus import GalleryUnavailable
-from facepay.templates.milvus_gallery import MilvusGallery
-from facepay.templates.protection import Protection
 from facepay.test_drives.keys import follow_locker
 from facepay.vision.engine import Engine
 from facepay.vision.motion import MotionWatchers
-from facepay.vision.pool import InferencePool
 from facepay.wallet import webhook_router as providers
 from facepay.wallet.providers.mock import deliver_to
 from facepay.wallet.resume import keep_resuming
-from facepay.watchlist.gallery import keeper_of, protection_of
-from facepay.watchlist.lookout import Likeness, Lookout
+from facepay.watchlist.gallery import protection_of
 from facepay.webhooks.courier import AT_ONCE_MAX, Courier
 from facepay.webhooks.destinations import Destinations
 from facepay.webhooks.documentation import described
@@ -76,7 +64,7 @@ from facepay.webhooks.sending import Sender
 
 log = structlog.get_logger()
 CATCH_UP_AFTER_SECONDS = 0.3
-STARTUP_FAILURE = 3  # as of uvicorn, where a lifespan fails
+BUILD_AFTER_SECONDS = 2.0
 # FastAPI's own spans and logs hold paths, queries and messages of errors, and so people: kernel.telemetry has ours.
 UNTOLD = TelemetryConfig(tracing=False, metrics=False, logs=False, operation_spans=False, auto_configure=False)
 DESCRIPTION = """
@@ -89,10 +77,15 @@ units; times are UTC; lists are cursor-paged. Whatever moves money takes an `Ide
 
 
 def create_app(
-    settings: Settings | None = None, *, engine: Engine | Future[Engine] | None = None, clock: Clock = utc_now
+    settings: Settings | None = None,
+    *,
+    engine: Engine | Future[Engine] | None = None,
+    clock: Clock = utc_now,
+    lasting: bool = False,
 ) -> FastAPI:
     """The API on the settings' database. With an `engine` it is ready as soon as it has started. With one that is being
-    loaded, or none, which loads the settings' own, it serves meanwhile whatever recognises nobody.
+    loaded, or none, which loads the settings' own, it serves meanwhile whatever recognises nobody. A `lasting` one
+    builds its routes when it is ready, before they are called.
 
     Raises ValueError where no database is set: `facepay serve` brings the embedded one.
     """
@@ -105,16 +98,17 @@ def create_app(
         version=version("facepay"),
         description=DESCRIPTION,
         redoc_url=None,
-        lifespan=_lifespan(settings, engine),
+        lifespan=_lifespan(settings, engine, lasting=lasting),
         swagger_ui_parameters={"persistAuthorization": True},
         webhooks=described(EVENT_TYPES),
         telemetry=UNTOLD,
     )
     _furnish(app, settings, clock)
     app.router.routes.extend(unfolded(route for router in ROUTERS for route in router.routes))
+    documentation.install(app)
     problems.install(app)
     app.add_middleware(RequestGuard, metrics=app.state.metrics, rates=_rate_limits(settings), traces=app.state.traces)
-    if unguarded := auth.routes_without_scope(route for route in app.routes if not isinstance(route, LazyRoute)):
+    if unguarded := auth.routes_without_scope(app.routes):
         raise RuntimeError(f"routes without a scope: {unguarded}")
     app.router.routes.insert(0, RouteIndex(app.router.routes))
     return app
@@ -175,7 +169,7 @@ def _courier(state: State) -> Courier:
 
 
 def _lifespan(
-    settings: Settings, engine: Engine | Future[Engine] | None
+    settings: Settings, engine: Engine | Future[Engine] | None, *, lasting: bool
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -186,11 +180,11 @@ def _lifespan(
             await _add_first_owner(app.state, settings)
             stack.enter_context(closing_on_signals(app.state.hub))
             if engine is None or isinstance(engine, Future):
-                recognising = _recognise_once_loaded(app.state, settings, engine, stack)
+                recognising = recognise_once_loaded(app.state, settings, engine, stack)
             else:
-                await _open_recognition(app.state, settings, engine, stack)
+                await open_recognition(app.state, settings, engine, stack)
                 recognising = app.state.gallery_keeper.listen(app.state.database, app.state.hub)
-            for work in (recognising, *_background(app)):
+            for work in (recognising, *_background(app), *([_build_ahead(app)] if lasting else [])):
                 stack.push_async_callback(_end, asyncio.create_task(work))
             yield
 
@@ -214,6 +208,13 @@ def _background(app: FastAPI) -> tuple[Coroutine[Any, Any, None], ...]:
     )
 
 
+async def _build_ahead(app: FastAPI) -> None:
+    await asyncio.sleep(BUILD_AFTER_SECONDS)
+    while app.state.recogniser is None:  # noqa: ASYNC110  nothing tells us
+        await asyncio.sleep(BUILD_AFTER_SECONDS)
+    await build_ahead(app.routes)
+
+
 async def _catch_up(work: Callable[[], Awaitable[None]]) -> None:
     """With what was left over, a moment after the start: the first requests come before it."""
     await asyncio.sleep(CATCH_UP_AFTER_SECONDS)
@@ -223,69 +224,6 @@ async def _catch_up(work: Callable[[], Awaitable[None]]) -> None:
 def _tasks(state: State) -> tuple[Task, ...]:
     signer = Signer(state.master_key)
     return tasks_of(state.database, state.idempotency, state.clock, settings=state.settings, signer=signer)
-
-
-async def _recognise_once_loaded(
-    state: State, settings: Settings, loading: Future[Engine] | None, stack: AsyncExitStack
-) -> None:
-    """Pages are served meanwhile. A process whose models or gallery can't be opened ends, and says why."""
-    try:
-        at_work = asyncio.wrap_future(loading) if loading else asyncio.to_thread(open_engine, settings)
-        await _open_recognition(state, settings, await at_work, stack)
-    except Exception as error:
-        log.critical("not_started", error=type(error).__name__, why=str(error))
-        raise SystemExit(STARTUP_FAILURE) from error
-    await state.gallery_keeper.listen(state.database, state.hub)
-
-
-async def _open_recognition(state: State, settings: Settings, engine: Engine, stack: AsyncExitStack) -> None:
-    workers = settings.inference_workers if settings.engine == "onnx" else settings.engine_in_flight_max
-    state.inference = InferencePool(engine, workers=workers, queue_max=settings.inference_queue_max)
-    stack.callback(state.inference.close)
-    protection = Protection(state.master_key)
-    state.gallery = _gallery_of(settings, protection, engine, stack)
-    state.gallery_keeper = GalleryKeeper(gallery=state.gallery, protection=protection, pack=engine.pack)
-    await _load_gallery(state)
-    lookout = Lookout(
-        database=state.database,
-        likeness=Likeness(
-            banned=keeper_of(state.watchlist_protection, pack=engine.pack),
-            members=state.gallery_keeper,
-            settings=settings,
-        ),
-        limits=frame_limits(settings),
-        clock=state.clock,
-    )
-    state.recogniser = Recogniser(
-        database=state.database,
-        inference=state.inference,
-        keeper=state.gallery_keeper,
-        calibrations=CalibrationKeeper.of(engine.pack),
-        settings=settings,
-        metrics=state.metrics,
-        regions=HomeRegions(state.clock),
-        may_hold=may_hold,
-        look_out=lookout if settings.watchlist else None,
-    )
-    log.info("ready", pack=engine.pack, templates=state.gallery.size)
-
-
-def _gallery_of(settings: Settings, protection: Protection, engine: Engine, stack: AsyncExitStack) -> Gallery:
-    if settings.gallery == "memory":
-        return MemoryGallery(protection.rotate, area_of(f"{engine.pack} {protection.key_id}"))
-    gallery = MilvusGallery.of(settings, protection, pack=engine.pack, dimensions=engine.embedding_dim)
-    stack.push_async_callback(asyncio.to_thread, gallery.close)
-    return gallery
-
-
-async def _load_gallery(state: State) -> None:
-    """A shop opens without Milvus: whoever is to be recognised before it is back gets its 503."""
-    try:
-        if isinstance(state.gallery, MilvusGallery):
-            await asyncio.to_thread(state.gallery.open)
-        await state.gallery_keeper.load(state.database, progress=progress_in_log())
-    except GalleryUnavailable as unavailable:
-        log.warning("gallery_not_loaded", why=str(unavailable))
 
 
 def _send_traces(traces: Traces, settings: Settings, stack: AsyncExitStack) -> None:

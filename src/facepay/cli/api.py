@@ -68,7 +68,7 @@ def create_lasting_app() -> FastAPI:
     with_models.shutdown(wait=False)
     from facepay.app import create_app
 
-    app = create_app(engine=loading)
+    app = create_app(engine=loading, lasting=True)
     gc.freeze()
     # Seldom enough that no answer waits for it often: by default some 25 times a second, now and then for 30 ms.
     gc.set_threshold(GARBAGE_MAX)

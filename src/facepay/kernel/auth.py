@@ -6,12 +6,14 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal
+from functools import cache
+from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, params
 from fastapi.dependencies.models import Dependant
+from fastapi.dependencies.utils import get_typed_signature
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, OAuth2PasswordBearer, SecurityScopes
 from starlette.routing import BaseRoute
@@ -297,11 +299,31 @@ def acts_as(device: Principal, device_id: UUID) -> None:
         raise WrongStore("This token belongs to another device.")
 
 
+GUARDS = (current_staff, current_device, current_payer, current_session)
+
+
 def scopes_of(dependant: Dependant) -> Iterable[str]:
     for child in dependant.dependencies:
-        if child.call in (current_staff, current_device, current_payer, current_session):
+        if child.call in GUARDS:
             yield from child.own_oauth_scopes or ()
         yield from scopes_of(child)
+
+
+@cache
+def names_scope(call: Callable[..., Any]) -> bool:
+    """Whether its signature, or that of something it depends on, asks for a scope: what `scopes_of` finds once FastAPI
+    has made the route, for a fraction of that time.
+    """
+    for parameter in get_typed_signature(call).parameters.values():
+        of, *marks = get_args(parameter.annotation) or (parameter.annotation,)
+        for mark in (*marks, parameter.default):
+            if isinstance(mark, params.Depends):
+                asked = mark.dependency or of
+                if asked in GUARDS and isinstance(mark, params.Security) and mark.scopes:
+                    return True
+                if names_scope(asked):
+                    return True
+    return False
 
 
 def api_routes(routes: Iterable[BaseRoute]) -> Iterator[APIRoute]:
@@ -311,7 +333,7 @@ def api_routes(routes: Iterable[BaseRoute]) -> Iterator[APIRoute]:
 def is_guarded(route: BaseRoute) -> bool:
     """Whether PUBLIC_PATHS names it or it needs a scope, as no mount and no socket does."""
     path = getattr(route, "path", "")
-    return path in PUBLIC_PATHS or (isinstance(route, APIRoute) and bool(set(scopes_of(route.dependant))))
+    return path in PUBLIC_PATHS or (isinstance(route, APIRoute) and names_scope(route.endpoint))
 
 
 def routes_without_scope(routes: Iterable[BaseRoute]) -> list[str]:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import fastapi
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from pydantic.warnings import UnsupportedFieldAttributeWarning
-from starlette.routing import compile_path, get_name
+from starlette.routing import BaseRoute, compile_path, get_name
 
-from facepay.kernel.auth import is_guarded
+from facepay.kernel.auth import PUBLIC_PATHS, scopes_of
+from facepay.kernel.routing import unfolded
+from facepay.kernel.schemas import Answer, Request
 
 # FastAPI hides it while it makes its validators, but those of our models (`defer_build`) are made when first used.
 warnings.filterwarnings("ignore", category=UnsupportedFieldAttributeWarning)
 PATTERN = ("path_regex", "path_format", "param_convertors")
 BUILT = frozenset(APIRoute.__annotations__) | {"app", "form_limits"}
 """What a route has once FastAPI has looked at its function."""
+PAUSE_SECONDS = 0.02
 
 
 class LazyRoute(APIRoute):
@@ -44,10 +49,14 @@ class LazyRoute(APIRoute):
             raise AttributeError(name)
         return self.__dict__[name]
 
+    def build(self) -> None:
+        """Raises RuntimeError where the route has no scope."""
+        _ = self.app, self.dependant
+
     def _built(self) -> APIRoute:
         route = object.__new__(type(self))
         APIRoute.__init__(route, self.path, self.endpoint, **self._how)
-        if not is_guarded(route):
+        if self.path not in PUBLIC_PATHS and not any(scopes_of(route.dependant)):
             raise RuntimeError(f"{self.path} has no scope")
         return route
 
@@ -57,3 +66,19 @@ class Router(fastapi.APIRouter):
 
     def __init__(self, *, route_class: type[LazyRoute] = LazyRoute, **how: Any) -> None:
         super().__init__(route_class=route_class, **how)
+
+
+async def build_ahead(routes: Iterable[BaseRoute]) -> None:
+    """Build in a thread what nobody has asked for yet, one route or model after the other, so that no first caller
+    waits for it: with a pause after each, since the thread and the event loop take turns.
+    """
+    lazy = [route for route in unfolded(routes) if isinstance(route, LazyRoute)]
+    for build in (*(route.build for route in lazy), *(model.model_rebuild for model in _below(Answer, Request))):
+        await asyncio.to_thread(build)
+        await asyncio.sleep(PAUSE_SECONDS)
+
+
+def _below(*models: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for model in models:
+        yield model
+        yield from _below(*model.__subclasses__())
