@@ -7,7 +7,7 @@ gallery does. All run on the thread that calls them, unless the name says otherw
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from contextlib import ExitStack
 from typing import Any
 
 import faiss
@@ -18,7 +18,7 @@ from usearch.index import Index, MetricKind, ScalarKind, search
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
 Search = Callable[[Floats], Rows]  # (512,) -> rows, two or more, the best first
-Build = Callable[[Floats, Path], Search]  # templates and an empty folder for what has to lie on a disk
+Build = Callable[[Floats, ExitStack], Search]  # of templates, and whatever has to be closed at the end
 
 PORTION, BLOCK = 65_536, 8_192
 GRAPH_DEGREE, GRAPH_BUILD = 16, 64
@@ -57,12 +57,12 @@ def signs(vectors: Floats) -> npt.NDArray[np.uint8]:
     return np.concatenate([np.packbits(block > 0, axis=1, bitorder="little") for _, block in portions(vectors)])
 
 
-def float_product(templates: Floats, _: Path) -> Search:
+def float_product(templates: Floats, _: ExitStack) -> Search:
     matrix = np.array(templates)
     return lambda probe: best_two(matrix @ probe)
 
 
-def int8_product(templates: Floats, _: Path) -> Search:
+def int8_product(templates: Floats, _: ExitStack) -> Search:
     """numpy has no product of int8: a block at a time, as float."""
     gallery = Int8(templates)
 
@@ -83,11 +83,11 @@ def _filled(index: Any, templates: Floats) -> Search:
     return lambda probe: index.search(probe[None], 2)[1][0]
 
 
-def faiss_flat(templates: Floats, _: Path) -> Search:
+def faiss_flat(templates: Floats, _: ExitStack) -> Search:
     return _filled(faiss.IndexFlatIP(templates.shape[1]), templates)
 
 
-def faiss_sq8(templates: Floats, _: Path) -> Search:
+def faiss_sq8(templates: Floats, _: ExitStack) -> Search:
     """Signed bytes, scaled as they are added."""
     kind = faiss.ScalarQuantizer.QT_8bit_direct_signed
     index = faiss.IndexScalarQuantizer(templates.shape[1], kind, faiss.METRIC_INNER_PRODUCT)
@@ -97,7 +97,7 @@ def faiss_sq8(templates: Floats, _: Path) -> Search:
 
 
 def faiss_ivf(probed: int) -> Build:
-    def build(templates: Floats, _: Path) -> Search:
+    def build(templates: Floats, _: ExitStack) -> Search:
         cells = int(4 * np.sqrt(len(templates)))
         index: Any = faiss.index_factory(templates.shape[1], f"IVF{cells},Flat", faiss.METRIC_INNER_PRODUCT)
         index.cp.niter, index.cp.max_points_per_centroid = 5, 64
@@ -109,7 +109,7 @@ def faiss_ivf(probed: int) -> Build:
 
 
 def faiss_hnsw(breadth: int) -> Build:
-    def build(templates: Floats, _: Path) -> Search:
+    def build(templates: Floats, _: ExitStack) -> Search:
         index = faiss.IndexHNSWFlat(templates.shape[1], GRAPH_DEGREE, faiss.METRIC_INNER_PRODUCT)
         index.hnsw.efConstruction, index.hnsw.efSearch = GRAPH_BUILD, breadth
         return _filled(index, templates)
@@ -118,7 +118,7 @@ def faiss_hnsw(breadth: int) -> Build:
 
 
 def faiss_binary(candidates: int) -> Build:
-    def build(templates: Floats, _: Path) -> Search:
+    def build(templates: Floats, _: ExitStack) -> Search:
         gallery, index = Int8(templates), faiss.IndexBinaryFlat(templates.shape[1])
         index.add(signs(templates))
         return lambda probe: gallery.best(probe, index.search(signs(probe), candidates)[1][0])
@@ -127,7 +127,7 @@ def faiss_binary(candidates: int) -> Build:
 
 
 def faiss_hamming(variant: str, candidates: int) -> Build:
-    def build(templates: Floats, _: Path) -> Search:
+    def build(templates: Floats, _: ExitStack) -> Search:
         gallery, bits = Int8(templates), signs(templates)
 
         def found(probe: Floats) -> Rows:
@@ -140,7 +140,7 @@ def faiss_hamming(variant: str, candidates: int) -> Build:
 
 
 def numpy_hamming(candidates: int) -> Build:
-    def build(templates: Floats, _: Path) -> Search:
+    def build(templates: Floats, _: ExitStack) -> Search:
         gallery, words = Int8(templates), signs(templates).view(np.uint64)
 
         def found(probe: Floats) -> Rows:
@@ -157,7 +157,7 @@ def numpy_hamming(candidates: int) -> Build:
 def faiss_rabitq(index_class: Any, query_bits: int, candidates: int) -> Build:
     """RaBitQ, Gao and Long, SIGMOD 2024: sign bits compared with a probe of several bits."""
 
-    def build(templates: Floats, _: Path) -> Search:
+    def build(templates: Floats, _: ExitStack) -> Search:
         gallery, index = Int8(templates), index_class(templates.shape[1], faiss.METRIC_INNER_PRODUCT)
         _filled(index, templates)
         index.qb = query_bits
@@ -166,7 +166,7 @@ def faiss_rabitq(index_class: Any, query_bits: int, candidates: int) -> Build:
     return build
 
 
-def usearch_exact_i8(templates: Floats, _: Path) -> Search:
+def usearch_exact_i8(templates: Floats, _: ExitStack) -> Search:
     rows = np.empty(templates.shape, np.int8)
     for start, block in portions(templates):
         rows[start : start + len(block)] = _int8(block)
@@ -180,7 +180,7 @@ def _int8(vectors: Floats) -> npt.NDArray[np.int8]:
 
 
 def usearch_exact_b1(candidates: int) -> Build:
-    def build(templates: Floats, _: Path) -> Search:
+    def build(templates: Floats, _: ExitStack) -> Search:
         gallery, bits = Int8(templates), signs(templates)
 
         def found(probe: Floats) -> Rows:
@@ -193,7 +193,7 @@ def usearch_exact_b1(candidates: int) -> Build:
 
 
 def usearch_hnsw(breadth: int) -> Build:
-    def build(templates: Floats, _: Path) -> Search:
+    def build(templates: Floats, _: ExitStack) -> Search:
         index = Index(
             ndim=templates.shape[1],
             metric=MetricKind.Cos,

@@ -2,8 +2,7 @@
 
 Templates and probes are drawn as alike as real faces (benchmarks/drawn.py). Recall is against the exact float product:
 of the best, and of the runner-up, who shows that a match isn't sure, by the band of their true cosine. Whoever is
-as alike within 0.002 counts as found. Each method runs in a process of its own, on one thread. Beside
-facepay[milvus] it needs usearch.
+as alike within 0.002 counts as found. Each method runs in a process of its own, on one thread. It needs usearch.
 
     OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m benchmarks.searches --kept /tmp/drawn --sizes 10000 1000000
 """
@@ -17,9 +16,9 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import perf_counter
 
 import numpy as np
@@ -31,9 +30,7 @@ from rich.table import Table
 from benchmarks.drawn import Drawn, drawn
 from benchmarks.saving import FIGURES, save
 from benchmarks.search_methods import METHODS, Floats, Rows, Search
-from benchmarks.search_servers import SERVERS
 
-ALL = METHODS | SERVERS
 REPORTED = ((0.28, 0.36), (0.36, 0.45), (0.45, 1.01))
 SAME = 0.002
 WARM_UP, ROUNDS = 20, 5
@@ -74,7 +71,7 @@ def main() -> None:
     parser.add_argument("--probes", type=int, default=1_000)
     parser.add_argument("--save", action="store_true", help="write docs/figures/searches.json and .svg")
     options = parser.parse_args()
-    methods = [name for name in ALL if re.search(options.methods, name)]
+    methods = [name for name in METHODS if re.search(options.methods, name)]
     outcomes = []
     for size in options.sizes:
         drawn(options.kept, templates=size, faces=options.faces)
@@ -95,25 +92,25 @@ def _alone(name: str, kept: Path, size: int, probes: int) -> Outcome:
 
 def measured(name: str, kept: Path, size: int, probes: int) -> Outcome:
     gallery = drawn(kept, templates=size)
-    with TemporaryDirectory() as folder:
-        return timed(name, built(name, gallery.templates, Path(folder)), gallery, probes)
+    with ExitStack() as at_end:
+        return timed(name, built(name, gallery.templates, at_end), gallery, probes)
 
 
-def built(name: str, templates: Floats, folder: Path) -> Built:
+def built(name: str, templates: Floats, at_end: ExitStack) -> Built:
     before, start = _mebibytes(), perf_counter()
-    search = ALL[name](templates, folder)
+    search = METHODS[name](templates, at_end)
     return Built(search, perf_counter() - start, _mebibytes() - before)
 
 
 def _mebibytes() -> float:
-    """Of this process and what it started, without the mapped file of the templates."""
+    """Of this process and what it started: without mapped files, and what they share once."""
     processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
     return sum(_own_bytes(process.pid) for process in processes) / MIB
 
 
 def _own_bytes(pid: int) -> int:
-    status = Path(f"/proc/{pid}/status").read_text()
-    return sum(1024 * int(found) for found in re.findall(r"(?:RssAnon|RssShmem):\s+(\d+)", status))
+    shares = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return sum(1024 * int(found) for found in re.findall(r"(?:Pss_Anon|Pss_Shmem):\s+(\d+)", shares))
 
 
 def timed(name: str, gallery_search: Built, gallery: Drawn, probes: int) -> Outcome:
