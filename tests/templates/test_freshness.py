@@ -222,6 +222,22 @@ async def test_workers_who_share_a_gallery_unseal_it_once(
     assert len(unsealed) == len(set(unsealed)) == 3
 
 
+async def test_what_others_have_loaded_meanwhile_isnt_read_to_its_end(
+    process: Process, open_process: OpenProcess, photo: Seen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        await process.add_enrolled(photo(number))
+    monkeypatch.setattr(templates, "PORTION", 1)
+    started, steps = open_process(), []
+
+    def others_are_faster(done: int, _: int) -> None:
+        steps.append(done)
+        started.keeper.gallery.replace({}, version=process.keeper.gallery.version)
+
+    await started.keeper.load(started.database, progress=others_are_faster)
+    assert steps == [1]
+
+
 async def test_a_start_loads_nobody_whose_consent_has_ended(
     process: Process, open_process: OpenProcess, photo: Seen
 ) -> None:
