@@ -1,17 +1,9 @@
-"""What every engine must do, wherever its models run: say what the embedded one says, and refuse what it refuses.
-
-A test module makes a class of it and says which engine is tried:
-
-    class TestRayEngine(EngineContract):
-        @pytest.fixture
-        def tried(self) -> Engine: ...
-"""
+"""What every engine must do, wherever its models run: say what the embedded one says, and refuse what it refuses."""
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, is_dataclass
-from functools import cache
 from typing import Any
 
 import cv2
@@ -20,17 +12,18 @@ import pytest
 import simplejpeg
 
 from facepay.kernel.errors import Problem
-from facepay.vision.engine import FACES_MAX, Engine, load_engine
+from facepay.vision.engine import FACES_MAX, Engine
 from facepay.vision.frames import FrameLimits, decode_frame
 from facepay.vision.samples import camera_frame, people, stranger
 
 LIMITS = FrameLimits(bytes_max=2 * 1024 * 1024, megapixels_max=4.0)
-EVERYTHING = {"embed": 3, "points": True, "with_fingerprint": True, "with_appearance": True}
-FRAMES = {
+EVERYTHING: dict[str, Any] = {"embed": 3, "points": True, "with_fingerprint": True, "with_appearance": True}
+FRAMES: dict[str, bytes] = {
     "one person": camera_frame([people()[0]]),
     "a crowd": camera_frame(people()),
     "a portrait": people()[3],
     "nobody": camera_frame([]),
+    "a stranger beside a member": camera_frame([stranger(), people()[0]]),
 }
 UNREADABLE = {
     "no bytes": b"",
@@ -69,36 +62,33 @@ def assert_alike(found: Any, expected: Any) -> None:
         assert found == expected
 
 
-@cache
-def embedded_engine() -> Engine:
-    return load_engine(limits=LIMITS, threads=1)
+def assert_keeps_the_contract(tried: Engine, embedded: Engine, subtests: pytest.Subtests) -> None:
+    """In one test, so that what it takes to have such an engine is set up once, however the tests are spread."""
+    for holds in (_is_known, _sees, _reports_the_nearest, _refuses, _is_shared, _tells_what_it_took):
+        with subtests.test(holds.__name__.strip("_").replace("_", " ")):
+            holds(tried, embedded)
 
 
-class EngineContract:
-    @pytest.fixture
-    def embedded(self) -> Engine:
-        return embedded_engine()
+def _is_known(tried: Engine, embedded: Engine) -> None:
+    for name in ("pack", "embedding_dim", "limits", "has_points", "has_passive_model"):
+        assert getattr(tried, name) == getattr(embedded, name), name
 
-    def test_it_is_known_by_what_it_can_do(self, tried: Engine, embedded: Engine) -> None:
-        for name in ("pack", "embedding_dim", "limits", "has_points", "has_passive_model"):
-            assert getattr(tried, name) == getattr(embedded, name), name
 
-    @pytest.mark.parametrize("wanted", [{}, EVERYTHING, {"embed": 0}, {"embed": 4, "area_share_min": 0.9}], ids=str)
-    def test_it_sees_what_the_embedded_engine_sees(
-        self, tried: Engine, embedded: Engine, wanted: dict[str, Any]
-    ) -> None:
-        for frame in (*FRAMES.values(), camera_frame([stranger(), people()[0]])):
+def _sees(tried: Engine, embedded: Engine) -> None:
+    for wanted in ({}, EVERYTHING, {"embed": 0}, {"embed": 4, "area_share_min": 0.9}):
+        for frame in FRAMES.values():
             assert_alike(tried.analyse(frame, **wanted), embedded.analyse(frame, **wanted))
 
-    def test_of_a_crowd_it_reports_the_nearest(self, tried: Engine, embedded: Engine) -> None:
-        found = tried.analyse(crowd(), embed=FACES_MAX)
-        assert len(found.faces) == FACES_MAX
-        assert_alike(found, embedded.analyse(crowd(), embed=FACES_MAX))
 
-    @pytest.mark.parametrize("frame", UNREADABLE.values(), ids=UNREADABLE.keys())
-    def test_it_refuses_what_the_embedded_engine_refuses_in_the_same_words(
-        self, tried: Engine, embedded: Engine, frame: bytes
-    ) -> None:
+def _reports_the_nearest(tried: Engine, embedded: Engine) -> None:
+    found = tried.analyse(crowd(), embed=2)
+    assert len(found.faces) == FACES_MAX
+    assert_alike(found, embedded.analyse(crowd(), embed=2))
+
+
+def _refuses(tried: Engine, embedded: Engine) -> None:
+    """In the same words."""
+    for frame in UNREADABLE.values():
         with pytest.raises(Problem) as expected:
             embedded.analyse(frame)
         with pytest.raises(type(expected.value)) as found:
@@ -106,13 +96,17 @@ class EngineContract:
         for name in ("code", "status", "detail", "measured", "headers"):
             assert getattr(found.value, name) == getattr(expected.value, name)
 
-    def test_threads_that_share_it_get_each_their_own_answer(self, tried: Engine, embedded: Engine) -> None:
-        frames = [*people(), stranger()]
-        with ThreadPoolExecutor(6) as threads:
-            for found, frame in zip(threads.map(tried.analyse, frames * 3), frames * 3, strict=True):
-                assert_alike(found, embedded.analyse(frame))
 
-    def test_what_it_takes_is_told(self, tried: Engine) -> None:
-        timings = tried.analyse(people()[0]).timings_ms
-        assert timings.keys() == {"decode", "detect", "align", "embed", "measure", "total"}
-        assert all(each > 0 for each in timings.values())
+def _is_shared(tried: Engine, embedded: Engine) -> None:
+    """Threads get each their own answer."""
+    frames = [*people(), stranger()]
+    expected = [embedded.analyse(frame) for frame in frames]
+    with ThreadPoolExecutor(6) as threads:
+        for found, seen in zip(threads.map(tried.analyse, frames * 2), expected * 2, strict=True):
+            assert_alike(found, seen)
+
+
+def _tells_what_it_took(tried: Engine, _: Engine) -> None:
+    timings = tried.analyse(people()[0]).timings_ms
+    assert timings.keys() == {"decode", "detect", "align", "embed", "measure", "total"}
+    assert all(each > 0 for each in timings.values())
