@@ -73,7 +73,8 @@ async def build_ahead(routes: Iterable[BaseRoute]) -> None:
     waits for it: with a pause after each, since the thread and the event loop take turns.
     """
     lazy = [route for route in unfolded(routes) if isinstance(route, LazyRoute)]
-    for build in (*(route.build for route in lazy), *(model.model_rebuild for model in _below(Answer, Request))):
+    models: list[Callable[[], object]] = [model.model_rebuild for model in _below(Answer, Request)]
+    for build in (*(route.build for route in lazy), *models):
         await asyncio.to_thread(build)
         await asyncio.sleep(PAUSE_SECONDS)
 
