@@ -106,7 +106,7 @@ def plot(stages: dict[str, float], rows: list[dict[str, float | str]]) -> None:
         axes.barh(OURS, stages[stage], left=left, hatch=hatch, color="white", edgecolor="black", label=stage)
         left += stages[stage]
     for row in rows:
-        if row["case"] in ("bare sum, default", "as InsightFace-REST", "as Immich", PLAIN):
+        if "p50_ms" in row and row["case"] in ("bare sum, default", "as InsightFace-REST", "as Immich", PLAIN):
             axes.barh(str(row["case"]), float(row["p50_ms"]), color="lightgrey", edgecolor="black")
     axes.set_xlabel("ms, median, 1280x720 with one face")
     axes.legend(ncols=5, fontsize=7, loc="upper center", bbox_to_anchor=(0.4, 1.15), frameon=False)

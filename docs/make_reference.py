@@ -226,7 +226,7 @@ def settings(example: str) -> str:
 
 
 def _setting(name: str, field: FieldInfo) -> str:
-    default = "one fewer than processors" if name == "FACEPAY_INFERENCE_WORKERS" else _default(field.default)
+    default = "as many as processors" if name == "FACEPAY_INFERENCE_WORKERS" else _default(field.default)
     return f"| `{name}` | {default} | {_takes(field)} |"
 
 

@@ -50,8 +50,7 @@ class Settings(BaseSettings):
     # Recognition
     model_pack: str = "buffalo_sc"
     accept_research_licence: bool = False
-    # One core less than there are: the event loop and Postgres need some of the last.
-    inference_workers: int = Field(default=max(1, (os.cpu_count() or 1) - 1), ge=1, le=256)
+    inference_workers: int = Field(default=os.cpu_count() or 1, ge=1, le=256)
     inference_queue_max: int = Field(default=32, ge=0, le=10_000)
     engine: str = Field(default="onnx", pattern=r"^(onnx|rays?://[^/?#@\s]*/?)$")
     execution_provider: Literal["auto", "cpu", "openvino", "cuda"] = "auto"
