@@ -198,15 +198,21 @@ def plot(outcomes: Sequence[Outcome], path: Path) -> None:
     from matplotlib import pyplot
 
     largest = max(outcome.templates for outcome in outcomes)
-    figure, axes = pyplot.subplots(figsize=(8, 5), layout="constrained")
-    for outcome in outcomes:
-        share = outcome.best[PLOTTED]
-        if outcome.templates == largest and share is not None:
-            axes.plot(outcome.p99_ms, share, "ko", markersize=4)
-            axes.annotate(f" {outcome.method}", (outcome.p99_ms, share), fontsize=6, rotation=25)
+    shown = [each for each in outcomes if each.templates == largest and each.best[PLOTTED] is not None]
+    figure, axes = pyplot.subplots(figsize=(8, 4), layout="constrained")
+    for number, outcome in enumerate(sorted(shown, key=lambda each: each.p99_ms), start=1):
+        axes.plot(
+            [outcome.p99_ms],
+            [outcome.best[PLOTTED] or 0.0],
+            linestyle="",
+            marker=f"${number}$",
+            markersize=7 if number < 10 else 11,
+            color="black",
+            label=outcome.method,
+        )
+    axes.legend(fontsize=7, loc="lower right")
     low, high = REPORTED[PLOTTED]
     axes.set(
-        xscale="log",
         xlabel="99th percentile of a search, ms",
         ylabel=f"recall of the best, true cosine {low} to {high}",
         title=f"{largest:,} templates",
