@@ -13,11 +13,12 @@ import simplejpeg
 
 from facepay.kernel.errors import Problem
 from facepay.vision.engine import FACES_MAX, Engine
+from facepay.vision.evidence import Wanted
 from facepay.vision.frames import FrameLimits, decode_frame
 from facepay.vision.samples import camera_frame, people, stranger
 
 LIMITS = FrameLimits(bytes_max=2 * 1024 * 1024, megapixels_max=4.0)
-EVERYTHING: dict[str, Any] = {"embed": 3, "points": True, "with_fingerprint": True, "with_appearance": True}
+EVERYTHING: Wanted = {"embed": 3, "points": True, "with_fingerprint": True, "with_appearance": True}
 FRAMES: dict[str, bytes] = {
     "one person": camera_frame([people()[0]]),
     "a crowd": camera_frame(people()),
@@ -75,7 +76,8 @@ def _is_known(tried: Engine, embedded: Engine) -> None:
 
 
 def _sees(tried: Engine, embedded: Engine) -> None:
-    for wanted in ({}, EVERYTHING, {"embed": 0}, {"embed": 4, "area_share_min": 0.9}):
+    asked: list[Wanted] = [{}, EVERYTHING, {"embed": 0}, {"embed": 4, "area_share_min": 0.9}]
+    for wanted in asked:
         for frame in FRAMES.values():
             assert_alike(tried.analyse(frame, **wanted), embedded.analyse(frame, **wanted))
 

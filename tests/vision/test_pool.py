@@ -3,12 +3,13 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
+from typing import Unpack
 
 import pytest
 
 from facepay.kernel.errors import Overloaded
 from facepay.vision.engine import Engine
-from facepay.vision.evidence import FrameEvidence
+from facepay.vision.evidence import FrameEvidence, Wanted
 from facepay.vision.frames import EmptyFrame
 from facepay.vision.pool import InferencePool
 from tests.photos import camera_frame, close_up, people
@@ -28,26 +29,10 @@ class Held:
         self.door = threading.Event()
         self.analysed = 0
 
-    def analyse(
-        self,
-        frame: bytes,
-        *,
-        embed: int = 1,
-        area_share_min: float = 0.0,
-        points: bool = False,
-        with_fingerprint: bool = False,
-        with_appearance: bool = False,
-    ) -> FrameEvidence:
+    def analyse(self, frame: bytes, **wanted: Unpack[Wanted]) -> FrameEvidence:
         self.door.wait(timeout=30)
         self.analysed += 1
-        return self._engine.analyse(
-            frame,
-            embed=embed,
-            area_share_min=area_share_min,
-            points=points,
-            with_fingerprint=with_fingerprint,
-            with_appearance=with_appearance,
-        )
+        return self._engine.analyse(frame, **wanted)
 
     def close(self) -> None: ...
 

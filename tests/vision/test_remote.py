@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from urllib.parse import parse_qsl, urlsplit
@@ -17,10 +16,18 @@ import pytest
 from facepay.kernel.errors import Overloaded
 from facepay.vision.away import EngineMismatch, EngineUnavailable
 from facepay.vision.engine import Engine
+from facepay.vision.evidence import Wanted
 from facepay.vision.frames import FrameLimits
 from facepay.vision.packs import find_pack
 from facepay.vision.remote import ATTEMPTS_MAX, EngineAddress, RemoteEngine
-from facepay.vision.wire import JSON_TYPE, PROBLEM_TYPE, EngineIdentity, Wanted, evidence_from_json, evidence_to_json
+from facepay.vision.wire import (
+    JSON_TYPE,
+    PROBLEM_TYPE,
+    EngineIdentity,
+    evidence_from_json,
+    evidence_to_json,
+    wanted_from_query,
+)
 from tests.photos import camera_frame, people
 from tests.server import free_port
 from tests.shop import Shop
@@ -40,7 +47,7 @@ def node(answer: Callable[[bytes, Wanted], Answer], port: int = 0) -> Iterator[t
             frame = self.rfile.read(int(self.headers["Content-Length"]))
             asked.append(len(frame))
             query = dict(parse_qsl(urlsplit(self.path).query))
-            status, content_type, body = answer(frame, Wanted.of_query(query))
+            status, content_type, body = answer(frame, wanted_from_query(query))
             self.send_response(status)
             self.send_header("Content-Type", content_type)
             self.send_header("Content-Length", str(len(body)))
@@ -60,7 +67,7 @@ def engine_at(*hosts: str) -> RemoteEngine:
 
 
 def seen_by(engine: Engine) -> Callable[[bytes, Wanted], Answer]:
-    return lambda frame, wanted: (200, JSON_TYPE, evidence_to_json(engine.analyse(frame, **asdict(wanted))))
+    return lambda frame, wanted: (200, JSON_TYPE, evidence_to_json(engine.analyse(frame, **wanted)))
 
 
 @pytest.mark.parametrize("frame", [camera_frame(people()), camera_frame([])], ids=["a crowd", "nobody"])

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Unpack
 
 import cv2
 import numpy as np
@@ -16,7 +16,7 @@ from facepay.vision.alignment import align
 from facepay.vision.appearance import read_appearance
 from facepay.vision.detection import Detector, network_of
 from facepay.vision.emotions import ExpressionModel, load_expression_model
-from facepay.vision.evidence import FaceEvidence, Floats, FrameEvidence
+from facepay.vision.evidence import FaceEvidence, Floats, FrameEvidence, Wanted
 from facepay.vision.frames import FrameLimits, Image, decode_frame
 from facepay.vision.landmarks import Landmarker
 from facepay.vision.liveness.passive import PassiveModel, load_passive_model
@@ -56,21 +56,8 @@ class Engine(Protocol):
         """Whether embedded faces get a `live_score`."""
         ...
 
-    def analyse(
-        self,
-        frame: bytes,
-        *,
-        embed: int = 1,
-        area_share_min: float = 0.0,
-        points: bool = False,
-        with_fingerprint: bool = False,
-        with_appearance: bool = False,
-    ) -> FrameEvidence:
-        """Find all faces of a frame, and embed the `embed` nearest. Keeps a core busy for some 20 ms.
-
-        No face is embedded whose box has less than `area_share_min` of the nearest one's area. `points` asks for
-        the 106 points of each embedded face too, and for its happiness where a model is set, `with_fingerprint` for
-        what the frame's copies are known by, `with_appearance` for the colours of the nearest embedded face's person.
+    def analyse(self, frame: bytes, **wanted: Unpack[Wanted]) -> FrameEvidence:
+        """Find all faces of a frame, and of the nearest what is wanted. Keeps a core busy for some 20 ms.
 
         Raises the Problems of `decode_frame`. A frame without a face is evidence with no faces.
         """
@@ -111,7 +98,11 @@ class InsightFaceEngine:
         self.limits = limits
         self._load = load
 
-    def analyse(
+    def analyse(self, frame: bytes, **wanted: Unpack[Wanted]) -> FrameEvidence:
+        with self._load.frame():
+            return self._analyse(frame, **wanted)
+
+    def _analyse(
         self,
         frame: bytes,
         *,
@@ -120,18 +111,6 @@ class InsightFaceEngine:
         points: bool = False,
         with_fingerprint: bool = False,
         with_appearance: bool = False,
-    ) -> FrameEvidence:
-        with self._load.frame():
-            return self._analyse(frame, embed, area_share_min, points, with_fingerprint, with_appearance)
-
-    def _analyse(
-        self,
-        frame: bytes,
-        embed: int,
-        area_share_min: float,
-        points: bool,
-        with_fingerprint: bool,
-        with_appearance: bool,
     ) -> FrameEvidence:
         started = time.perf_counter()
         image = decode_frame(frame, limits=self.limits)

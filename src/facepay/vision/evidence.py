@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,22 @@ import numpy.typing as npt
 from facepay.vision.colours import Appearance, NoAppearance
 
 Floats = npt.NDArray[np.float32]
+
+
+class Wanted(TypedDict, total=False):
+    """What `Engine.analyse` may be asked for, by name.
+
+    The `embed` nearest faces are embedded (default: 1), but none whose box has less than `area_share_min` of the
+    nearest one's area (0). `points` asks for the 106 points of each embedded face too, and for its happiness where a
+    model is set, `with_fingerprint` for what the frame's copies are known by, `with_appearance` for the colours of the
+    nearest embedded face's person.
+    """
+
+    embed: int
+    area_share_min: float
+    points: bool
+    with_fingerprint: bool
+    with_appearance: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,13 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import partial
-from typing import Annotated
+from typing import Annotated, Unpack
 
 from fastapi import Depends, Request
 
 from facepay.kernel.errors import Overloaded
 from facepay.vision.engine import Engine
-from facepay.vision.evidence import FrameEvidence
+from facepay.vision.evidence import FrameEvidence, Wanted
 
 NICENESS = 5  # of 19
 
@@ -69,9 +68,7 @@ class InferencePool:
         finally:
             self._under_way -= 1
 
-    async def analyse(
-        self, frame: bytes, *, embed: int = 1, points: bool = False, with_appearance: bool = False
-    ) -> FrameEvidence:
+    async def analyse(self, frame: bytes, **wanted: Unpack[Wanted]) -> FrameEvidence:
         """`Engine.analyse` on a worker thread. Raises Overloaded when the queue is full.
 
         A caller that is cancelled (its client hung up) gives its place in the queue back; a frame already
@@ -79,9 +76,7 @@ class InferencePool:
         """
         self._admit(1, waiting_max=self.queue_max)
         try:
-            future = self._threads.submit(
-                self.engine.analyse, frame, embed=embed, points=points, with_appearance=with_appearance
-            )
+            future = self._threads.submit(self.engine.analyse, frame, **wanted)
         except BaseException:
             self._release()
             raise
@@ -89,15 +84,7 @@ class InferencePool:
         return await asyncio.wrap_future(future)
 
     async def analyse_burst(
-        self,
-        frames: Sequence[bytes],
-        *,
-        embed: int = 1,
-        area_share_min: float = 0.0,
-        points: bool = False,
-        with_fingerprint: bool = False,
-        with_appearance: bool = False,
-        can_wait: bool = False,
+        self, frames: Sequence[bytes], *, can_wait: bool = False, **wanted: Unpack[Wanted]
     ) -> list[FrameEvidence]:
         """All frames, as many side by side as there are workers. Raises as `analyse` does, for the first that fails.
 
@@ -105,21 +92,13 @@ class InferencePool:
         and each of its later frames queues behind the frames of others that came meanwhile. One that `can_wait` takes
         one worker, and is refused as soon as there waits a frame for each: nobody is refused or delayed for long by it.
         """
-        analyse = partial(
-            self.engine.analyse,
-            embed=embed,
-            area_share_min=area_share_min,
-            points=points,
-            with_fingerprint=with_fingerprint,
-            with_appearance=with_appearance,
-        )
         lanes = 1 if can_wait else min(len(frames), self.workers)
         waiting, found = iter(enumerate(frames)), dict[int, FrameEvidence]()
         at_work: dict[int, Future[FrameEvidence]] = {}
 
         async def work_through(lane: int) -> None:
             for index, frame in waiting:
-                at_work[lane] = self._threads.submit(analyse, frame)
+                at_work[lane] = self._threads.submit(self.engine.analyse, frame, **wanted)
                 found[index] = await asyncio.wrap_future(at_work[lane])
 
         self._admit(lanes, waiting_max=min(self.workers, self.queue_max) if can_wait else self.queue_max)

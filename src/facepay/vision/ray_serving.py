@@ -20,7 +20,7 @@ from starlette.responses import Response
 
 from facepay.kernel.errors import Problem
 from facepay.vision.engine import InsightFaceEngine, load_engine
-from facepay.vision.evidence import Floats
+from facepay.vision.evidence import Floats, Wanted
 from facepay.vision.frames import FrameLimits, Image
 from facepay.vision.packs import find_pack
 from facepay.vision.remote import DEFAULT_PORT, PATH
@@ -31,9 +31,9 @@ from facepay.vision.wire import (
     JSON_TYPE,
     PROBLEM_TYPE,
     EngineIdentity,
-    Wanted,
     evidence_to_json,
     refusal_to_json,
+    wanted_from_query,
 )
 
 APPLICATION = "facepay-engine"
@@ -119,7 +119,7 @@ class EngineReplica:
         if request.headers.get(IDENTITY_HEADER) != self._digest:
             return Response(self._identity.to_json(), ANOTHER_ENGINE_STATUS, media_type=JSON_TYPE)
         self._loop = asyncio.get_running_loop()
-        wanted, frame = Wanted.of_query(dict(request.query_params)), await request.body()
+        wanted, frame = wanted_from_query(request.query_params), await request.body()
         return await self._loop.run_in_executor(self._threads, partial(_answer, self._engine, frame, wanted))
 
     def _embed_with_others(self, crops: list[Image]) -> Floats:
@@ -139,14 +139,7 @@ class EngineReplica:
 
 def _answer(engine: InsightFaceEngine, frame: bytes, wanted: Wanted) -> Response:
     try:
-        evidence = engine.analyse(
-            frame,
-            embed=wanted.embed,
-            area_share_min=wanted.area_share_min,
-            points=wanted.points,
-            with_fingerprint=wanted.with_fingerprint,
-            with_appearance=wanted.with_appearance,
-        )
+        evidence = engine.analyse(frame, **wanted)
     except Problem as refusal:
         return Response(refusal_to_json(refusal), refusal.status, media_type=PROBLEM_TYPE)
     return Response(evidence_to_json(evidence), media_type=JSON_TYPE)

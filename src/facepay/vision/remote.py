@@ -11,23 +11,23 @@ import re
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Self, Unpack
 
 import httpx
 import stamina
 
 from facepay.kernel.errors import Overloaded
 from facepay.vision.away import EngineMismatch, EngineUnavailable
-from facepay.vision.evidence import FrameEvidence
+from facepay.vision.evidence import FrameEvidence, Wanted
 from facepay.vision.frames import FrameLimits
 from facepay.vision.wire import (
     ANOTHER_ENGINE_STATUS,
     IDENTITY_HEADER,
     PROBLEM_TYPE,
     EngineIdentity,
-    Wanted,
     evidence_from_json,
     refusal_from_json,
+    wanted_to_query,
 )
 
 DEFAULT_PORT = 8100
@@ -95,18 +95,9 @@ class RemoteEngine:
             trust_env=False,  # frames go to the engine and through no proxy
         )
 
-    def analyse(
-        self,
-        frame: bytes,
-        *,
-        embed: int = 1,
-        area_share_min: float = 0.0,
-        points: bool = False,
-        with_fingerprint: bool = False,
-        with_appearance: bool = False,
-    ) -> FrameEvidence:
+    def analyse(self, frame: bytes, **wanted: Unpack[Wanted]) -> FrameEvidence:
         """As `Engine.analyse`. Raises Overloaded, EngineUnavailable and EngineMismatch too."""
-        wanted = Wanted(embed, area_share_min, points, with_fingerprint, with_appearance).as_query()
+        query = wanted_to_query(wanted)
         attempts = stamina.retry_context(
             on=_Failed,
             attempts=ATTEMPTS_MAX,
@@ -118,7 +109,7 @@ class RemoteEngine:
         try:
             for attempt in attempts:
                 with attempt:
-                    return self._ask(frame, wanted)
+                    return self._ask(frame, query)
         except _Failed as failed:
             raise EngineUnavailable("No machine that recognises faces answers.") from failed
         raise AssertionError("stamina ends in an answer or an error")
@@ -126,9 +117,9 @@ class RemoteEngine:
     def close(self) -> None:
         self._http.close()
 
-    def _ask(self, frame: bytes, wanted: dict[str, str]) -> FrameEvidence:
+    def _ask(self, frame: bytes, query: dict[str, str]) -> FrameEvidence:
         try:
-            answer = self._http.post(next(self._urls), params=wanted, content=frame)
+            answer = self._http.post(next(self._urls), params=query, content=frame)
         except httpx.TransportError as error:
             raise _Failed(type(error).__name__) from error
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 
 from facepay.kernel.errors import Problem
 from facepay.vision.colours import Appearance, Illuminant, Lab, NoAppearance, Swatch
-from facepay.vision.evidence import FaceEvidence, FaceQuality, FrameEvidence, FrameFingerprint
+from facepay.vision.evidence import FaceEvidence, FaceQuality, FrameEvidence, FrameFingerprint, Wanted
 from facepay.vision.frames import CorruptImage, EmptyFrame, FrameLimits, FrameTooLarge, UnsupportedImageType
 from facepay.vision.packs import ModelPack
 
@@ -41,24 +42,6 @@ VALUES = {
     )
 }
 REFUSALS = {kind.code: kind for kind in (EmptyFrame, UnsupportedImageType, FrameTooLarge, CorruptImage)}
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What `Engine.analyse` is asked for, beside the frame."""
-
-    embed: int = 1
-    area_share_min: float = 0.0
-    points: bool = False
-    with_fingerprint: bool = False
-    with_appearance: bool = False
-
-    def as_query(self) -> dict[str, str]:
-        return {name: json.dumps(value) for name, value in asdict(self).items()}
-
-    @classmethod
-    def of_query(cls, query: dict[str, str]) -> Self:
-        return cls(**{name: json.loads(value) for name, value in query.items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +92,14 @@ class EngineIdentity:
         """The names of what another one, as `to_json` gave it, has otherwise."""
         theirs, ours = json.loads(other), asdict(self)
         return sorted(name for name in theirs.keys() | ours.keys() if theirs.get(name) != ours.get(name))
+
+
+def wanted_to_query(wanted: Wanted) -> dict[str, str]:
+    return {name: json.dumps(value) for name, value in wanted.items()}
+
+
+def wanted_from_query(query: Mapping[str, str]) -> Wanted:
+    return cast(Wanted, {name: json.loads(value) for name, value in query.items()})
 
 
 def evidence_to_json(evidence: FrameEvidence) -> bytes:
