@@ -10,6 +10,7 @@ import httpx
 import pytest
 from fastapi import Depends, FastAPI, Security
 from fastapi.routing import APIRoute
+from structlog.testing import capture_logs
 
 from facepay.kernel import documentation
 from facepay.kernel.auth import Principal, current_staff, routes_without_scope
@@ -84,6 +85,19 @@ async def test_routes_are_built_before_anybody_calls_them() -> None:
         while not all("app" in vars(route) for route in routes):  # noqa: ASYNC110  nothing tells us
             await asyncio.sleep(0.01)
     building.cancel()
+
+
+async def test_a_route_that_cannot_be_built_is_told_and_holds_up_no_other() -> None:
+    routes = [route_of(by_nobody), route_of(greet)]
+    with capture_logs() as told:
+        building = asyncio.create_task(build_ahead(routes))
+        async with asyncio.timeout(10):
+            while "app" not in vars(routes[1]):  # noqa: ASYNC110  nothing tells us
+                await asyncio.sleep(0.01)
+        building.cancel()
+    (line,) = told
+    assert (line["event"], line["what"]) == ("not_built", "/v1/greetings/{name}")
+    assert "has no scope" in str(line["exc_info"])
 
 
 async def test_the_document_of_the_api_is_made_once_and_beside_the_event_loop() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import fastapi
+import structlog
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from pydantic.warnings import UnsupportedFieldAttributeWarning
@@ -17,6 +18,7 @@ from facepay.kernel.auth import PUBLIC_PATHS, scopes_of
 from facepay.kernel.routing import unfolded
 from facepay.kernel.schemas import Answer, Request
 
+log = structlog.get_logger()
 # FastAPI hides it while it makes its validators, but those of our models (`defer_build`) are made when first used.
 warnings.filterwarnings("ignore", category=UnsupportedFieldAttributeWarning)
 PATTERN = ("path_regex", "path_format", "param_convertors")
@@ -70,12 +72,17 @@ class Router(fastapi.APIRouter):
 
 async def build_ahead(routes: Iterable[BaseRoute]) -> None:
     """Build in a thread what nobody has asked for yet, one route or model after the other, so that no first caller
-    waits for it: with a pause after each, since the thread and the event loop take turns.
+    waits for it: with a pause after each, since the thread and the event loop take turns. What can't be built is told
+    in the log.
     """
-    lazy = [route for route in unfolded(routes) if isinstance(route, LazyRoute)]
-    models: list[Callable[[], object]] = [model.model_rebuild for model in _below(Answer, Request)]
-    for build in (*(route.build for route in lazy), *models):
-        await asyncio.to_thread(build)
+    lazy = [(route.path, route.build) for route in unfolded(routes) if isinstance(route, LazyRoute)]
+    models = [(model.__name__, model.model_rebuild) for model in _below(Answer, Request)]
+    builds: list[tuple[str, Callable[[], object]]] = [*lazy, *models]
+    for what, build in builds:
+        try:
+            await asyncio.to_thread(build)
+        except Exception as error:  # a mistake in one of them is no reason to leave the others
+            log.error("not_built", what=what, exc_info=error)
         await asyncio.sleep(PAUSE_SECONDS)
 
 
