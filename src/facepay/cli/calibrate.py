@@ -213,7 +213,7 @@ def _from_photos(
 
     settings = Settings()
     photos = photos_in(faces, same_person=read_same_person(same_person) if same_person else None)
-    engine = load_engine(settings.model_pack)
+    engine = load_engine(settings.model_pack, provider=settings.execution_provider)
     observer = Observer(engine, subject="central" if central else "nearest", workers=settings.inference_workers)
     templates_of: dict[str, list[Floats]] = {}
     with Progress(console=console) as progress:

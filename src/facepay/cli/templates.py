@@ -134,7 +134,8 @@ def rebuild_templates(
     from facepay.watchlist.gallery import protection_of
 
     settings = Settings()
-    key, engine = master_key(settings), load_engine(settings.model_pack)
+    key = master_key(settings)
+    engine = load_engine(settings.model_pack, provider=settings.execution_provider)
 
     async def look(photo: bytes) -> tuple[Floats, FaceQuality] | None:
         evidence = await asyncio.to_thread(engine.analyse, photo, points=True)

@@ -110,7 +110,11 @@ class Bench:
     def of(cls, plan: Plan, pack: str, *, threads: int, progress: Progress) -> Bench:
         settings = next(iter(plan.settings.values()))
         engine = load_engine(
-            pack, liveness_model=settings.liveness_model, expression_model=settings.expression_model, threads=1
+            pack,
+            liveness_model=settings.liveness_model,
+            expression_model=settings.expression_model,
+            threads=1,
+            provider=settings.execution_provider,
         )
         observer = Observer(engine, subject=plan.subject, workers=threads)
         paths = [photo.path for photo in plan.photos]
