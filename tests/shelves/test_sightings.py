@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -44,9 +44,8 @@ async def show(shelf: Shelf, frame: bytes, *, at: datetime | None = None) -> htt
     return await shelf.shop.client.post(f"/v1/shelves/{shelf.id}/frames", params=query, content=frame, headers=headers)
 
 
-async def reach_in(shelf: Shelf) -> list[dict[str, Any]]:
+async def reach_in(shelf: Shelf, begun: datetime) -> list[dict[str, Any]]:
     """Six frames of the shelf as it is, and four of an arm that reaches into the slot on the right, in two seconds."""
-    begun = datetime.now(UTC)
     frames = [jpeg(SHELF)] * 6 + [with_arm(top) for top in (250, 180, 120, 80)]
     return [
         (await show(shelf, frame, at=begun + timedelta(seconds=number * 0.2))).json()
@@ -57,13 +56,13 @@ async def reach_in(shelf: Shelf) -> list[dict[str, Any]]:
 async def test_a_hand_is_seen_where_it_reaches_in(shop: Shop, clock: Clock) -> None:
     _, visit = await come_in(shop)
     shelf = await Shelf.put_up(shop, zones=True)
-    clock.ahead = timedelta(seconds=4)
-    seen = await reach_in(shelf)
+    begun = clock()
+    clock.ahead = timedelta(seconds=4)  # so that all of it has happened
+    seen = await reach_in(shelf, begun)
     assert [each["slots"] for each in seen[:6]] == [[]] * 6
     assert "A3" in {slot for each in seen[6:] for slot in each["hands"]}
-    await shelf.tell(
-        *(shelf.event(slot, grams, ago=timedelta(seconds=-3)) for slot, grams in (("A3", -410.0), ("A1", -512.0)))
-    )
+    taken = (begun + timedelta(seconds=3)).isoformat()
+    await shelf.tell(*(shelf.event(slot, grams, at=taken) for slot, grams in (("A3", -410.0), ("A1", -512.0))))
     assert await shelf.basket(visit) == {"TEA-001": (0, 1), "UMB-003": (1, 1)}  # nobody reached for the tea
 
 
