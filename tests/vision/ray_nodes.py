@@ -1,21 +1,22 @@
 """Two Ray nodes on this machine with the engine on both, as a process of its own: `python -m tests.vision.ray_nodes`.
 
-It says "ready" once the engine answers, kills what a line of its input names ("node" or "head"), and ends, with all
-that it started, when its input does: so with the test that holds it, however that ends.
+It says "ready" once the engine answers, kills the second node for a line of its input and says "killed", and ends with
+its input: so with the test that holds it, however that ends. It takes its process group with it.
 """
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import os
+import signal
 import sys
-import tempfile
-from pathlib import Path
+import traceback
 
 os.environ |= {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_enable_metrics_collection": "0",
-    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # there Ray takes 127.0.0.1 for an address, and listens nowhere else
+    "RAY_memory_monitor_refresh_ms": "0",  # what else fills the machine's memory is no reason to kill replicas
     "RAY_health_check_initial_delay_ms": "500",
     "RAY_health_check_period_ms": "500",  # a raylet that is gone refuses the connection; a busy one has 10 s to answer
     "RAY_health_check_failure_threshold": "2",
@@ -25,37 +26,31 @@ import ray
 from ray._private.node import Node
 from ray.cluster_utils import Cluster
 
-from facepay.vision.ray_serving import Models, Scale, deploy
+from facepay.vision.ray_serving import LOCAL_NODE, Models, Scale, deploy, keep_to_this_machine
 from tests.vision.engine_contract import LIMITS
 
-ADDRESS = "127.0.0.1"
 REPLICAS = 2
 OBJECTS_BYTES = 80_000_000  # the least that Ray takes
 QUEUE_MAX = 64
+LIFE_SECONDS_MAX = 300
 
 
-def main() -> None:
-    port = int(sys.argv[1])
-    with tempfile.TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True) as folder:
-        os.environ["RAY_TMPDIR"] = folder
-        (Path(folder) / "ray").mkdir()
-        cluster = Cluster()
-        try:
-            head = start_node(cluster, no_monitor=True)
-            node = start_node(cluster)
-            ray.init(cluster.address, _node_ip_address=ADDRESS, log_to_driver=False, logging_level=logging.ERROR)
-            deploy(Models("buffalo_sc", limits=LIMITS), Scale(replicas=REPLICAS, queue_max=QUEUE_MAX), port=port)
-            print("ready", flush=True)
-            for line in sys.stdin:
-                cluster.remove_node({"head": head, "node": node}[line.strip()], allow_graceful=False)
-                print("killed", flush=True)
-        finally:
-            cluster.shutdown()  # type: ignore[no-untyped-call]
+def main(port: int) -> None:
+    keep_to_this_machine()
+    cluster = Cluster()
+    start_node(cluster, no_monitor=True)
+    second = start_node(cluster)
+    ray.init(cluster.address, _node_ip_address=LOCAL_NODE, log_to_driver=False, logging_level=logging.ERROR)
+    deploy(Models("buffalo_sc", limits=LIMITS), Scale(replicas=REPLICAS, queue_max=QUEUE_MAX), port=port)
+    print("ready", flush=True)
+    for _ in sys.stdin:
+        cluster.remove_node(second, allow_graceful=False)
+        print("killed", flush=True)
 
 
 def start_node(cluster: Cluster, **options: bool) -> Node:
     node: Node = cluster.add_node(
-        node_ip_address=ADDRESS,
+        node_ip_address=LOCAL_NODE,
         num_cpus=1,
         object_store_memory=OBJECTS_BYTES,
         include_dashboard=False,
@@ -67,4 +62,11 @@ def start_node(cluster: Cluster, **options: bool) -> Node:
 
 
 if __name__ == "__main__":
-    main()
+    faulthandler.enable()  # SIGABRT tells where it stands
+    faulthandler.dump_traceback_later(LIFE_SECONDS_MAX, exit=True)
+    try:
+        main(port=int(sys.argv[1]))
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os.killpg(0, signal.SIGKILL)  # Ray's own end takes seconds, and now and then for ever

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Event
 
+import psutil
 import pytest
 
 from facepay.vision.away import EngineMismatch, EngineUnavailable
@@ -33,45 +39,88 @@ def identity() -> EngineIdentity:
 
 
 def engine_at(port: int, expected: EngineIdentity) -> RemoteEngine:
-    return RemoteEngine(EngineAddress.parse(f"ray://127.0.0.1:{port}"), expected, timeout_seconds=20)
+    return RemoteEngine(EngineAddress.parse(f"ray://127.0.0.1:{port}"), expected, timeout_seconds=10)
 
 
 class Nodes:
-    """The process of `tests.vision.ray_nodes`, and the engine that asks its nodes."""
+    """The process of `tests.vision.ray_nodes`, and the engine that asks its nodes.
 
-    def __init__(self, port: int) -> None:
+    Whatever state Ray is in, nothing here waits longer than it says, and `end` leaves none of its processes.
+    """
+
+    def __init__(self, port: int, folder: Path) -> None:
         self.port = port
         self.engine = engine_at(port, identity())
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.vision.ray_nodes", str(port)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
+        self._said, self._complaints = folder / "said", folder / "complaints"
+        (folder / "ray").mkdir()
+        # Not into pipes: whoever else holds one's end could keep a reader waiting for ever.
+        with self._said.open("w") as said, self._complaints.open("w") as complaints:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.vision.ray_nodes", str(port)],
+                env=os.environ | {"RAY_TMPDIR": str(folder)},
+                stdin=subprocess.PIPE,
+                stdout=said,
+                stderr=complaints,
+                start_new_session=True,
+            )
 
-    def wait_for(self, word: str) -> None:
-        assert self._process.stdout
-        assert any(line.strip() == word for line in self._process.stdout), f"it ended before it was {word}"
+    def wait_for(self, word: str, *, seconds_max: float) -> None:
+        deadline = time.monotonic() + seconds_max
+        while word not in self._said.read_text().split():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                pytest.fail(f"Ray's nodes were not {word} within {seconds_max} s, but stood here:\n{self._standing()}")
+            time.sleep(0.02)
 
-    def kill(self, name: str) -> None:
+    def kill_second(self) -> None:
         assert self._process.stdin
-        self._process.stdin.write(f"{name}\n")
+        self._process.stdin.write(b"kill\n")
         self._process.stdin.flush()
-        self.wait_for("killed")
+        self.wait_for("killed", seconds_max=30)
+
+    def listen_on(self) -> set[str]:
+        """The addresses of all its processes' listening sockets."""
+        found = [socket for each in session_of(self._process.pid) for socket in each.net_connections("tcp")]
+        return {each.laddr.ip.removeprefix("::ffff:") for each in found if each.status == psutil.CONN_LISTEN}
 
     def end(self) -> None:
-        self._process.communicate()
+        """Kill all of the session, which Ray's workers share though they have groups of their own."""
+        deadline = time.monotonic() + 20
+        while left := session_of(self._process.pid):
+            assert time.monotonic() < deadline, f"not to be killed: {left}"
+            for each in left:
+                with suppress(psutil.NoSuchProcess):
+                    each.kill()
+            self._process.poll()
+            time.sleep(0.02)
+
+    def _standing(self) -> str:
+        """The end of what it wrote, with all its threads' stacks where it still lives."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGABRT)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout=5)
+        return self._complaints.read_text()[-6000:]
+
+
+def session_of(leader: int) -> list[psutil.Process]:
+    """Its processes that live."""
+    found = []
+    for each in psutil.process_iter():
+        with suppress(psutil.NoSuchProcess, ProcessLookupError, PermissionError):
+            if os.getsid(each.pid) == leader and each.status() != psutil.STATUS_ZOMBIE:
+                found.append(each)
+    return found
 
 
 @pytest.fixture
 def nodes() -> Iterator[Nodes]:
-    nodes = Nodes(free_port())
-    try:
-        yield nodes
-    finally:
-        nodes.end()
-        nodes.engine.close()
+    with TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True) as folder:  # short: it holds sockets
+        nodes = Nodes(free_port(), Path(folder))
+        try:
+            yield nodes
+        finally:
+            nodes.end()
+            nodes.engine.close()
 
 
 def test_an_engine_on_two_ray_nodes_keeps_the_contract_and_outlives_one_of_them(
@@ -81,7 +130,9 @@ def test_an_engine_on_two_ray_nodes_keeps_the_contract_and_outlives_one_of_them(
     embedded = load_engine(limits=LIMITS, threads=1)
     with subtests.test("a shop that opens before its cluster is up"), pytest.raises(EngineUnavailable):
         nodes.engine.analyse(people()[0])
-    nodes.wait_for("ready")
+    nodes.wait_for("ready", seconds_max=100)
+    with subtests.test("nobody outside this machine reaches it"):
+        assert nodes.listen_on() == {"127.0.0.1"}
     assert_keeps_the_contract(nodes.engine, embedded, subtests)
     with subtests.test("an engine with other models is refused by name of what differs"):
         assert_refuses_others(nodes)
@@ -107,11 +158,14 @@ def assert_outlives_a_node(nodes: Nodes, expected: list[FrameEvidence]) -> None:
             answered.set()
         return number
 
-    with ThreadPoolExecutor(8) as threads:
-        asked = threads.map(ask, range(FRAMES_UNDER_LOAD))
-        assert answered.wait(60)
-        nodes.kill("node")
+    threads = ThreadPoolExecutor(8)
+    try:
+        asked = threads.map(ask, range(FRAMES_UNDER_LOAD), timeout=60)
+        assert answered.wait(30)
+        nodes.kill_second()
         assert list(asked) == list(range(FRAMES_UNDER_LOAD))
+    finally:
+        threads.shutdown(cancel_futures=True)
 
 
 def assert_is_missed(nodes: Nodes) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,6 +13,8 @@ from pathlib import Path
 
 import ray
 from ray import serve
+from ray._private import ray_constants
+from ray.serve._private import replica
 from ray.serve.config import BackpressureConfig, HTTPOptions
 from ray.serve.schema import LoggingConfig
 from starlette.requests import Request
@@ -37,8 +39,7 @@ from facepay.vision.wire import (
 )
 
 APPLICATION = "facepay-engine"
-LOCAL_NODE = "127.0.0.2" if sys.platform == "linux" else "127.0.0.1"
-"""Ray takes 127.0.0.1 on Linux for the machine's outward address; this one stays within the machine."""
+LOCAL_NODE = "127.0.0.1"
 BATCH_WAIT_SECONDS = 0.002
 GPU_THREADS = 8
 """Frames that one replica with a GPU decodes and detects side by side."""
@@ -98,6 +99,7 @@ class EngineReplica:
     """One copy of the models, behind as many threads as it has processors."""
 
     def __init__(self, models: Models, scale: Scale) -> None:
+        _listen_within(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
         self._engine = load_engine(
             models.pack,
             liveness_model=models.liveness_model,
@@ -135,6 +137,13 @@ class EngineReplica:
             found.append(embeddings[start : start + len(crops)])
             start += len(crops)
         return found
+
+
+def _listen_within(node: str) -> None:
+    """A replica unpickles what comes to a port that Serve opens on all addresses: let it be on the node's own only."""
+    address = f"[{node}]:0" if ":" in node else f"{node}:0"
+    add_port: Callable[[object, str], int] = replica.add_port_to_grpc_server  # type: ignore[attr-defined]
+    replica.add_port_to_grpc_server = lambda server, _: add_port(server, address)  # type: ignore[attr-defined]
 
 
 def _answer(engine: InsightFaceEngine, frame: bytes, wanted: Wanted) -> Response:
@@ -185,8 +194,19 @@ def join(address: str | None) -> None:
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray reports on its users unless told otherwise
     if address is None:
-        # Else Ray makes a token by itself and leaves it in the user's home.
-        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+        keep_to_this_machine()
         ray.init("local", _node_ip_address=LOCAL_NODE, include_dashboard=False, log_to_driver=False)
     else:
         ray.init(address, log_to_driver=False)
+
+
+def keep_to_this_machine() -> None:
+    """Let the Ray that this process starts listen on LOCAL_NODE and nowhere else.
+
+    Ray takes 127.0.0.1 for the machine's outward address, and with any other listens on all of them, except where it
+    knows no clusters, as on macOS: so it's told that it is there.
+    """
+    os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+    ray_constants.ENABLE_RAY_CLUSTER = False  # which was read from there when Ray was imported
+    # Else Ray makes a token by itself and leaves it in the user's home.
+    os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
