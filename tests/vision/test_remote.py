@@ -6,6 +6,8 @@ import json
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from ssl import SSLContext
 from threading import Thread
 from urllib.parse import parse_qsl, urlsplit
 from uuid import uuid4
@@ -28,6 +30,7 @@ from facepay.vision.wire import (
     evidence_to_json,
     wanted_from_query,
 )
+from tests.certificates import certificate_for, server_with
 from tests.photos import camera_frame, people
 from tests.server import free_port
 from tests.shop import Shop
@@ -38,7 +41,9 @@ IDENTITY = EngineIdentity.of(find_pack(), liveness_model=None, expression_model=
 
 
 @contextmanager
-def node(answer: Callable[[bytes, Wanted], Answer], port: int = 0) -> Iterator[tuple[str, list[int]]]:
+def node(
+    answer: Callable[[bytes, Wanted], Answer], port: int = 0, *, tls: SSLContext | None = None
+) -> Iterator[tuple[str, list[int]]]:
     """A machine that answers each frame so: its address, and the sizes of the frames that came."""
     asked: list[int] = []
 
@@ -57,13 +62,16 @@ def node(answer: Callable[[bytes, Wanted], Answer], port: int = 0) -> Iterator[t
         def log_message(self, *_: object) -> None: ...
 
     with ThreadingHTTPServer(("127.0.0.1", port), Handler) as server:
+        if tls:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         yield f"127.0.0.1:{server.server_port}", asked
         server.shutdown()
 
 
-def engine_at(*hosts: str) -> RemoteEngine:
-    return RemoteEngine(EngineAddress.parse(f"ray://{','.join(hosts)}"), IDENTITY, timeout_seconds=5)
+def engine_at(*hosts: str, scheme: str = "ray", authority: Path | None = None) -> RemoteEngine:
+    address = EngineAddress.parse(f"{scheme}://{','.join(hosts)}")
+    return RemoteEngine(address, IDENTITY, timeout_seconds=5, authority=authority)
 
 
 def seen_by(engine: Engine) -> Callable[[bytes, Wanted], Answer]:
@@ -126,6 +134,23 @@ def test_a_machine_that_is_away_leaves_its_frames_to_the_next(engine: Engine) ->
         for portrait in people()[:3]:
             assert_alike(remote.analyse(portrait), engine.analyse(portrait))
         assert len(asked) == 3
+
+
+def test_over_tls_frames_go_to_whom_the_own_authority_signed_for_and_to_nobody_else(
+    engine: Engine, tmp_path: Path
+) -> None:
+    authority, key = certificate_for("127.0.0.1", tmp_path)
+    with node(seen_by(engine), tls=server_with(authority, key)) as (host, asked):
+        with closing(engine_at(host, scheme="rays", authority=authority)) as remote:
+            assert_alike(remote.analyse(people()[0]), engine.analyse(people()[0]))
+        assert len(asked) == 1
+        for untrusting in (
+            engine_at(host, scheme="rays"),
+            engine_at(host.replace("127.0.0.1", "localhost"), scheme="rays", authority=authority),
+        ):
+            with closing(untrusting), pytest.raises(EngineUnavailable):
+                untrusting.analyse(people()[0])
+        assert len(asked) == 1
 
 
 @pytest.mark.parametrize(

@@ -6,22 +6,18 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import AnyHttpUrl
 
 from facepay.webhooks.destinations import Destinations, UrlRefused, is_public
 from facepay.webhooks.sending import ANSWER_BYTES_MAX, Reply, Sender
+from tests.certificates import certificate_for, server_with
 from tests.server import free_port
 from tests.webhooks.receiver import Answer, Receiver, receiving
 
@@ -145,7 +141,8 @@ def test_the_internet_as_an_ipv6_network_sees_it_is_public() -> None:
 async def test_the_connection_goes_to_the_address_that_was_checked_and_tls_asks_for_the_name(tmp_path: Path) -> None:
     """The name says something else from its second asking on, which nobody hears."""
     names = Names(["127.0.0.1"], ["169.254.169.254"])
-    authority, server = certificate_for("shop.test", tmp_path)
+    certificate, key = certificate_for("shop.test", tmp_path)
+    authority, server = ssl.create_default_context(cafile=certificate), server_with(certificate, key)
     async with receiving(server) as receiver, sending("shop.test", resolve=names, tls=authority) as sender:
         assert (await post(sender, receiver.url(host="shop.test", scheme="https"))).succeeded
         assert names.asked == 1
@@ -200,22 +197,3 @@ async def test_nobody_there_or_nobody_who_speaks_http_is_a_failure() -> None:
         assert (await post(sender, f"http://127.0.0.1:{free_port()}/")).failure == "connection_failed"
     async with sending("127.0.0.1", resolve=Names(["127.0.0.2", "127.0.0.1"])) as sender:
         assert (await post(sender, f"http://127.0.0.1:{free_port()}/")).failure == "address_refused"
-
-
-def certificate_for(host: str, folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """Whoever trusts it, and the server that has it."""
-    key, name = generate_private_key(SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
-    today = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(today - timedelta(days=1))
-        .not_valid_after(today + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
-        .sign(key, SHA256())
-    )
-    pem = certificate.public_bytes(Encoding.PEM)
-    both = folder / "server.pem"
-    both.write_bytes(pem + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(both)
-    return ssl.create_default_context(cadata=pem.decode()), server

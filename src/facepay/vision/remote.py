@@ -121,7 +121,7 @@ class RemoteEngine:
         try:
             answer = self._http.post(next(self._urls), params=query, content=frame)
         except httpx.TransportError as error:
-            raise _Failed(type(error).__name__) from error
+            raise _Failed(f"{type(error).__name__}: {error}") from error
         try:
             if answer.status_code == httpx.codes.OK:
                 return evidence_from_json(answer.content)
