@@ -1,8 +1,8 @@
-"""What a member did and was told: orders, visits, disputes, notices."""
+"""What a member did and was told: orders, visits, disputes, notices, uses of their face."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Depends, Response
@@ -11,6 +11,7 @@ from facepay.console.member_pages import Reader
 from facepay.console.order_pages import STATE_WORDS
 from facepay.console.pages import Console, console, pages
 from facepay.console.review_pages import KINDS, VERDICTS, stores
+from facepay.members.biometric_uses import Use
 from facepay.notices.notices import NoticeKind
 
 NOTICES: dict[NoticeKind, str] = {
@@ -38,7 +39,7 @@ NOTICES: dict[NoticeKind, str] = {
     NoticeKind.DRIVE_DAMAGE_CLAIMED: "Damage to a car was claimed.",
     NoticeKind.DRIVE_CLOSED: "A test drive was closed.",
 }
-SAID_BY_VALUE = set(NOTICES.values())
+SAID_BY_VALUE = {*NOTICES.values(), *Use}
 router = pages("/members/{member_id}")
 Buys = Annotated[Console, Depends(console("members:read", "orders:read"))]
 Disputes = Annotated[Console, Depends(console("members:read", "reviews:read"))]
@@ -48,46 +49,36 @@ Disputes = Annotated[Console, Depends(console("members:read", "reviews:read"))]
 async def see_orders(console: Buys, member_id: UUID, bought: bool = False, cursor: UUID | None = None) -> Response:
     """What they paid; or `bought` and their family paid."""
     of = {"buyer_id" if bought else "member_id": str(member_id)}
-    return console.show(
-        "member_orders.html",
-        member=await console.api.get(f"/v1/members/{member_id}"),
-        found=await console.api.get("/v1/orders", cursor=cursor, **of),
-        bought=bought,
-        stores=await stores(console),
-        states=STATE_WORDS,
-    )
+    found = await console.api.get("/v1/orders", cursor=cursor, **of)
+    more = {"bought": bought, "stores": await stores(console), "states": STATE_WORDS}
+    return await _show(console, "member_orders.html", member_id, found, **more)
 
 
 @router.get("/visits")
 async def see_visits(console: Reader, member_id: UUID, cursor: UUID | None = None) -> Response:
-    path = f"/v1/members/{member_id}"
-    return console.show(
-        "member_visits.html",
-        member=await console.api.get(path),
-        found=await console.api.get(f"{path}/visits", cursor=cursor),
-        stores=await stores(console),
-    )
+    found = await console.api.get(f"/v1/members/{member_id}/visits", cursor=cursor)
+    return await _show(console, "member_visits.html", member_id, found, stores=await stores(console))
 
 
 @router.get("/disputes")
 async def see_disputes(console: Disputes, member_id: UUID, cursor: UUID | None = None) -> Response:
-    member = await console.api.get(f"/v1/members/{member_id}")
-    return console.show(
-        "member_disputes.html",
-        member=member,
-        found=await console.api.get("/v1/disputes", member_id=str(member_id), cursor=cursor),
-        names={member["id"]: member["display_name"]},
-        kinds=KINDS,
-        verdicts=VERDICTS,
-    )
+    found = await console.api.get("/v1/disputes", member_id=str(member_id), cursor=cursor)
+    return await _show(console, "member_disputes.html", member_id, found, kinds=KINDS, verdicts=VERDICTS)
 
 
 @router.get("/notices")
 async def see_notices(console: Reader, member_id: UUID, cursor: UUID | None = None) -> Response:
-    path = f"/v1/members/{member_id}"
-    return console.show(
-        "member_notices.html",
-        member=await console.api.get(path),
-        found=await console.api.get(f"{path}/notices", cursor=cursor),
-        words=NOTICES,
-    )
+    found = await console.api.get(f"/v1/members/{member_id}/notices", cursor=cursor)
+    return await _show(console, "member_notices.html", member_id, found, words=NOTICES)
+
+
+@router.get("/uses")
+async def see_uses(console: Reader, member_id: UUID, cursor: UUID | None = None) -> Response:
+    found = await console.api.get(f"/v1/members/{member_id}/biometric-uses", cursor=cursor)
+    return await _show(console, "member_uses.html", member_id, found)
+
+
+async def _show(console: Console, template: str, member_id: UUID, found: Any, **more: Any) -> Response:
+    """A list of the API as a page about the member."""
+    member = await console.api.get(f"/v1/members/{member_id}")
+    return console.show(template, member=member, names={member["id"]: member["display_name"]}, found=found, **more)

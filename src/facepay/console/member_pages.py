@@ -9,10 +9,9 @@ from fastapi import Depends, Form, Response
 
 from facepay.console.pages import Console, console, pages
 from facepay.kernel.errors import Problem
-from facepay.members.biometric_uses import Use
 from facepay.settings import SettingsOf
 
-SAID_BY_VALUE = {"active", "blocked", *Use}
+SAID_BY_VALUE = {"active", "blocked"}
 router = pages("/members")
 Reader = Annotated[Console, Depends(console("members:read"))]
 Writer = Annotated[Console, Depends(console("members:read", "members:write"))]
@@ -127,13 +126,3 @@ async def export(console: Exporter, member_id: UUID) -> Response:
     kept = ("content-disposition", "cache-control")
     headers = {name: answer.headers[name] for name in kept}
     return Response(answer.content, media_type="application/json", headers=headers)
-
-
-@router.get("/{member_id}/uses")
-async def see_uses(console: Reader, member_id: UUID, cursor: UUID | None = None) -> Response:
-    path = f"/v1/members/{member_id}"
-    return console.show(
-        "member_uses.html",
-        member=await console.api.get(path),
-        uses=await console.api.get(f"{path}/biometric-uses", cursor=cursor),
-    )
