@@ -8,13 +8,12 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+import psycopg
 import pytest
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
-from sqlalchemy import event
 
 from facepay.kernel.auth import api_routes
-from facepay.kernel.database import Database
 from tests.families.household import Household
 from tests.shop import Shop
 
@@ -24,18 +23,21 @@ asked_here: ContextVar[bool] = ContextVar("asked_here", default=False)
 
 
 @contextmanager
-def recorded(database: Database) -> Iterator[list[str]]:
+def recorded() -> Iterator[list[str]]:
     """The statements that the test's own requests send meanwhile, savepoints among them."""
     sent: list[str] = []
 
-    def record(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+    execute = psycopg.AsyncCursor.execute
+
+    async def recording(cursor: Any, statement: Any, *rest: Any, **how: Any) -> Any:
         if asked_here.get():
-            sent.append(" ".join(statement.split()))
+            sent.append(" ".join((statement.decode() if isinstance(statement, bytes) else str(statement)).split()))
+        return await execute(cursor, statement, *rest, **how)
 
     here = asked_here.set(True)
-    event.listen(database.engine.sync_engine, "before_cursor_execute", record)
-    yield sent
-    event.remove(database.engine.sync_engine, "before_cursor_execute", record)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(psycopg.AsyncCursor, "execute", recording)
+        yield sent
     asked_here.reset(here)  # the next test's app begins in this context
 
 
@@ -43,7 +45,7 @@ async def test_a_paid_checkout_asks_the_database_no_more_often_than_it_must(shop
     await shop.add_member(0, balance=10_000)
     await shop.at_gate(0)
     await shop.at_kiosk(0, {"TEA-001": 1})  # opens the store's accounts
-    with recorded(app.state.database) as sent:
+    with recorded() as sent:
         answer = (await shop.at_kiosk(0, {"TEA-001": 2, "BAO-002": 1})).json()
     assert answer["code"] == "paid"
     start = next(number for number, each in enumerate(sent) if each.startswith("SELECT store.currency"))
@@ -54,7 +56,7 @@ async def test_a_paid_checkout_asks_the_database_no_more_often_than_it_must(shop
 
 async def test_an_entry_asks_the_database_no_more_often_than_it_must(shop: Shop, app: FastAPI) -> None:
     await shop.add_member(0)
-    with recorded(app.state.database) as sent:
+    with recorded() as sent:
         answer = (await shop.at_gate(0)).json()
     assert answer["code"] == "welcome"
     assert len(sent) <= 8, "\n".join(sent)
@@ -84,7 +86,7 @@ async def test_a_family_costs_its_own_purchases_three_more_and_nobody_elses(shop
     household = await Household.of(shop, face=0, daily_max=10_000)
     await shop.at_gate(0)
     await shop.at_kiosk(0, {"TEA-001": 1})
-    with recorded(app.state.database) as sent:
+    with recorded() as sent:
         answer = (await shop.at_kiosk(0, {"TEA-001": 2, "BAO-002": 1})).json()
     assert (answer["code"], answer["order"]["member_id"]) == ("paid", household.payer)
     assert len(sent) <= 18 + 3, "\n".join(sent)

@@ -17,14 +17,13 @@ async def test_a_door_asks_the_database_no_more_often_than_it_must(site: Site) -
     badge = await site.badge(holder)
     await site.pin(holder)
     counted = {}
-    database = site.app.state.database
-    with recorded(database) as counted["open"]:
+    with recorded() as counted["open"]:
         attempt = await way.open()
-    with recorded(database) as counted["face"]:
+    with recorded() as counted["face"]:
         await way.face(attempt, 0)
-    with recorded(database) as counted["badge"]:
+    with recorded() as counted["badge"]:
         await way.badge(attempt, badge)
-    with recorded(database) as counted["pin"]:
+    with recorded() as counted["pin"]:
         answer = await way.give(attempt, "pin", pin=PIN)
     assert answer["decision"] == "granted"
     for (name, sent), most in zip(counted.items(), (7, 16, 12, 24), strict=True):

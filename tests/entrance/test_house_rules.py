@@ -211,7 +211,7 @@ async def test_rules_cost_an_entry_a_statement_only_where_people_are_counted(
         ({"opening_schedule_id": hours, "capacity_max": 3, "one_party_at_a_time": True}, 9),
     ):
         await set_rules(shop, **rules)
-        with recorded(app.state.database) as sent:
+        with recorded() as sent:
             answer = (await shop.at_gate(0)).json()
         assert answer["code"] == "welcome"
         assert len(sent) <= statements, "\n".join(sent)

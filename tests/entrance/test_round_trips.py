@@ -16,6 +16,6 @@ async def test_coming_in_and_going_out_ask_the_database_no_more_often_than_they_
     await shop.at_gate(0)
     await shop.at_gate(0, "exits")
     for way, code, most in (("entries", "welcome", 8), ("exits", "goodbye", 9)):
-        with recorded(app.state.database) as sent:
+        with recorded() as sent:
             assert (await shop.at_gate(0, way)).json()["code"] == code
         assert len(sent) <= most, "\n".join(sent)

@@ -94,9 +94,9 @@ async def test_each_day_counts_anew_from_midnight_as_the_stores_clocks_go(kitche
 
 async def test_a_basket_without_dishes_asks_the_database_no_more_often(kitchen: Kitchen, app: FastAPI) -> None:
     await kitchen.order({"TEA-001": 1})
-    with recorded(app.state.database) as sent:
+    with recorded() as sent:
         await kitchen.order({"TEA-001": 1})
     assert not [each for each in sent if "pickup" in each.replace("pickup_number", "") or "kitchen" in each]
-    with recorded(app.state.database) as with_dish:
+    with recorded() as with_dish:
         await kitchen.order()
     assert len(with_dish) - len(sent) <= 5, "\n".join(with_dish)

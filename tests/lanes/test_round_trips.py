@@ -20,11 +20,11 @@ async def test_a_passage_asks_the_database_no_more_often_than_it_must(shop: Shop
     await shop.at_gate(0)
     passage = await lanes.start()
     tags = [lanes.tag("SOCKS") for _ in range(20)] + [lanes.tag("SCARF") for _ in range(10)]
-    with recorded(app.state.database) as by_reads:
+    with recorded() as by_reads:
         await passage.read(*tags)
-    with recorded(app.state.database) as by_frame:
+    with recorded() as by_frame:
         assert (await passage.look(0))["money"] == "authorised"
-    with recorded(app.state.database) as by_finish:
+    with recorded() as by_finish:
         assert (await passage.finish())["code"] == "paid"
     for sent, most in ((by_reads, 9), (by_frame, 17), (by_finish, 23)):
         assert len(sent) <= most, "\n".join(sent)

@@ -122,7 +122,7 @@ async def test_a_look_asks_the_database_as_often_however_much_there_is(shop: Sho
     for _ in range(2):
         await enter_by_pass(shop)
         await shop.add_device("lane")
-        with recorded(app.state.database) as sent:
+        with recorded() as sent:
             await live(shop)
         counts.append(len(sent))
     assert counts[0] == counts[1] <= 12, "\n".join(sent)

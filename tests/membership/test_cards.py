@@ -227,13 +227,13 @@ async def test_a_card_takes_as_many_statements_of_a_regular_as_of_somebody_new(s
     member = await add_regular(shop)
     path = f"/v1/members/{member}/card?store_id={shop.store_id}"
     await shop.do("GET", path)
-    with recorded(app.state.database) as few:
+    with recorded() as few:
         await shop.do("GET", path)
     for _ in range(5):
         await shop.at_kiosk(0, {"TEA-001": 1, "BAO-002": 1})
     for number in range(5):
         await add_coupon(shop, code=f"MORE{number}")
-    with recorded(app.state.database) as many:
+    with recorded() as many:
         await shop.do("GET", path)
     assert len(many) == len(few)
     assert len(few) <= 24, "\n".join(few)

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, String, UniqueConstraint, func, select, text, update
+from sqlalchemy import Index, String, UniqueConstraint, bindparam, func, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -66,6 +66,14 @@ class CalibrationNotFound(NotFound):
     title = "No such calibration"
 
 
+# Of the model pack that is bound as `pack`, as a column of other queries too: null where the shipped one decides.
+ACTIVE_VERSION = (
+    select(CalibrationVersion.version)
+    .where(CalibrationVersion.pack == bindparam("pack"), CalibrationVersion.active)
+    .scalar_subquery()
+)
+
+
 class CalibrationKeeper:
     """The calibration that decides now: the active one of the database beside the shipped."""
 
@@ -73,8 +81,10 @@ class CalibrationKeeper:
         self._shipped = shipped
         self._version = SHIPPED_VERSION
         self.current = shipped
-        active = (CalibrationVersion.pack == shipped.pack) & CalibrationVersion.active
-        self.active_version = select(CalibrationVersion.version).where(active).scalar_subquery()
+
+    @property
+    def pack(self) -> str:
+        return self._shipped.pack
 
     @classmethod
     def of(cls, pack: str) -> CalibrationKeeper:
@@ -82,7 +92,7 @@ class CalibrationKeeper:
 
     async def follow(self, session: AsyncSession) -> Calibration:
         """Use what is active now; one indexed number to read where nothing changed."""
-        return await self.use(session, await session.scalar(select(self.active_version)))
+        return await self.use(session, await session.scalar(select(ACTIVE_VERSION), {"pack": self.pack}))
 
     async def use(self, session: AsyncSession, active_version: int | None) -> Calibration:
         """`follow`, where the number has been read already."""

@@ -9,11 +9,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Literal
+from functools import cache
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import Field
-from sqlalchemy import ColumnElement, func, literal, or_, select, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    DateTime,
+    Uuid,
+    bindparam,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -23,6 +36,7 @@ from facepay.entrance.groups import join_on_entering
 from facepay.entrance.house_rules import House, hold_rules
 from facepay.entrance.visits import Visit, is_inside, people_inside
 from facepay.kernel.auth import Principal
+from facepay.kernel.database import Prepared
 from facepay.kernel.ids import new_id
 from facepay.kernel.schemas import Request
 from facepay.stores.stores import Store
@@ -32,12 +46,11 @@ GUESTS_MAX = 50
 TRIES_MAX = 3
 # Nobody knows when somebody leaves: how long a gate may tell people to wait before it asks again.
 ASK_AGAIN_SECONDS = 30
-NO_ROOM = {
+NoRoom = Literal["store_full", "party_inside"]
+NO_ROOM: dict[NoRoom, str] = {
     "store_full": "The store is full. Please wait until somebody leaves.",
     "party_inside": "Somebody is inside. Please wait until they have left.",
 }
-
-Room = dict[Literal["store_full", "party_inside"], ColumnElement[bool]]
 
 
 class Party(Request):
@@ -78,6 +91,14 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Room:
+    """For which lack of room a party may have to stay outside: nothing, where nobody counts people."""
+
+    counted: tuple[NoRoom, ...] = ()
+    capacity_max: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class _Entry:
     """Somebody who wants to come in. `guests_max` is for stores without a rule of their own."""
 
@@ -88,6 +109,17 @@ class _Entry:
     guests_max: int
     now: datetime
     room: Room
+
+    def asked(self) -> dict[str, Any]:
+        """What every statement about it goes by."""
+        return {
+            "store_id": self.gate.store,
+            "member_id": self.member_id,
+            "guests": self.party.guests,
+            "guests_max": self.guests_max,
+            "group_id": self.party.group_id,
+            "capacity_max": self.room.capacity_max,
+        }
 
 
 async def admit(
@@ -114,7 +146,7 @@ async def admit(
         if joined is None:
             return Refused("group_closed")
         is_host = joined
-    room = await _room(session, gate.store, party) if house and house.rules.counts_people else {}
+    room = await _held_room(session, gate.store) if house and house.rules.counts_people else Room()
     entry = _Entry(gate, member_id, party, is_host, guests_max, now, room)
     for _ in range(TRIES_MAX):
         if visit_id := await _open_visit(session, entry):
@@ -140,60 +172,86 @@ def _closed(house: House, now: datetime) -> Refused:
     return Refused("outside_hours", words, opens_at=opens_at)
 
 
-async def _room(session: AsyncSession, store_id: UUID, party: Party) -> Room:
-    """What has to hold for this party to find room, by what it is refused with otherwise. No other comes in meanwhile,
-    until this transaction ends.
-    """
+async def _held_room(session: AsyncSession, store_id: UUID) -> Room:
+    """What this store counts. No other comes in meanwhile, until this transaction ends."""
     rules = await hold_rules(session, store_id=store_id)
-    inside = (Visit.store_id == store_id) & Visit.left_at.is_(None)
-    room: Room = {}
-    if rules.one_party_at_a_time:
-        of_others = or_(literal(party.group_id is None), Visit.group_id.is_distinct_from(party.group_id))
-        room["party_inside"] = ~select(Visit.id).where(inside, of_others).exists()
-    if rules.capacity_max is not None:
-        room["store_full"] = people_inside(store_id=store_id) + 1 + party.guests <= rules.capacity_max
-    return room
+    counted: dict[NoRoom, bool] = {
+        "party_inside": rules.one_party_at_a_time,
+        "store_full": rules.capacity_max is not None,
+    }
+    return Room(tuple(code for code, is_counted in counted.items() if is_counted), rules.capacity_max)
 
 
-async def _open_visit(session: AsyncSession, entry: _Entry) -> UUID | None:
+_VISIT_ID, _MEMBER_ID, _STORE_ID, _GATE_ID, _GROUP_ID = (
+    bindparam(name, type_=Uuid()) for name in ("visit_id", "member_id", "store_id", "gate_id", "group_id")
+)
+_GUESTS, _GUESTS_MAX, _CAPACITY_MAX = (
+    bindparam(name, type_=BigInteger()) for name in ("guests", "guests_max", "capacity_max")
+)
+_ALLOWED = func.coalesce(Store.guests_max, _GUESTS_MAX)
+_OF_OTHERS = or_(_GROUP_ID.is_(None), Visit.group_id.is_distinct_from(_GROUP_ID))
+_HAS_ROOM: dict[NoRoom, ColumnElement[bool]] = {
+    "party_inside": ~select(Visit.id).where(Visit.store_id == _STORE_ID, Visit.left_at.is_(None), _OF_OTHERS).exists(),
+    "store_full": people_inside(store_id=_STORE_ID) + 1 + _GUESTS <= _CAPACITY_MAX,
+}
+
+
+@cache
+def _opening(counted: tuple[NoRoom, ...]) -> Prepared:
+    """A visit, where nothing stands in its way. Composed once for each set of rules."""
     values = {
-        "id": literal(new_id()),
+        "id": _VISIT_ID,
         "store_id": Store.id,
-        "member_id": literal(entry.member_id),
-        "entered_at": literal(entry.now),
-        "entry_gate_id": literal(entry.gate.id),
+        "member_id": _MEMBER_ID,
+        "entered_at": bindparam("now", type_=DateTime(timezone=True)),
+        "entry_gate_id": _GATE_ID,
         "basket_unpaid": literal(False),
-        "guests": literal(entry.party.guests),
-        "group_id": literal(entry.party.group_id, Visit.group_id.type),
-        "is_host": literal(entry.is_host),
+        "guests": _GUESTS,
+        "group_id": _GROUP_ID,
+        "is_host": bindparam("is_host", type_=Boolean()),
     }
     may_enter = select(*values.values()).where(
-        Store.id == entry.gate.store,
-        func.coalesce(Store.guests_max, entry.guests_max) >= entry.party.guests,
-        ~in_debt(entry.member_id, unit=Store.currency),
-        *entry.room.values(),
+        Store.id == _STORE_ID,
+        _ALLOWED >= _GUESTS,
+        ~in_debt(_MEMBER_ID, unit=Store.currency),
+        *(_HAS_ROOM[code] for code in counted),
     )
     opened = insert(Visit).from_select(list(values), may_enter)
     once = opened.on_conflict_do_nothing(index_elements=["store_id", "member_id"], index_where=text("left_at is null"))
-    return await session.scalar(once.returning(Visit.id))
+    return Prepared(once.returning(Visit.id))
+
+
+@cache
+def _standing_in_way(counted: tuple[NoRoom, ...]) -> Prepared:
+    """What an entry that found none of it in its way may have been refused for."""
+    inside = is_inside(store_id=_STORE_ID, member_id=_MEMBER_ID)
+    room = (_HAS_ROOM[code] for code in counted)
+    return Prepared(select(Store.currency, _ALLOWED, inside, *room).where(Store.id == _STORE_ID))
+
+
+async def _open_visit(session: AsyncSession, entry: _Entry) -> UUID | None:
+    opened = await _opening(entry.room.counted).rows(
+        session,
+        **entry.asked(),
+        visit_id=new_id(),
+        gate_id=entry.gate.id,
+        now=entry.now,
+        is_host=entry.is_host,
+    )
+    return opened[0][0] if opened else None
 
 
 async def _why_not(session: AsyncSession, entry: _Entry) -> Refused | None:
     """None where nothing stands in the way any more."""
-    store_id, member_id = entry.gate.store, entry.member_id
-    stands = select(
-        Store.currency,
-        func.coalesce(Store.guests_max, entry.guests_max),
-        is_inside(store_id=store_id, member_id=member_id),
-        *entry.room.values(),
-    ).where(Store.id == store_id)
-    currency, allowed, inside, *room = (await session.execute(stands)).one()
+    counted = entry.room.counted
+    [(currency, allowed, inside, *room)] = await _standing_in_way(counted).rows(session, **entry.asked())
     if inside:
         return Refused("already_inside")
     if entry.party.guests > allowed:
         return Refused("too_many_guests")
-    for code, has_room in zip(entry.room, room, strict=True):
+    for code, has_room in zip(counted, room, strict=True):
         if not has_room:
             return Refused(code, NO_ROOM[code], retry_after_seconds=ASK_AGAIN_SECONDS)
-    owed = await collect(session, member_id=member_id, unit=currency, actor=f"device:{entry.gate.id}", now=entry.now)
+    actor = f"device:{entry.gate.id}"
+    owed = await collect(session, member_id=entry.member_id, unit=currency, actor=actor, now=entry.now)
     return Refused("debt_unsettled", amount_owed=owed, currency=currency) if owed else None

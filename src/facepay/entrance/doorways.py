@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from sqlalchemy import Select
+from sqlalchemy import Uuid, bindparam
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.channel.doors import DeviceChannel, Door, door_query
@@ -25,23 +25,23 @@ class Doorway:
 
     @classmethod
     def of(cls, row: Sequence[Any]) -> Self:
-        """From the columns of `doorway_query`."""
+        """From the columns of `DOORWAY`."""
         *door, rules, opening, timezone = row
         return cls(Door(*door), House(rules, opening, timezone) if rules else None)
 
 
-def doorway_query(gate: Principal) -> Select[*tuple[Any, ...]]:
-    """To build on: its first columns make a Doorway, whose door is held until the transaction ends."""
-    return (
-        door_query(gate.id)
-        .add_columns(HouseRules, Schedule, Store.timezone)
-        .select_from(DeviceChannel)
-        .join(Store, Store.id == gate.store)
-        .outerjoin(HouseRules, HouseRules.store_id == Store.id)
-        .outerjoin(Schedule, Schedule.id == HouseRules.opening_schedule_id)
-    )
+# Composed once, as each gate asks it; to build on: its first columns make a Doorway, whose door is held until the
+# transaction ends.
+DOORWAY = (
+    door_query(bindparam("gate_id", type_=Uuid()))
+    .add_columns(HouseRules, Schedule, Store.timezone)
+    .select_from(DeviceChannel)
+    .join(Store, Store.id == bindparam("store_id", type_=Uuid()))
+    .outerjoin(HouseRules, HouseRules.store_id == Store.id)
+    .outerjoin(Schedule, Schedule.id == HouseRules.opening_schedule_id)
+)
 
 
 async def doorway_of(session: AsyncSession, *, gate: Principal) -> Doorway:
     """The gate's, with its door held: ask before any member's row is locked."""
-    return Doorway.of((await session.execute(doorway_query(gate))).one())
+    return Doorway.of((await session.execute(DOORWAY, {"gate_id": gate.id, "store_id": gate.store})).one())

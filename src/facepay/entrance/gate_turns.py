@@ -18,9 +18,10 @@ from sqlalchemy import CheckConstraint, ForeignKey, String, delete
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
+from facepay.channel.doors import DeviceChannel
 from facepay.entrance import gates, turns
 from facepay.entrance.admission import Party
-from facepay.entrance.doorways import Doorway, doorway_of, doorway_query
+from facepay.entrance.doorways import DOORWAY, Doorway, doorway_of
 from facepay.entrance.gates import Direction, GateAttempt, GateDecision
 from facepay.entrance.turns import DeviceBusy, Turn, turn_indexes, turn_of
 from facepay.identity.passes import ShownPass
@@ -92,10 +93,14 @@ class TurnState:
     advice: tuple[Advice, ...] = ()
 
 
+_DOORWAY_AND_TURN = DOORWAY.add_columns(GateTurn).outerjoin(
+    GateTurn, (GateTurn.device_id == DeviceChannel.device_id) & GateTurn.ended_at.is_(None)
+)
+
+
 async def free_doorway(session: AsyncSession, *, gate: Principal, now: datetime) -> Doorway:
     """The gate's, for a decision outside of turns. Raises DeviceBusy while it is somebody's turn."""
-    of_gate = (GateTurn.device_id == gate.id) & GateTurn.ended_at.is_(None)
-    found = await session.execute(doorway_query(gate).add_columns(GateTurn).outerjoin(GateTurn, of_gate))
+    found = await session.execute(_DOORWAY_AND_TURN, {"gate_id": gate.id, "store_id": gate.store})
     *columns, turn = found.one()
     doorway = Doorway.of(columns)
     if turn and not turn.gives_way(now) and not doorway.door.released:

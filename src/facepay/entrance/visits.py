@@ -11,6 +11,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     ScalarSelect,
+    SQLColumnExpression,
     Uuid,
     bindparam,
     func,
@@ -61,7 +62,9 @@ class VisitNotInside(Conflict):
     title = "Visit not inside"
 
 
-def is_inside(*, store_id: UUID, member_id: UUID) -> ColumnElement[bool]:
+def is_inside(
+    *, store_id: UUID | SQLColumnExpression[UUID], member_id: UUID | SQLColumnExpression[UUID]
+) -> ColumnElement[bool]:
     """Whether the member has an open visit to this store."""
     return (
         select(Visit.id)
@@ -89,7 +92,7 @@ async def members_inside(session: AsyncSession, *, store_id: UUID) -> frozenset[
     return frozenset(await session.scalars(_INSIDE, {"store_id": store_id}))
 
 
-def people_inside(*, store_id: UUID) -> ScalarSelect[int]:
+def people_inside(*, store_id: UUID | SQLColumnExpression[UUID]) -> ScalarSelect[int]:
     """How many are inside this store now, guests with their members: as a column of another query."""
     people = func.coalesce(func.sum(1 + Visit.guests), 0)
     return select(people).where(Visit.store_id == store_id, Visit.left_at.is_(None)).scalar_subquery()

@@ -14,7 +14,7 @@ from fastapi import Depends, Request
 from sqlalchemy import select
 
 from facepay.calibration.calibration import Calibration
-from facepay.calibration.versions import CalibrationKeeper
+from facepay.calibration.versions import ACTIVE_VERSION, CalibrationKeeper
 from facepay.identity.assignment import assign
 from facepay.identity.capture import Capture
 from facepay.identity.edge import SignedFace, read_signed_face
@@ -35,7 +35,7 @@ from facepay.identity.sighting import (
 )
 from facepay.identity.verification import verify_among
 from facepay.kernel.auth import PresentationCheck, Principal
-from facepay.kernel.database import Database
+from facepay.kernel.database import Database, Prepared
 from facepay.kernel.metrics import Metrics
 from facepay.settings import Settings
 from facepay.templates.evidence import Exhibit
@@ -52,6 +52,7 @@ RIVALS_MAX = 4
 RIVAL_AREA_SHARE_MIN = 0.5
 # Enough for people to tell who it is: some 20 kB.
 EVIDENCE_SIDE_PX_MAX, EVIDENCE_JPEG_QUALITY = 480, 80
+_VERSIONS = Prepared(select(NEWEST_VERSION, ACTIVE_VERSION))  # of gallery and calibration
 
 
 class LookOut(Protocol):
@@ -208,7 +209,7 @@ class Recogniser:
     ) -> Narrowing | None:
         """Follow gallery and calibration while the models run, for the search after; and see whom to narrow to."""
         async with self.database.read() as session:
-            newest, active = (await session.execute(select(NEWEST_VERSION, self.calibrations.active_version))).one()
+            [(newest, active)] = await _VERSIONS.rows(session, pack=self.calibrations.pack)
             await self.calibrations.use(session, active)
             few = None
             if digits is not None:

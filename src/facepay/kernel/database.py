@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import cached_property
 from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
+import psycopg
 from fastapi import Depends, Request
 from pydantic_core import to_json
 from sqlalchemy import (
     BigInteger,
+    ClauseElement,
     ColumnElement,
     CursorResult,
     DateTime,
@@ -28,10 +31,12 @@ from sqlalchemy import (
     text,
     tuple_,
 )
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.pool import QueuePool
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from facepay.kernel import telemetry
 from facepay.kernel.errors import Problem
@@ -42,6 +47,7 @@ SERVER_OPTIONS = (
     # A host that vanishes keeps its locks, housekeeping's too, for half a minute, and not for the system's two hours.
     " -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=4"
 )
+DRIVER = "driver"
 
 
 class Base(DeclarativeBase):
@@ -95,7 +101,9 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
-        """For single statements that only read: one round trip each, where a transaction takes three."""
+        """For single statements, each a transaction of its own: one round trip each, where one that is begun takes
+        three.
+        """
         async with self._reading_session() as session:
             yield session
 
@@ -113,6 +121,44 @@ class Database:
         async with self.begin() as session:
             known = await session.scalar(text("select to_regclass('alembic_version')::text"))
             return await session.scalar(text("select version_num from alembic_version")) if known else None
+
+
+class Prepared:
+    """A statement that every request of a kind sends: composed and compiled once, then sent by the driver itself.
+
+    That takes a fifth to a tenth of the CPU that SQLAlchemy takes to send one. Parameters are those of its
+    `bindparam`s, by name, as the driver takes them (`Jsonb(…)`); rows are tuples of columns, and no mapped objects.
+    """
+
+    def __init__(self, statement: ClauseElement) -> None:
+        self._statement = statement
+
+    async def rows(self, session: AsyncSession, **parameters: Any) -> Sequence[tuple[Any, ...]]:
+        """In the session's transaction. Raises SQLAlchemy's errors."""
+        sql, literals = self._compiled
+        driver = await _driver_of(session)
+        try:
+            cursor = await driver.execute(sql, {**literals, **parameters})
+            return await cursor.fetchall() if cursor.description else ()
+        except psycopg.Error as error:
+            if driver.closed:  # SQLAlchemy raises that too, and opens all its connections anew
+                await session.execute(text("select 1"))
+            raise DBAPIError.instance(sql.decode(), None, error, psycopg.Error, hide_parameters=True) from error
+
+    @cached_property
+    def _compiled(self) -> tuple[bytes, Mapping[str, Any]]:
+        compiled = self._statement.compile(dialect=PGDialect_psycopg())  # type: ignore[no-untyped-call]
+        assert isinstance(compiled, SQLCompiler)
+        return str(compiled).encode(), {name: each.value for name, each in compiled.binds.items() if not each.required}
+
+
+async def _driver_of(session: AsyncSession) -> psycopg.AsyncConnection[tuple[Any, ...]]:
+    """The connection that the session has until it ends, as the driver knows it."""
+    if DRIVER not in session.info:
+        pooled = await (await session.connection()).get_raw_connection()
+        session.info[DRIVER] = pooled.driver_connection
+    driver: psycopg.AsyncConnection[tuple[Any, ...]] = session.info[DRIVER]
+    return driver
 
 
 def rows_of(query: Select[*tuple[Any, ...]]) -> ScalarSelect[Any]:

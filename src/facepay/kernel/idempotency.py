@@ -11,19 +11,20 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Depends, Header, Request
 from fastapi.responses import JSONResponse
+from psycopg.types.json import Jsonb
 from pydantic import BaseModel
-from sqlalchemy import ARRAY, LargeBinary, String, Table, Uuid, any_, bindparam, delete, select, update
+from sqlalchemy import ARRAY, LargeBinary, String, any_, bindparam, delete, select, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.kernel.clock import Clock
-from facepay.kernel.database import Base, Database, drop_rows
+from facepay.kernel.database import Base, Database, Prepared, drop_rows
 from facepay.kernel.errors import Conflict, NotFound, Problem
 from facepay.kernel.ids import new_id
 from facepay.kernel.schemas import Answer
@@ -83,23 +84,25 @@ class IdempotencyRecord(Base):
     created_at: Mapped[datetime] = mapped_column(index=True)
 
 
-# Composed once, since every request asks them: composing takes as long as asking.
-_INSERT = insert(IdempotencyRecord)
-_TAKE = _INSERT.on_conflict_do_update(
-    index_elements=["owner_id", "key"],
-    set_={name: _INSERT.excluded[name] for name in ("fingerprint", "claim_id", "leased_until")},
-    where=IdempotencyRecord.status.is_(None)
-    & (IdempotencyRecord.leased_until <= _INSERT.excluded.created_at)
-    & (IdempotencyRecord.fingerprint == any_(bindparam("fingerprints", type_=ARRAY(LargeBinary)))),
-).returning(IdempotencyRecord.claim_id)
-_SETTLE = (
-    update(cast(Table, IdempotencyRecord.__table__))
+_FRESH = ("owner_id", "key", "fingerprint", "claim_id", "leased_until", "created_at")
+_INSERT = insert(IdempotencyRecord).values({name: bindparam(name) for name in _FRESH})
+_TAKE = Prepared(
+    _INSERT.on_conflict_do_update(
+        index_elements=["owner_id", "key"],
+        set_={name: _INSERT.excluded[name] for name in ("fingerprint", "claim_id", "leased_until")},
+        where=IdempotencyRecord.status.is_(None)
+        & (IdempotencyRecord.leased_until <= _INSERT.excluded.created_at)
+        & (IdempotencyRecord.fingerprint == any_(bindparam("fingerprints", type_=ARRAY(LargeBinary)))),
+    ).returning(IdempotencyRecord.claim_id)
+)
+_SETTLE = Prepared(
+    update(IdempotencyRecord)
     .where(
-        IdempotencyRecord.owner_id == bindparam("of_owner", type_=Uuid()),
-        IdempotencyRecord.key == bindparam("of_key", type_=String()),
-        IdempotencyRecord.claim_id == bindparam("of_claim", type_=Uuid()),
+        IdempotencyRecord.owner_id == bindparam("of_owner"),
+        IdempotencyRecord.key == bindparam("of_key"),
+        IdempotencyRecord.claim_id == bindparam("of_claim"),
     )
-    .values(status=bindparam("with_status"), answer=bindparam("with_answer", type_=JSONB))
+    .values(status=bindparam("with_status"), answer=bindparam("with_answer"))
     .returning(IdempotencyRecord.claim_id)
 )
 
@@ -117,9 +120,15 @@ class Claim:
         """Keep the answer in the transaction of its effect. Raises IdempotencyKeyInUse where the claim was lost."""
         if self.key is None:
             return
-        mine = {"of_owner": self.owner_id, "of_key": self.key, "of_claim": self.claim_id}
-        kept = await session.scalar(_SETTLE, mine | {"with_status": status, "with_answer": answer.stored()})
-        if kept is None:
+        kept = await _SETTLE.rows(
+            session,
+            of_owner=self.owner_id,
+            of_key=self.key,
+            of_claim=self.claim_id,
+            with_status=status,
+            with_answer=Jsonb(answer.stored()),
+        )
+        if not kept:
             raise IdempotencyKeyInUse("A retry of this request has taken over.", headers={"Retry-After": "1"})
 
 
@@ -195,13 +204,10 @@ class Idempotency:
             "leased_until": now + self.lease,
             "created_at": now,
         }
-        async with self.database.engine.connect() as connection:
-            # Each statement by itself, in one round trip: the claim has to stand before the work begins.
-            await connection.execution_options(isolation_level="AUTOCOMMIT")
-            taken = await connection.scalar(_TAKE, fresh | {"fingerprints": list(fingerprint)})
-            if taken is not None:
+        async with self.database.read() as session:  # by itself: the claim has to stand before the work begins
+            if await _TAKE.rows(session, **fresh, fingerprints=list(fingerprint)):
                 return None
-            found = await connection.execute(
+            found = await session.execute(
                 select(
                     IdempotencyRecord.fingerprint,
                     IdempotencyRecord.leased_until,

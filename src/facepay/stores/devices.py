@@ -9,14 +9,14 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, DateTime, ForeignKey, LargeBinary, String, bindparam, or_, select
+from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, String, bindparam, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.kernel.auth import PresentationCheck, Principal
 from facepay.kernel.cameras import DepthCamera
-from facepay.kernel.database import Base, Database, Identified
+from facepay.kernel.database import Base, Database, Identified, Prepared
 from facepay.kernel.errors import Conflict, NotFound
 from facepay.kernel.hub import notify
 from facepay.kernel.secrets import MasterKey, hash_of_token
@@ -129,15 +129,24 @@ class DeviceRevoked(Conflict):
     title = "Device revoked"
 
 
-# Made once, as each request of a device asks it.
-NOW = bindparam("now", type_=DateTime(timezone=True))
-HOLDER = (
-    select(Device, Store.region)
+_HOLDER = Prepared(
+    select(
+        Device.id,
+        Device.name,
+        Device.role,
+        Device.store_id,
+        Device.presentation_checks,
+        Device.public_key,
+        Device.exchange_key,
+        Device.edge_matching,
+        Device.camera,
+        Store.region,
+    )
     .join(Store, Store.id == Device.store_id)
     .where(
-        Device.token_hash == bindparam("token_hash", type_=LargeBinary()),
+        Device.token_hash == bindparam("token_hash"),
         Device.revoked_at.is_(None),
-        or_(Device.token_expires_at.is_(None), Device.token_expires_at > NOW),
+        or_(Device.token_expires_at.is_(None), Device.token_expires_at > bindparam("now")),
         Store.closed_at.is_(None),
     )
 )
@@ -148,22 +157,22 @@ async def authenticate(database: Database, _: MasterKey, token: str, now: dateti
     if not token.startswith(TOKEN_PREFIX):
         return None
     async with database.read() as session:
-        found = (await session.execute(HOLDER, {"token_hash": hash_of_token(token), "now": now})).one_or_none()
-    if found is None:
+        found = await _HOLDER.rows(session, token_hash=hash_of_token(token), now=now)
+    if not found:
         return None
-    device, region = found
+    [(device_id, name, role, store_id, checks, public_key, exchange_key, edge_matching, camera, region)] = found
     return Principal(
         kind="device",
-        id=device.id,
-        name=device.name,
-        role=device.role,
-        scopes=SCOPES_OF[DeviceRole(device.role)] | (EDGE_SCOPES if device.edge_matching else frozenset()),
-        store_id=device.store_id,
-        presentation_checks=frozenset(map(PresentationCheck, device.presentation_checks)),
-        public_key=device.public_key,
-        exchange_key=device.exchange_key,
-        edge_matching=device.edge_matching,
-        camera=None if device.camera is None else DepthCamera(**device.camera),
+        id=device_id,
+        name=name,
+        role=role,
+        scopes=SCOPES_OF[DeviceRole(role)] | (EDGE_SCOPES if edge_matching else frozenset()),
+        store_id=store_id,
+        presentation_checks=frozenset(map(PresentationCheck, checks)),
+        public_key=public_key,
+        exchange_key=exchange_key,
+        edge_matching=edge_matching,
+        camera=None if camera is None else DepthCamera(**camera),
         region=region,
     )
 
