@@ -1,13 +1,15 @@
 """Ways to search a gallery: each is built from (n, 512) templates and names the most alike of a probe, best first.
 
 Those that look for candidates by less than the whole template compare the candidates exactly with int8 rows, as a
-gallery does. All run on the thread that calls them, unless the name says otherwise.
+gallery does. All are built and search on one thread. Databases are in benchmarks/search_databases.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import faiss
@@ -18,12 +20,24 @@ from usearch.index import Index, MetricKind, ScalarKind, search
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
 Search = Callable[[Floats], Rows]  # (512,) -> rows, two or more, the best first
-Build = Callable[[Floats, ExitStack], Search]  # of templates, and whatever has to be closed at the end
+Build = Callable[[Floats], Search]
 
 PORTION, BLOCK = 65_536, 8_192
 GRAPH_DEGREE, GRAPH_BUILD = 16, 64
-BUILDERS = 2  # threads, where a build can use them
+TRAINED_WITH = 100_000
 LARGEST = 127 / 0.3  # no component of a rotated template is larger
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What takes long to build: it is built once, into a folder of this name, and opened from there.
+
+    `open` also takes the templates, and whatever has to be closed at the end.
+    """
+
+    name: str
+    build: Callable[[Floats, Path], None]
+    open: Callable[[Path, Floats, ExitStack], Search]
 
 
 def portions(templates: Floats, size: int = PORTION) -> Iterator[tuple[int, Floats]]:
@@ -57,12 +71,12 @@ def signs(vectors: Floats) -> npt.NDArray[np.uint8]:
     return np.concatenate([np.packbits(block > 0, axis=1, bitorder="little") for _, block in portions(vectors)])
 
 
-def float_product(templates: Floats, _: ExitStack) -> Search:
+def float_product(templates: Floats) -> Search:
     matrix = np.array(templates)
     return lambda probe: best_two(matrix @ probe)
 
 
-def int8_product(templates: Floats, _: ExitStack) -> Search:
+def int8_product(templates: Floats) -> Search:
     """numpy has no product of int8: a block at a time, as float."""
     gallery = Int8(templates)
 
@@ -74,20 +88,19 @@ def int8_product(templates: Floats, _: ExitStack) -> Search:
 
 
 def _filled(index: Any, templates: Floats) -> Search:
+    faiss.omp_set_num_threads(1)
     if not index.is_trained:
-        index.train(np.ascontiguousarray(templates[:50_000]))
-    faiss.omp_set_num_threads(BUILDERS)
+        index.train(np.ascontiguousarray(templates[:TRAINED_WITH]))
     for _, block in portions(templates):
         index.add(block)
-    faiss.omp_set_num_threads(1)
     return lambda probe: index.search(probe[None], 2)[1][0]
 
 
-def faiss_flat(templates: Floats, _: ExitStack) -> Search:
+def faiss_flat(templates: Floats) -> Search:
     return _filled(faiss.IndexFlatIP(templates.shape[1]), templates)
 
 
-def faiss_sq8(templates: Floats, _: ExitStack) -> Search:
+def faiss_sq8(templates: Floats) -> Search:
     """Signed bytes, scaled as they are added."""
     kind = faiss.ScalarQuantizer.QT_8bit_direct_signed
     index = faiss.IndexScalarQuantizer(templates.shape[1], kind, faiss.METRIC_INNER_PRODUCT)
@@ -96,29 +109,39 @@ def faiss_sq8(templates: Floats, _: ExitStack) -> Search:
     return lambda probe: index.search(_int8(probe).astype(np.float32)[None], 2)[1][0]
 
 
-def faiss_ivf(probed: int) -> Build:
-    def build(templates: Floats, _: ExitStack) -> Search:
-        cells = int(4 * np.sqrt(len(templates)))
-        index: Any = faiss.index_factory(templates.shape[1], f"IVF{cells},Flat", faiss.METRIC_INNER_PRODUCT)
-        index.cp.niter, index.cp.max_points_per_centroid = 5, 64
-        found = _filled(index, templates)
-        index.nprobe = probed
+def faiss_kept(factory: str, candidates: int = 2, **parameters: int) -> Kept:
+    """An index by its factory's words, {cells} being for IVF; with `parameters` as it is searched."""
+
+    def build(templates: Floats, folder: Path) -> None:
+        words = factory.format(cells=int(4 * np.sqrt(len(templates))))
+        index: Any = faiss.index_factory(templates.shape[1], words, faiss.METRIC_INNER_PRODUCT)
+        if isinstance(index, faiss.IndexHNSW):
+            index.hnsw.efConstruction = GRAPH_BUILD
+        else:
+            index.cp.niter = 5
+        _filled(index, templates)
+        faiss.write_index(index, str(folder / "index"))
+
+    def open_(folder: Path, templates: Floats, _: ExitStack) -> Search:
+        faiss.omp_set_num_threads(1)
+        index = faiss.read_index(str(folder / "index"))
+        for name, value in parameters.items():
+            faiss.ParameterSpace().set_index_parameter(index, name, value)
+        if candidates == 2:
+            return lambda probe: index.search(probe[None], 2)[1][0]
+        gallery = Int8(templates)
+
+        def found(probe: Floats) -> Rows:
+            rows = index.search(probe[None], candidates)[1][0]
+            return gallery.best(probe, rows[rows >= 0])
+
         return found
 
-    return build
-
-
-def faiss_hnsw(breadth: int) -> Build:
-    def build(templates: Floats, _: ExitStack) -> Search:
-        index = faiss.IndexHNSWFlat(templates.shape[1], GRAPH_DEGREE, faiss.METRIC_INNER_PRODUCT)
-        index.hnsw.efConstruction, index.hnsw.efSearch = GRAPH_BUILD, breadth
-        return _filled(index, templates)
-
-    return build
+    return Kept("faiss " + factory.format(cells="").replace(",", " "), build, open_)
 
 
 def faiss_binary(candidates: int) -> Build:
-    def build(templates: Floats, _: ExitStack) -> Search:
+    def build(templates: Floats) -> Search:
         gallery, index = Int8(templates), faiss.IndexBinaryFlat(templates.shape[1])
         index.add(signs(templates))
         return lambda probe: gallery.best(probe, index.search(signs(probe), candidates)[1][0])
@@ -127,7 +150,7 @@ def faiss_binary(candidates: int) -> Build:
 
 
 def faiss_hamming(variant: str, candidates: int) -> Build:
-    def build(templates: Floats, _: ExitStack) -> Search:
+    def build(templates: Floats) -> Search:
         gallery, bits = Int8(templates), signs(templates)
 
         def found(probe: Floats) -> Rows:
@@ -140,7 +163,7 @@ def faiss_hamming(variant: str, candidates: int) -> Build:
 
 
 def numpy_hamming(candidates: int) -> Build:
-    def build(templates: Floats, _: ExitStack) -> Search:
+    def build(templates: Floats) -> Search:
         gallery, words = Int8(templates), signs(templates).view(np.uint64)
 
         def found(probe: Floats) -> Rows:
@@ -157,7 +180,7 @@ def numpy_hamming(candidates: int) -> Build:
 def faiss_rabitq(index_class: Any, query_bits: int, candidates: int) -> Build:
     """RaBitQ, Gao and Long, SIGMOD 2024: sign bits compared with a probe of several bits."""
 
-    def build(templates: Floats, _: ExitStack) -> Search:
+    def build(templates: Floats) -> Search:
         gallery, index = Int8(templates), index_class(templates.shape[1], faiss.METRIC_INNER_PRODUCT)
         _filled(index, templates)
         index.qb = query_bits
@@ -166,7 +189,7 @@ def faiss_rabitq(index_class: Any, query_bits: int, candidates: int) -> Build:
     return build
 
 
-def usearch_exact_i8(templates: Floats, _: ExitStack) -> Search:
+def usearch_exact_i8(templates: Floats) -> Search:
     rows = np.empty(templates.shape, np.int8)
     for start, block in portions(templates):
         rows[start : start + len(block)] = _int8(block)
@@ -180,7 +203,7 @@ def _int8(vectors: Floats) -> npt.NDArray[np.int8]:
 
 
 def usearch_exact_b1(candidates: int) -> Build:
-    def build(templates: Floats, _: ExitStack) -> Search:
+    def build(templates: Floats) -> Search:
         gallery, bits = Int8(templates), signs(templates)
 
         def found(probe: Floats) -> Rows:
@@ -192,24 +215,28 @@ def usearch_exact_b1(candidates: int) -> Build:
     return build
 
 
-def usearch_hnsw(breadth: int) -> Build:
-    def build(templates: Floats, _: ExitStack) -> Search:
+def usearch_hnsw(breadth: int) -> Kept:
+    def build(templates: Floats, folder: Path) -> None:
         index = Index(
             ndim=templates.shape[1],
             metric=MetricKind.Cos,
             dtype=ScalarKind.I8,
             connectivity=GRAPH_DEGREE,
             expansion_add=GRAPH_BUILD,
-            expansion_search=breadth,
         )
         for start, block in portions(templates):
-            index.add(np.arange(start, start + len(block)), block, threads=BUILDERS)
+            index.add(np.arange(start, start + len(block)), block, threads=1)
+        index.save(folder / "index")
+
+    def open_(folder: Path, _templates: Floats, _: ExitStack) -> Search:
+        index = Index.restore(folder / "index")
+        index.expansion_search = breadth
         return lambda probe: index.search(probe, 2, threads=1).keys.astype(np.int64)
 
-    return build
+    return Kept("usearch HNSW", build, open_)
 
 
-METHODS: dict[str, Build] = {
+METHODS: dict[str, Build | Kept] = {
     "numpy, float32": float_product,
     "numpy, int8": int8_product,
     "faiss Flat": faiss_flat,
@@ -222,7 +249,15 @@ METHODS: dict[str, Build] = {
     "usearch exact b1, 2000": usearch_exact_b1(2000),
     "faiss RaBitQ 4 bits, 500": faiss_rabitq(faiss.IndexRaBitQ, 4, 500),
     **{f"faiss RaBitQFastScan, {count}": faiss_rabitq(faiss.IndexRaBitQFastScan, 8, count) for count in (200, 500)},
-    **{f"faiss IVF, {probed} cells": faiss_ivf(probed) for probed in (32, 256)},
-    **{f"faiss HNSW, ef {breadth}": faiss_hnsw(breadth) for breadth in (64, 256)},
-    **{f"usearch HNSW int8, ef {breadth}": usearch_hnsw(breadth) for breadth in (64, 256)},
+    **{f"faiss IVF, {cells} cells": faiss_kept("IVF{cells},Flat", nprobe=cells) for cells in (32, 128, 512)},
+    **{
+        f"faiss IVFPQ fast scan, {cells} cells, 500": faiss_kept("IVF{cells},PQ128x4fs", 500, nprobe=cells)
+        for cells in (128, 512)
+    },
+    **{
+        f"faiss IVFRaBitQ, {cells} cells, 500": faiss_kept("IVF{cells},RaBitQ", 500, nprobe=cells)
+        for cells in (128, 512)
+    },
+    **{f"faiss HNSW, ef {breadth}": faiss_kept(f"HNSW{GRAPH_DEGREE}", efSearch=breadth) for breadth in (64, 256, 1024)},
+    **{f"usearch HNSW int8, ef {breadth}": usearch_hnsw(breadth) for breadth in (64, 256, 1024)},
 }

