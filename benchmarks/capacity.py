@@ -9,7 +9,6 @@ WAL and disk for each, and which tables were read row by row.
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import tempfile
 import time
@@ -27,6 +26,7 @@ from benchmarks.busy_shop import BusyShop, busy_shop
 from benchmarks.ledger import address, settle
 from benchmarks.load import Call, Plan, send
 from benchmarks.many_stores import fill
+from benchmarks.saving import parser, save
 from facepay.kernel.embedded import APP, OWNER, SUPERUSER, EmbeddedPostgres
 from facepay.migrate import connect, migrate
 from facepay.vision.engine import load_engine
@@ -167,12 +167,10 @@ def show(costs: Sequence[Cost]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--stores", type=int, default=10_000)
-    parser.add_argument("--members", type=int, default=200_000)
-    parser.add_argument("--seconds", type=float, default=10)
-    parser.add_argument("--save", action="store_true", help="write docs/figures/capacity.json")
-    options = parser.parse_args()
+    arguments = parser(__doc__, seconds=10, of="each kind of request")
+    arguments.add_argument("--stores", type=int, default=10_000)
+    arguments.add_argument("--members", type=int, default=200_000)
+    options = arguments.parse_args()
     with (
         tempfile.TemporaryDirectory(prefix="facepay-bench-") as folder,
         EmbeddedPostgres(Path(folder) / "postgres") as server,
@@ -195,8 +193,6 @@ def main() -> None:
     for row in rows[len(costs) :]:
         console.print(row)
     if options.save:
-        from benchmarks.saving import save
-
         save("capacity", rows)
 
 

@@ -10,7 +10,6 @@ busiest minutes against the number of replicas, the hours of a day, and what it 
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush, heapreplace
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.saving import parser, save
 from facepay.capacity import Chain, Costs
 
 Floats = NDArray[np.float64]
@@ -261,12 +261,10 @@ def losses(rate: float, costs: Costs, replicas: int, seconds: float) -> list[dic
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--stores", type=int, default=10_000)
-    parser.add_argument("--seconds", type=float, default=120, help="of the busiest minutes")
-    parser.add_argument("--measure", type=float, metavar="SECONDS", default=0, help="of each rate at a real server")
-    parser.add_argument("--save", action="store_true", help="write docs/figures/chain_day.json and .svg")
-    options = parser.parse_args()
+    arguments = parser(__doc__, seconds=120, of="the busiest minutes")
+    arguments.add_argument("--stores", type=int, default=10_000)
+    arguments.add_argument("--measure", type=float, metavar="SECONDS", default=0, help="of each rate at a real server")
+    options = arguments.parse_args()
     rows = []
     if options.measure:
         from benchmarks.chain_day_real import compare
@@ -281,7 +279,6 @@ def main() -> None:
     rows += losses(rate, costs, replicas, options.seconds)
     if options.save:
         from benchmarks.chain_day_plot import plot
-        from benchmarks.saving import save
 
         save("chain_day", rows)
         plot(rows)

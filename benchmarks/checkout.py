@@ -9,7 +9,6 @@ waited for, a place in the queue included.
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections import Counter
 from pathlib import Path
@@ -21,7 +20,7 @@ from rich.table import Table
 
 from benchmarks.busy_shop import BusyShop, busy_shop
 from benchmarks.load import Answer, Plan, send
-from benchmarks.saving import save
+from benchmarks.saving import parser, save
 
 KIOSKS = (1, 10, 50)
 MODELS = ("decode", "detect", "align", "embed", "measure")
@@ -100,10 +99,7 @@ def plot(rows: list[Row], path: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=6.0, help="for each number of kiosks")
-    parser.add_argument("--save", action="store_true", help="keep the figures for the docs")
-    options = parser.parse_args()
+    options = parser(__doc__, seconds=6, of="each number of kiosks").parse_args()
     console = Console(width=130)
     with busy_shop() as shop:
         send(Plan(shop.port, shop.checkout_calls(), 2.0, callers=10))  # warms up

@@ -9,7 +9,6 @@ it is answered. Refused requests aren't sent again.
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +20,7 @@ from rich.table import Table
 
 from benchmarks.busy_shop import BusyShop, busy_shop
 from benchmarks.load import Answer, Call, Plan, send
-from benchmarks.saving import save
+from benchmarks.saving import parser, save
 
 LOADS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0)
 CALLERS = 30  # fewer than workers and queue hold
@@ -126,10 +125,7 @@ def plot(rows: Sequence[Row], path: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=8.0, help="for each offered load")
-    parser.add_argument("--save", action="store_true", help="keep the figures for the docs")
-    options = parser.parse_args()
+    options = parser(__doc__, seconds=8, of="each offered load").parse_args()
     console, rows = Console(width=120), list[Row]()
     with busy_shop() as shop:
         for what, calls in (("gate decisions", shop.gate_calls()), ("checkouts", shop.checkout_calls())):

@@ -1,7 +1,8 @@
-"""Figures that are kept beside the docs: what was measured, where, when and by which command."""
+"""Figures that are kept beside the docs (`--save`): what was measured, where, when and by which command."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
@@ -12,6 +13,14 @@ from pathlib import Path
 from typing import Any
 
 FIGURES = Path(__file__).parents[1] / "docs" / "figures"
+
+
+def parser(doc: str | None, *, seconds: float, of: str) -> argparse.ArgumentParser:
+    """For a benchmark that measures for `--seconds` (`of` says what) and may `--save`."""
+    made = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--seconds", type=float, default=seconds, help=f"of {of} (default: %(default)g)")
+    made.add_argument("--save", action="store_true", help="keep the figures for the docs, in docs/figures")
+    return made
 
 
 def save(
