@@ -130,7 +130,7 @@ def test_an_engine_on_two_ray_nodes_keeps_the_contract_and_outlives_one_of_them(
     embedded = load_engine(limits=LIMITS, threads=1)
     with subtests.test("a shop that opens before its cluster is up"), pytest.raises(EngineUnavailable):
         nodes.engine.analyse(people()[0])
-    nodes.wait_for("ready", seconds_max=100)
+    nodes.wait_for("ready", seconds_max=150)
     with subtests.test("nobody outside this machine reaches it"):
         assert nodes.listen_on() == {"127.0.0.1"}
     assert_keeps_the_contract(nodes.engine, embedded, subtests)
