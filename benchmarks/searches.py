@@ -25,7 +25,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +34,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.drawn import Drawn, drawn
-from benchmarks.saving import FIGURES, save
+from benchmarks.saving import FIGURES, save, this_machine
 from benchmarks.search_databases import DATABASES
 from benchmarks.search_methods import METHODS, Build, Floats, Kept, Rows, Search
 
@@ -65,6 +65,7 @@ class Outcome:
     probes: int
     best: list[float | None]
     runner_up: list[float | None]
+    machine: str
 
 
 def main() -> None:
@@ -145,6 +146,7 @@ def measured(name: str, kept: Path, size: int, probes: int) -> Outcome:
         probes=len(chosen),
         best=best,
         runner_up=runner_up,
+        machine=this_machine(),
     )
 
 
@@ -224,34 +226,40 @@ def save_outcome(outcome: Outcome) -> None:
 
 
 def plot(outcomes: Sequence[Outcome], path: Path) -> None:
-    """Of the largest gallery: recall where it is hardest among those that count, against the slowest of a hundred."""
+    """Of each size: recall where it is hardest among those that count, against the slowest of a hundred."""
     import matplotlib
 
     matplotlib.use("svg")
+    matplotlib.rcParams["svg.hashsalt"] = "facepay"
     from matplotlib import pyplot
 
-    largest = max(outcome.templates for outcome in outcomes)
-    shown = [each for each in outcomes if each.templates == largest and each.best[PLOTTED] is not None]
-    figure, axes = pyplot.subplots(figsize=(8, 4), layout="constrained")
-    for number, outcome in enumerate(sorted(shown, key=lambda each: each.p99_ms), start=1):
+    shown = [outcome for outcome in outcomes if outcome.best[PLOTTED] is not None]
+    sizes = sorted({outcome.templates for outcome in shown})
+    figure, panels = pyplot.subplots(
+        1, len(sizes), figsize=(5.5 * len(sizes), 6.5), layout="constrained", squeeze=False, sharex=True, sharey=True
+    )
+    for size, axes in zip(sizes, panels[0], strict=True):
+        panel(axes, [outcome for outcome in shown if outcome.templates == size])
+        axes.set_title(f"{size:,} templates")
+    low, high = REPORTED[PLOTTED]
+    panels[0][0].set_ylabel(f"recall of the best, true cosine {low} to {high}")
+    figure.savefig(path, metadata={"Date": None})
+
+
+def panel(axes: Any, outcomes: Sequence[Outcome]) -> None:
+    for number, outcome in enumerate(sorted(outcomes, key=lambda each: each.p99_ms), start=1):
         axes.plot(
             [outcome.p99_ms],
-            [outcome.best[PLOTTED] or 0.0],
+            [outcome.best[PLOTTED]],
             linestyle="",
             marker=f"${number}$",
             markersize=7 if number < 10 else 11,
             color="black",
             label=outcome.method,
         )
-    axes.legend(fontsize=7, loc="lower right")
-    low, high = REPORTED[PLOTTED]
-    axes.set(
-        xlabel="99th percentile of a search, ms",
-        ylabel=f"recall of the best, true cosine {low} to {high}",
-        title=f"{largest:,} templates",
-    )
     axes.axvline(GOAL_MS, color="0.6", linestyle="--", linewidth=1)
-    figure.savefig(path, metadata={"Date": None})
+    axes.set(xscale="log", xlabel="99th percentile of a search, ms")
+    axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
 
 
 if __name__ == "__main__":
