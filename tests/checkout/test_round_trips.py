@@ -50,8 +50,8 @@ async def test_a_paid_checkout_asks_the_database_no_more_often_than_it_must(shop
     assert answer["code"] == "paid"
     start = next(number for number, each in enumerate(sent) if each.startswith("SELECT store.currency"))
     assert sent[-1].startswith("UPDATE idempotency_record")
-    assert len(sent[start:]) <= 14, "\n".join(sent)
-    assert len(sent) <= 18, "\n".join(sent)
+    assert len(sent[start:]) <= 12, "\n".join(sent)
+    assert len(sent) <= 16, "\n".join(sent)
 
 
 async def test_an_entry_asks_the_database_no_more_often_than_it_must(shop: Shop, app: FastAPI) -> None:
@@ -89,4 +89,4 @@ async def test_a_family_costs_its_own_purchases_three_more_and_nobody_elses(shop
     with recorded() as sent:
         answer = (await shop.at_kiosk(0, {"TEA-001": 2, "BAO-002": 1})).json()
     assert (answer["code"], answer["order"]["member_id"]) == ("paid", household.payer)
-    assert len(sent) <= 18 + 3, "\n".join(sent)
+    assert len(sent) <= 16 + 3, "\n".join(sent)

@@ -9,13 +9,13 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Uuid, any_, bindparam, delete, select, update
+from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Uuid, any_, bindparam, delete, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from facepay.catalog.products import Product, SoldBy, get_product_by_sku
-from facepay.kernel.database import Base
+from facepay.kernel.database import Base, Prepared
 from facepay.stores.stores import get_open_store
 
 
@@ -74,8 +74,7 @@ async def upsert_stock(session: AsyncSession, *, quantities: Mapping[tuple[UUID,
     )
 
 
-# Composed once, as every basket asks it.
-_COUNTED = (
+_COUNTED = Prepared(
     select(Stock.product_id, Stock.quantity)
     .where(
         Stock.store_id == bindparam("store_id", type_=Uuid()),
@@ -83,6 +82,13 @@ _COUNTED = (
     )
     .order_by(Stock.product_id)
     .with_for_update()
+)
+_SET = Prepared(
+    text(
+        "update stock set quantity = given.quantity"
+        " from unnest(cast(:product_ids as uuid[]), cast(:quantities as bigint[])) as given (product_id, quantity)"
+        " where stock.store_id = :store_id and stock.product_id = given.product_id"
+    )
 )
 
 
@@ -118,16 +124,9 @@ async def hold_stock(session: AsyncSession, *, store_id: UUID, product_ids: Iter
 
 async def _locked(session: AsyncSession, store_id: UUID, quantities: Mapping[UUID, int]) -> dict[UUID, int]:
     """What is left of each counted product; locked in one order, so that baskets never wait in a circle."""
-    rows = await session.execute(_COUNTED, {"store_id": store_id, "product_ids": list(quantities)})
-    return dict(rows.all())
+    return dict(await _COUNTED.rows(session, store_id=store_id, product_ids=list(quantities)))
 
 
 async def _set(session: AsyncSession, store_id: UUID, quantities: Mapping[UUID, int]) -> None:
     if quantities:
-        await session.execute(
-            update(Stock),
-            [
-                {"store_id": store_id, "product_id": product_id, "quantity": quantity}
-                for product_id, quantity in quantities.items()
-            ],
-        )
+        await _SET.rows(session, store_id=store_id, product_ids=list(quantities), quantities=list(quantities.values()))

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, String, Uuid, any_, bindparam, select, text
+from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, String, Uuid, any_, bindparam, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -22,7 +22,7 @@ from facepay.checkout.orders import Order
 from facepay.checkout.pricing import PricedBasket, Unpriceable, price_basket
 from facepay.checkout.selling import NotSold, Sold, buy
 from facepay.checkout.weighing import NOTHING_WEIGHED, Weighing, Weighings, first_fault
-from facepay.entrance.visits import current_visit
+from facepay.entrance.visits import Visit
 from facepay.identity.decisions import answer, ask, identify
 from facepay.identity.passes import ShownPass
 from facepay.identity.step_up import AttemptNotFound
@@ -37,9 +37,10 @@ from facepay.identity.verdicts import (
     turn_away,
 )
 from facepay.kernel.auth import Principal
-from facepay.kernel.database import Base
+from facepay.kernel.database import Base, Prepared
 from facepay.kernel.ids import new_id
 from facepay.kernel.passwords import PasswordHasher
+from facepay.kernel.records import columns_of, loaded_if_any
 from facepay.members.members import Member
 from facepay.settings import Settings
 from facepay.stores.signatures import spend_nonces, unspend_nonces
@@ -161,11 +162,19 @@ async def finish_step_up(
     return await _charge(session, kiosk, checkout, basket, verdict, now, settings)
 
 
-# Composed once, as every basket asks it.
-_CURRENCY_AND_PRODUCTS = (
-    select(Store.currency, Product)
+_CURRENCY_AND_PRODUCTS = Prepared(
+    select(Store.currency, *columns_of(Product))
     .outerjoin(Product, Product.sku == any_(bindparam("skus", type_=ARRAY(String()))))
     .where(Store.id == bindparam("store_id", type_=Uuid()))
+)
+_NOTE_ON_VISIT = Prepared(
+    update(Visit)
+    .where(
+        Visit.store_id == bindparam("of_store", type_=Uuid()),
+        Visit.member_id == bindparam("of_member", type_=Uuid()),
+        Visit.left_at.is_(None),
+    )
+    .values(basket_unpaid=bindparam("unpaid"))
 )
 
 
@@ -173,9 +182,9 @@ async def currency_and_products(
     session: AsyncSession, *, store_id: UUID, skus: list[str]
 ) -> tuple[str, dict[str, Product]]:
     """Of the store, and by sku: all that has to be known to price a basket, in one round trip."""
-    rows = await session.execute(_CURRENCY_AND_PRODUCTS, {"store_id": store_id, "skus": skus})
-    currencies, products = zip(*rows, strict=True)
-    return currencies[0], {product.sku: product for product in products if product is not None}
+    rows = await _CURRENCY_AND_PRODUCTS.rows(session, store_id=store_id, skus=skus)
+    products = (loaded_if_any(session, Product, of_product) for _, *of_product in rows)
+    return rows[0][0], {product.sku: product for product in products if product is not None}
 
 
 async def _charge(
@@ -238,6 +247,4 @@ async def _charge(
 
 async def _note_on_visit(session: AsyncSession, checkout: Checkout, member: Member, *, unpaid: bool) -> None:
     """Its exit gate tells whether a basket is unpaid."""
-    visit = await current_visit(session, store_id=checkout.store_id, member_id=member.id)
-    if visit is not None:
-        visit.basket_unpaid = unpaid
+    await _NOTE_ON_VISIT.rows(session, of_store=checkout.store_id, of_member=member.id, unpaid=unpaid)

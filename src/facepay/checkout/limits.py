@@ -11,14 +11,14 @@ from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, TextClause, select, text
+from sqlalchemy import CheckConstraint, ForeignKey, String, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.families.purses import Purse
 from facepay.kernel.clock import day_start
-from facepay.kernel.database import Base, Identified
+from facepay.kernel.database import Base, Identified, Prepared
 from facepay.members.members import Member, get_member
 from facepay.settings import Settings
 from facepay.stores.stores import get_open_store
@@ -74,8 +74,10 @@ _STANDING = """
           from shop_order where {whose} = :member_id and created_at >= :since
     ) spent
 """
-_AS_PAYER = text(_STANDING.format(whose="member_id", limits_of="member_id = :member_id or store_id = :store_id"))
-_AS_BUYER = text(_STANDING.format(whose="buyer_id", limits_of="member_id = :member_id"))
+_AS_PAYER = Prepared(
+    text(_STANDING.format(whose="member_id", limits_of="member_id = :member_id or store_id = :store_id"))
+)
+_AS_BUYER = Prepared(text(_STANDING.format(whose="buyer_id", limits_of="member_id = :member_id")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,19 +158,14 @@ class Standing:
 
 
 async def _standing(
-    session: AsyncSession, statement: TextClause, member_id: UUID, store_id: UUID, now: datetime, time_zone: str
+    session: AsyncSession, statement: Prepared, member_id: UUID, store_id: UUID, now: datetime, time_zone: str
 ) -> Standing:
     today, lately = day_start(now, time_zone=time_zone), now - TEN_MINUTES
-    given = {
-        "member_id": member_id,
-        "store_id": store_id,
-        "today": today,
-        "lately": lately,
-        "since": min(today, lately),
-    }
-    row = (await session.execute(statement, given)).one()
-    own = {name: getattr(row, name) for name in NAMES}
-    return Standing(row.frozen, own, int(row.today), int(row.today_here), row.payments_lately)
+    found = await statement.rows(
+        session, member_id=member_id, store_id=store_id, today=today, lately=lately, since=min(today, lately)
+    )
+    [(*own, spent_today, spent_here, payments_lately, frozen)] = found
+    return Standing(frozen, dict(zip(NAMES, own, strict=True)), int(spent_today), int(spent_here), payments_lately)
 
 
 async def member_limits(session: AsyncSession, member_id: UUID) -> SpendingLimit | None:

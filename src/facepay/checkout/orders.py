@@ -220,9 +220,10 @@ def place(
         charged_by=supplement.charged_by if supplement else None,
         reason=supplement.reason if supplement else None,
         pickup_number=pickup_number,
-        lines=[_line(position, line, stocked) for position, line in enumerate(basket.lines, start=1)],
+        lines=[_line(order_id, position, line, stocked) for position, line in enumerate(basket.lines, start=1)],
         discounts=[
             OrderDiscount(
+                order_id=order_id,
                 position=position,
                 reason=discount.reason,
                 label=discount.label,
@@ -234,8 +235,9 @@ def place(
     )
 
 
-def _line(position: int, line: PricedLine, stocked: bool) -> OrderLine:
+def _line(order_id: UUID, position: int, line: PricedLine, stocked: bool) -> OrderLine:
     return OrderLine(
+        order_id=order_id,
         position=position,
         product_id=line.product_id,
         sku=line.sku,

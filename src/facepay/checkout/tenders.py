@@ -20,6 +20,7 @@ from facepay.checkout.coupon_costs import costs_of, exhausted, note_uses, used_i
 from facepay.checkout.orders import Order
 from facepay.checkout.pricing import Tender, tender_of_refund
 from facepay.checkout.telling import tell_paid
+from facepay.kernel.records import write_down
 from facepay.rewards.discounts import portion
 from facepay.rewards.lots import (
     POINT,
@@ -109,7 +110,6 @@ async def pay(
     order.advance, order.advance_transfer_id = charged.advance, charged.advance_id
     order.tip_transfer_id = charged.besides.get("tip")
     session.add(order)
-    await session.flush()  # before what refers to it
     cause = Cause("order", order.id)
     draw(session, offer.gift_lots, order.gift, cause=cause, now=now)
     draw(session, offer.points_lots, order.points, cause=cause, now=now)
@@ -123,6 +123,7 @@ async def pay(
             now=now,
         )
     note_uses(session, order, offer.basket, captured=charged.besides, now=now)
+    await write_down(session)  # before what refers to it
     await tell_paid(session, order, now=now)
     return Paid("ok", available=charged.available)
 

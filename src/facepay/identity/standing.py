@@ -8,11 +8,13 @@ from datetime import datetime
 from functools import cache
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, DateTime, Select, SQLColumnExpression, Uuid, bindparam, select
+from sqlalchemy import ColumnElement, DateTime, SQLColumnExpression, Uuid, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.identity.lookalikes import has_lookalikes
 from facepay.identity.watches import is_watched
+from facepay.kernel.database import Prepared
+from facepay.kernel.records import columns_of, loaded
 from facepay.members.consents import Consent, in_force
 from facepay.members.members import DEPENDANTS_FIRST, Member, MemberStatus
 from facepay.templates.templates import MemberKey, Template, TemplateKey
@@ -35,21 +37,21 @@ async def standing_member(session: AsyncSession, *, member_id: UUID, now: dateti
     recognised them too. So is the consent: one that is withdrawn while this waits for the member's row would still
     be in force in what the statement sees elsewhere.
     """
-    found = await session.execute(_standing(alone=alone), {"member_id": member_id, "now": now})
-    row = found.one_or_none()
-    if row is None:
+    found = await _standing(alone=alone).rows(session, member_id=member_id, now=now)
+    if not found:
         return None
-    member, has_twins, watched, key_id, wrapped_key = row
+    [(*of_member, has_twins, watched, key_id, wrapped_key)] = found
+    member = loaded(session, Member, of_member)
     return Standing(member, has_twins, watched, MemberKey(member_id, key_id, wrapped_key))
 
 
 @cache
-def _standing(*, alone: bool) -> Select[Member, bool, bool, str, bytes]:
+def _standing(*, alone: bool) -> Prepared:
     """Composed once, as each recognised face asks it: it takes longer to compose than to ask."""
     member_id = bindparam("member_id", type_=Uuid())
-    return (
+    return Prepared(
         select(
-            Member,
+            *columns_of(Member),
             has_lookalikes(member_id),
             is_watched(member_id),
             select(TemplateKey.key_id).where(TemplateKey.member_id == member_id).scalar_subquery(),

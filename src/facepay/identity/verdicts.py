@@ -17,6 +17,7 @@ from facepay.identity.policy import Match
 from facepay.identity.sighting import Advice, Sighting
 from facepay.identity.step_up import StepUp
 from facepay.kernel.database import Identified
+from facepay.kernel.records import write_down
 from facepay.members.members import Member
 
 Means = Literal["face", "pass"]
@@ -104,7 +105,7 @@ async def settle(session: AsyncSession, ruling: AnyRuling, decision: str, code: 
     record = ruling.record
     record.decision, record.code = decision, code
     session.add(record)
-    await session.flush()
+    await write_down(session)
     return ruling
 
 

@@ -14,8 +14,9 @@ from sqlalchemy import ARRAY, CheckConstraint, DateTime, ForeignKey, Index, Stri
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from facepay.kernel.database import Base, Identified
+from facepay.kernel.database import Base, Identified, Prepared
 from facepay.kernel.ids import new_id
+from facepay.kernel.records import columns_of, loaded
 from facepay.wallet.accounts import Account, AccountKind, AccountNotFound, balance
 from facepay.wallet.ledger import Cause
 
@@ -76,9 +77,8 @@ async def points_owed(session: AsyncSession, *, member_id: UUID) -> int:
         return 0
 
 
-# Composed once, as every basket asks it.
-_LIVE = (
-    select(ValueLot)
+_LIVE = Prepared(
+    select(*columns_of(ValueLot))
     .where(
         ValueLot.account_id == any_(bindparam("accounts", type_=ARRAY(Uuid()))),
         ValueLot.remaining > 0,
@@ -90,8 +90,8 @@ _LIVE = (
 
 async def live_lots(session: AsyncSession, accounts: Sequence[Account], *, now: datetime) -> list[ValueLot]:
     """What can be spent from these accounts, the first to expire first."""
-    found = await session.scalars(_LIVE, {"accounts": [account.id for account in accounts], "now": now})
-    return list(found)
+    rows = await _LIVE.rows(session, accounts=[account.id for account in accounts], now=now)
+    return [loaded(session, ValueLot, row) for row in rows]
 
 
 def in_account(lots: Sequence[ValueLot], account: Account) -> list[ValueLot]:

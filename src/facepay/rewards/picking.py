@@ -24,8 +24,9 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
 
+from facepay.kernel.database import Prepared
+from facepay.kernel.records import columns_of, loaded_if_any
 from facepay.rewards.coupons import Coupon, CouponUse, budgets_left
 from facepay.rewards.discounts import Discount
 from facepay.rewards.rules import RULES, EarningRule, Rules, Tier, rules_of
@@ -127,7 +128,7 @@ def _counted(what: ColumnElement[int]) -> ColumnElement[int]:
     return cast(select(what).where(CouponUse.coupon_id == Coupon.id, counts()).scalar_subquery(), BigInteger)
 
 
-# Composed once, and with the rules, which every basket asks for: no checkout waits once more for them.
+# With the rules, which every basket asks for: no checkout waits once more for them.
 _OWN = (
     select(Coupon, (Coupon.budget - _counted(func.coalesce(func.sum(CouponUse.amount), 0))).label("left"))
     .where(
@@ -143,10 +144,10 @@ _OWN = (
     .limit(OWN_MAX)
     .subquery()
 )
-_OwnCoupon = aliased(Coupon, _OWN)
-_RULES_AND_OWN = (
-    select(Tier, EarningRule, _OwnCoupon, _OWN.c.left)
-    .select_from(join(RULES, _OwnCoupon, false(), full=True))
+_TIER, _RULE = columns_of(Tier), columns_of(EarningRule)
+_RULES_AND_OWN = Prepared(
+    select(*_TIER, *_RULE, *(_OWN.c[column.key] for column in columns_of(Coupon)), _OWN.c.left)
+    .select_from(join(RULES, _OWN, false(), full=True))
     .order_by(Tier.min_spend.desc())
 )
 
@@ -163,12 +164,13 @@ async def rules_and_own(
     """The rules, and these members' own coupons for such a basket in this store, the first to end first, each with what
     its budget has left. Holds for whoever has locked the members' rows.
     """
-    given = {"owners": list(owners), "store_id": store_id, "currency": currency, "now": now}
-    rows = (await session.execute(_RULES_AND_OWN, given)).all()
-    own = [
-        Picked(coupon, amount_max=left)
-        for *_, coupon, left in rows
-        if coupon is not None and left > 0 and basket_total >= coupon.min_basket
-    ]
+    rows = await _RULES_AND_OWN.rows(session, owners=list(owners), store_id=store_id, currency=currency, now=now)
+    rules, own = list[tuple[Tier | None, EarningRule | None]](), list[Picked]()
+    for *row, left in rows:
+        tier, rule, coupon = row[: len(_TIER)], row[len(_TIER) :][: len(_RULE)], row[len(_TIER) + len(_RULE) :]
+        rules.append((loaded_if_any(session, Tier, tier), loaded_if_any(session, EarningRule, rule)))
+        of_member = loaded_if_any(session, Coupon, coupon)
+        if of_member is not None and left > 0 and basket_total >= of_member.min_basket:
+            own.append(Picked(of_member, amount_max=left))
     own.sort(key=lambda picked: (picked.coupon.ends_at, picked.coupon.id))
-    return rules_of([(tier, rule) for tier, rule, *_ in rows]), own
+    return rules_of(rules), own

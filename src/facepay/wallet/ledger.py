@@ -13,6 +13,7 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.kernel import telemetry
+from facepay.kernel.database import Prepared
 from facepay.kernel.ids import new_id
 
 Kind = Literal["transfer", "hold", "capture", "void", "expiry", "refund", "reversal"]
@@ -51,6 +52,7 @@ _POST_MANY = text(
     " cast(:causes as text[]), cast(:cause_ids as uuid[]), cast(:actors as text[]), cast(:event_ats as timestamptz[]),"
     " :unit, cast(:numbers as int[]), cast(:accounts as uuid[]), cast(:amounts as bigint[]))"
 )
+_PREPARED = {statement: Prepared(statement) for statement in (_POST, _POST_ONE, _POST_MANY)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +188,8 @@ async def post(session: AsyncSession, postings: Sequence[Posting]) -> list[Outco
     another transaction posted one of the keys for other accounts at the same moment: run the transaction again.
     """
     with telemetry.stage("ledger"):
-        rows = await session.execute(*statement_for(postings))
+        statement, parameters = statement_for(postings)
+        rows = await _PREPARED[statement].rows(session, **parameters)
     return [Outcome(*row) for row in rows]
 
 

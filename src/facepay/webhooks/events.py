@@ -16,7 +16,7 @@ from sqlalchemy import ForeignKey, Identity, Index, String, Text, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from facepay.kernel.database import Base, Identified
+from facepay.kernel.database import Base, Identified, Prepared
 from facepay.kernel.errors import NotFound, Problem
 from facepay.kernel.hub import CHANNEL
 from facepay.kernel.ids import new_id
@@ -118,7 +118,8 @@ def body_of(type: EventType[P], data: P, *, now: datetime) -> str:
 
 # One statement, for it runs in other rooms' transactions: the event, a delivery for whoever listens now, and their
 # waking. An event that nobody listens to is kept as well, for endpoints that are added later.
-_EMIT = text("""
+_EMIT = Prepared(
+    text("""
 with event as (
     insert into webhook_event (id, type, subject_id, device_id, body, occurred_at)
     values (:id, :type, :subject_id, :device_id, :body, :now)
@@ -134,6 +135,7 @@ with event as (
 )
 select pg_notify(:channel, :topic) where exists (select from delivery)
 """)
+)
 
 
 async def emit(
@@ -151,18 +153,16 @@ async def emit(
     row. With a `device_id` only that device's endpoints and the chain's hear it. Raises ValueError where the body
     has more than 20 kB.
     """
-    await session.execute(
-        _EMIT,
-        {
-            "id": new_id(),
-            "type": type.name,
-            "subject_id": subject_id,
-            "device_id": device_id,
-            "body": body_of(type, data, now=now),
-            "now": now,
-            "channel": CHANNEL,
-            "topic": TOPIC,
-        },
+    await _EMIT.rows(
+        session,
+        id=new_id(),
+        type=type.name,
+        subject_id=subject_id,
+        device_id=device_id,
+        body=body_of(type, data, now=now),
+        now=now,
+        channel=CHANNEL,
+        topic=TOPIC,
     )
 
 
