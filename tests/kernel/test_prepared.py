@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from sqlalchemy import BigInteger, bindparam, literal, select, text
-from sqlalchemy.exc import DataError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DataError, InvalidRequestError, OperationalError, ProgrammingError
 
 from facepay.kernel.database import Database, Prepared
 from facepay.kernel.embedded import EmbeddedPostgres
@@ -14,6 +14,7 @@ from tests.test_database_restart import end_backends
 
 pytestmark = pytest.mark.anyio
 TWICE = Prepared(select(bindparam("number", type_=BigInteger()) * literal(2)))
+PROCESS = Prepared(text("select pg_backend_pid()"))
 
 
 @pytest.fixture
@@ -30,8 +31,18 @@ async def test_it_is_part_of_its_sessions_transaction(database: Database) -> Non
         await session.execute(text("insert into kept values (1)"))
         assert await Prepared(text("select number from kept")).rows(session) == [(1,)]
         await session.rollback()
-        assert await TWICE.rows(session, number=21) == [(42,)]
+        with pytest.raises(InvalidRequestError):
+            await TWICE.rows(session, number=1)
+    async with database.read() as session:
         assert await Prepared(text("select to_regclass('kept')::text")).rows(session) == [(None,)]
+
+
+async def test_a_connection_that_was_given_back_is_anothers(database: Database) -> None:
+    async with database.read() as one, database.read() as other:
+        [before] = await PROCESS.rows(one)
+        await one.commit()
+        assert await PROCESS.rows(other) == [before]
+        assert await PROCESS.rows(one) != [before]
 
 
 async def test_its_errors_are_those_of_the_others_and_quote_no_parameter(database: Database) -> None:

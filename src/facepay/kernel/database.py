@@ -153,11 +153,12 @@ class Prepared:
 
 
 async def _driver_of(session: AsyncSession) -> psycopg.AsyncConnection[tuple[Any, ...]]:
-    """The connection that the session has until it ends, as the driver knows it."""
-    if DRIVER not in session.info:
+    """The connection that the session has until its transaction ends, as the driver knows it."""
+    known = session.info.get(DRIVER)
+    if known is None or known[0] is not session.sync_session.get_transaction():
         pooled = await (await session.connection()).get_raw_connection()
-        session.info[DRIVER] = pooled.driver_connection
-    driver: psycopg.AsyncConnection[tuple[Any, ...]] = session.info[DRIVER]
+        known = session.info[DRIVER] = session.sync_session.get_transaction(), pooled.driver_connection
+    driver: psycopg.AsyncConnection[tuple[Any, ...]] = known[1]
     return driver
 
 
