@@ -29,6 +29,7 @@ import sqlalchemy
 from fastapi import FastAPI
 from hypothesis import settings as property_settings
 
+import tests.threads  # noqa: F401
 from facepay import edge_device
 from facepay.app import create_app
 from facepay.kernel import passwords
@@ -226,7 +227,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session")
 def engine() -> Engine:
-    return load_engine()
+    return load_engine(threads=1)
 
 
 @pytest.fixture(scope="session")

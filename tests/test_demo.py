@@ -12,6 +12,7 @@ from facepay.demo.scenarios import Scenario
 from facepay.demo.serving import serving
 from facepay.demo.stage import SceneWentWrong
 from facepay.vision.engine import Engine
+from tests.conftest import MASTER_KEY
 
 STORIES = {
     Scenario.LANE: (
@@ -80,8 +81,9 @@ def test_the_demo_plays_a_day_and_its_books_are_in_order() -> None:
 @pytest.mark.parametrize("scenario", STORIES)
 def test_a_scenario_is_played_on_eighty_columns(scenario: Scenario, app_engine: Engine, database_url: str) -> None:
     console = Console(file=StringIO(), width=80)
-    settings = STAGES[scenario].settings
-    with serving(console, port=0, engine=app_engine, database_url=database_url, **settings) as served:
+    # Under the key of all tests, whose rotation is drawn once.
+    settings = {**STAGES[scenario].settings, "database_url": database_url, "master_key": MASTER_KEY}
+    with serving(console, port=0, engine=app_engine, **settings) as served:
         play(scenario, console, served)
         with pytest.raises(SceneWentWrong, match="store_code_taken"):
             play(scenario, console, served)
