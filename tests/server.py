@@ -56,8 +56,8 @@ def start(data_dir: Path, port: int, **settings: str) -> subprocess.Popen[bytes]
 async def on_a_socket(app: FastAPI) -> AsyncIterator[str]:
     """An app that runs already, for whoever needs a real connection. Streams that pages still hold end with it."""
     listener = socket.create_server(("127.0.0.1", 0))
-    # Its connections inherit it. asyncio sets it only on those it listens for itself, and without it every second
-    # answer waits 40 ms until the client has acknowledged its head.
+    # Its connections inherit it. asyncio sets it only on those it listens for itself, and without it an
+    # answer may wait 40 ms until the client has acknowledged its head.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     config = uvicorn.Config(
         app, lifespan="off", access_log=False, log_level="warning", timeout_graceful_shutdown=GRACE_SECONDS
