@@ -126,7 +126,7 @@ class Database:
 class Prepared:
     """A statement that every request of a kind sends: composed and compiled once, then sent by the driver itself.
 
-    In a transaction that takes a fifth to a third of the CPU that the ORM takes to send one. Parameters are those of its
+    In a transaction that takes a fifth to a third of the CPU that the ORM takes. Parameters are those of its
     `bindparam`s, by name, as the driver takes them (`Jsonb(…)`); rows are tuples of columns, and no mapped objects.
     """
 
