@@ -154,7 +154,7 @@ class Prepared:
 
 async def _driver_of(session: AsyncSession) -> psycopg.AsyncConnection[tuple[Any, ...]]:
     """The connection that the session has until its transaction ends, as the driver knows it."""
-    known = session.info.get(DRIVER)
+    known: Any = session.info.get(DRIVER)
     if known is None or known[0] is not session.sync_session.get_transaction():
         pooled = await (await session.connection()).get_raw_connection()
         known = session.info[DRIVER] = session.sync_session.get_transaction(), pooled.driver_connection
