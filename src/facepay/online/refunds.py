@@ -11,16 +11,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from facepay.checkout.refunds import Refund, refund_order
 from facepay.kernel.paging import Page, PageQuery, page
 from facepay.online.intents import PaymentIntent, require_state
-from facepay.online.schemas import IntentRefundAnswer
+from facepay.online.schemas import IntentRefundAnswer, IntentRefundRequest
 
 
 async def refund_intent(
-    session: AsyncSession, *, intent: PaymentIntent, amount: int | None, reason: str, actor: str, now: datetime
-) -> Refund:
-    """`amount`, or all that is left. Raises PaymentIntentUnexpectedState, RefundExceedsOrder and RefundRefused."""
+    session: AsyncSession, *, intent: PaymentIntent, asked: IntentRefundRequest, actor: str, now: datetime
+) -> IntentRefundAnswer:
+    """Raises PaymentIntentUnexpectedState, RefundExceedsOrder and RefundRefused."""
     require_state(intent, "refund")
     assert intent.order_id is not None, "one that has succeeded was paid"
-    return await refund_order(session, order_id=intent.order_id, amount=amount, reason=reason, actor=actor, now=now)
+    refund = await refund_order(
+        session, order_id=intent.order_id, amount=asked.amount, reason=asked.reason, actor=actor, now=now
+    )
+    return IntentRefundAnswer.of(refund, intent.id)
 
 
 async def refunds_of(session: AsyncSession, *, intent: PaymentIntent, paging: PageQuery) -> Page[IntentRefundAnswer]:

@@ -196,10 +196,7 @@ async def refund(
 
     async def act(session: AsyncSession) -> IntentRefundAnswer:
         intent = _own(await see_intent(session, intent_id=intent_id, now=now), shop)
-        made = await refund_intent(
-            session, intent=intent, amount=body.amount, reason=body.reason, actor=f"device:{shop.id}", now=now
-        )
-        return IntentRefundAnswer.of(made, intent.id)
+        return await refund_intent(session, intent=intent, asked=body, actor=f"device:{shop.id}", now=now)
 
     return await idempotency.once(request, owner_id=shop.id, key=key, body=body, act=act, status=201)
 

@@ -123,10 +123,7 @@ async def refund(
 
     async def act(session: AsyncSession) -> IntentRefundAnswer:
         intent = _of_store(await see_intent(session, intent_id=intent_id, now=now), store_id)
-        made = await refund_intent(
-            session, intent=intent, amount=body.amount, reason=body.reason, actor=f"staff:{writer.id}", now=now
-        )
-        return IntentRefundAnswer.of(made, intent.id)
+        return await refund_intent(session, intent=intent, asked=body, actor=f"staff:{writer.id}", now=now)
 
     return await idempotency.once(request, owner_id=writer.id, key=key, body=body, act=act, status=201)
 
