@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
@@ -102,38 +103,29 @@ async def move_ticket(ticket_id: UUID, step: Step, at: AtKitchenOf) -> TicketAns
     return TicketAnswer.model_validate(ticket)
 
 
-@dataclass(frozen=True, slots=True)
-class BoardConnection:
-    """A screen that shows the board. Raises WrongStore at another store's."""
+async def _watch_board(
+    store_id: UUID,
+    request: Request,
+    screen: Screen,
+    database: Db,
+    hub: HubOf,
+    clock: Annotated[Clock, Depends(get_clock)],
+) -> Watch[Board]:
+    _stands_in(screen, store_id)
 
-    store_id: UUID
-    device: Screen
-    request: Request
-    database: Db
-    hub: HubOf
-    clock: Annotated[Clock, Depends(get_clock)]
+    async def look(session: AsyncSession) -> Board:
+        return await board_of(session, store_id=store_id, now=clock())
 
-    def __post_init__(self) -> None:
-        _stands_in(self.device, self.store_id)
-
-    @property
-    def watch(self) -> Watch[Board]:
-        topics = topic_of(self.store_id), topic_of_device(self.device.id)
-        return Watch(self.database, self.hub, topics, self._look, self._authenticate)
-
-    async def _look(self, session: AsyncSession) -> Board:
-        return await board_of(session, store_id=self.store_id, now=self.clock())
-
-    async def _authenticate(self) -> Principal:
-        return await still_current(self.request, BOARD)
+    topics = topic_of(store_id), topic_of_device(screen.id)
+    return Watch(database, hub, topics, look, partial(still_current, request, BOARD))
 
 
-BoardConnectionOf = Annotated[BoardConnection, Depends(made(BoardConnection))]
+BoardWatch = Annotated[Watch[Board], Depends(_watch_board)]
 
 
 @router.get("/board", summary="See which orders are ready", responses=problems(*REFUSALS))
-async def see_board(connection: BoardConnectionOf) -> BoardAnswer:
-    return BoardAnswer.model_validate(await connection.watch.see())
+async def see_board(watch: BoardWatch) -> BoardAnswer:
+    return BoardAnswer.model_validate(await watch.see())
 
 
 @router.get(
@@ -142,9 +134,9 @@ async def see_board(connection: BoardConnectionOf) -> BoardAnswer:
     response_class=EventSourceResponse,
     responses=problems(*REFUSALS),
 )
-async def follow_board(connection: BoardConnectionOf) -> AsyncIterator[ServerSentEvent]:
+async def follow_board(watch: BoardWatch) -> AsyncIterator[ServerSentEvent]:
     """Server-sent events named `board`: the whole of it at first, at each change, and every ten seconds in any case,
     so that a screen knows when it is no longer told. The stream ends when the device is revoked or its token rotated.
     """
-    async for board in connection.watch.follow():
+    async for board in watch.follow():
         yield ServerSentEvent(event="board", data=BoardAnswer.model_validate(board))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
@@ -18,7 +18,6 @@ from facepay.channel.door_states import doors_of
 from facepay.kernel.auth import InsufficientScope, Principal, current_staff, staff_still_current
 from facepay.kernel.clock import Clock, get_clock
 from facepay.kernel.database import Db
-from facepay.kernel.dependencies import made
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.hub import HubOf
 from facepay.kernel.pages import page_router
@@ -38,41 +37,18 @@ router = Router()
 watch = Router(prefix="/v1/stores/{store_id}/guard", tags=["night watch"])
 
 
-@dataclass(frozen=True, slots=True)
-class GuardConnection:
-    store_id: UUID
-    guard: Guard
-    request: Request
-    database: Db
-    hub: HubOf
-    clock: Annotated[Clock, Depends(get_clock)]
+async def _watch(
+    store_id: UUID, request: Request, _: Guard, database: Db, hub: HubOf, clock: Annotated[Clock, Depends(get_clock)]
+) -> Watch[GuardView]:
+    async with database.read() as session:
+        await get_store(session, store_id)
 
-    async def open(self) -> Watch[GuardView]:
-        """Raises StoreNotFound."""
-        async with self.database.read() as session:
-            await get_store(session, self.store_id)
-        return Watch(
-            self.database,
-            self.hub,
-            (alerts_of(self.store_id), doors_of(self.store_id)),
-            self._look,
-            self._authenticate,
-            writes=True,
-            pause_seconds=PAUSE_SECONDS,
-        )
+    async def look(session: AsyncSession) -> GuardView:
+        return await view_of(session, store_id=store_id, now=clock())
 
-    async def _look(self, session: AsyncSession) -> GuardView:
-        return await view_of(session, store_id=self.store_id, now=self.clock())
-
-    async def _authenticate(self) -> Principal:
-        return await staff_still_current(self.request, *GUARDS)
-
-
-GuardConnectionOf = Annotated[GuardConnection, Depends(made(GuardConnection))]
-
-
-async def _watch(connection: GuardConnectionOf) -> Watch[GuardView]:
-    return await connection.open()
+    topics = alerts_of(store_id), doors_of(store_id)
+    authenticate = partial(staff_still_current, request, *GUARDS)
+    return Watch(database, hub, topics, look, authenticate, writes=True, pause_seconds=PAUSE_SECONDS)
 
 
 GuardWatchOf = Annotated[Watch[GuardView], Depends(_watch)]

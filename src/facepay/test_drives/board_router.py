@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
@@ -15,7 +15,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from facepay.kernel.auth import InsufficientScope, Principal, current_staff, staff_still_current
 from facepay.kernel.clock import Clock, get_clock
 from facepay.kernel.database import Db
-from facepay.kernel.dependencies import made
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.hub import HubOf
 from facepay.kernel.pages import page_router
@@ -35,30 +34,16 @@ router = Router()
 watch = Router(prefix="/v1/stores/{store_id}/drives", tags=["test drives"])
 
 
-@dataclass(frozen=True, slots=True)
-class BoardConnection:
-    store_id: UUID
-    _: Reader
-    request: Request
-    database: Db
-    hub: HubOf
-    clock: Annotated[Clock, Depends(get_clock)]
+async def _watch(
+    store_id: UUID, request: Request, _: Reader, database: Db, hub: HubOf, clock: Annotated[Clock, Depends(get_clock)]
+) -> Watch[DrivesBoard]:
+    async with database.read() as session:
+        await get_store(session, store_id)
 
-    async def open(self) -> Watch[DrivesBoard]:
-        """Raises StoreNotFound."""
-        async with self.database.read() as session:
-            await get_store(session, self.store_id)
-        return Watch(self.database, self.hub, (topic_of(self.store_id),), self._look, self._authenticate)
+    async def look(session: AsyncSession) -> DrivesBoard:
+        return await board_of(session, store_id=store_id, now=clock())
 
-    async def _look(self, session: AsyncSession) -> DrivesBoard:
-        return await board_of(session, store_id=self.store_id, now=self.clock())
-
-    async def _authenticate(self) -> Principal:
-        return await staff_still_current(self.request, SCOPE)
-
-
-async def _watch(connection: Annotated[BoardConnection, Depends(made(BoardConnection))]) -> Watch[DrivesBoard]:
-    return await connection.open()
+    return Watch(database, hub, (topic_of(store_id),), look, partial(staff_still_current, request, SCOPE))
 
 
 BoardWatch = Annotated[Watch[DrivesBoard], Depends(_watch)]
