@@ -13,9 +13,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from facepay.checkout.limits import Declined, NeedsStepUp, judge
 from facepay.dining.holds import Guarantee, NotHeld, lower, secure
 from facepay.dining.items import PartyItem, items_of
-from facepay.dining.ordering import hold_members
-from facepay.dining.parties import Cover, Party, party_at, tell
-from facepay.dining.tables import table_at
+from facepay.dining.ordering import party_to_charge
+from facepay.dining.parties import Cover, Party, tell
 from facepay.dining.tabs import Tab, tab_of
 from facepay.families.purses import purse_of
 from facepay.identity.decisions import answer, ask, identify
@@ -77,7 +76,7 @@ async def agree(
     settings: Settings,
 ) -> Agreed:
     """Let whoever shows themselves answer for up to so much. Raises TableNotFound and PartyNotFound."""
-    party = await _party(session, device)
+    party = await party_to_charge(session, device_id=device.id)
     record = Agreement(
         id=new_id(),
         device_id=device.id,
@@ -106,21 +105,13 @@ async def finish_step_up(
     record = await session.get(Agreement, agreement_id)
     if record is None or record.device_id != device.id:
         raise AttemptNotFound("No agreement with this id waits at this table.")
-    party = await _party(session, device)
+    party = await party_to_charge(session, device_id=device.id)
     if party.id != record.party_id:
         raise AttemptNotFound("The party that it was for has left this table.")
     verdict = await answer(
         session, record=record, device=device, given=given, now=now, settings=settings, hasher=hasher, alone=True
     )
     return await _rule(session, device, record, party, verdict, now, settings)
-
-
-async def _party(session: AsyncSession, device: Principal) -> Party:
-    """Locked, and all who may be charged: what is held for others may end with it."""
-    table = await table_at(session, device_id=device.id, lock=True)
-    party = await party_at(session, table=table, lock=True)
-    await hold_members(session, party)
-    return party
 
 
 async def _rule(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
@@ -23,15 +24,15 @@ from facepay.dining.bill_schemas import (
     PaymentAnswer,
 )
 from facepay.dining.bills import Split
-from facepay.dining.calls import OF_TABLE, AtTableOf
+from facepay.dining.calls import OF_TABLE, AtTable, AtTableOf
 from facepay.dining.parties import Cover, CoverNotFound, Party, PartyNotFound, party_at
 from facepay.dining.tables import table_at
 from facepay.dining.tabs import tab_of
 from facepay.entrance.payers import seen_to_pay
 from facepay.identity.capture import FILES_MAX, Capture, capture_body, read_capture_form
-from facepay.identity.desk import AT_THE_DOOR, CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, DeskOf
+from facepay.identity.desk import AT_THE_DOOR, CALL_PROBLEMS, CAPTURE_PROBLEMS, STEP_UP_PROBLEMS, Desk, DeskOf
 from facepay.identity.passes import read_pass
-from facepay.identity.schemas import StepUpAnswer
+from facepay.identity.schemas import Decided, PassShown, StepUpAnswer
 from facepay.identity.sighting import Sighting
 from facepay.kernel.idempotency import IdempotencyKeyMissing, RequiredKey
 from facepay.kernel.problems import problems
@@ -45,6 +46,7 @@ AT_PARTY = (*OF_TABLE, PartyNotFound)
 BILLS = ['{"split":"seat"}', '{"split":"person","seats":[1,2],"tip":500}', '{"split":"one","coupons":["WELCOME10"]}']
 BILL_PART = {"type": "string", "examples": BILLS}
 Part = TypeVar("Part", bound=Body)
+Ruled = TypeVar("Ruled")
 GUARANTEE_PART = {"type": "string", "examples": ['{"up_to":50000,"as_host":true}']}
 
 
@@ -74,23 +76,9 @@ async def pay(at: AtTableOf, key: RequiredKey, desk: DeskOf) -> Any:
 
     A declined payment charges nothing. Retry with the same Idempotency-Key and the same parts after any doubt.
     """
-    capture, part = await _read(at, "bill", BillPart)
-
-    async def act(session: AsyncSession, sighting: Sighting) -> PaymentAnswer:
-        paid = await paying.pay(
-            session, device=at.device, wish=part.wish(), shown=sighting, now=at.now, settings=at.settings
-        )
-        return PaymentAnswer.of(paid, sighting)
-
-    return await desk.decide(
-        device=at.device,
-        use="table",
-        key=key,
-        capture=capture,
-        also=part.model_dump_json().encode(),
-        see=seen_to_pay(at.recogniser, at.device),
-        act=act,
-    )
+    capture, bill = await _read(at, "bill", BillPart)
+    rule = partial(paying.pay, wish=bill.wish())
+    return await _decide(at, key, desk, capture=capture, part=bill, rule=rule, show=PaymentAnswer.of)
 
 
 @router.post(
@@ -100,15 +88,8 @@ async def pay(at: AtTableOf, key: RequiredKey, desk: DeskOf) -> Any:
     responses=problems(IdempotencyKeyMissing, *CALL_PROBLEMS, *AT_PARTY),
 )
 async def pay_by_pass(body: PassPayment, at: AtTableOf, key: RequiredKey, desk: DeskOf) -> Any:
-    shown = read_pass(body.pass_text, key=get_master_key(at.request))
-
-    async def act(session: AsyncSession) -> PaymentAnswer:
-        paid = await paying.pay(
-            session, device=at.device, wish=body.bill.wish(), shown=shown, now=at.now, settings=at.settings
-        )
-        return PaymentAnswer.of(paid)
-
-    return await desk.decide_on_pass(device=at.device, use="table", key=key, body=body, act=act)
+    rule = partial(paying.pay, wish=body.bill.wish())
+    return await _decide_on_pass(at, key, desk, body=body, rule=rule, show=PaymentAnswer.of)
 
 
 @router.post(
@@ -135,29 +116,9 @@ async def agree(at: AtTableOf, key: RequiredKey, desk: DeskOf) -> Any:
     """For an order that `amount_needs_step_up`, and for whoever takes on what guests and the table have. A new host
     takes over what was held on the one before, or nothing changes.
     """
-    capture, part = await _read(at, "guarantee", AgreementPart)
-
-    async def act(session: AsyncSession, sighting: Sighting) -> AgreementAnswer:
-        agreed = await agreeing.agree(
-            session,
-            device=at.device,
-            up_to=part.up_to,
-            as_host=part.as_host,
-            shown=sighting,
-            now=at.now,
-            settings=at.settings,
-        )
-        return AgreementAnswer.of(agreed, sighting)
-
-    return await desk.decide(
-        device=at.device,
-        use="table",
-        key=key,
-        capture=capture,
-        also=part.model_dump_json().encode(),
-        see=seen_to_pay(at.recogniser, at.device),
-        act=act,
-    )
+    capture, asked = await _read(at, "guarantee", AgreementPart)
+    rule = partial(agreeing.agree, up_to=asked.up_to, as_host=asked.as_host)
+    return await _decide(at, key, desk, capture=capture, part=asked, rule=rule, show=AgreementAnswer.of)
 
 
 @router.post(
@@ -167,21 +128,8 @@ async def agree(at: AtTableOf, key: RequiredKey, desk: DeskOf) -> Any:
     responses=problems(IdempotencyKeyMissing, *CALL_PROBLEMS, *AT_PARTY),
 )
 async def agree_by_pass(body: PassAgreement, at: AtTableOf, key: RequiredKey, desk: DeskOf) -> Any:
-    shown, part = read_pass(body.pass_text, key=get_master_key(at.request)), body.guarantee
-
-    async def act(session: AsyncSession) -> AgreementAnswer:
-        agreed = await agreeing.agree(
-            session,
-            device=at.device,
-            up_to=part.up_to,
-            as_host=part.as_host,
-            shown=shown,
-            now=at.now,
-            settings=at.settings,
-        )
-        return AgreementAnswer.of(agreed)
-
-    return await desk.decide_on_pass(device=at.device, use="table", key=key, body=body, act=act)
+    rule = partial(agreeing.agree, up_to=body.guarantee.up_to, as_host=body.guarantee.as_host)
+    return await _decide_on_pass(at, key, desk, body=body, rule=rule, show=AgreementAnswer.of)
 
 
 @router.post(
@@ -231,3 +179,47 @@ async def _read(at: AtTableOf, name: str, part: type[Part]) -> tuple[Capture, Pa
     async with open_form(at.request, files_max=FILES_MAX) as form:
         sent = read_json_field(form, name, part)
         return await read_capture_form(form), sent
+
+
+async def _decide(
+    at: AtTable,
+    key: str,
+    desk: Desk,
+    *,
+    capture: Capture,
+    part: Body,
+    rule: Callable[..., Awaitable[Ruled]],
+    show: Callable[[Ruled, Sighting], Decided],
+) -> Any:
+    """`rule` on who is seen: what `part` says is of the request, too."""
+
+    async def act(session: AsyncSession, sighting: Sighting) -> Decided:
+        ruling = await rule(session, device=at.device, shown=sighting, now=at.now, settings=at.settings)
+        return show(ruling, sighting)
+
+    return await desk.decide(
+        device=at.device,
+        use="table",
+        key=key,
+        capture=capture,
+        also=part.model_dump_json().encode(),
+        see=seen_to_pay(at.recogniser, at.device),
+        act=act,
+    )
+
+
+async def _decide_on_pass(
+    at: AtTable,
+    key: str,
+    desk: Desk,
+    *,
+    body: PassShown,
+    rule: Callable[..., Awaitable[Ruled]],
+    show: Callable[[Ruled], Decided],
+) -> Any:
+    shown = read_pass(body.pass_text, key=get_master_key(at.request))
+
+    async def act(session: AsyncSession) -> Decided:
+        return show(await rule(session, device=at.device, shown=shown, now=at.now, settings=at.settings))
+
+    return await desk.decide_on_pass(device=at.device, use="table", key=key, body=body, act=act)

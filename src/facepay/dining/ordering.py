@@ -20,8 +20,8 @@ from facepay.dining.diets import diet_at, harms, plate_of
 from facepay.dining.items import PartyItem
 from facepay.dining.menu import MenuItem, NotOnMenu, offered
 from facepay.dining.options import Chosen, OptionsInvalid, choose
-from facepay.dining.parties import Cover, Party, cover_at, covers_of, refuse_while_paying, tell
-from facepay.dining.tables import get_table
+from facepay.dining.parties import Cover, Party, cover_at, covers_of, party_at, refuse_while_paying, tell
+from facepay.dining.tables import get_table, table_at
 from facepay.kernel.errors import Conflict
 from facepay.kernel.ids import new_id
 from facepay.kitchen.courses import open_course
@@ -163,6 +163,15 @@ async def hold_members(session: AsyncSession, party: Party) -> None:
     """Whoever may be charged, in the order in which everybody locks them, and before the stock."""
     here = select(Cover.member_id).where(Cover.party_id == party.id, Cover.member_id.is_not(None))
     await session.execute(holding([each for each in await session.scalars(here) if each]))
+
+
+async def party_to_charge(session: AsyncSession, *, device_id: UUID) -> Party:
+    """At a device's table, locked with all who may be charged: what is held for others may end with a payment. Raises
+    TableNotFound and PartyNotFound.
+    """
+    party = await party_at(session, table=await table_at(session, device_id=device_id, lock=True), lock=True)
+    await hold_members(session, party)
+    return party
 
 
 def dish_of(item: PartyItem, chosen: Chosen, seat: int | None) -> Dish:

@@ -22,11 +22,10 @@ from facepay.checkout.orders import Order
 from facepay.checkout.pricing import PricedBasket
 from facepay.checkout.selling import NotSold, Sold, quote
 from facepay.dining.bills import lines_of, total_of
-from facepay.dining.ordering import hold_members
+from facepay.dining.ordering import party_to_charge
 from facepay.dining.owing import BillWish, owed_for
-from facepay.dining.parties import PartyState, party_at
+from facepay.dining.parties import PartyState
 from facepay.dining.settling import go_on, take_money
-from facepay.dining.tables import table_at
 from facepay.dining.tabs import Tab, tab_of
 from facepay.identity.decisions import answer, ask, identify
 from facepay.identity.passes import ShownPass
@@ -88,9 +87,7 @@ async def pay(
     session: AsyncSession, *, device: Principal, wish: BillWish, shown: Shown, now: datetime, settings: Settings
 ) -> TablePaid:
     """Charge the recognised payer for their part of the bill. Raises TableNotFound and PartyNotFound."""
-    table = await table_at(session, device_id=device.id, lock=True)
-    party = await party_at(session, table=table, lock=True)
-    await hold_members(session, party)  # what is held for others may end with it
+    party = await party_to_charge(session, device_id=device.id)
     tab = await tab_of(session, party=party)
     payment = TablePayment(
         id=new_id(),
@@ -127,11 +124,9 @@ async def finish_step_up(
     payment = await session.get(TablePayment, payment_id)
     if payment is None or payment.device_id != device.id:
         raise AttemptNotFound("No payment with this id waits at this table.")
-    table = await table_at(session, device_id=device.id, lock=True)
-    party = await party_at(session, table=table, lock=True)
+    party = await party_to_charge(session, device_id=device.id)
     if party.id != payment.party_id:
         raise AttemptNotFound("The party that it was for has left this table.")
-    await hold_members(session, party)
     verdict = await answer(
         session, record=payment, device=device, given=given, now=now, settings=settings, hasher=hasher, alone=True
     )
