@@ -13,6 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+from rich.console import Console
 
 from benchmarks.load import Call
 from facepay.simulate.people import portraits
@@ -23,6 +24,7 @@ from tests.shop import PASSWORD
 DEVICES, MEMBERS = 50, 25
 BASKET = json.dumps({"lines": [{"sku": "TEA", "quantity": 1}]})
 BOUNDARY = "facepay-benchmark"
+console = Console(stderr=True)
 
 
 @dataclass(slots=True)
@@ -99,11 +101,13 @@ def busy_shop(**settings: str) -> Iterator[BusyShop]:
     """With these settings of the server (`FACEPAY_*`)."""
     with TemporaryDirectory(prefix="facepay-bench-") as folder:
         port = free_port()
+        console.log(f"opening a shop: a server, {DEVICES} gates, {DEVICES} kiosks, {MEMBERS} members")
         server = start(Path(folder) / "data", port, **settings)
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
                 shop = BusyShop(port, client, server.pid)
                 shop.open()
+                console.log("it is open")
                 yield shop
         finally:
             server.terminate()

@@ -33,7 +33,7 @@ from facepay.vision.engine import load_engine
 
 ROWS_READ_MIN = 1_000
 WARM_SECONDS = 2
-console = Console()
+console = Console(width=160)
 
 
 @dataclass(frozen=True, slots=True)
