@@ -70,9 +70,8 @@ DO_OF = {
 }
 
 
-def pages() -> dict[str, str]:
+def pages(openapi: Mapping[str, Any]) -> dict[str, str]:
     """What each page should say, by its file's name."""
-    openapi = served()
     return {
         "reference.md": reference(openapi),
         "problems.md": problems(openapi),
@@ -295,7 +294,7 @@ def _anchor(tag: str) -> str:
 
 
 def write() -> None:
-    for name, text in pages().items():
+    for name, text in pages(served()).items():
         (DOCS / name).write_text(text)
 
 

@@ -44,7 +44,7 @@ from facepay.vision.engine import Engine, load_engine
 from tests.reopening import AS_NOBODY_MAY, KeptShop, OpenedRows
 from tests.shop import PASSWORD, Shop
 
-pytest_plugins = ["tests.browser", "tests.processes"]
+pytest_plugins = ["tests.api", "tests.browser", "tests.processes"]
 # The collector goes through all that was imported every few tests, a tenth of a second each, unless it is told not to.
 gc.freeze()
 gc.set_threshold(20_000)

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from docs.make_pictures import pictures
 from docs.make_reference import DOCS, pages
-from docs.openapi import served
 
 from facepay.settings import Settings
 
@@ -61,8 +61,8 @@ def test_whoever_looks_for_a_page_finds_it_on_the_map() -> None:
 
 
 @pytest.mark.parametrize("name", ["reference.md", "problems.md", "settings.md", "holdings.md", "events.md"])
-def test_pages_made_from_the_code_are_as_the_code_is(name: str) -> None:
-    assert (DOCS / name).read_text() == made()[name], "run python -m docs.make_reference"
+def test_pages_made_from_the_code_are_as_the_code_is(name: str, made: dict[str, str]) -> None:
+    assert (DOCS / name).read_text() == made[name], "run python -m docs.make_reference"
 
 
 def test_pictures_are_as_the_code_is() -> None:
@@ -70,9 +70,9 @@ def test_pictures_are_as_the_code_is() -> None:
         assert (DOCS / name).read_text() == drawn, f"{name}: run python -m docs.make_pictures"
 
 
-@cache
-def made() -> dict[str, str]:
-    return pages()
+@pytest.fixture(scope="module")
+def made(api: dict[str, Any]) -> dict[str, str]:
+    return pages(api)
 
 
 def test_the_settings_that_pages_name_exist() -> None:
@@ -83,9 +83,9 @@ def test_the_settings_that_pages_name_exist() -> None:
             assert name in known or any(each.startswith(name + "_") for each in known), f"{page.name}: {name}"
 
 
-def test_the_routes_that_pages_call_exist() -> None:
+def test_the_routes_that_pages_call_exist(api: dict[str, Any]) -> None:
     """A route's parts in braces, shell variables and ids in examples all stand for some id."""
-    paths = served()["paths"]
+    paths = api["paths"]
     known = {f"{method.upper()} {re.sub(r'{[^}]*}', '*', path)}" for path, ways in paths.items() for method in ways}
     for page in PAGES:
         for method, path in re.findall(r"`(GET|POST|PUT|PATCH|DELETE) (/v1/[^`?\s]+)[`?]", page.read_text()):

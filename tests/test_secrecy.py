@@ -11,7 +11,6 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from docs.openapi import served
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -110,8 +109,9 @@ async def send(
     return await shop.client.request(method, filled, **asked)
 
 
-async def test_whatever_is_sent_to_whichever_route_is_told_to_nobody(open_shop: OpenShop, told: Told) -> None:
-    api = served()
+async def test_whatever_is_sent_to_whichever_route_is_told_to_nobody(
+    open_shop: OpenShop, told: Told, api: dict[str, Any]
+) -> None:
     shop = await open_shop(log_level="debug", rate_device_per_minute=0, rate_person_per_minute=0)
     told.trace(shop)
     answers: dict[int, int] = {}
