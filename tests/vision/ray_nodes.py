@@ -1,7 +1,8 @@
 """Two Ray nodes on this machine with the engine on both, as a process of its own: `python -m tests.vision.ray_nodes`.
 
-It says "ready" once the engine answers, kills the second node for a line of its input and says "killed", and ends with
-its input: so with the test that holds it, however that ends. It takes its process group with it.
+It says "ready" once the engine answers, then where it listens, since it may not listen elsewhere, and "killed" once a
+line of its input has made it kill the second node. It ends with its input: so with the test that holds it, however that
+ends. It takes its process group with it.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import ray
 from ray._private.node import Node
 from ray.cluster_utils import Cluster
 
-from facepay.vision.ray_serving import LOCAL_NODE, Models, Scale, deploy, keep_to_this_machine
+from facepay.vision.ray_serving import LOCAL_NODE, ListensElsewhere, Models, Scale, deploy, keep_to_this_machine
 from tests.vision.engine_contract import LIMITS
 
 REPLICAS = 2
@@ -41,8 +42,13 @@ def main(port: int) -> None:
     start_node(cluster, no_monitor=True)
     second = start_node(cluster)
     ray.init(cluster.address, _node_ip_address=LOCAL_NODE, log_to_driver=False, logging_level=logging.ERROR)
-    deploy(Models("buffalo_sc", limits=LIMITS), Scale(replicas=REPLICAS, queue_max=QUEUE_MAX), port=port)
+    models, scale = Models("buffalo_sc", limits=LIMITS), Scale(replicas=REPLICAS, queue_max=QUEUE_MAX)
+    deploy(models, scale, port=port)
     print("ready", flush=True)
+    try:
+        deploy(models, scale, port=port + 1)
+    except ListensElsewhere as there:
+        print(there, flush=True)
     for _ in sys.stdin:
         cluster.remove_node(second, allow_graceful=False)
         print("killed", flush=True)

@@ -131,6 +131,8 @@ def test_an_engine_on_two_ray_nodes_keeps_the_contract_and_outlives_one_of_them(
     with subtests.test("a shop that opens before its cluster is up"), pytest.raises(EngineUnavailable):
         nodes.engine.analyse(people()[0])
     nodes.wait_for("ready", seconds_max=150)
+    with subtests.test("a deployment elsewhere is refused as long as Serve listens here"):
+        nodes.wait_for(f"127.0.0.1:{nodes.port}", seconds_max=30)
     with subtests.test("nobody outside this machine reaches it"):
         assert nodes.listen_on() == {"127.0.0.1"}
     assert_keeps_the_contract(nodes.engine, embedded, subtests)

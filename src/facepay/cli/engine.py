@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from pathlib import Path
 from types import ModuleType
@@ -18,6 +19,11 @@ engine_app = typer.Typer(no_args_is_help=True, help="Models on a Ray cluster ins
 Address = Annotated[
     str, typer.Option(help="The cluster as Ray names it: auto on one of its nodes, host:6379, ray://host:10001.")
 ]
+
+HOW_TO_JOIN = (
+    "Where it asks for a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN as on its nodes. "
+    "An engine of --local ends with its own command, by Ctrl+C."
+)
 
 
 @engine_app.command("deploy")
@@ -56,15 +62,15 @@ def deploy_command(
         settings.execution_provider,
     )
     scale = serving.Scale(replicas=replicas, cpus=cpus, gpus=gpus, batch_max=batch_max, queue_max=queue_max)
-    serving.deploy(
-        models,
-        scale,
-        host=host,
-        port=port,
-        tls=serving.Tls(certificate, key) if certificate and key else None,
-    )
+    tls = serving.Tls(certificate, key) if certificate and key else None
+    try:
+        serving.deploy(models, scale, host=host, port=port, tls=tls)
+    except serving.ListensElsewhere as there:
+        console.print(f"Ray Serve runs there on {there}, or with other TLS files: facepay engine withdraw first")
+        raise typer.Exit(1) from None
     console.print(f"{models.pack} is ready: FACEPAY_ENGINE={'rays' if certificate else 'ray'}://{host}:{port}")
     if local:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl+C: Ray's own handler aborts
         threading.Event().wait()
 
 
@@ -84,6 +90,6 @@ def _on_cluster(address: str | None) -> ModuleType:
     try:
         ray_serving.join(address)
     except ConnectionError as error:
-        console.print(f"There is no Ray cluster at {address}: {error}", markup=False)
+        console.print(f"There is no Ray cluster at {address} to join: {error}\n{HOW_TO_JOIN}", markup=False)
         raise typer.Exit(1) from None
     return ray_serving

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -13,7 +14,9 @@ from pathlib import Path
 
 import ray
 from ray import serve
-from ray._private import ray_constants
+from ray._private import ray_constants, services
+from ray.exceptions import AuthenticationError
+from ray.serve import context as serve_context
 from ray.serve._private import replica
 from ray.serve.config import BackpressureConfig, HTTPOptions
 from ray.serve.schema import LoggingConfig
@@ -40,7 +43,9 @@ from facepay.vision.wire import (
 
 APPLICATION = "facepay-engine"
 LOCAL_NODE = "127.0.0.1"
+LISTENING = ("host", "port", "ssl_certfile", "ssl_keyfile")
 BATCH_WAIT_SECONDS = 0.002
+REACH_SECONDS = 5
 GPU_THREADS = 8
 """Frames that one replica with a GPU decodes and detects side by side."""
 
@@ -93,6 +98,10 @@ class Tls:
 
     certificate: Path
     key: Path
+
+
+class ListensElsewhere(Exception):
+    """Serve runs on the cluster with another host, port or TLS, which can't change as long as it does."""
 
 
 class EngineReplica:
@@ -164,11 +173,16 @@ def deploy(
 ) -> None:
     """Put the engine on the cluster that this process has joined, or change it there without a gap.
 
-    Every node of the cluster then listens on `host` and `port`.
+    Every node of the cluster then listens on `host` and `port`. Raises ListensElsewhere, before anything is changed.
     """
     files = {"ssl_certfile": str(tls.certificate), "ssl_keyfile": str(tls.key)} if tls else {}
     listening = HTTPOptions(host=host, port=port, **files)
     serve.start(proxy_location="EveryNode", http_options=listening)
+    client = serve_context._get_global_client()
+    assert client
+    running = client.http_config  # Serve itself only warns, and goes on where it was
+    if any(getattr(running, each) != getattr(listening, each) for each in LISTENING):
+        raise ListensElsewhere(f"{running.host}:{running.port}")
     deployment = serve.deployment(
         name="engine",
         num_replicas=scale.replicas,
@@ -184,20 +198,40 @@ def deploy(
 
 
 def withdraw() -> None:
-    """Take the engine off the cluster, once what is at work is answered."""
-    serve.delete(APPLICATION)
+    """Take the engine off the cluster, once what is at work is answered. Where that was all, Serve ends too: as long as
+    it runs, it listens where it was first told to.
+    """
+    if APPLICATION in serve.status().applications:
+        serve.delete(APPLICATION)
+    if not serve.status().applications:
+        serve.shutdown()  # type: ignore[no-untyped-call]
 
 
 def join(address: str | None) -> None:
     """Join the Ray cluster at this address in any of Ray's forms; start one of this machine's own where it is None,
-    which ends with this process. Raises ConnectionError where there is none.
+    which ends with this process. Raises ConnectionError where there is none, or it lets nobody in without its token.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray reports on its users unless told otherwise
     if address is None:
         keep_to_this_machine()
         ray.init("local", _node_ip_address=LOCAL_NODE, include_dashboard=False, log_to_driver=False)
-    else:
+        return
+    os.environ.setdefault("RAY_gcs_server_port_wait_time_s", "1")  # one try of a second, where Ray makes 20
+    try:
+        if not address.startswith("ray://"):
+            _reach(services.canonicalize_bootstrap_address_or_die(address))
         ray.init(address, log_to_driver=False)
+    except AuthenticationError as error:
+        raise ConnectionError(str(error)) from error
+
+
+def _reach(head: str) -> None:
+    """Say at once that nobody listens there, which Ray finds out in 41 s. Raises ConnectionError."""
+    host, port = head.rsplit(":", 1)
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), REACH_SECONDS).close()
+    except OSError as error:
+        raise ConnectionError(f"{head}: {error}") from error
 
 
 def keep_to_this_machine() -> None:
