@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import numpy as np
 import pytest
+import stamina
 
 from facepay.kernel.errors import Overloaded
 from facepay.vision.away import EngineMismatch, EngineUnavailable
@@ -78,6 +79,13 @@ def seen_by(engine: Engine) -> Callable[[bytes, Wanted], Answer]:
     return lambda frame, wanted: (200, JSON_TYPE, evidence_to_json(engine.analyse(frame, **wanted)))
 
 
+@pytest.fixture
+def without_pauses() -> Iterator[None]:
+    """Between the attempts, of which there are as many."""
+    with stamina.set_testing(True, attempts=100, cap=True):
+        yield
+
+
 @pytest.mark.parametrize("frame", [camera_frame(people()), camera_frame([])], ids=["a crowd", "nobody"])
 def test_evidence_crosses_the_wire_to_the_last_bit(engine: Engine, frame: bytes) -> None:
     sent = engine.analyse(frame, embed=3, points=True, with_fingerprint=True, with_appearance=True)
@@ -89,6 +97,7 @@ def test_evidence_crosses_the_wire_to_the_last_bit(engine: Engine, frame: bytes)
         assert one.embedding is None or np.array_equal(one.embedding, other.embedding)  # type: ignore[arg-type]
 
 
+@pytest.mark.usefixtures("without_pauses")
 @pytest.mark.parametrize(
     "answer",
     [
@@ -136,6 +145,7 @@ def test_a_machine_that_is_away_leaves_its_frames_to_the_next(engine: Engine) ->
         assert len(asked) == 3
 
 
+@pytest.mark.usefixtures("without_pauses")
 def test_over_tls_frames_go_to_whom_the_own_authority_signed_for_and_to_nobody_else(
     engine: Engine, tmp_path: Path
 ) -> None:
@@ -175,6 +185,7 @@ def test_what_is_no_address_is_refused(address: str) -> None:
 
 
 @pytest.mark.anyio
+@pytest.mark.usefixtures("without_pauses")
 async def test_a_gate_whose_cluster_is_away_says_so_and_opens_when_it_is_back(
     open_shop: Callable[..., Awaitable[Shop]],
 ) -> None:
