@@ -92,6 +92,7 @@ async def test_only_who_is_in_the_offers_tiers_gets_it(shop: Shop, app: FastAPI)
 async def test_two_devices_and_housekeeping_at_once_see_one_birthday(open_shop: OpenShop) -> None:
     shop = await open_shop()
     app = shop.app
+    await shop.do("PATCH", f"/v1/stores/{shop.store_id}", json={"timezone": "Asia/Shanghai"})  # as the chain
     today = day_of(utc_now(), "Asia/Shanghai").replace(year=1992)
     member = await shop.add_member(0, balance=1000)
     await shop.do("PATCH", f"/v1/members/{member}", json={"born_on": str(today)})
