@@ -57,7 +57,7 @@ STORIES = {
         ("Happy birthday, Lin!", "points, 20 % off", "-¥11.80", "car_late", "in order"),
     ),
     Scenario.FITTING: (
-        ("cabin 2, welcome", "skin #", "outfit 3", "among neutrals.", "disliked", "outfit 4", "Hubin", "promised"),
+        ("cabin 2, welcome", "skin #", "outfit 3", "neutrals.", "disliked", "outfit 4", "Hubin", "promised"),
         ("cabin 2: Navy shirt, M", "cabin 1, unknown_face", "the mirror shows: Gu", "navy shirt, learnt"),
         ("¥199.00, 199 points", "paid, ¥199.00", "forgotten", "nobody waits for them", "in order"),
     ),

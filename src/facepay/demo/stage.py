@@ -80,7 +80,7 @@ class Stage:
             "step", "who", "decision", Column("why", overflow="fold"), pad_edge=False, header_style="bold", box=None
         )
         for right in ("match", "ms", self.stands):
-            self.table.add_column(right, justify="right", no_wrap=True)
+            self.table.add_column(right, justify="right", no_wrap=True, min_width=4)  # a slow answer moves no column
         self.live = Live(self.table, console=console, vertical_overflow="visible")
 
     def play(self) -> None:
