@@ -10,6 +10,7 @@ from uuid import UUID
 
 import httpx
 import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.kernel.clock import utc_now
 from facepay.kernel.hub import Hub
@@ -87,8 +88,17 @@ async def test_many_who_write_and_readers_who_lose_their_connection_agree(office
         )
 
 
-async def test_an_integrator_follows_over_http_from_where_they_were(shop: Shop) -> None:
+async def test_an_integrator_follows_over_http_from_where_they_were(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Until their access is taken away."""
+    place = stream.place
+
+    async def place_slowly(session: AsyncSession) -> int:
+        await asyncio.sleep(0.2)
+        return await place(session)
+
+    monkeypatch.setattr(stream, "place", place_slowly)  # longer than an answer's head takes
     path, database = "/v1/webhook-events/stream", shop.app.state.database
     body = {"username": "tills", "display_name": "Tills", "role": "operator", "password": PASSWORD}
     staff = (await shop.do("POST", "/v1/staff", json=body))["id"]

@@ -268,10 +268,18 @@ class Following:
         return await staff_still_current(self.request, "webhooks:read")
 
 
-async def _following(following: Annotated[Following, Depends(made(Following))]) -> Following:
-    """Raises UnknownEventType before the stream begins."""
+async def _followed(
+    following: Annotated[Following, Depends(made(Following))],
+    after: Annotated[int | None, Query(ge=0, le=NUMBER_MAX, description="Behind this one; 0 for all kept.")] = None,
+    last_event_id: Annotated[int | None, Header(ge=0, le=NUMBER_MAX)] = None,
+) -> AsyncIterator[WebhookEvent]:
+    """Before the answer begins it's settled behind which event that is: whoever has its head misses nothing from then
+    on. Raises UnknownEventType.
+    """
     following.catalogue.check(following.event_type or ())
-    return following
+    if last_event_id is not None:
+        after = last_event_id
+    return following.stream.follow(after=await following.stream.last() if after is None else after)
 
 
 @router.get(
@@ -281,16 +289,14 @@ async def _following(following: Annotated[Following, Depends(made(Following))]) 
     responses=problems(*REFUSALS, UnknownEventType),
 )
 async def follow_events(
-    following: Annotated[Following, Depends(_following)],
-    after: Annotated[int | None, Query(ge=0, le=NUMBER_MAX, description="Behind this one; 0 for all kept.")] = None,
-    last_event_id: Annotated[int | None, Header(ge=0, le=NUMBER_MAX)] = None,
+    events: Annotated[AsyncIterator[WebhookEvent], Depends(_followed)],
 ) -> AsyncIterator[ServerSentEvent]:
     """Server-sent events, each named after its type, with the body that endpoints are sent as data.
 
     It begins now, or behind `after`, or where a browser that lost it was (`Last-Event-ID`): nothing is left out and
     nothing comes twice, for as long as events are kept. The stream ends when the token does.
     """
-    async for event in following.stream.follow(after=after if last_event_id is None else last_event_id):
+    async for event in events:
         yield ServerSentEvent(event=event.type, id=str(event.position), raw_data=event.body)
 
 

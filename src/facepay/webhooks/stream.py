@@ -52,12 +52,10 @@ class Stream:
     wanted: Wanted
     authenticate: Callable[[], Awaitable[object]]
 
-    async def follow(self, *, after: int | None) -> AsyncIterator[WebhookEvent]:
-        """Every event behind that position, or from now on; for as long as the token counts."""
+    async def follow(self, *, after: int) -> AsyncIterator[WebhookEvent]:
+        """Every event behind that position, for as long as the token counts."""
         looked_at = monotonic()
         async with self.hub.subscribe(TOPIC) as told:
-            if after is None:
-                after = await self._last()
             while not self.hub.closing:
                 after, events = await self._behind(after)
                 for event in events:
@@ -72,7 +70,8 @@ class Stream:
                 except Unauthenticated:
                     return
 
-    async def _last(self) -> int:
+    async def last(self) -> int:
+        """The position behind which those come that can't be seen yet."""
         async with self.database.begin() as session:
             while await place(session) == PORTION:
                 pass
