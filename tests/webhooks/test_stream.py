@@ -49,6 +49,7 @@ async def test_what_is_committed_late_comes_after_what_was_read_and_not_before_i
         await office.tell(2)
         (seen,) = await first(following(office).follow(after=0), 1)
         assert '"number":2' in seen.body
+    assert seen.position
     (resumed,) = await first(following(office).follow(after=seen.position), 1)
     assert '"number":1' in resumed.body, "its number is lower, and it isn't lost"
     both = await first(following(office).follow(after=0), 2)
