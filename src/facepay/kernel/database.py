@@ -168,11 +168,16 @@ def rows_of(query: Select[*tuple[Any, ...]]) -> ScalarSelect[Any]:
     return select(func.coalesce(func.json_agg(row), literal_column("'[]'::json"))).scalar_subquery()
 
 
+def insertion(table: str, columns: Sequence[str], rows: str) -> str:
+    """Into the table, from the JSON list of rows that is the parameter of this name. All have the same columns."""
+    names = ", ".join(columns)
+    recordset = f"json_populate_recordset(null::{table}, cast(:{rows} as json))"
+    return f"insert into {table} ({names}) select {names} from {recordset}"  # noqa: S608 - our own names
+
+
 async def insert_rows(session: AsyncSession, table: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
     """In one statement, however many: several times as fast as one for each. All have the same columns."""
-    name, columns = table.__tablename__, ", ".join(rows[0])
-    recordset = f"json_populate_recordset(null::{name}, cast(:rows as json))"
-    statement = f"insert into {name} ({columns}) select {columns} from {recordset}"  # noqa: S608 - our own names
+    statement = insertion(table.__tablename__, list(rows[0]), "rows")
     await session.execute(text(statement), {"rows": to_json(rows).decode()})
 
 

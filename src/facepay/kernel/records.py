@@ -16,7 +16,7 @@ from sqlalchemy import inspect, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, make_transient_to_detached
 
-from facepay.kernel.database import Base, Prepared
+from facepay.kernel.database import Base, Prepared, insertion
 
 Record = TypeVar("Record", bound=Base)
 Row = dict[str, Any]
@@ -113,9 +113,5 @@ def _worded(rows: Sequence[Row]) -> str:
 @cache
 def _insertion(tables: tuple[tuple[str, tuple[str, ...]], ...]) -> Prepared:
     """Into each of these tables, rows of these columns, from a JSON list by the table's name."""
-    insertions = ", ".join(
-        f"into_{table} as (insert into {table} ({', '.join(columns)}) select {', '.join(columns)}"  # noqa: S608 - our own names
-        f" from json_populate_recordset(null::{table}, cast(:{table} as json)))"
-        for table, columns in tables
-    )
+    insertions = ", ".join(f"into_{table} as ({insertion(table, columns, table)})" for table, columns in tables)
     return Prepared(text(f"with {insertions} select 1"))
