@@ -14,20 +14,20 @@ from facepay.wallet.upkeep import LEDGER, fold_hot_accounts
 from facepay.wallet.verify import verify
 from tests.wallet.books import Books, moves
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_shop]
 WORKERS = 64
 
 
 async def test_sixty_four_tills_drain_one_wallet_to_exactly_nothing(books: Books) -> None:
-    member = await books.member(10_000)
+    member = await books.member(8_000)
 
     async def till(number: int) -> list[str]:
-        return [(await books.pay(member, 100, tax=9)).code for _ in range(3)]
+        return [(await books.pay(member, 100, tax=9)).code for _ in range(2)]
 
     codes = Counter(code for till_codes in await asyncio.gather(*map(till, range(WORKERS))) for code in till_codes)
-    assert codes == {"ok": 100, "insufficient_funds": 3 * WORKERS - 100}
+    assert codes == {"ok": 80, "insufficient_funds": 2 * WORKERS - 80}
     assert (await books.wallet(member)).posted == 0
-    assert (await books.sales()).posted == 9_100
+    assert (await books.sales()).posted == 7_280
     await LEDGER.seal_all(books.database)
     report = await verify(books.database)
     assert report.ok, report
@@ -39,7 +39,7 @@ async def test_batches_between_the_same_wallets_in_any_order_never_deadlock(book
     dice = random.Random(20260302)
 
     async def till(number: int) -> None:
-        for _ in range(4):
+        for _ in range(2):
             batch = []
             for _ in range(8):
                 payer, payee = dice.sample([*wallets, sales], 2)
@@ -56,7 +56,7 @@ async def test_batches_between_the_same_wallets_in_any_order_never_deadlock(book
 
 async def behind_the_payments(books: Books) -> None:
     """Folding, sealing and proving while the tills are busy."""
-    for _ in range(4):
+    for _ in range(3):
         await fold_hot_accounts(books.database)
         await LEDGER.seal(books.database, positions_max=100)
         report = await verify(books.database)

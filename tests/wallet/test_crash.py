@@ -28,7 +28,7 @@ from tests.wallet.books import Books
 from tests.wallet.crash_tills import TILLS, charged, order_id
 
 pytestmark = pytest.mark.anyio
-CRASHES = int(os.environ.get("FACEPAY_CRASHES", "3"))
+CRASHES = int(os.environ.get("FACEPAY_CRASHES", "2"))
 ORDERS = 120 * CRASHES
 
 

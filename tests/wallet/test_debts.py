@@ -17,7 +17,7 @@ from tests.locks import somebody_waits
 from tests.wallet.books import NOW, Books, moves
 from tests.wallet.desk import Desk
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_shop]
 
 
 async def lend(books: Books, member_id: UUID, amount: int) -> None:

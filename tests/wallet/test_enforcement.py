@@ -15,7 +15,7 @@ from facepay.wallet.ledger import Entry
 from facepay.wallet.upkeep import LEDGER
 from tests.wallet.books import Books, moves, posting
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_shop]
 APPEND_ONLY = ["ledger.transfers", "ledger.entries", "ledger.folds", "chain.links"]
 TABLES = [*APPEND_ONLY, "ledger.accounts", "ledger.balances", "ledger.holds", "ledger.refundable", "chain.logs"]
 
@@ -106,16 +106,14 @@ async def test_money_is_not_made_out_of_nothing(books: Books, app: psycopg.Conne
     assert (await books.balance(wallet)).posted == 100
 
 
-@pytest.mark.parametrize("table", APPEND_ONLY)
-async def test_not_even_the_owner_changes_or_removes_what_was_written(
-    books: Books, owner: psycopg.Connection, table: str
-) -> None:
+async def test_not_even_the_owner_changes_or_removes_what_was_written(books: Books, owner: psycopg.Connection) -> None:
     await books.pay(await books.member(100), 40)
     await LEDGER.seal_all(books.database)
-    name = sql.Identifier(*table.split("."))
-    for statement in ("update {} set position = 1", "delete from {}", "truncate {} cascade"):
-        with pytest.raises(errors.RestrictViolation):
-            owner.execute(sql.SQL(statement).format(name))
+    for table in APPEND_ONLY:
+        name = sql.Identifier(*table.split("."))
+        for statement in ("update {} set position = 1", "delete from {}", "truncate {} cascade"):
+            with pytest.raises(errors.RestrictViolation):
+                owner.execute(sql.SQL(statement).format(name))
 
 
 async def test_the_owner_is_held_to_floors_caps_and_units_too(books: Books, owner: psycopg.Connection) -> None:

@@ -10,7 +10,7 @@ from facepay.wallet.statements import Line, balance_at, statement
 from facepay.wallet.upkeep import LEDGER, fold_hot_accounts
 from tests.wallet.books import Books
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_shop]
 
 
 async def fold(books: Books) -> None:

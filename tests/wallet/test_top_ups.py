@@ -58,7 +58,7 @@ async def until_settled(shop: Shop, member_id: str) -> list[dict[str, Any]]:
 
 
 async def test_a_top_up_is_in_the_wallet_when_the_answer_comes(shop: Shop) -> None:
-    member_id = await shop.add_member(0, enrol=False)
+    member_id = await shop.add_member_without_face()
     first = await ask(shop, member_id, key="one")
     assert (first.status_code, first.json()["status"], await shop.balance(member_id)) == (201, "succeeded", 5000)
     again = await ask(shop, member_id, key="one")
@@ -71,7 +71,7 @@ async def test_a_top_up_is_in_the_wallet_when_the_answer_comes(shop: Shop) -> No
 
 
 async def test_top_ups_are_listed_newest_first_and_only_to_their_member(shop: Shop) -> None:
-    member_id, other_id = await shop.add_member(0, enrol=False), await shop.add_member(1, enrol=False)
+    member_id, other_id = await shop.add_member_without_face(), await shop.add_member_without_face()
     ids = [(await ask(shop, member_id, amount)).json()["id"] for amount in (1, 2, 3)]
     first = await shop.do("GET", wallet_of(member_id), params={"limit": 2})
     rest = await shop.do("GET", wallet_of(member_id), params={"cursor": first["next_cursor"]})
@@ -84,7 +84,7 @@ async def test_a_slow_provider_leaves_a_top_up_pending_and_a_retry_charges_nothi
     open_shop: OpenShop, clock: Clock
 ) -> None:
     shop = await open_shop(provider_delay_ms=30 * 60_000, provider_wait_ms=0)
-    member_id = await shop.add_member(0, enrol=False)
+    member_id = await shop.add_member_without_face()
     first = await ask(shop, member_id, key="one")
     assert (first.json()["status"], first.json()["transfer_id"], await shop.balance(member_id)) == ("pending", None, 0)
     assert (await ask(shop, member_id, key="one")).json()["id"] == first.json()["id"]
@@ -95,7 +95,7 @@ async def test_a_slow_provider_leaves_a_top_up_pending_and_a_retry_charges_nothi
 
 async def test_a_declined_top_up_says_so_and_leaves_the_wallet_alone(open_shop: OpenShop) -> None:
     shop = await open_shop(provider_failure_rate=1.0)
-    member_id = await shop.add_member(0, enrol=False)
+    member_id = await shop.add_member_without_face()
     answer = (await ask(shop, member_id)).json()
     assert (answer["status"], answer["failure_code"], answer["transfer_id"]) == ("failed", "declined", None)
     assert await shop.balance(member_id) == 0
@@ -111,8 +111,8 @@ async def test_with_everything_nasty_at_once_every_fen_is_credited_once(open_sho
         provider_seed=11,
         provider_wait_ms=0,
     )
-    member_id = await shop.add_member(0, enrol=False)
-    amounts = [2**number for number in range(16)]  # any two sets of them have different sums
+    member_id = await shop.add_member_without_face()
+    amounts = [2**number for number in range(10)]  # any two sets of them have different sums
     answers = await asyncio.gather(*(ask(shop, member_id, amount) for amount in amounts))
     assert {answer.status_code for answer in answers} == {201}
     state = shop.app.state
@@ -163,7 +163,7 @@ async def test_an_event_about_a_charge_that_nobody_asked_for_is_acknowledged_and
 
 
 async def test_a_top_up_goes_back_where_it_came_from_and_never_twice(shop: Shop) -> None:
-    member_id = await shop.add_member(0, enrol=False)
+    member_id = await shop.add_member_without_face()
     path = f"{wallet_of(member_id)}/{(await ask(shop, member_id)).json()['id']}/refunds"
 
     async def refund(body: dict[str, int]) -> httpx.Response:
@@ -206,29 +206,27 @@ async def test_a_refund_that_the_provider_declines_releases_the_money(books: Boo
     assert (await books.wallet(member_id)).held == 0
 
 
-@pytest.mark.parametrize("moment", ["before the call", "after the call", "after the decision"])
-async def test_a_crash_between_record_and_webhook_is_resumed_after_a_minute(
-    books: Books, desk: Desk, moment: str
-) -> None:
-    member_id = new_id()
-    top_up = await desk.record(member_id, 5000)
-    if moment != "before the call":
-        customer_id = await desk.provider.bind(member_id)
-        await desk.provider.charge(
-            key=str(top_up.id), customer_id=customer_id, amount=5000, currency="CNY", reference=top_up.id
-        )
-    if moment == "after the decision":
-        await desk.provider.work(deaf)
+async def test_a_crash_between_record_and_webhook_is_resumed_after_a_minute(books: Books, desk: Desk) -> None:
     other = Desk(books.database, time=desk.time)
-    assert await other.sweep() == 0  # too early: its process may still be at it
-    desk.time.pass_by(seconds=61)
-    assert await other.sweep() == 1
-    if moment == "after the decision":
-        assert await other.wallet(member_id) == 5000  # asked, without a webhook
-    await other.hear_all()
-    assert (await other.status(top_up), await other.wallet(member_id)) == ("succeeded", 5000)
-    desk.time.pass_by(seconds=61)
-    assert await other.sweep() == 0
+    for moment in ("before the call", "after the call", "after the decision"):
+        member_id = new_id()
+        top_up = await desk.record(member_id, 5000)
+        if moment != "before the call":
+            customer_id = await desk.provider.bind(member_id)
+            await desk.provider.charge(
+                key=str(top_up.id), customer_id=customer_id, amount=5000, currency="CNY", reference=top_up.id
+            )
+        if moment == "after the decision":
+            await desk.provider.work(deaf)
+        assert await other.sweep() == 0, moment  # too early: its process may still be at it
+        desk.time.pass_by(seconds=61)
+        assert await other.sweep() == 1, moment
+        if moment == "after the decision":
+            assert await other.wallet(member_id) == 5000  # asked, without a webhook
+        await other.hear_all()
+        assert (await other.status(top_up), await other.wallet(member_id)) == ("succeeded", 5000), moment
+        desk.time.pass_by(seconds=61)
+        assert await other.sweep() == 0, moment
 
 
 async def test_two_sweepers_share_the_work(books: Books, desk: Desk) -> None:
@@ -253,9 +251,9 @@ async def test_an_amount_that_the_provider_made_up_is_never_credited(books: Book
 @given(
     seed=st.integers(0, 99),
     # What is delivered side by side, one lot after the other: which of the six webhooks, some of them again.
-    lots=st.lists(st.lists(st.integers(0, 5), min_size=1, max_size=3), max_size=8),
+    lots=st.lists(st.lists(st.integers(0, 5), min_size=1, max_size=3), max_size=5),
 )
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_webhooks_in_any_order_and_number_credit_what_succeeded_and_no_more(
     books: Books, seed: int, lots: list[list[int]]
 ) -> None:

@@ -15,6 +15,7 @@ from facepay.wallet.accounts import member_wallet, store_sales
 from facepay.wallet.ledger import post
 from facepay.wallet.upkeep import LEDGER, fold_hot_accounts
 from facepay.wallet.verify import verify
+from tests.reopening import AS_NOBODY_MAY, OpenedRows
 from tests.wallet.books import Books, moves
 
 pytestmark = pytest.mark.anyio
@@ -95,16 +96,18 @@ TAMPERINGS = {
 }
 
 
-@pytest.mark.parametrize("tampering", TAMPERINGS)
-async def test_tampering_is_found_and_its_row_named(books: Books, day: Day, superuser_url: str, tampering: str) -> None:
-    statement, where = TAMPERINGS[tampering]
-    with psycopg.connect(superuser_url) as connection:
-        connection.execute("set session_replication_role = replica")
-        connection.execute("set search_path = ledger")
-        assert connection.execute(statement, vars(day)).rowcount > 0
-    report = await verify(books.database)
-    assert not report.ok
-    assert where == "" or any(str(getattr(day, where)) in finding.row for finding in report.findings), report
+async def test_tampering_is_found_and_its_row_named(books: Books, day: Day, superuser_url: str) -> None:
+    honest = OpenedRows(superuser_url)
+    with psycopg.connect(superuser_url, autocommit=True, options=AS_NOBODY_MAY) as thief:
+        thief.execute("set search_path = ledger")
+        for tampering, (statement, where) in TAMPERINGS.items():
+            assert thief.execute(statement, vars(day)).rowcount > 0, tampering
+            report = await verify(books.database)
+            assert not report.ok, tampering
+            rows = [finding.row for finding in report.findings]
+            assert where == "" or any(str(getattr(day, where)) in row for row in rows), (tampering, report)
+            honest.put_back(thief)
+    assert (await verify(books.database)).ok
 
 
 async def test_books_rewritten_from_beginning_to_end_differ_from_the_head_that_was_kept(
