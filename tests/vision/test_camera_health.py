@@ -116,7 +116,7 @@ def test_people_who_pass_and_stop_are_no_fault(camera: Camera) -> None:
             crowded[HEIGHT - 200 :, left : left + 140] = body
         return crowded
 
-    assert camera.shows(30, with_people) == set()
+    assert camera.shows(20, with_people) == set()
 
 
 def test_a_frozen_picture_is_found_also_under_a_clock_and_in_a_loop(camera: Camera) -> None:
@@ -132,7 +132,7 @@ def test_a_frozen_picture_is_found_also_under_a_clock_and_in_a_loop(camera: Came
 
 
 def test_a_fault_is_never_learnt_and_a_turn_that_stays_never_forgotten(camera: Camera) -> None:
-    assert camera.shows(120, turned_px=60) == {Fault.MOVED}
+    assert camera.shows(70, turned_px=60) == {Fault.MOVED}
     assert camera.shows(15) == set()
 
 

@@ -48,7 +48,7 @@ def look(engine: Engine) -> Look:
     @cache
     def see(view: View | None = None, surface: Surface = HEAD, **expression: float) -> FaceEvidence:
         image = with_expression(portrait, landmarks, **expression) if expression else portrait
-        return analyse(turned(image, landmarks, view, surface=surface, step=3) if view else image)
+        return analyse(turned(image, landmarks, view, surface=surface, step=6) if view else image)
 
     return see
 

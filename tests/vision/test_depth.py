@@ -128,7 +128,7 @@ def fault_in_mm(
 
 @pytest.mark.parametrize("view", VIEWS, ids=str)
 def test_in_millimetres_a_head_is_a_face_however_it_is_turned(view: View) -> None:
-    for seed in range(3):
+    for seed in range(2):
         assert fault_in_mm(HEAD, view, noise_mm=3.0, holes=0.1, seed=seed) is None
 
 
@@ -147,10 +147,10 @@ SHEETS = {
 
 @pytest.mark.parametrize("name", SHEETS)
 def test_in_millimetres_no_sheet_has_a_nose_however_it_is_bent_folded_and_held(name: str) -> None:
-    for view in (View(), View(yaw=25), View(pitch=25), View(yaw=-20, pitch=-20), View(distance=14)):
-        for noise in (1.0, 3.0):
-            refused = fault_in_mm(SHEETS[name], view, noise_mm=noise, seed=int(noise))
-            assert refused in ("depth_flat", "depth_bent", "depth_missing"), view
+    views = (View(), View(yaw=25), View(pitch=25), View(yaw=-20, pitch=-20), View(distance=14))
+    for view, noise in [(View(), 1.0), *((view, 3.0) for view in views)]:
+        refused = fault_in_mm(SHEETS[name], view, noise_mm=noise, seed=int(noise))
+        assert refused in ("depth_flat", "depth_bent", "depth_missing"), view
 
 
 def test_a_fold_along_the_nose_shows_what_intrinsics_are_worth() -> None:
@@ -175,8 +175,8 @@ def test_in_millimetres_neither_glasses_nor_what_a_camera_mismeasures_here_and_t
             cv2.circle(depth, np.rint(eye).astype(int).tolist(), 10, 0, -1)
         return fault_of(measure_surface(depth, LANDMARKS, depth_camera(LANDMARKS, SIZE, View())), policy=ReliefPolicy())
 
-    assert {seen(HEAD, seed) for seed in range(10)} == {None}
-    assert None not in {seen(sheet(), seed) for seed in range(30)}
+    assert {seen(HEAD, seed) for seed in range(5)} == {None}
+    assert None not in {seen(sheet(), seed) for seed in range(10)}
 
 
 def test_eyes_and_nose_are_measured_as_they_are_at_any_unit_and_size() -> None:

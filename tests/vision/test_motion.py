@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 
@@ -16,7 +17,7 @@ def outcome(conditions: Conditions, *, reached: bool, seed: int = 1) -> Outcome:
     return watch(Sequence(conditions, seed=seed, reached=reached))
 
 
-@pytest.mark.parametrize("conditions", [DAY, NIGHT, Conditions(tremble_px=2.0)], ids=["day", "night", "trembling"])
+@pytest.mark.parametrize("conditions", [DAY, replace(NIGHT, tremble_px=2.0)], ids=["day", "a trembling night"])
 def test_a_hand_that_reaches_into_a_slot_is_seen_there_and_nowhere_else(conditions: Conditions) -> None:
     found = outcome(conditions, reached=True)
     assert found.seen
