@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
 from sqlalchemy import select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.identity.enrolment import enrol, withdraw
 from facepay.identity.policy import Match
@@ -23,7 +25,7 @@ from facepay.templates.area import area_for_workers, area_of
 from facepay.templates.gallery import Ranking
 from facepay.templates.memory_gallery import MemoryGallery
 from facepay.templates.protection import Floats, GalleryLocked, Protection
-from facepay.templates.templates import Change, Template, next_version
+from facepay.templates.templates import Change, Template, newest_version, next_version
 from tests.processes import NOW, OpenProcess, Process, Seen
 
 pytestmark = pytest.mark.anyio
@@ -255,7 +257,23 @@ async def test_a_change_of_nobody_s_templates_is_followed_once(process: Process,
         await next_version(session)
     await process.keeper.follow(process.database)
     async with process.database.begin() as session:
-        assert not await process.keeper.is_behind(session)
+        assert await newest_version(session) == process.keeper.gallery.version
+
+
+async def test_who_are_behind_at_once_read_a_change_once(process: Process, photo: Seen) -> None:
+    await process.add_enrolled(photo(0))
+    async with process.database.begin() as session:
+        await next_version(session)
+    read = 0
+
+    def counted(session: AsyncSession, *, version: int, pack: str) -> AsyncGenerator[Sequence[Change]]:
+        nonlocal read
+        read += 1
+        return templates.changes_after(session, version=version, pack=pack)
+
+    process.keeper.kept = replace(process.keeper.kept, changes_after=counted)
+    await asyncio.gather(*(process.keeper.follow(process.database) for _ in range(5)))
+    assert read == 1
 
 
 async def test_only_a_search_that_takes_long_leaves_the_event_loop(

@@ -22,12 +22,12 @@ from psycopg.conninfo import make_conninfo
 from sqlalchemy import ARRAY, Text, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from facepay.kernel.database import Database
+from facepay.kernel.database import Database, Prepared
 
 log = structlog.get_logger()
 CHANNEL = "facepay"  # a trigger in the database names it too
 RECONNECT_SECONDS = 1.0
-NOTIFY = select(func.pg_notify(CHANNEL, func.unnest(bindparam("topics", type_=ARRAY(Text)))))
+NOTIFY = Prepared(select(func.pg_notify(CHANNEL, func.unnest(bindparam("topics", type_=ARRAY(Text))))))
 ENDING = (signal.SIGINT, signal.SIGTERM)
 # A peer that is gone without a word is noticed after half a minute.
 KEEPALIVES = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3}
@@ -35,7 +35,7 @@ KEEPALIVES = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count
 
 async def notify(session: AsyncSession, *topics: str) -> None:
     """Wake whoever subscribes to these topics once the transaction is committed. However often in one: once."""
-    await session.execute(NOTIFY, {"topics": topics})
+    await NOTIFY.rows(session, topics=list(topics))
 
 
 class Subscription:

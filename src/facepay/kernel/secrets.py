@@ -34,6 +34,7 @@ class MasterKey:
             raise ValueError(f"the master key must be {KEY_BYTES} bytes in base64, not {len(key)}")
         self._key = key
         self.others = tuple(others)
+        self._derived: dict[str, bytes] = {}
 
     @classmethod
     def from_text(cls, text: str) -> MasterKey:
@@ -84,7 +85,10 @@ class MasterKey:
 
     def derive(self, purpose: str) -> bytes:
         """A 32-byte key for one purpose (HKDF-SHA256, RFC 5869)."""
-        return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=purpose.encode()).derive(self._key)
+        if purpose not in self._derived:
+            hkdf = HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=purpose.encode())
+            self._derived[purpose] = hkdf.derive(self._key)
+        return self._derived[purpose]
 
     def derive_each(self, purpose: str) -> tuple[bytes, ...]:
         """`derive` of the key in force, then of the others: for what has to be recognised that they made."""

@@ -15,13 +15,14 @@ from uuid import UUID
 
 import structlog
 from fastapi import Request
+from psycopg.types.json import Jsonb
 from sqlalchemy import Index, SmallInteger, String, bindparam, insert, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from facepay.kernel.auth import SAFE_METHODS, Principal
-from facepay.kernel.database import Base, Database, Identified, drop_rows
+from facepay.kernel.database import Base, Database, Identified, Prepared, drop_rows
 from facepay.kernel.ids import new_id
 
 log = structlog.get_logger()
@@ -59,12 +60,13 @@ class StaffAction(Identified, Base):
     answered_at: Mapped[datetime | None]
 
 
-_BEGIN = insert(StaffAction)
-_ANSWER = (
+_KNOWN_LATER = {"status", "code", "answered_at"}
+_KNOWN = [each.name for each in StaffAction.__table__.columns if each.name not in _KNOWN_LATER]
+_BEGIN = Prepared(insert(StaffAction).values({name: bindparam(name) for name in _KNOWN}))
+_ANSWER = Prepared(
     update(StaffAction)
     .where(StaffAction.id == bindparam("action"))
     .values(status=bindparam("said"), code=bindparam("why"), answered_at=bindparam("then"))
-    .execution_options(synchronize_session=False)
 )
 
 
@@ -90,7 +92,7 @@ async def note(request: Request, staff: Principal, scopes: frozenset[str]) -> No
     state = request.app.state
     action = _asked(request, staff, state.clock())
     async with state.database.read() as session:
-        await session.execute(_BEGIN, [action])
+        await _BEGIN.rows(session, **action)
     request.state.when_answered = partial(_answered, state.database, request, action["id"])
 
 
@@ -105,7 +107,7 @@ def _asked(request: Request, staff: Principal, now: datetime) -> dict[str, Any]:
         "role": staff.role,
         "method": request.method,
         "route": request.scope["route"].path,
-        "ids": ids,
+        "ids": Jsonb(ids),
         "store_id": store_id,
         "member_id": member_id,
         "request_id": request.state.request_id,
@@ -123,10 +125,10 @@ def _uuid(text: str | None) -> UUID | None:
 
 
 async def _answered(database: Database, request: Request, action: UUID, status: int) -> None:
-    said = {"action": action, "said": status, "why": getattr(request.state, "problem", None)}
+    why, then = getattr(request.state, "problem", None), request.app.state.clock()
     try:
         async with database.read() as session:
-            await session.execute(_ANSWER, said | {"then": request.app.state.clock()})
+            await _ANSWER.rows(session, action=action, said=status, why=why, then=then)
     except SQLAlchemyError as error:  # the answer has gone out; the row says that it was asked
         log.error("staff_action_unanswered", action=str(action), error=type(error).__name__)
 

@@ -9,9 +9,10 @@ from uuid import UUID
 
 import jwt
 from jwt.types import Options
+from sqlalchemy import bindparam, select
 
 from facepay.kernel.auth import Principal
-from facepay.kernel.database import Database
+from facepay.kernel.database import Database, Prepared
 from facepay.kernel.errors import Problem
 from facepay.kernel.secrets import MasterKey
 from facepay.staff.accounts import SCOPES_OF, Role, StaffAccount
@@ -53,21 +54,31 @@ def issue_token(
     return jwt.encode(claims, master_key.derive(PURPOSE), algorithm=ALGORITHM), granted
 
 
+_HOLDER = Prepared(
+    select(StaffAccount.id, StaffAccount.username, StaffAccount.role).where(
+        StaffAccount.id == bindparam("id"),
+        StaffAccount.disabled_at.is_(None),
+        StaffAccount.token_epoch == bindparam("epoch"),
+    )
+)
+
+
 async def authenticate(database: Database, master_key: MasterKey, token: str, now: datetime) -> Principal | None:
     """Whoever holds a token of `issue_token`, unless it expired or the account has changed since."""
     claims = _claims(token, master_key)
     if claims is None or now.timestamp() >= claims["exp"]:
         return None
     async with database.read() as session:
-        account = await session.get(StaffAccount, UUID(claims["sub"]))
-    if account is None or account.disabled_at is not None or account.token_epoch != claims["epoch"]:
+        found = await _HOLDER.rows(session, id=UUID(claims["sub"]), epoch=claims["epoch"])
+    if not found:
         return None
+    [(staff_id, username, role)] = found
     return Principal(
         kind="staff",
-        id=account.id,
-        name=account.username,
-        role=account.role,
-        scopes=SCOPES_OF[Role(account.role)].intersection(claims["scope"].split()),
+        id=staff_id,
+        name=username,
+        role=role,
+        scopes=SCOPES_OF[Role(role)].intersection(claims["scope"].split()),
     )
 
 

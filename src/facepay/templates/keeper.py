@@ -69,6 +69,7 @@ class GalleryKeeper:
         self.protection = protection
         self.pack = pack
         self.kept = kept
+        self._applying = asyncio.Lock()
 
     async def search(self, embedding: Floats, *, among: Collection[UUID] | None = None, top: int = 2) -> Ranking:
         """The gallery's search, off the event loop where it would hold that up."""
@@ -94,18 +95,18 @@ class GalleryKeeper:
 
     async def _fill(self, database: Database, progress: Progress | None) -> None:
         async with database.begin() as session:
-            if await self.is_behind(session):
+            newest = await newest_version(session, gallery=self.kept.gallery)
+            if newest > self.gallery.version:
                 total = await count_templates(session, pack=self.pack) if progress else 0
-                await self._apply_changes(session, progress, total)
-
-    async def is_behind(self, session: AsyncSession) -> bool:
-        """Whether templates have changed since; one indexed row to read."""
-        return await newest_version(session, gallery=self.kept.gallery) > self.gallery.version
+                await self._apply_changes(session, newest, progress, total)
 
     async def catch_up(self, session: AsyncSession) -> None:
         """Apply what was committed since; one indexed row to read where nothing was. Raises GalleryLocked."""
-        if await self.is_behind(session):
-            await self._apply_changes(session)
+        newest = await newest_version(session, gallery=self.kept.gallery)
+        if newest > self.gallery.version:
+            async with self._applying:
+                if newest > self.gallery.version:  # unless somebody has while we waited
+                    await self._apply_changes(session, newest)
 
     async def listen(self, database: Database, hub: Hub) -> None:
         """Catch up whenever some process changes a template, until cancelled."""
@@ -125,13 +126,15 @@ class GalleryKeeper:
         async with database.begin() as session:
             await self.catch_up(session)
 
-    async def _apply_changes(self, session: AsyncSession, progress: Progress | None = None, total: int = 0) -> None:
+    async def _apply_changes(
+        self, session: AsyncSession, newest: int, progress: Progress | None = None, total: int = 0
+    ) -> None:
         """Version by version, so that what was done stays done: a version that is applied is never applied again.
 
         Another worker may have been faster, and then the rest isn't read. A change of nobody's templates counts a
-        version too, so the newest is read, and read first.
+        version too, so the newest is what was read, before the changes were.
         """
-        newest, loaded = await newest_version(session, gallery=self.kept.gallery), 0
+        loaded = 0
         changes = self.kept.changes_after(session, version=self.gallery.version, pack=self.pack)
         async with aclosing(changes), aclosing(_whole_versions(changes)) as portions:
             async for portion in portions:

@@ -15,21 +15,24 @@ from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
     CheckConstraint,
     ColumnElement,
     ForeignKey,
     LargeBinary,
     String,
+    bindparam,
     case,
     delete,
     func,
+    literal,
     select,
 )
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from facepay.kernel.database import Base, Identified
+from facepay.kernel.database import Base, Identified, Prepared
 from facepay.kernel.hub import notify
 from facepay.kernel.ids import new_id
 from facepay.members.consents import Consent
@@ -128,17 +131,19 @@ async def lock_gallery(session: AsyncSession) -> None:
     )
 
 
+_COUNT = Prepared(
+    insert(GalleryVersion)
+    .values(id=bindparam("gallery"), version=1)
+    .on_conflict_do_update(index_elements=["id"], set_={"version": GalleryVersion.version + 1})
+    .returning(GalleryVersion.version)
+)
+
+
 async def next_version(session: AsyncSession, *, gallery: int = MEMBERS_GALLERY, topic: str = TOPIC) -> int:
     """Count the change, and wake every process that listens once it is committed."""
-    version: int | None = await session.scalar(
-        insert(GalleryVersion)
-        .values(id=gallery, version=1)
-        .on_conflict_do_update(index_elements=["id"], set_={"version": GalleryVersion.version + 1})
-        .returning(GalleryVersion.version)
-    )
+    [(version,)] = await _COUNT.rows(session, gallery=gallery)
     await notify(session, topic)
-    assert version is not None
-    return version
+    return int(version)
 
 
 async def replace_templates(
@@ -202,10 +207,16 @@ async def remove_templates(session: AsyncSession, *, member_id: UUID) -> None:
         await _delete_sealed(session, member_id)
 
 
+_DELETE_SEALED = Prepared(
+    select(literal(1)).add_cte(
+        *(delete(table).where(table.member_id == bindparam("member_id")).cte() for table in (Template, *PICTURES))
+    )
+)
+
+
 async def _delete_sealed(session: AsyncSession, member_id: UUID) -> None:
     """Everything under the member's key."""
-    for table in (Template, *PICTURES):
-        await session.execute(delete(table).where(table.member_id == member_id))
+    await _DELETE_SEALED.rows(session, member_id=member_id)
 
 
 async def _keep_key(session: AsyncSession, *, member_id: UUID, key_id: str | None, wrapped_key: bytes | None) -> None:
@@ -227,7 +238,7 @@ async def count_templates(session: AsyncSession, *, pack: str) -> int:
     return await session.scalar(select(func.count()).select_from(Template).where(Template.pack == pack)) or 0
 
 
-def newest_of(gallery: int) -> ColumnElement[int]:
+def newest_of(gallery: int | BindParameter[int]) -> ColumnElement[int]:
     """A column of other queries, too: 0 before the first face."""
     return func.coalesce(select(GalleryVersion.version).where(GalleryVersion.id == gallery).scalar_subquery(), 0)
 
@@ -235,10 +246,13 @@ def newest_of(gallery: int) -> ColumnElement[int]:
 NEWEST_VERSION = newest_of(MEMBERS_GALLERY)
 
 
+_NEWEST = Prepared(select(newest_of(bindparam("gallery", type_=BigInteger))))
+
+
 async def newest_version(session: AsyncSession, *, gallery: int = MEMBERS_GALLERY) -> int:
     """The version of the last committed change."""
-    newest: int | None = await session.scalar(select(newest_of(gallery)))
-    return newest or 0
+    [(newest,)] = await _NEWEST.rows(session, gallery=gallery)
+    return int(newest)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
