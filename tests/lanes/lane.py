@@ -6,14 +6,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 from sqlalchemy import text
 
 from facepay.catalog.epc import Sgtin, encode_sgtin96
+from facepay.catalog.products import add_product
+from facepay.catalog.stock import upsert_stock
 from facepay.checkout.audit import CHECKS
 from facepay.kernel.database import Database
+from facepay.stores.devices import register_device
 from facepay.wallet.verify import verify
 from tests.photos import people, variant
 from tests.shop import Shop
@@ -33,12 +36,20 @@ class LaneShop:
 
     @classmethod
     async def open(cls, shop: Shop) -> LaneShop:
-        opened = cls(shop, [await shop.add_device("lane"), await shop.add_device("lane")])
-        for sku, (gtin, price) in GOODS.items():
-            body = {"sku": sku, "gtin": gtin, "name": sku.lower(), "price": price, "tax_rate_basis_points": 1300}
-            await shop.do("POST", "/v1/products", json=body)
-            await shop.do("PUT", f"/v1/stores/{shop.store_id}/stock/{sku}", json={"quantity": STOCK})
-        return opened
+        """Straight into its database: by the API it takes ten times as long."""
+        store_id, now = UUID(shop.store_id), shop.app.state.clock()
+        async with shop.app.state.database.begin() as session:
+            registered = [
+                await register_device(session, store_id=store_id, role="lane", name=name, lasts=None, now=now)
+                for name in ("left", "right")
+            ]
+            stock = {}
+            for sku, (gtin, price) in GOODS.items():
+                values = {"sku": sku, "gtin": gtin, "name": sku.lower(), "price": price, "currency": "CNY"}
+                product = await add_product(session, **values, tax_rate_basis_points=1300, now=now)
+                stock[store_id, product.id] = STOCK
+            await upsert_stock(session, quantities=stock, now=now)
+        return cls(shop, [(str(device.id), {"Authorization": f"Bearer {token}"}) for device, token in registered])
 
     def tag(self, sku: str) -> str:
         """The tag of another piece."""

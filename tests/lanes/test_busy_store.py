@@ -14,9 +14,8 @@ from sqlalchemy import text
 
 from facepay.kernel.database import Database
 from facepay.lanes.passages import close_overdue
-from tests.conftest import Clock, OpenApp, client_of
+from tests.conftest import Clock, OpenShop
 from tests.lanes.lane import GOODS, LaneShop, Passage, assert_books_verify
-from tests.shop import Shop
 
 pytestmark = pytest.mark.anyio
 OUT = text("select sku, cast(sum(quantity - returned) as int) from order_line group by sku")
@@ -94,14 +93,12 @@ class BusyStore:
             await self.random.choice([*usual, self.command, self.set_right, self.link])()
 
 
-async def test_whatever_happens_at_once_the_books_verify_and_stock_adds_up(open_app: OpenApp, clock: Clock) -> None:
-    app = await open_app(passage_seconds=60)
-    database: Database = app.state.database
-    async with client_of(app) as client:
-        shop = await Shop.open(client)
-        members = [await shop.add_member_without_face(balance=100_000, name=f"M{number}") for number in range(4)]
-        busy = BusyStore(await LaneShop.open(shop), members, Random(20_260_101))
-        await asyncio.gather(*(busy.be_busy(5) for _ in range(5)))
+async def test_whatever_happens_at_once_the_books_verify_and_stock_adds_up(open_shop: OpenShop, clock: Clock) -> None:
+    shop = await open_shop(passage_seconds=60)
+    database: Database = shop.app.state.database
+    members = [await shop.add_member_without_face(balance=100_000, name=f"M{number}") for number in range(4)]
+    busy = BusyStore(await LaneShop.open(shop), members, Random(20_260_101))
+    await asyncio.gather(*(busy.be_busy(4) for _ in range(5)))
     clock.ahead += timedelta(minutes=5)
     await close_overdue(database, now=clock())
     async with database.begin() as session:

@@ -19,52 +19,55 @@ async def lanes(shop: Shop) -> LaneShop:
     return await LaneShop.open(shop)
 
 
-async def come_in(shop: Shop, *numbers: int, host: int | None = None) -> list[str]:
-    """Members, inside; in one group where somebody is its host."""
+async def come_in(shop: Shop, *numbers: int) -> list[str]:
+    """Members, inside."""
     members = [await shop.add_member(number, balance=10_000) for number in numbers]
-    visits = [(await shop.at_gate(number)).json()["visit_id"] for number in numbers]
-    if host is not None:
-        body = {"visit_ids": visits, "host_visit_id": visits[host]}
-        await shop.do("POST", f"/v1/stores/{shop.store_id}/visit-groups", json=body)
+    for number in numbers:
+        await shop.at_gate(number)
     return members
+
+
+async def enter_as_group(shop: Shop, *numbers: int) -> None:
+    """The first is its host."""
+    visits = [(await shop.at_gate(number)).json()["visit_id"] for number in numbers]
+    body = {"visit_ids": visits, "host_visit_id": visits[0]}
+    await shop.do("POST", f"/v1/stores/{shop.store_id}/visit-groups", json=body)
 
 
 def together(*portraits: bytes) -> bytes:
     return camera_frame(list(portraits))
 
 
-async def test_the_goods_of_a_group_go_to_its_host_and_all_who_walk_out_have_left(
+async def test_the_goods_of_a_group_go_to_its_host_for_as_long_as_the_host_is_inside(
     lanes: LaneShop, app: FastAPI
 ) -> None:
-    host, guest, stays = await come_in(lanes.shop, 0, 1, 2, host=0)
+    host, guest = [await lanes.shop.add_member(number, balance=10_000) for number in (0, 1)]
+    (stays,) = await come_in(lanes.shop, 2)
+    await enter_as_group(lanes.shop, 0, 1)
     passage = await lanes.start()
     await passage.read(lanes.tag("SOCKS"))
     seen = await passage.look(together(people()[1], people()[0]))
     assert (seen["faces"], seen["authentication"]["status"], seen["held"]) == (2, "accepted", SOCKS)
     paid = await passage.finish()
     assert (paid["code"], paid["order"]["member_id"]) == ("paid", host)
-    assert await lanes.inside() == [stays]
+    assert await lanes.inside() == [stays], "all who walked out have left"
     assert [await lanes.shop.balance(each) for each in (host, guest)] == [10_000 - SOCKS, 10_000]
-    await assert_books_verify(app.state.database, SOCKS=1)
 
+    await enter_as_group(lanes.shop, 0, 1)
+    assert (await lanes.walk(1, lanes.tag("SOCKS")))["order"]["member_id"] == host, "who stays inside"
+    assert set(await lanes.inside()) == {host, stays}
 
-async def test_a_guest_who_walks_out_alone_is_paid_for_by_the_host_who_is_inside(lanes: LaneShop) -> None:
-    host, _ = await come_in(lanes.shop, 0, 1, host=0)
-    assert (await lanes.walk(1, lanes.tag("SOCKS")))["order"]["member_id"] == host
-    assert await lanes.inside() == [host]
-
-
-async def test_a_guest_whose_host_has_left_meanwhile_pays_for_themselves(lanes: LaneShop, app: FastAPI) -> None:
-    host, guest = await come_in(lanes.shop, 0, 1, host=0)
+    await lanes.shop.at_gate(0, "exits")
+    await enter_as_group(lanes.shop, 0, 1)
     passage = await lanes.start()
     await passage.look(1)
     await passage.read(lanes.tag("SOCKS"))
-    assert await lanes.shop.balance(host) == 10_000 - SOCKS
+    assert await lanes.shop.balance(host) == 10_000 - 3 * SOCKS
     await lanes.shop.at_gate(0, "exits")
     paid = await passage.finish()
-    assert (paid["code"], paid["order"]["member_id"]) == ("paid", guest)
-    assert [await lanes.shop.balance(each) for each in (host, guest)] == [10_000, 10_000 - SOCKS]
-    await assert_books_verify(app.state.database, SOCKS=1)
+    assert (paid["code"], paid["order"]["member_id"]) == ("paid", guest), "the host has left meanwhile"
+    assert [await lanes.shop.balance(each) for each in (host, guest)] == [10_000 - 2 * SOCKS, 10_000 - SOCKS]
+    await assert_books_verify(app.state.database, SOCKS=3)
 
 
 async def test_people_who_have_nothing_to_do_with_each_other_are_asked_who_pays(lanes: LaneShop, app: FastAPI) -> None:
@@ -80,17 +83,15 @@ async def test_people_who_have_nothing_to_do_with_each_other_are_asked_who_pays(
     alone = await passage.look(1)
     assert (alone["decision"], alone["order"]["member_id"]) == ("release", second)
     assert await lanes.inside() == [first], "whoever went back in is still there"
-    await assert_books_verify(app.state.database, SOCKS=1)
 
-
-async def test_somebody_behind_the_payer_is_asked_about_and_a_pass_settles_it(lanes: LaneShop) -> None:
-    first, _ = await come_in(lanes.shop, 0, 1)
+    await lanes.shop.at_gate(1)
     passage = await lanes.start()
     await passage.read(lanes.tag("SOCKS"))
     assert (await passage.look(0))["held"] == SOCKS
-    assert (await passage.look(1))["held"] == 0
+    assert (await passage.look(1))["held"] == 0, "somebody behind the payer"
     assert (await passage.finish())["code"] == "several_people"
     assert (await passage.show_pass(first))["decision"] == "release"
+    await assert_books_verify(app.state.database, SOCKS=2)
 
 
 async def test_as_many_strangers_pass_with_a_host_as_came_in_as_guests(lanes: LaneShop) -> None:

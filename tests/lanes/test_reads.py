@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from functools import reduce
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facepay.catalog.epc import Sgtin, encode_sgtin96
@@ -139,6 +139,7 @@ def merge(one: dict[str, Signal], other: dict[str, Signal]) -> dict[str, Signal]
     return {epc: one.get(epc, Signal()) | other.get(epc, Signal()) for epc in one.keys() | other.keys()}
 
 
+@settings(max_examples=40)
 @given(reads_of_a_passage, st.data())
 def test_order_parts_and_repeats_of_reports_change_nothing(reads: list[TagRead], data: st.DataObject) -> None:
     whole = signals_of(reads, WINDOW)
@@ -152,6 +153,7 @@ def test_order_parts_and_repeats_of_reports_change_nothing(reads: list[TagRead],
     assert reduce(merge, repeated, nothing) == whole
 
 
+@settings(max_examples=40)
 @given(reads_of_a_passage, reads_of_a_passage)
 def test_more_reads_never_take_a_tag_out_of_a_passage(first: list[TagRead], more: list[TagRead]) -> None:
     def taken(tags: list[JudgedTag]) -> set[str]:
