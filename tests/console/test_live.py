@@ -21,6 +21,12 @@ from tests.shop import PASSWORD, Shop
 pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
+@pytest.fixture(autouse=True)
+def eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who watches looks often."""
+    monkeypatch.setattr("facepay.live.watching.EVERY_SECONDS", 0.2)
+
+
 async def events(stream: httpx.Response) -> AsyncIterator[tuple[str, str]]:
     """Names and data of what is sent."""
     name, data = "", [""]

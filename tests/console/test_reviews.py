@@ -40,9 +40,9 @@ async def test_a_decision_is_disputed_looked_at_on_record_and_found_wrong(open_s
     assert "Person 0" in (await client.get("/console/reviews/watches")).text
 
 
-async def test_disputes_are_found_by_state_kind_and_store(shop: Shop) -> None:
-    await shop.add_member(1, balance=10_000)
-    entry = (await shop.at_gate(1)).json()
+async def test_disputes_are_found_by_state_kind_store_and_member(shop: Shop) -> None:
+    member, other = await shop.add_member_without_face(), await shop.add_member_without_face()
+    entry = (await shop.pass_at_gate((await shop.issue_pass(member))["pass"])).json()
     body = {"decision": {"kind": "gate_attempt", "id": entry["attempt_id"]}, "reason": "Not me", "said_by": "staff"}
     await shop.do("POST", "/v1/disputes", json=body)
     await signed_in(shop)
@@ -54,6 +54,8 @@ async def test_disputes_are_found_by_state_kind_and_store(shop: Shop) -> None:
     ):
         page = await shop.client.get("/console/reviews/disputes", params=query)
         assert ("Not me" in page.text) is found, query
+    assert "Not me" in (await shop.client.get(f"/console/members/{member}/disputes")).text
+    assert "Not me" not in (await shop.client.get(f"/console/members/{other}/disputes")).text
 
 
 async def test_two_members_are_known_to_be_two_people_until_somebody_says_why_not(shop: Shop) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ BY_VALUE = set(Role).union(
 KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "back": (2,), "said": None}
 
 
+@cache
 def said() -> set[str]:
     found = extract_from_dir(CONSOLE, METHODS, keywords=KEYWORDS)
     messages = (each[2] for each in found)
