@@ -160,8 +160,11 @@ def test_a_file_that_is_no_picture_is_a_failure_to_acquire(faces: Path, engine: 
     assert Observer(engine).observe([broken]) == [None]
 
 
-def test_the_command_writes_figures_for_machines_and_a_report_for_people(faces: Path, tmp_path: Path) -> None:
-    figures, report = tmp_path / "figures.json", tmp_path / "report.html"
+def test_the_command_writes_figures_for_machines_and_a_report_for_people(tmp_path: Path) -> None:
+    figures, report, faces = tmp_path / "figures.json", tmp_path / "report.html", tmp_path / "faces"
+    _save(faces / "people/0", people()[0], variant(people()[0], quality=60))
+    _save(faces / "people/mislabelled", people()[5], people()[0])
+    _save(faces / "strangers/eileen", stranger())
     arguments = ["evaluate", "--faces", str(faces), "--set", "gate_fpir_target=1e-9"]
     result = CliRunner().invoke(app, [*arguments, "--json", str(figures), "--html", str(report)])
     assert result.exit_code == 0, result.output

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -65,6 +65,7 @@ def test_labels_that_say_nothing_are_refused(portraits: Path, tmp_path: Path) ->
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=2, max_size=30))
+@settings(max_examples=25)
 def test_the_area_is_the_share_of_pairs_in_order_and_that_under_the_curve(scored: list[tuple[int, bool]]) -> None:
     strength = np.array([score / 5 for score, _ in scored])
     smiles = np.array([smile for _, smile in scored], np.int64)

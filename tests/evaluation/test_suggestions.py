@@ -15,26 +15,26 @@ from tests.recommender.history import add_product, agree, bought, learn_now, mem
 from tests.shop import Shop
 
 pytestmark = pytest.mark.anyio
-CROWD = 5
+CROWD = 3
 
 
 async def test_two_crowds_of_different_taste_are_told_what_suits_them(open_shop: Any, clock: Clock) -> None:
     shop: Shop = await open_shop(taste_group_min=2, admin_token_minutes=24 * 60)
-    goods = [f"GOODS-{number}" for number in range(24)]
+    goods = [f"GOODS-{number}" for number in range(12)]
     for sku in goods:
         await add_product(shop, sku)
     members = await members_of(shop, 2 * CROWD)
     await agree(shop, *members)
     await learn_now(shop)
     for index, member in enumerate(members):  # each crowd buys of its own half, and leaves out one of it
-        half = goods[12 * (index // CROWD) :][:12]
+        half = goods[6 * (index // CROWD) :][:6]
         clock.ahead += timedelta(seconds=1)
         await bought(shop, member, skus=[sku for sku in half if sku != half[index % CROWD]])
     clock.ahead += timedelta(minutes=1)
     since = clock()
     clock.ahead += timedelta(minutes=1)
     for index, member in enumerate(members):
-        await bought(shop, member, skus=[goods[12 * (index // CROWD) + index % CROWD]])
+        await bought(shop, member, skus=[goods[6 * (index // CROWD) + index % CROWD]])
     clock.ahead += timedelta(minutes=1)
     state = shop.app.state
     found = await evaluate_suggestions(

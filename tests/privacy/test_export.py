@@ -2,49 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
 
-from facepay.kernel.database import Database
 from facepay.members.biometric_uses import Use, record_use
-from facepay.privacy import export
 from tests.answers import verdict
-from tests.conftest import Clock, OpenShop
-from tests.privacy.house import NAME, PHONE, add_regular
+from tests.conftest import Clock
 from tests.shop import PASSWORD, Shop
 
 pytestmark = pytest.mark.anyio
 SECRET = {"pin_hash", "sealed", "wrapped_key", "candidate_ids", "member_a", "member_b"}
-
-
-async def test_an_export_holds_all_that_is_held_and_no_secret_and_nobody_else(
-    open_shop: OpenShop, database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(export, "PAGE", 2)  # so that there are pages
-    shop = await open_shop(step_up_above=1000)
-    regular = await add_regular(shop, Database(database_url), teas=3)
-    response = await shop.client.get(f"/v1/members/{regular.id}/export", headers=shop.staff)
-    assert response.headers["Cache-Control"] == "no-store"
-    found = response.json()
-    tables = found["tables"]
-    (member,) = tables["member"]
-    assert (member["display_name"], member["phone"]) == (NAME, PHONE)
-    held = {table: len(lines) for table, lines in tables.items()}
-    assert {table for table, count in held.items() if count == 0} == set()
-    assert (held["consent"], held["template"], held["visit"], held["shop_order"], held["order_line"]) == (1, 1, 2, 6, 5)
-    assert tables["template"][0]["quality"]["eye_distance_px"] > 40
-    assert [order["total"] for order in tables["shop_order"]] == [405, 11_800, 450, 450, 450, 500]
-    assert {column for lines in tables.values() for line in lines for column in line} & SECRET == set()
-    wallet = next(account for account in found["accounts"] if account["kind"] == "wallet")
-    assert wallet["entries"][0]["posted_after"] == wallet["posted"]
-    assert len(wallet["entries"]) > export.PAGE
-    assert sum(entry["amount"] for entry in wallet["entries"]) == wallet["posted"]
-    others = [each["id"] for each in (await shop.do("GET", "/v1/members"))["items"] if each["id"] != regular.id]
-    assert others
-    assert not any(other in json.dumps(found) for other in others)
 
 
 async def test_an_export_is_itself_on_the_trail_and_takes_a_scope_of_its_own(shop: Shop) -> None:
