@@ -22,9 +22,9 @@ from tests.checkout.counter import Counter, lines, sold_tags
 from tests.rewards.till import EARNING, add_coupon, assert_books_in_order, coupon, give, holdings, set_rules
 from tests.shop import PRICES
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 TEA, BAO, _ = PRICES.values()
-STEPS = int(os.environ.get("FACEPAY_MONEY_STEPS", "60"))
+STEPS = int(os.environ.get("FACEPAY_MONEY_STEPS", "40"))
 
 
 async def test_a_cancelled_order_gives_back_everything_and_tells_the_member(counter: Counter) -> None:
@@ -73,17 +73,15 @@ async def test_an_order_that_cost_nothing_is_cancelled_too_and_its_coupon_can_be
     await counter.returned(sold.order.id, {"TEA-001": 1})
     assert (await coupon(shop, free))["budget_left"] == 100_000
     await counter.cancelled(sold.order.id)
+
+    sold = await counter.sold(member, {"TEA-001": 1}, coupons=["FREE"])
+    await shop.do("DELETE", f"/v1/members/{member}")
+    async with counter.database.begin() as session:
+        told = await session.scalar(select(func.count()).select_from(Notice))
+    await counter.cancelled(sold.order.id)
+    async with counter.database.begin() as session:
+        assert await session.scalar(select(func.count()).select_from(Notice)) == told, "no word to who was erased"
     await assert_books_in_order(counter.database)
-
-
-async def test_goods_that_are_kept_may_still_come_back_later(counter: Counter) -> None:
-    member = await counter.shop.add_member_without_face(balance=1000)
-    await counter.stock("TEA-001", 3)
-    sold = await counter.sold(member, {"TEA-001": 2})
-    await counter.cancelled(sold.order.id, goods_kept=True)
-    assert (await counter.wallet(member), await counter.stock("TEA-001")) == (Balance(1000, 0), 1)
-    assert (await counter.returned(sold.order.id, {"TEA-001": 2}))["amount"] == 0
-    assert (await counter.wallet(member), await counter.stock("TEA-001")) == (Balance(1000, 0), 3)
 
 
 async def test_whatever_the_order_of_returns_and_refunds_they_add_up_to_what_was_paid(counter: Counter) -> None:
@@ -92,7 +90,7 @@ async def test_whatever_the_order_of_returns_and_refunds_they_add_up_to_what_was
     await shop.do("POST", "/v1/products", json=odd)
     await add_coupon(shop, basis_points=777, per_member_max=99)
     steps: list[tuple[str, Any]] = [("ODD", 2), ("TEA-001", 3), ("refund", 101), ("ODD", 1)]
-    for sequence in random.Random(3).sample(list(permutations(steps)), 6):
+    for sequence in random.Random(3).sample(list(permutations(steps)), 4):
         sold = await counter.sold(member, {"ODD": 3, "TEA-001": 3}, coupons=["WELCOME10"])
         parts = []
         for what, amount in sequence:
@@ -121,15 +119,14 @@ async def test_a_line_comes_back_at_what_was_paid_for_it_with_its_own_tax(counte
         refused = await counter.ask(sold.order.id, "returns", lines=lines(wrong))
         assert verdict(refused) == (409, "return_exceeds_order")
 
-
-async def test_an_order_of_somebody_erased_is_cancelled_without_a_word_to_them(counter: Counter) -> None:
-    shop, member = counter.shop, await counter.shop.add_member_without_face()
-    await add_coupon(shop, code="FREE", basis_points=10_000)
-    sold = await counter.sold(member, {"TEA-001": 1}, coupons=["FREE"])
-    await shop.do("DELETE", f"/v1/members/{member}")
-    await counter.cancelled(sold.order.id)
-    async with counter.database.begin() as session:
-        assert await session.scalar(select(func.count()).select_from(Notice)) == 0
+    await counter.stock("TEA-001", 3)
+    left = await counter.wallet(member)
+    sold = await counter.sold(member, {"TEA-001": 2})
+    await counter.cancelled(sold.order.id, goods_kept=True)
+    assert (await counter.wallet(member), await counter.stock("TEA-001")) == (left, 1)
+    later = await counter.returned(sold.order.id, {"TEA-001": 2})
+    assert later["amount"] == 0, "goods that were kept may still come back"
+    assert (await counter.wallet(member), await counter.stock("TEA-001")) == (left, 3)
 
 
 async def test_the_tags_of_goods_that_come_back_can_be_sold_again(counter: Counter) -> None:
@@ -201,7 +198,7 @@ async def test_nothing_is_charged_after_a_cancelled_order_or_out_of_a_frozen_wal
 async def test_cancelling_returning_and_refunding_at_once_gives_back_no_more_than_was_paid(counter: Counter) -> None:
     member = await counter.shop.add_member_without_face(balance=30_000)
     await counter.stock("TEA-001", 4)
-    for _ in range(4):
+    for _ in range(3):
         sold = await counter.sold(member, {"TEA-001": 4, "BAO-002": 1})
         answers = await asyncio.gather(
             counter.ask(sold.order.id, "cancellation"),

@@ -61,10 +61,11 @@ async def findings(database: Database, statements: str = "", **values: object) -
 async def test_an_order_a_refund_or_a_payment_that_fits_no_other_is_named(
     counter: Counter, shop: Shop, database_url: str
 ) -> None:
-    member_id = await shop.add_member(0, balance=10_000)
-    other_member = await shop.add_member(1, balance=10_000)
-    order = (await shop.at_kiosk(0, {"UMB-003": 1})).json()["order"]
-    other = (await shop.at_kiosk(1, {"TEA-001": 1})).json()["order"]
+    member_id, other_member = [await shop.add_member_without_face(balance=10_000) for _ in "ab"]
+    order, other = [
+        (await shop.pass_at_kiosk((await shop.issue_pass(member))["pass"], {sku: 1})).json()["order"]
+        for member, sku in ((member_id, "UMB-003"), (other_member, "TEA-001"))
+    ]
     refund = await shop.do(
         "POST",
         f"/v1/orders/{order['id']}/refunds",

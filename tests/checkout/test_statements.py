@@ -17,7 +17,7 @@ from facepay.kernel.embedded import SUPERUSER, EmbeddedPostgres
 from facepay.kernel.money import in_major_units
 from tests.answers import verdict
 from tests.checkout.counter import Counter
-from tests.conftest import Clock, OpenShop
+from tests.conftest import Clock
 from tests.shop import Shop
 
 pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
@@ -47,10 +47,10 @@ async def month(shop: Shop, member_id: str, which: str) -> list[list[str]]:
 
 
 async def test_a_month_ends_at_midnight_in_the_chains_time_zone(
-    shop: Shop, postgres: EmbeddedPostgres, database_name: str
+    counter: Counter, postgres: EmbeddedPostgres, database_name: str
 ) -> None:
-    member_id = await shop.add_member(0, balance=10_000)
-    order = (await shop.at_kiosk(0, {"UMB-003": 1})).json()["order"]
+    shop, member_id = counter.shop, await counter.shop.add_member_without_face(balance=10_000)
+    order = await counter.order((await counter.sold(member_id, {"UMB-003": 1})).order.id)
     back = {"Idempotency-Key": "back"}
     refund = await shop.do(
         "POST", f"/v1/orders/{order['id']}/refunds", json={"reason": "torn", "amount": 900}, headers=back
@@ -79,13 +79,14 @@ async def test_a_month_ends_at_midnight_in_the_chains_time_zone(
     assert await balance(LAST - timedelta(days=41)) == 0
 
 
-async def test_the_page_shows_the_name_as_text_and_runs_nothing(open_shop: OpenShop) -> None:
-    shop = await open_shop()
-    member_id = await shop.add_member(0, balance=123_450, phone="+8613800138001")
+async def test_the_page_shows_the_name_as_text_and_runs_nothing_and_a_month_that_has_not_begun_has_none(
+    shop: Shop, clock: Clock
+) -> None:
+    member_id = await shop.add_member(0, enrol=False, balance=123_450, phone="+8613800138001")
     await shop.do("PATCH", f"/v1/members/{member_id}", json={"display_name": "<script>Lin & Yue"})
-    this_month = datetime.now(UTC) + timedelta(hours=8)
-    path = f"/v1/members/{member_id}/wallet/statements/{this_month:%Y-%m}"
-    response = await shop.client.get(path, headers=shop.staff)
+    path = f"/v1/members/{member_id}/wallet/statements"
+    this_month = f"{path}/{clock() + timedelta(hours=8):%Y-%m}"
+    response = await shop.client.get(this_month, headers=shop.staff)
     page = response.text
     assert response.headers["content-type"] == "text/html; charset=utf-8"
     assert response.headers["content-security-policy"].startswith("default-src 'none'")
@@ -94,14 +95,10 @@ async def test_the_page_shows_the_name_as_text_and_runs_nothing(open_shop: OpenS
     assert "13800138001" not in page
     assert page.count("1,234.50") >= 3  # top-up, balance after it, closing balance
     assert "so far" in page
-    assert (await shop.client.get(f"{path}?format=csv", headers=shop.staff)).headers["content-disposition"]
+    as_csv = await shop.client.get(f"{this_month}?format=csv", headers=shop.staff)
+    assert as_csv.headers["content-disposition"]
 
-
-async def test_a_month_that_has_not_begun_has_no_statement(shop: Shop, clock: Clock) -> None:
-    member_id = await shop.add_member(0, enrol=False)
-    next_year = clock().year + 1
-    path = f"/v1/members/{member_id}/wallet/statements"
-    refused = await shop.client.get(f"{path}/{next_year}-12", headers=shop.staff)
+    refused = await shop.client.get(f"{path}/{clock().year + 1}-12", headers=shop.staff)
     assert verdict(refused) == (404, "statement_not_found")
     assert verdict(await shop.client.get(f"{path}/2025-13", headers=shop.staff)) == (422, "invalid_request")
     unknown = await shop.client.get(f"/v1/members/{uuid4()}/wallet/statements/2025-10", headers=shop.staff)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import ROUND_HALF_UP, Decimal
 from uuid import UUID
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facepay.catalog.products import Product
@@ -42,6 +42,7 @@ def test_a_weight_costs_its_share_of_the_price_rounded_half_up_once(net: int, pr
     assert price_of(net, price) == int(exact.quantize(Decimal(1), ROUND_HALF_UP))
 
 
+@settings(max_examples=40)
 @given(st.lists(grams, min_size=1, max_size=5), prices)
 def test_a_line_is_the_sum_of_what_its_receipt_shows(bags: list[int], price: int) -> None:
     line = line_of(bags, price)
@@ -50,6 +51,7 @@ def test_a_line_is_the_sum_of_what_its_receipt_shows(bags: list[int], price: int
     assert line.quantity == sum(each["gross_grams"] - each["tare_grams"] for each in shown)
 
 
+@settings(max_examples=40)
 @given(
     st.lists(st.tuples(st.lists(grams, min_size=1, max_size=3), prices, rates), min_size=1, max_size=4),
     st.integers(0, 10_000),

@@ -64,20 +64,27 @@ async def test_each_bag_is_priced_as_its_scale_showed_it_and_the_receipt_says_ho
     assert await weigher.stock() == 470
 
 
-async def test_what_the_scale_read_wrongly_isnt_sold_and_leaves_a_record(weigher: Weigher) -> None:
-    member = await weigher.shop.add_member_without_face(balance=10_000)
+async def test_what_the_scale_read_wrongly_isnt_sold_spends_no_pass_and_leaves_a_record(weigher: Weigher) -> None:
+    shop, member = weigher.shop, await weigher.shop.add_member_without_face(balance=10_000)
+    shown = (await shop.issue_pass(member))["pass"]
     for claims, why in FAULTS:
-        declined = await weigher.pay(member, weigher.sign(**({"gross_grams": 500} | claims)))
+        line = {"sku": "TOMATO", "weighing": weigher.sign(**({"gross_grams": 500} | claims))}
+        declined = await weigher.send({"pass": shown, "basket": {"lines": [line]}}, shop.kiosk_id, shop.kiosk)
         assert code(declined) == (why, ["TOMATO"])
-    records = (await weigher.shop.do("GET", f"/v1/stores/{weigher.shop.store_id}/checkouts"))["items"]
+    records = (await shop.do("GET", f"/v1/stores/{shop.store_id}/checkouts"))["items"]
     assert [each["code"] for each in reversed(records)] == [why for _, why in FAULTS]
-    assert await weigher.shop.balance(member) == 10_000
+    assert await shop.balance(member) == 10_000
 
 
 async def test_a_weighing_counts_only_if_this_kiosk_signed_it_for_this(weigher: Weigher) -> None:
-    member = await weigher.shop.add_member_without_face(balance=10_000)
-    other_id, other = await weigher.shop.add_device("kiosk")
-    line = {"sku": "TOMATO", "weighing": weigher.sign(500)}
+    shop, member = weigher.shop, await weigher.shop.add_member_without_face(balance=10_000)
+    shown = (await shop.issue_pass(member))["pass"]
+    here, there = (shop.kiosk_id, shop.kiosk), await shop.add_device("kiosk")
+
+    async def pay(weighing: str, kiosk: tuple[str, dict[str, str]] = here) -> tuple[int, str]:
+        lines = [{"sku": "TOMATO", "weighing": weighing}]
+        return verdict(await weigher.send({"pass": shown, "basket": {"lines": lines}}, *kiosk))
+
     claims = jwt.decode(weigher.sign(500), options={"verify_signature": False})
     others = [
         jwt.encode(claims | {"aud": "facepay-signed-face"}, KEY, "EdDSA"),
@@ -85,19 +92,18 @@ async def test_a_weighing_counts_only_if_this_kiosk_signed_it_for_this(weigher: 
         jwt.encode(claims, KEY.public_key().public_bytes_raw(), "HS256"),
         "a.b.c",
     ]
-    without_a_key = await weigher.buy(member, [line], kiosk=(other_id, other))
-    await weigher.register(other_id, OTHER_KEY)
-    signed_elsewhere = await weigher.buy(member, [line], kiosk=(other_id, other))
-    forged = [await weigher.pay(member, each) for each in (weigher.sign(500, key=OTHER_KEY), *others)]
-    for refused in (without_a_key, signed_elsewhere, *forged):
-        assert verdict(refused) == (403, "signature_invalid")
+    without_a_key = await pay(weigher.sign(500), there)
+    await weigher.register(there[0], OTHER_KEY)
+    signed_elsewhere = await pay(weigher.sign(500), there)
+    forged = [await pay(each) for each in (weigher.sign(500, key=OTHER_KEY), *others)]
+    assert {without_a_key, signed_elsewhere, *forged} == {(403, "signature_invalid")}
     at_no_time = jwt.encode(claims | {"iat": math.nan}, KEY, "EdDSA")
-    for malformed in (weigher.sign(500, nonce="short"), weigher.sign(-500), at_no_time):
-        assert verdict(await weigher.pay(member, malformed)) == (422, "weighing_invalid")
+    malformed = [await pay(each) for each in (weigher.sign(500, nonce="short"), weigher.sign(-500), at_no_time)]
+    assert set(malformed) == {(422, "weighing_invalid")}
 
 
-async def test_goods_by_weight_are_not_counted_nor_pieces_weighed(weigher: Weigher) -> None:
-    member = await weigher.shop.add_member_without_face(balance=10_000)
+async def test_goods_by_weight_are_not_counted_nor_pieces_weighed(weigher: Weigher, app: FastAPI) -> None:
+    shop, member = weigher.shop, await weigher.shop.add_member_without_face(balance=10_000)
     counted = await weigher.buy(member, [{"sku": "TOMATO", "quantity": 500}])
     assert code(counted) == ("sold_by_weight", ["TOMATO"])
     weighed = await weigher.pay(member, weigher.sign(500, sku="TEA-001", unit_price=450), sku="TEA-001")
@@ -105,6 +111,21 @@ async def test_goods_by_weight_are_not_counted_nor_pieces_weighed(weigher: Weigh
     bag: dict[str, Any] = {"sku": "TOMATO", "weighing": weigher.sign(500)}
     for lines in ([bag, {"sku": "TOMATO", "quantity": 1}], [bag | {"quantity": 1}]):
         assert verdict(await weigher.buy(member, lines)) == (422, "invalid_request")
+
+    shelf_id, _ = await shop.add_device("shelf")
+    good = {"sku": "TOMATO", "unit_weight_grams": 80, "tolerance_grams": 9, "full_quantity": 9}
+    slots = [{"code": "A", "noise_grams": 1, "goods": [good]}]
+    path = f"/v1/devices/{shelf_id}/planogram"
+    refused = await shop.client.put(path, json={"slots": slots}, headers=shop.staff)
+    assert verdict(refused) == (409, "not_sold_by_piece")
+    more = {"sku": "TOMATO", "quantity": 1, "note": "The camera shows one"}
+    path = f"/v1/visits/{uuid4()}/basket/corrections"
+    headers = shop.staff | {"Idempotency-Key": "more"}
+    assert verdict(await shop.client.post(path, json=more, headers=headers)) == (409, "not_sold_by_piece")
+    async with app.state.database.read() as session:
+        listed, left_out = await price_list(session, store_id=UUID(shop.store_id), currency="CNY")
+    known = {"TEA-001", "TOMATO"} & {each.sku for each in listed}
+    assert (known, left_out) == ({"TEA-001"}, 0), "a kiosk without network has no price for what it would have to weigh"
 
 
 async def test_the_container_is_never_paid_for_as_goods(weigher: Weigher) -> None:
@@ -114,14 +135,6 @@ async def test_the_container_is_never_paid_for_as_goods(weigher: Weigher) -> Non
     for tare, answer in ((0, "tare_too_small"), (10, "tare_too_small"), (15, "paid"), (20, "paid")):
         shown = await weigher.pay(member, weigher.sign(200, tare, sku="BERRIES"), sku="BERRIES")
         assert shown.json()["code"] == answer
-
-
-async def test_a_weighing_goes_stale(weigher: Weigher, clock: Clock) -> None:
-    member = await weigher.shop.add_member_without_face(balance=10_000)
-    early, late = weigher.sign(500), weigher.sign(500, weighed_at=clock() + timedelta(minutes=1))
-    assert code(await weigher.pay(member, late)) == ("weighing_stale", ["TOMATO"])
-    clock.ahead = timedelta(minutes=10)
-    assert code(await weigher.pay(member, early)) == ("weighing_stale", ["TOMATO"])
 
 
 async def test_a_weighing_is_sold_once_and_a_retry_gets_the_first_answer(weigher: Weigher) -> None:
@@ -138,14 +151,6 @@ async def test_a_weighing_is_sold_once_and_a_retry_gets_the_first_answer(weigher
     twice = weigher.sign(500)
     assert code(await weigher.pay(member, twice, twice)) == ("weighing_reused", ["TOMATO"])
     assert await shop.balance(member) == 10_000 - 2990
-
-
-async def test_what_was_declined_need_not_be_weighed_again(weigher: Weigher) -> None:
-    member = await weigher.shop.add_member_without_face(balance=100)
-    weighing = weigher.sign(500)
-    assert code(await weigher.pay(member, weighing)) == ("insufficient_funds", [])
-    await weigher.shop.top_up(member, 5000)
-    assert code(await weigher.pay(member, weighing)) == ("paid", [])
 
 
 async def test_a_second_factor_pays_for_what_was_weighed_unless_somebody_did_meanwhile(weigher: Weigher) -> None:
@@ -173,29 +178,37 @@ async def test_a_second_factor_pays_for_what_was_weighed_unless_somebody_did_mea
     assert await shop.balance(member) == 10_000 - 2990
 
 
-async def test_two_who_pay_by_one_weighing_at_once_are_one(weigher: Weigher) -> None:
+async def test_two_who_pay_by_one_weighing_at_once_are_one_and_so_is_who_gets_the_last_200_grams(
+    weigher: Weigher,
+) -> None:
     members = [await weigher.shop.add_member_without_face(balance=10_000) for _ in range(2)]
     weighing = weigher.sign(500)
     answers = await asyncio.gather(*(weigher.pay(each, weighing) for each in members))
     assert sorted(each.json()["code"] for each in answers) == ["paid", "weighing_reused"]
     assert sum([await weigher.shop.balance(each) for each in members]) == 20_000 - 2990
-
-
-async def test_of_two_who_want_200_of_300_grams_one_gets_them(weigher: Weigher) -> None:
-    members = [await weigher.shop.add_member_without_face(balance=10_000) for _ in range(2)]
     await weigher.count(300)
     answers = await asyncio.gather(*(weigher.pay(each, weigher.sign(200)) for each in members))
     assert sorted(each.json()["code"] for each in answers) == ["paid", "sold_out"]
     assert await weigher.stock() == 100
 
 
-async def test_the_price_that_was_shown_is_the_price_that_is_paid(weigher: Weigher) -> None:
-    member = await weigher.shop.add_member_without_face(balance=10_000)
-    weighing = weigher.sign(500)
+async def test_what_was_declined_need_not_be_weighed_again_until_its_price_changes_or_it_goes_stale(
+    weigher: Weigher, clock: Clock
+) -> None:
+    member = await weigher.shop.add_member_without_face(balance=100)
+    weighing, early = weigher.sign(500), weigher.sign(500)
+    late = weigher.sign(500, weighed_at=clock() + timedelta(minutes=1))
+    assert code(await weigher.pay(member, weighing)) == ("insufficient_funds", [])
+    await weigher.shop.top_up(member, 10_000)
+    assert code(await weigher.pay(member, weighing)) == ("paid", [])
     listed = (await weigher.shop.do("GET", "/v1/products", params={"search": "TOMATO"}))["items"][0]
     await weigher.shop.do("PATCH", f"/v1/products/{listed['id']}", json={"price": 398})
-    assert code(await weigher.pay(member, weighing)) == ("price_changed", ["TOMATO"])
+    assert code(await weigher.pay(member, early)) == ("price_changed", ["TOMATO"])
     assert code(await weigher.pay(member, weigher.sign(500, unit_price=398))) == ("paid", [])
+    await weigher.shop.do("PATCH", f"/v1/products/{listed['id']}", json={"price": 598})
+    assert code(await weigher.pay(member, late)) == ("weighing_stale", ["TOMATO"])
+    clock.ahead = timedelta(minutes=10)
+    assert code(await weigher.pay(member, early)) == ("weighing_stale", ["TOMATO"])
 
 
 async def test_part_of_a_bag_comes_back_to_the_cent_and_the_books_agree(weigher: Weigher, app: FastAPI) -> None:
@@ -220,28 +233,6 @@ async def test_part_of_a_bag_comes_back_to_the_cent_and_the_books_agree(weigher:
     line = (await shop.do("POST", path, json=body, headers={"Idempotency-Key": "more"}))["lines"][0]
     assert (line["quantity"], line["total"], line["weighings"]) == (1250, 7475, [])
     assert not (await verify(app.state.database, extra_checks=CHECKS)).findings
-
-
-async def test_what_counts_pieces_takes_nothing_that_is_sold_by_weight(weigher: Weigher) -> None:
-    shop = weigher.shop
-    shelf_id, _ = await shop.add_device("shelf")
-    good = {"sku": "TOMATO", "unit_weight_grams": 80, "tolerance_grams": 9, "full_quantity": 9}
-    slots = [{"code": "A", "noise_grams": 1, "goods": [good]}]
-    path = f"/v1/devices/{shelf_id}/planogram"
-    refused = await shop.client.put(path, json={"slots": slots}, headers=shop.staff)
-    assert verdict(refused) == (409, "not_sold_by_piece")
-    more = {"sku": "TOMATO", "quantity": 1, "note": "The camera shows one"}
-    path = f"/v1/visits/{uuid4()}/basket/corrections"
-    headers = shop.staff | {"Idempotency-Key": "more"}
-    assert verdict(await shop.client.post(path, json=more, headers=headers)) == (409, "not_sold_by_piece")
-
-
-async def test_a_kiosk_without_network_has_no_price_for_what_it_would_have_to_weigh(
-    weigher: Weigher, app: FastAPI
-) -> None:
-    async with app.state.database.read() as session:
-        listed, left_out = await price_list(session, store_id=UUID(weigher.shop.store_id), currency="CNY")
-    assert ({"TEA-001", "TOMATO"} & {each.sku for each in listed}, left_out) == ({"TEA-001"}, 0)
 
 
 def test_a_scale_weighs_from_twenty_intervals_up_to_its_capacity() -> None:
