@@ -56,7 +56,7 @@ class Int8:
             self.scales[start : start + len(block)] = scales
 
     def best(self, probe: Floats, candidates: Rows) -> Rows:
-        cosines = (self.rows[candidates].astype(np.float32) @ probe) * self.scales[candidates]
+        cosines = np.einsum("ij,j->i", self.rows.take(candidates, axis=0), probe) * self.scales[candidates]
         return candidates[best_two(cosines)]
 
 

@@ -76,7 +76,9 @@ class Rows:
     def similarities(self, probe: Floats, rows: Indices) -> Floats:
         """Cosines of (dim,) with these rows; NOT_COMPARED where they are nobody's."""
         scales = self._scales[rows]  # 0 where nobody is: each further column of scattered rows takes as long as this
-        return np.where(scales > 0, (self._codes[rows].astype(np.float32) @ probe) * scales, NOT_COMPARED)
+        # einsum makes floats of a few rows at a time, which stay in the cache, and `take` copies rows faster than `[]`
+        products = np.einsum("ij,j->i", self._codes.take(rows, axis=0), probe)
+        return np.where(scales > 0, products * scales, NOT_COMPARED)
 
     def owners(self, rows: Indices) -> list[UUID]:
         return [UUID(bytes=key.tobytes()) for key in self._keys[rows]]
