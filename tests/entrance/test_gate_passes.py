@@ -18,21 +18,20 @@ pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 async def test_a_member_who_consented_to_nothing_comes_in_and_goes_out(shop: Shop) -> None:
     member_id = await shop.add_member_without_face()
-    opened = (await shop.pass_at_gate((await shop.issue_pass(member_id))["pass"])).json()
+    issued = await shop.issue_pass(member_id)
+    first, again = [await shop.pass_at_gate(issued["pass"], key="entry-0001") for _ in range(2)]
+    opened = first.json()
     assert (opened["decision"], opened["code"], opened["identified_by"]) == ("open", "welcome", "pass")
     assert (opened["member"]["id"], opened["similarity"], opened["narrowed_by"]) == (member_id, None, None)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert again.json() == opened
+    other = await shop.pass_at_gate(issued["code"], key="entry-0001")
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
     left = (await shop.pass_at_gate((await shop.issue_pass(member_id))["code"], "exits")).json()
     assert (left["code"], left["visit_id"]) == ("goodbye", opened["visit_id"])
     attempts = (await shop.do("GET", f"/v1/stores/{shop.store_id}/gate-attempts"))["items"]
     assert [(each["identified_by"], each["member_id"]) for each in attempts] == [("pass", member_id)] * 2
     assert (await shop.do("GET", f"/v1/members/{member_id}/biometric-uses"))["items"] == []
-
-
-async def test_a_member_with_a_face_may_leave_it_at_home(shop: Shop) -> None:
-    member_id = await shop.add_member(0)
-    assert (await shop.pass_at_gate((await shop.issue_pass(member_id))["pass"])).json()["code"] == "welcome"
-    out = (await shop.at_gate(0, "exits")).json()
-    assert (out["code"], out["identified_by"]) == ("goodbye", "face")
 
 
 async def test_a_pass_opens_once_for_a_minute_and_until_there_is_a_new_one(shop: Shop, clock: Clock) -> None:
@@ -50,19 +49,10 @@ async def test_a_pass_opens_once_for_a_minute_and_until_there_is_a_new_one(shop:
 
 
 async def test_of_many_gates_that_are_shown_one_pass_one_opens(shop: Shop) -> None:
-    gates = [await shop.add_device("gate") for _ in range(6)]
+    gates = [await shop.add_device("gate") for _ in range(4)]
     issued = await shop.issue_pass(await shop.add_member_without_face())
     answers = await asyncio.gather(*(shop.pass_at_gate(issued["pass"], gate=gate) for gate in gates))
-    assert sorted(answer.json()["code"] for answer in answers) == ["pass_spent"] * 5 + ["welcome"]
-
-
-async def test_the_same_key_gives_the_first_answer_again(shop: Shop) -> None:
-    issued = await shop.issue_pass(await shop.add_member_without_face())
-    first, again = [await shop.pass_at_gate(issued["pass"], key="entry-0001") for _ in range(2)]
-    assert again.headers["Idempotency-Replayed"] == "true"
-    assert again.json() == first.json()
-    other = await shop.pass_at_gate(issued["code"], key="entry-0001")
-    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    assert sorted(answer.json()["code"] for answer in answers) == ["pass_spent"] * 3 + ["welcome"]
 
 
 async def test_a_member_who_was_blocked_meanwhile_stays_outside_but_is_let_out(shop: Shop) -> None:

@@ -33,6 +33,15 @@ async def test_a_second_factor_is_waited_for_and_nobody_has_to_look_up_meanwhile
     member_id = await shop.add_member(0, phone="+8613800138001")
     await shop.add_member(1, phone="+8613800138002")
     turn = (await start(shop)).json()
+    assert verdict(await answer(shop, turn, "8001")) == (404, "attempt_not_found")
+    until = (await show(shop, turn, 0))["expires_at"]
+    clock.ahead += timedelta(seconds=50)
+    again = await show(shop, turn, 0)
+    assert again["expires_at"] == until > turn["expires_at"], "unsure frames don't make a turn longer and longer"
+    clock.ahead += timedelta(seconds=10)
+    assert (await answer(shop, turn, "8001")).json()["code"] == "turn_expired"
+
+    turn = (await start(shop, "trip-2")).json()
     asked = await show(shop, turn, 0)
     assert (asked["authentication"], asked["decision"], asked["code"]) == ("processing", "step_up", "ambiguous_face")
     assert asked["step_up"]["factor"] == "phone_last_four"
@@ -48,56 +57,10 @@ async def test_a_second_factor_is_waited_for_and_nobody_has_to_look_up_meanwhile
     assert (await answer(shop, turn, "8001")).json()["visit_id"] == opened["visit_id"]
 
 
-async def test_unsure_frames_don_t_make_a_turn_longer_and_longer(shop: Shop, clock: Clock) -> None:
-    await shop.add_member(0, phone="+8613800138001")
-    await shop.add_member(1, phone="+8613800138002")
-    turn = (await start(shop)).json()
-    assert verdict(await answer(shop, turn, "8001")) == (404, "attempt_not_found")
-    until = (await show(shop, turn, 0))["expires_at"]
-    clock.ahead += timedelta(seconds=50)
-    assert (await show(shop, turn, 0))["expires_at"] == until > turn["expires_at"]
-    clock.ahead += timedelta(seconds=10)
-    assert (await answer(shop, turn, "8001")).json()["code"] == "turn_expired"
-
-
-async def test_guests_wait_for_their_member_s_second_factor(shop: Shop) -> None:
+async def test_who_was_asked_for_digits_before_the_lock_stays_outside_with_their_guests(shop: Shop) -> None:
     await shop.add_member(0, phone="+8613800138001")
     await shop.add_member(1, phone="+8613800138002")
     asked = await enter(shop, 0, guests=3)
-    assert asked["decision"] == "step_up"
-    opened = await finish(shop, asked, answer="8001")
-    assert (await visit(shop, opened["visit_id"]))["guests"] == 3
-
-
-async def test_a_pass_tells_members_apart_whom_a_face_does_not(shop: Shop) -> None:
-    first, second = [await shop.add_member(number, pin="739150") for number in range(2)]
-    third = await shop.issue_pass(await shop.add_member_without_face())
-    attempt = (await shop.at_gate(0)).json()
-    assert attempt["step_up"]["factor"] == "pin"
-    assert (await finish(shop, attempt, **{"pass": third["pass"]}))["code"] == "wrong_answer"
-    opened = await finish(shop, attempt, **{"pass": (await shop.issue_pass(second))["pass"]})
-    assert (opened["decision"], opened["member"]["id"], opened["identified_by"]) == ("open", second, "face")
-    uses = (await shop.do("GET", f"/v1/members/{second}/biometric-uses"))["items"]
-    assert uses[0]["use"] == "stepped_up"
-    # The third's was not theirs to spend, and a pass is spent by a step-up as by a gate.
-    assert (await shop.pass_at_gate(third["pass"])).json()["code"] == "welcome"
-    assert (await finish(shop, attempt, answer="1234", **{"pass": third["pass"]}))["code"] == "invalid_request"
-    assert (await finish(shop, attempt))["code"] == "invalid_request"
-    assert first != second
-
-
-async def test_wrong_answers_close_the_step_up_to_passes_too_and_leave_the_gate_open(shop: Shop) -> None:
-    first, _ = [await shop.add_member(number) for number in range(2)]
-    for _ in range(5):
-        assert (await finish(shop, (await shop.at_gate(0)).json(), answer="0000"))["code"] == "wrong_answer"
-    assert (await shop.at_gate(0)).json()["code"] == "step_up_impossible"
-    assert (await shop.pass_at_gate((await shop.issue_pass(first))["pass"])).json()["code"] == "welcome"
-
-
-async def test_who_was_asked_for_digits_before_the_lock_stays_outside(shop: Shop) -> None:
-    await shop.add_member(0, phone="+8613800138001")
-    await shop.add_member(1, phone="+8613800138002")
-    asked = (await shop.at_gate(0)).json()
     assert (asked["decision"], asked["command_number"]) == ("step_up", 0)
     await tell(shop, gate_of(shop), {"kind": "lock"})
     held = await finish(shop, asked, answer="8001")
@@ -105,3 +68,30 @@ async def test_who_was_asked_for_digits_before_the_lock_stays_outside(shop: Shop
     await tell(shop, gate_of(shop), {"kind": "unlock"})
     opened = await finish(shop, asked, answer="8001")
     assert (opened["decision"], opened["command_number"]) == ("open", 2)
+    assert (await visit(shop, opened["visit_id"]))["guests"] == 3
+
+
+async def test_a_pass_tells_members_apart_whom_a_face_does_not(shop: Shop, clock: Clock) -> None:
+    first, second = [await shop.add_member(number) for number in range(2)]
+    for _ in range(5):
+        assert (await finish(shop, (await shop.at_gate(0)).json(), answer="0000"))["code"] == "wrong_answer"
+    closed = await shop.at_gate(0)
+    assert closed.json()["code"] == "step_up_impossible", "wrong answers close it to passes too"
+    opened = await shop.pass_at_gate((await shop.issue_pass(first))["pass"])
+    assert opened.json()["code"] == "welcome", "and leave the gate open"
+
+    clock.ahead += timedelta(minutes=15, seconds=1)
+    for member_id in (first, second):
+        await shop.do("PUT", f"/v1/members/{member_id}/pin", json={"pin": "739150"})
+    third = await shop.issue_pass(await shop.add_member_without_face())
+    attempt = (await shop.at_gate(0)).json()
+    assert attempt["step_up"]["factor"] == "pin"
+    assert (await finish(shop, attempt, **{"pass": third["pass"]}))["code"] == "wrong_answer"
+    found = await finish(shop, attempt, **{"pass": (await shop.issue_pass(second))["pass"]})
+    assert (found["decision"], found["member"]["id"], found["identified_by"]) == ("open", second, "face")
+    uses = (await shop.do("GET", f"/v1/members/{second}/biometric-uses"))["items"]
+    assert uses[0]["use"] == "stepped_up"
+    # The third's was not theirs to spend, and a pass is spent by a step-up as by a gate.
+    assert (await shop.pass_at_gate(third["pass"])).json()["code"] == "welcome"
+    assert (await finish(shop, attempt, answer="1234", **{"pass": third["pass"]}))["code"] == "invalid_request"
+    assert (await finish(shop, attempt))["code"] == "invalid_request"

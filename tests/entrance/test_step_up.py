@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -35,34 +36,44 @@ async def answer(shop: Shop, attempt: dict[str, Any], text: str) -> Any:
     return await shop.client.post(path, json={"answer": text}, headers=shop.gate)
 
 
-async def test_the_phone_digits_tell_two_members_apart(shop: Shop) -> None:
+async def test_the_phone_digits_tell_two_members_apart_once_at_the_gate_that_asked(shop: Shop) -> None:
     member_id = await shop.add_member(0, phone="+8613800138001")
-    await shop.add_member(1, phone="+8613800138002")
+    other_id = await shop.add_member(1)
+    attempt = (await shop.at_gate(0)).json()
+    assert (attempt["code"], attempt["step_up"]["factor"]) == ("ambiguous_face", "pass"), "nothing else is common"
+    assert (await answer(shop, attempt, "8001")).json()["code"] == "wrong_answer", "digits are no pass"
+
+    await shop.do("PATCH", f"/v1/members/{other_id}", json={"phone": "+8613800138002"})
     attempt = (await shop.at_gate(0)).json()
     assert (attempt["decision"], attempt["code"]) == ("step_up", "ambiguous_face")
     assert attempt["step_up"]["factor"] == "phone_last_four"
     assert attempt["member"] is None
+    gate_id, gate = await shop.add_device("gate")
+    elsewhere = replace(shop, gate_id=gate_id, gate=gate)
+    assert verdict(await answer(elsewhere, attempt, "8001")) == (404, "attempt_not_found")
     opened = (await answer(shop, attempt, "8001")).json()
     assert (opened["decision"], opened["member"]["id"]) == ("open", member_id)
+    assert (await answer(shop, attempt, "8001")).status_code == 409
 
 
-async def test_a_pin_is_asked_for_where_everybody_has_one(shop: Shop) -> None:
-    await shop.add_member(0, phone="+8613800138001", pin="739150")
-    await shop.add_member(1, phone="+8613800138002", pin="280461")
-    attempt = (await shop.at_gate(0)).json()
-    assert attempt["step_up"]["factor"] == "pin"
-    assert (await answer(shop, attempt, "739150")).json()["member"]["display_name"] == "Person 0"
-
-
-async def test_wrong_answers_are_counted_and_the_last_one_closes_the_attempt(shop: Shop) -> None:
+async def test_an_attempt_is_closed_by_its_last_wrong_answer_or_after_a_minute_and_forgotten_after_a_day(
+    shop: Shop, app_database: Database, clock: Clock
+) -> None:
     await shop.add_member(0, phone="+8613800138001")
     await shop.add_member(1, phone="+8613800138002")
     attempt = (await shop.at_gate(0)).json()
     wrong = [(await answer(shop, attempt, "9999")).json() for _ in range(3)]
     assert [each["answers_left"] for each in wrong] == [2, 1, 0]
     assert [each["decision"] for each in wrong] == ["step_up", "step_up", "deny"]
-    closed = await answer(shop, attempt, "8001")
-    assert (closed.status_code, closed.json()["code"]) == (409, "attempt_closed")
+    assert verdict(await answer(shop, attempt, "8001")) == (409, "attempt_closed")
+
+    attempt = (await shop.at_gate(0)).json()
+    await forget_expired(app_database, now=clock())
+    assert (await answer(shop, attempt, "9999")).json()["code"] == "wrong_answer"
+    clock.ahead += timedelta(seconds=61)
+    assert (await answer(shop, attempt, "8001")).json()["code"] == "attempt_closed"
+    await forget_expired(app_database, now=clock() + timedelta(days=1, minutes=2))
+    assert (await answer(shop, attempt, "8001")).json()["code"] == "attempt_not_found"
 
 
 async def guess(shop: Shop, count: int, *, wrong: str = "9998") -> None:
@@ -83,60 +94,44 @@ async def test_new_attempts_give_no_more_than_five_guesses_at_a_phone_number(sho
     assert (await answer(shop, (await shop.at_gate(0)).json(), "8001")).json()["decision"] == "open"
 
 
-async def test_five_wrong_pins_lock_it_until_new_ones_are_set(shop: Shop) -> None:
-    first = await shop.add_member(0, pin="739150")
-    second = await shop.add_member(1, pin="280461")
+async def test_a_pin_is_asked_for_where_everybody_has_one_and_five_wrong_ones_lock_it_until_new_ones_are_set(
+    shop: Shop,
+) -> None:
+    first = await shop.add_member(0, phone="+8613800138001", pin="739150")
+    second = await shop.add_member(1, phone="+8613800138002", pin="280461")
+    visits = f"/v1/stores/{shop.store_id}/visits"
+    # A right answer is no wrong one of whoever looks alike.
+    for already in range(5):
+        attempt = (await shop.at_gate(0)).json()
+        assert attempt["step_up"]["factor"] == "pin"
+        opened = (await answer(shop, attempt, "739150")).json()
+        assert opened["member"]["display_name"] == "Person 0"
+        assert opened["code"] == ("already_inside" if already else "welcome")
+    opened = (await answer(shop, (await shop.at_gate(1)).json(), "280461")).json()
+    assert (opened["decision"], opened["member"]["id"]) == ("open", second)
+
     await guess(shop, 5, wrong="000001")
     assert (await shop.at_gate(0)).json()["code"] == "step_up_impossible"
+    for visit in (await shop.do("GET", visits))["items"]:
+        await shop.do("POST", f"{visits}/{visit['id']}/end")
     for member_id in (first, second):
         await shop.do("PUT", f"/v1/members/{member_id}/pin", json={"pin": "604817"})
     await shop.do("PUT", f"/v1/members/{second}/pin", json={"pin": "280461"})
     assert (await answer(shop, (await shop.at_gate(0)).json(), "604817")).json()["decision"] == "open"
 
 
-async def test_a_right_answer_is_no_wrong_one_of_whoever_looks_alike(shop: Shop) -> None:
-    await shop.add_member(0, phone="+8613800138001", pin="739150")
-    second = await shop.add_member(1, phone="+8613800138002", pin="280461")
-    for _ in range(5):
-        await answer(shop, (await shop.at_gate(0)).json(), "739150")
-    opened = (await answer(shop, (await shop.at_gate(1)).json(), "280461")).json()
-    assert (opened["decision"], opened["member"]["id"]) == ("open", second)
-
-
-async def test_step_ups_are_forgotten_after_a_day(shop: Shop, app_database: Database, clock: Clock) -> None:
-    await shop.add_member(0, phone="+8613800138001")
-    await shop.add_member(1, phone="+8613800138002")
-    attempt = (await shop.at_gate(0)).json()
-    await forget_expired(app_database, now=clock())
-    assert (await answer(shop, attempt, "9999")).json()["code"] == "wrong_answer"
-    await forget_expired(app_database, now=clock() + timedelta(days=1, minutes=2))
-    assert (await answer(shop, attempt, "8001")).json()["code"] == "attempt_not_found"
-
-
-async def test_an_attempt_is_spent_once(shop: Shop) -> None:
-    await shop.add_member(0, phone="+8613800138001")
-    await shop.add_member(1, phone="+8613800138002")
-    attempt = (await shop.at_gate(0)).json()
-    assert (await answer(shop, attempt, "8001")).json()["decision"] == "open"
-    assert (await answer(shop, attempt, "8001")).status_code == 409
-
-
-async def test_whoever_is_erased_while_they_answer_has_nothing_left_to_answer(
+async def test_whoever_is_erased_while_they_answer_or_are_asked_for_has_nothing_left_to_answer(
     shop: Shop, app_database: Database
 ) -> None:
-    member_id = UUID(await shop.add_member(0, phone="+8613800138001"))
-    await shop.add_member(1, phone="+8613800138002")
+    members = [UUID(await shop.add_member(number, phone=f"+861380013800{number}")) for number in (0, 1)]
     asked = (await shop.at_gate(0)).json()
     async with app_database.begin() as session:
-        await get_member(session, member_id, lock=True)
-        answering = asyncio.create_task(answer(shop, asked, "8001"))
+        await get_member(session, members[0], lock=True)
+        answering = asyncio.create_task(answer(shop, asked, "8000"))
         await somebody_waits(app_database)
-        await session.execute(delete(StepUp).where(StepUp.candidate_ids.contains([member_id])))
+        await session.execute(delete(StepUp).where(StepUp.candidate_ids.contains([members[0]])))
     assert verdict(await answering) == (404, "attempt_not_found")
 
-
-async def test_nobody_is_asked_for_who_is_erased_in_that_moment(shop: Shop, app_database: Database) -> None:
-    members = [UUID(await shop.add_member(number, phone=f"+861380013800{number}")) for number in (0, 1)]
     async with app_database.begin() as session:
         member = await get_member(session, members[0], lock=True)
         asking = asyncio.create_task(shop.at_gate(0))
@@ -147,53 +142,24 @@ async def test_nobody_is_asked_for_who_is_erased_in_that_moment(shop: Shop, app_
         assert await session.scalar(select(StepUp.candidate_ids)) == members[1:]
 
 
-async def test_an_attempt_expires_after_a_minute(shop: Shop, clock: Clock) -> None:
-    await shop.add_member(0, phone="+8613800138001")
-    await shop.add_member(1, phone="+8613800138002")
-    attempt = (await shop.at_gate(0)).json()
-    clock.ahead += timedelta(seconds=61)
-    assert (await answer(shop, attempt, "8001")).json()["code"] == "attempt_closed"
-
-
-async def test_without_a_common_factor_a_pass_is_asked_for_and_digits_are_none(shop: Shop) -> None:
-    await shop.add_member(0, phone="+8613800138001", pin="739150")
-    await shop.add_member(1)
-    attempt = (await shop.at_gate(0)).json()
-    assert (attempt["code"], attempt["step_up"]["factor"]) == ("ambiguous_face", "pass")
-    assert (await answer(shop, attempt, "739150")).json()["code"] == "wrong_answer"
-
-
-async def test_an_unknown_attempt_and_one_of_another_gate_are_not_found(shop: Shop) -> None:
-    await shop.add_member(0, phone="+8613800138001")
-    await shop.add_member(1, phone="+8613800138002")
-    attempt = (await shop.at_gate(0)).json()
-    shop.gate_id, shop.gate = await shop.add_device("gate")
-    response = await answer(shop, attempt, "8001")
-    assert (response.status_code, response.json()["code"]) == (404, "attempt_not_found")
-
-
-async def test_the_kiosk_charges_whoever_the_digits_name(shop: Shop) -> None:
+async def test_the_kiosk_charges_whoever_the_digits_name_unless_the_price_changed_meanwhile(shop: Shop) -> None:
     await shop.add_member(0, phone="+8613800138001", balance=1000)
     payer = await shop.add_member(1, phone="+8613800138002", balance=1000)
+
+    async def finish(asked: dict[str, Any], digits: str) -> Any:
+        path = f"/v1/kiosks/{shop.kiosk_id}/checkouts/{asked['checkout_id']}/step-up"
+        headers = shop.kiosk | {"Idempotency-Key": f"finish-{digits}"}
+        return (await shop.client.post(path, json={"answer": digits}, headers=headers)).json()
+
     asked = (await shop.at_kiosk(1, {"TEA-001": 1})).json()
     assert (asked["decision"], asked["total"]) == ("step_up", 450)
-    path = f"/v1/kiosks/{shop.kiosk_id}/checkouts/{asked['checkout_id']}/step-up"
-    headers = shop.kiosk | {"Idempotency-Key": "finish-0001"}
-    paid = await shop.client.post(path, json={"answer": "8002"}, headers=headers)
-    assert (paid.json()["decision"], paid.json()["member"]["id"]) == ("paid", payer)
-    again = await shop.client.post(path, json={"answer": "8002"}, headers=headers)
-    assert again.json()["order"] == paid.json()["order"]
+    paid = await finish(asked, "8002")
+    assert (paid["decision"], paid["member"]["id"]) == ("paid", payer)
+    assert (await finish(asked, "8002"))["order"] == paid["order"]
     assert await shop.balance(payer) == 550
 
-
-async def test_a_price_that_changed_meanwhile_is_not_charged(shop: Shop) -> None:
-    await shop.add_member(0, phone="+8613800138001", balance=1000)
-    await shop.add_member(1, phone="+8613800138002")
     asked = (await shop.at_kiosk(0, {"TEA-001": 1})).json()
-    products = (await shop.do("GET", "/v1/products"))["items"]
-    tea = next(product for product in products if product["sku"] == "TEA-001")
+    tea = next(each for each in (await shop.do("GET", "/v1/products"))["items"] if each["sku"] == "TEA-001")
     await shop.do("PATCH", f"/v1/products/{tea['id']}", json={"price": 999})
-    path = f"/v1/kiosks/{shop.kiosk_id}/checkouts/{asked['checkout_id']}/step-up"
-    headers = shop.kiosk | {"Idempotency-Key": "finish-0002"}
-    declined = (await shop.client.post(path, json={"answer": "8001"}, headers=headers)).json()
+    declined = await finish(asked, "8001")
     assert (declined["decision"], declined["code"]) == ("declined", "price_changed")

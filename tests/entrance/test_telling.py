@@ -32,15 +32,11 @@ async def test_whoever_comes_buys_and_goes_is_told_of_without_a_name(shop: Shop)
     assert member not in json.dumps([entered, paid, left])
 
 
-async def test_nothing_is_told_of_whoever_was_refused(shop: Shop) -> None:
+async def test_nothing_is_told_of_whoever_was_refused_and_of_who_has_left_also_where_staff_saw_it(shop: Shop) -> None:
     await shop.add_member(0, balance=100)
     await shop.at_gate(1)
     assert (await shop.at_kiosk(0, {"TEA-001": 2})).json()["decision"] == "declined"
     assert await told(shop) == []
-
-
-async def test_staff_who_see_that_somebody_has_left_are_told_on_too(shop: Shop) -> None:
-    await shop.add_member(0)
     visit = (await shop.at_gate(0)).json()["visit_id"]
     await shop.do("POST", f"/v1/stores/{shop.store_id}/visits/{visit}/end")
     *_, left = await told(shop)
