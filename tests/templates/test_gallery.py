@@ -20,7 +20,7 @@ from facepay.templates.memory_gallery import MemoryGallery
 from facepay.templates.rows import Counts, GalleryFull, Indices, Keys, Rows
 from tests.templates.gallery_contract import MEMBERS, GalleryContract, OpenGallery, Twin, face, unrotated
 
-ROUNDS = 120
+ROUNDS = 60
 
 
 class TestMemoryGallery(GalleryContract):
@@ -238,7 +238,7 @@ def test_a_search_sees_nothing_half_done_by_another_process(workers_area: None) 
     assert writer.exitcode == 0
 
 
-def _be_killed_while_writing() -> None:
+def _be_killed_while_writing(connection: multiprocessing.connection.Connection) -> None:
     class Cut(Rows):
         def _write(self, rows: Indices, keys: Keys, references: Floats, counts: Counts) -> None:
             super()._write(rows[:1], keys[:1], references[:1], counts[:1])
@@ -246,15 +246,28 @@ def _be_killed_while_writing() -> None:
 
     gallery = worker()
     gallery._settled = Cut(gallery._area)
-    gallery.replace({MEMBERS[0]: [], MEMBERS[1]: [face(21)], MEMBERS[5]: [face(5)], MEMBERS[6]: [face(6)]}, version=9)
+    with gallery._area.turn() as ours:
+        connection.send(ours)
+        connection.recv()
+        changed = {MEMBERS[0]: [], MEMBERS[1]: [face(21)], MEMBERS[5]: [face(5)], MEMBERS[6]: [face(6)]}
+        gallery.replace(changed, version=9)
 
 
-def test_a_writer_killed_midway_leaves_a_gallery_that_goes_on(workers_area: None) -> None:
-    twin = Twin(worker())
+def test_a_worker_killed_while_it_fills_the_gallery_leaves_it_whole_and_the_next_may(workers_area: None) -> None:
+    ours, theirs = multiprocessing.get_context("spawn").Pipe()
+    twin, area = Twin(worker()), area_of("these")
     twin.change(*((number, [number]) for number in range(4)))
-    killed = started(_be_killed_while_writing)
+    killed = started(_be_killed_while_writing, theirs)
+    assert ours.recv()
+    with area.turn() as turn:
+        assert not turn
+    ours.send("go")
     killed.join()
     assert killed.exitcode == -signal.SIGKILL
+    with area.turn() as turn:
+        assert turn
+        with area.turn() as again:
+            assert not again
     assert twin.gallery.version == 4
     for number in (2, 3):
         best = twin.gallery.search(face(number)).best
@@ -266,24 +279,3 @@ def test_a_writer_killed_midway_leaves_a_gallery_that_goes_on(workers_area: None
     assert twin.gallery.references(MEMBERS).keys() == twin.by_hand.templates_of.keys()
     for seed in (0, 1, 21, 5, 6):
         assert TestMemoryGallery().same(twin.gallery.search(face(seed), top=9), twin.by_hand.search(face(seed), top=9))
-
-
-def _hold_the_turn(connection: multiprocessing.connection.Connection) -> None:
-    with area_of("these").turn() as ours:
-        connection.send(ours)
-        connection.recv()
-        os.kill(os.getpid(), signal.SIGKILL)
-
-
-def test_one_worker_fills_the_gallery_and_if_it_dies_the_next_may(workers_area: None) -> None:
-    ours, theirs = multiprocessing.get_context("spawn").Pipe()
-    area, first = area_of("these"), started(_hold_the_turn, theirs)
-    assert ours.recv()
-    with area.turn() as turn:
-        assert not turn
-    ours.send("go")
-    first.join()
-    with area.turn() as turn:
-        assert turn
-        with area.turn() as again:
-            assert not again

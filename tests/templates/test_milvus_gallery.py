@@ -172,7 +172,7 @@ def test_a_collection_that_was_dropped_doesnt_make_strangers_of_members(file: Mi
 def test_while_milvus_is_away_a_search_finds_not_nobody_but_nothing_out(tmp_path: Path) -> None:
     server, database, port = lite_server.start_server_in_thread(str(tmp_path / "server"))
     address = MilvusAddress.parse(f"milvus://127.0.0.1:{port}")
-    gallery = MilvusGallery(MilvusCollection(address, "g", dimensions=DIMENSIONS, timeout_seconds=0.5), unrotated)
+    gallery = MilvusGallery(MilvusCollection(address, "g", dimensions=DIMENSIONS, timeout_seconds=0.2), unrotated)
     gallery.replace({MEMBERS[0]: [face(0)]}, version=1)
     server.stop(grace=None).wait()
     database.close()
@@ -219,7 +219,7 @@ async def test_a_shop_on_milvus_recognises_forgets_and_says_when_it_is_away(open
     from milvus_lite.server_manager import server_manager_instance
 
     path = tmp_path / "gallery.db"
-    shop: Shop = await open_shop(gallery=f"milvus://{path}", gallery_timeout_seconds=0.5)
+    shop: Shop = await open_shop(gallery=f"milvus://{path}", gallery_timeout_seconds=0.3)
     first, _ = await shop.add_member(0), await shop.add_member(1)
     assert (await shop.at_gate(0)).json()["code"] == "welcome"
     await shop.do("DELETE", f"/v1/members/{first}?forfeit=true")

@@ -3,8 +3,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
+from sqlalchemy import delete
 
 from facepay.kernel.database import Database
+from facepay.webhooks.deliveries import WebhookDelivery
+from facepay.webhooks.endpoints import WebhookEndpoint
+from facepay.webhooks.events import WebhookEvent
 from tests.webhooks.office import Office
 from tests.webhooks.receiver import Receiver, receiving
 
@@ -17,6 +21,10 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 @pytest.fixture
 async def office(database_url: str, receiver: Receiver) -> AsyncIterator[Office]:
+    """Alone in a database that it leaves as it was found: the tests of a module may share that."""
     database = Database(database_url)
     yield Office(database, receiver)
+    async with database.begin() as session:
+        for table in (WebhookDelivery, WebhookEvent, WebhookEndpoint):
+            await session.execute(delete(table))
     await database.close()

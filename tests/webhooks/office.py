@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -27,6 +28,7 @@ from facepay.webhooks.sending import Sender
 from tests.wallet.desk import Time
 from tests.webhooks.receiver import Receiver
 
+TLS = ssl.create_default_context()  # which takes longer to make than a delivery
 LOCALHOST = Destinations.from_text("127.0.0.1")
 
 
@@ -60,7 +62,7 @@ class Office:
 
         return Courier(
             self.database,
-            Sender(destinations, connections_max=100, **sender),
+            Sender(destinations, connections_max=100, **{"tls": TLS, **sender}),
             key=self.key,
             clock=self.time,
             metrics=self.metrics,
