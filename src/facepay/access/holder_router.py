@@ -28,7 +28,7 @@ from facepay.kernel.auth import InsufficientScope, Principal, current_staff
 from facepay.kernel.clock import Now
 from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
-from facepay.kernel.paging import Page, Paging, page
+from facepay.kernel.paging import Page, Paging, rows_of_page
 from facepay.kernel.problems import problems
 from facepay.kernel.routers import Router
 from facepay.members.members import Member, MemberNotFound
@@ -80,8 +80,8 @@ async def list_holders(
         query = query.where(Holder.kind == kind)
     if member is not None:
         query = query.where(Holder.member_id == member)
-    found = await page(session, query, by=Holder.id, paging=paging, show=lambda holder: holder)
-    return Page(items=await _all_shown(session, found.items), next_cursor=found.next_cursor)
+    found = await rows_of_page(session, query, by=Holder.id, paging=paging)
+    return found.shown(await _all_shown(session, found.rows))
 
 
 @router.get("/holders/{holder_id}", summary="See a holder", responses=problems(*REFUSALS, HolderNotFound))

@@ -35,7 +35,7 @@ from facepay.kernel.auth import InsufficientScope, Principal, current_staff
 from facepay.kernel.clock import Now
 from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
-from facepay.kernel.paging import Page, Paging, page
+from facepay.kernel.paging import Page, Paging, page, rows_of_page
 from facepay.kernel.problems import problems
 from facepay.kernel.routers import Router
 from facepay.schedules.schedules import ScheduleNotFound
@@ -76,8 +76,8 @@ async def list_policies(store_id: UUID, session: Session, _: Reader, paging: Pag
     """Newest first, as they are now."""
     await get_store(session, store_id)
     query = select(AuthenticationPolicy).where(AuthenticationPolicy.store_id == store_id)
-    found = await page(session, query, by=AuthenticationPolicy.id, paging=paging, show=lambda policy: policy)
-    return Page(items=await _policies(session, found.items), next_cursor=found.next_cursor)
+    found = await rows_of_page(session, query, by=AuthenticationPolicy.id, paging=paging)
+    return found.shown(await _policies(session, found.rows))
 
 
 @router.get(
@@ -149,8 +149,8 @@ async def list_profiles(store_id: UUID, session: Session, _: Reader, paging: Pag
     """Newest first."""
     await get_store(session, store_id)
     query = select(AccessProfile).where(AccessProfile.store_id == store_id)
-    found = await page(session, query, by=AccessProfile.id, paging=paging, show=lambda profile: profile)
-    return Page(items=await _profiles(session, found.items), next_cursor=found.next_cursor)
+    found = await rows_of_page(session, query, by=AccessProfile.id, paging=paging)
+    return found.shown(await _profiles(session, found.rows))
 
 
 @router.get(

@@ -26,7 +26,7 @@ from facepay.kernel.auth import InsufficientScope, Principal, current_staff
 from facepay.kernel.clock import Now
 from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
-from facepay.kernel.paging import Page, Paging, page
+from facepay.kernel.paging import Page, Paging, page, rows_of_page
 from facepay.kernel.problems import problems
 from facepay.kernel.routers import Router
 from facepay.stores.devices import DeviceNotFound
@@ -111,8 +111,8 @@ async def list_access_points(store_id: UUID, session: Session, _: Reader, paging
     """Newest first."""
     await get_store(session, store_id)
     query = select(AccessPoint).where(AccessPoint.store_id == store_id)
-    found = await page(session, query, by=AccessPoint.id, paging=paging, show=lambda point: point)
-    return Page(items=await _shown(session, found.items), next_cursor=found.next_cursor)
+    found = await rows_of_page(session, query, by=AccessPoint.id, paging=paging)
+    return found.shown(await _shown(session, found.rows))
 
 
 @router.get(

@@ -29,7 +29,7 @@ from facepay.kernel.auth import InsufficientScope, Principal, current_staff
 from facepay.kernel.clock import Now
 from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
-from facepay.kernel.paging import Page, Paging, page
+from facepay.kernel.paging import Page, Paging, rows_of_page
 from facepay.kernel.problems import problems
 from facepay.kernel.routers import Router
 from facepay.kernel.schemas import Answer, DeviceClock, Line, Request
@@ -127,8 +127,8 @@ async def list_lists(store_id: UUID, session: Session, _: Reader, now: Now, pagi
     """Newest first."""
     await get_store(session, store_id)
     query = select(OnCallList).where(OnCallList.store_id == store_id)
-    found = await page(session, query, by=OnCallList.id, paging=paging, show=lambda each: each)
-    return Page(items=[await _shown(session, each, now) for each in found.items], next_cursor=found.next_cursor)
+    found = await rows_of_page(session, query, by=OnCallList.id, paging=paging)
+    return found.shown([await _shown(session, each, now) for each in found.rows])
 
 
 @router.get(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import Response, Security
@@ -24,7 +24,7 @@ from facepay.kernel.auth import InsufficientScope, Principal, current_staff
 from facepay.kernel.clock import Now
 from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
-from facepay.kernel.paging import Page, Paging, page
+from facepay.kernel.paging import Page, Paging, rows_of_page
 from facepay.kernel.problems import problems
 from facepay.kernel.routers import Router
 from facepay.settings import SettingsOf
@@ -57,10 +57,10 @@ async def add_campaign(
 @router.get("", summary="List campaigns", responses=problems(*REFUSALS))
 async def list_campaigns(session: Session, _: Reader, paging: Paging) -> Page[CampaignAnswer]:
     """Newest first."""
-    found: Page[Any] = await page(session, select(Campaign), by=Campaign.id, paging=paging, show=lambda each: each)
-    funds = await campaigns.funds_of(session, found.items)
-    items = [CampaignAnswer.of(*each) for each in zip(found.items, funds, strict=True)]
-    return Page(items=items, next_cursor=found.next_cursor)
+    found = await rows_of_page(session, select(Campaign), by=Campaign.id, paging=paging)
+    funds = await campaigns.funds_of(session, found.rows)
+    items = [CampaignAnswer.of(*each) for each in zip(found.rows, funds, strict=True)]
+    return found.shown(items)
 
 
 @router.get("/{campaign_id}", summary="See a campaign", responses=problems(*REFUSALS, CampaignNotFound))

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.campaigns.playing import SmilePlay
-from facepay.kernel.paging import Page, PageQuery, page
+from facepay.kernel.paging import Page, PageQuery, rows_of_page
 from facepay.rewards.coupons import Coupon, CouponUse
 
 
@@ -25,12 +25,12 @@ class Win:
 async def wins_in(session: AsyncSession, *, campaign_id: UUID, paging: PageQuery) -> Page[Win]:
     """Newest first."""
     query = select(Coupon).where(Coupon.campaign_id == campaign_id)
-    found: Page[Coupon] = await page(session, query, by=Coupon.id, paging=paging, show=lambda coupon: coupon)
+    found = await rows_of_page(session, query, by=Coupon.id, paging=paging)
     rows = await session.execute(
         select(SmilePlay, CouponUse)
         .outerjoin(CouponUse, CouponUse.coupon_id == SmilePlay.coupon_id)
-        .where(SmilePlay.coupon_id.in_([coupon.id for coupon in found.items]))
+        .where(SmilePlay.coupon_id.in_([coupon.id for coupon in found.rows]))
     )
     of_coupon = {play.coupon_id: (play, use) for play, use in rows}
-    wins = [Win(coupon, *of_coupon[coupon.id]) for coupon in found.items]
-    return Page(items=wins, next_cursor=found.next_cursor)
+    wins = [Win(coupon, *of_coupon[coupon.id]) for coupon in found.rows]
+    return found.shown(wins)

@@ -17,7 +17,7 @@ from facepay.kernel.auth import InsufficientScope, Principal, current_staff
 from facepay.kernel.clock import Now
 from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
-from facepay.kernel.paging import Page, Paging, page
+from facepay.kernel.paging import Page, Paging, rows_of_page
 from facepay.kernel.problems import problems
 from facepay.kernel.routers import Router
 from facepay.stores.devices import Device, DeviceNotFound
@@ -37,11 +37,11 @@ async def list_doors(store_id: UUID, session: Session, _: Reader, paging: Paging
     """Of its gates, lanes and doors, newest first: how each is to be, and what its sensors say."""
     await get_store(session, store_id)
     query = select(Device).where(Device.store_id == store_id, Device.role.in_(HAVE_DOORS), Device.revoked_at.is_(None))
-    devices: Page[Device] = await page(session, query, by=Device.id, paging=paging, show=lambda device: device)
-    ids = [device.id for device in devices.items]
+    devices = await rows_of_page(session, query, by=Device.id, paging=paging)
+    ids = [device.id for device in devices.rows]
     doors, states = await doors_by_id(session, ids), await states_of(session, ids)
-    items = [DoorOverview.of(device, doors[device.id], states[device.id]) for device in devices.items]
-    return Page(items=items, next_cursor=devices.next_cursor)
+    items = [DoorOverview.of(device, doors[device.id], states[device.id]) for device in devices.rows]
+    return devices.shown(items)
 
 
 @router.post(
@@ -69,10 +69,10 @@ async def list_interlocks(store_id: UUID, session: Session, _: AccessReader, pag
     """Newest first."""
     await get_store(session, store_id)
     query = select(Interlock).where(Interlock.store_id == store_id)
-    found: Page[Interlock] = await page(session, query, by=Interlock.id, paging=paging, show=lambda each: each)
-    doors = await doors_in(session, found.items)
-    items = [InterlockAnswer.of(interlock, doors[interlock.id]) for interlock in found.items]
-    return Page(items=items, next_cursor=found.next_cursor)
+    found = await rows_of_page(session, query, by=Interlock.id, paging=paging)
+    doors = await doors_in(session, found.rows)
+    items = [InterlockAnswer.of(interlock, doors[interlock.id]) for interlock in found.rows]
+    return found.shown(items)
 
 
 @router.delete(

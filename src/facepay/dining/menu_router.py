@@ -21,7 +21,7 @@ from facepay.kernel.auth import InsufficientScope, Principal, current_staff
 from facepay.kernel.clock import Now
 from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
-from facepay.kernel.paging import Page, Paging, page
+from facepay.kernel.paging import Page, Paging, rows_of_page
 from facepay.kernel.problems import problems
 from facepay.kernel.routers import Router
 from facepay.schedules.schedules import ScheduleNotFound
@@ -59,11 +59,11 @@ async def list_menu(store_id: UUID, session: Session, _: Reader, paging: Paging)
     """Newest first, at whatever hour."""
     await get_store(session, store_id)
     query = select(MenuItem).where(MenuItem.store_id == store_id)
-    found = await page(session, query, by=MenuItem.id, paging=paging, show=lambda item: item)
-    ids = [item.product_id for item in found.items]
+    found = await rows_of_page(session, query, by=MenuItem.id, paging=paging)
+    ids = [item.product_id for item in found.rows]
     products = {each.id: each for each in await session.scalars(select(Product).where(Product.id.in_(ids)))}
-    shown = [DishAnswer.of(item, products[item.product_id]) for item in found.items]
-    return Page(items=shown, next_cursor=found.next_cursor)
+    shown = [DishAnswer.of(item, products[item.product_id]) for item in found.rows]
+    return found.shown(shown)
 
 
 @router.delete(

@@ -31,7 +31,7 @@ from facepay.kernel.idempotency import (
     IdempotencyOf,
     RequiredKey,
 )
-from facepay.kernel.paging import Page, Paging, page
+from facepay.kernel.paging import Page, Paging, rows_of_page
 from facepay.kernel.problems import problems
 from facepay.kernel.routers import Router
 from facepay.kitchen import courses
@@ -83,9 +83,9 @@ async def list_parties(
     await get_store(session, store_id)
     over = Party.closed_at.is_not(None) if closed else Party.closed_at.is_(None)
     query = select(Party).where(Party.store_id == store_id, over)
-    found = await page(session, query, by=Party.id, paging=paging, show=lambda party: party)
-    shown = [PartyAnswer.of(view) for view in await views_of(session, found.items)]
-    return Page(items=shown, next_cursor=found.next_cursor)
+    found = await rows_of_page(session, query, by=Party.id, paging=paging)
+    shown = [PartyAnswer.of(view) for view in await views_of(session, found.rows)]
+    return found.shown(shown)
 
 
 @router.get("/parties/{party_id}", summary="See a party", responses=problems(*REFUSALS, PartyNotFound))

@@ -31,7 +31,7 @@ from facepay.kernel.database import Db, Session
 from facepay.kernel.errors import Unauthenticated
 from facepay.kernel.hub import HubOf
 from facepay.kernel.pages import page_router
-from facepay.kernel.paging import Page, Paging, page
+from facepay.kernel.paging import Page, Paging, rows_of_page
 from facepay.kernel.problems import problems
 from facepay.kernel.routers import Router
 from facepay.kernel.watching import Watch
@@ -66,9 +66,9 @@ async def list_requests(
     query = select(FittingRequest).where(FittingRequest.store_id == store_id)
     if waiting is not None:
         query = query.where(FittingRequest.state.in_(OPEN) if waiting else FittingRequest.state.not_in(OPEN))
-    found = await page(session, query, by=FittingRequest.id, paging=paging, show=lambda request: request)
-    shown = [RequestAnswer.of(view) for view in await views_of(session, found.items)]
-    return Page(items=shown, next_cursor=found.next_cursor)
+    found = await rows_of_page(session, query, by=FittingRequest.id, paging=paging)
+    shown = [RequestAnswer.of(view) for view in await views_of(session, found.rows)]
+    return found.shown(shown)
 
 
 async def _watch(store_id: UUID, request: Request, _: Reader, database: Db, hub: HubOf) -> Watch[list[RequestView]]:

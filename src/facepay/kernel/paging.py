@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from facepay.kernel.schemas import printable
 
 PAGE_MAX = 200
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 class Page(BaseModel, Generic[T]):
@@ -40,15 +42,26 @@ Paging = Annotated[PageQuery, Depends(_page_query)]
 SearchText = Annotated[str, Query(max_length=100), AfterValidator(printable)]
 
 
-async def page(
+@dataclass(frozen=True, slots=True)
+class Rows(Generic[T]):
+    """A page's rows, before what they are shown as is looked up for all of them at once."""
+
+    rows: Sequence[T]
+    next_cursor: UUID | None
+
+    def shown(self, items: Sequence[U]) -> Page[U]:
+        """One for each row."""
+        return Page(items=list(items), next_cursor=self.next_cursor)
+
+
+async def rows_of_page(
     session: AsyncSession,
-    query: Select[Any],
+    query: Select[T],
     *,
     by: InstrumentedAttribute[UUID],
     paging: PageQuery,
-    show: Callable[[Any], T],
     oldest_first: bool = False,
-) -> Page[T]:
+) -> Rows[T]:
     """The rows of `query` after the cursor, from the newest on unless it is said otherwise.
 
     `by` is its UUIDv7, unique and in time order.
@@ -56,7 +69,21 @@ async def page(
     if paging.cursor is not None:
         query = query.where(by > paging.cursor if oldest_first else by < paging.cursor)
     order = by.asc() if oldest_first else by.desc()
-    rows: list[Any] = list(await session.scalars(query.order_by(order).limit(paging.limit + 1)))
-    shown = rows[: paging.limit]
+    rows = (await session.scalars(query.order_by(order).limit(paging.limit + 1))).all()
     more = len(rows) > paging.limit
-    return Page(items=[show(row) for row in shown], next_cursor=getattr(shown[-1], by.key) if more else None)
+    rows = rows[: paging.limit]
+    return Rows(rows, getattr(rows[-1], by.key) if more else None)
+
+
+async def page(
+    session: AsyncSession,
+    query: Select[Any],
+    *,
+    by: InstrumentedAttribute[UUID],
+    paging: PageQuery,
+    show: Callable[[Any], U],
+    oldest_first: bool = False,
+) -> Page[U]:
+    """`rows_of_page`, each shown by itself."""
+    found = await rows_of_page(session, query, by=by, paging=paging, oldest_first=oldest_first)
+    return found.shown([show(row) for row in found.rows])

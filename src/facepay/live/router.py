@@ -15,7 +15,7 @@ from facepay.kernel.auth import InsufficientScope, Principal, current_staff, sta
 from facepay.kernel.clock import Now
 from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
-from facepay.kernel.paging import Page, Paging, page
+from facepay.kernel.paging import Page, Paging, rows_of_page
 from facepay.kernel.problems import problems
 from facepay.kernel.routers import Router
 from facepay.kernel.watching import Watch
@@ -42,10 +42,10 @@ LiveWatch = Annotated[Watch[LiveAnswer], Depends(_watch)]
 async def see_stores(session: Session, staff: Watcher, paging: Paging, now: Now) -> Page[StoreFiguresAnswer]:
     """Of the stores that are open, as they are listed: newest first."""
     opened = select(Store).where(Store.closed_at.is_(None))
-    stores = await page(session, opened, by=Store.id, paging=paging, show=lambda store: store.id)
-    figures = await figures_of(session, store_ids=stores.items, alerts=Reader.of(staff).alerts, now=now)
-    shown = [StoreFiguresAnswer.model_validate(figures[each]) for each in stores.items]
-    return Page(items=shown, next_cursor=stores.next_cursor)
+    stores = await rows_of_page(session, opened, by=Store.id, paging=paging)
+    ids = [store.id for store in stores.rows]
+    figures = await figures_of(session, store_ids=ids, alerts=Reader.of(staff).alerts, now=now)
+    return stores.shown([StoreFiguresAnswer.model_validate(figures[each]) for each in ids])
 
 
 @router.get(

@@ -12,7 +12,7 @@ from facepay.kernel.auth import InsufficientScope, Principal, current_staff
 from facepay.kernel.clock import Now
 from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
-from facepay.kernel.paging import PAGE_MAX, Page, Paging, SearchText, page
+from facepay.kernel.paging import PAGE_MAX, Page, Paging, SearchText, page, rows_of_page
 from facepay.kernel.passwords import HasherOf
 from facepay.kernel.problems import problems
 from facepay.kernel.routers import Router
@@ -74,12 +74,9 @@ async def list_members(
         query = query.where(Member.id.in_(id))
     if status:
         query = query.where(Member.status == status)
-    found = await page(session, query, by=Member.id, paging=paging, show=lambda member: member)
-    standing = await consents.standing_consents(session, member_ids=[member.id for member in found.items])
-    return Page(
-        items=[MemberAnswer.of(member, standing.get(member.id)) for member in found.items],
-        next_cursor=found.next_cursor,
-    )
+    found = await rows_of_page(session, query, by=Member.id, paging=paging)
+    standing = await consents.standing_consents(session, member_ids=[member.id for member in found.rows])
+    return found.shown([MemberAnswer.of(member, standing.get(member.id)) for member in found.rows])
 
 
 @router.get("/{member_id}", summary="See a member", responses=problems(*REFUSALS, MemberNotFound))

@@ -15,7 +15,7 @@ from facepay.kernel.auth import InsufficientScope, Principal, current_staff
 from facepay.kernel.clock import Now
 from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
-from facepay.kernel.paging import Page, Paging, page
+from facepay.kernel.paging import Page, Paging, page, rows_of_page
 from facepay.kernel.problems import problems
 from facepay.kernel.routers import Router
 from facepay.kernel.schemas import Code
@@ -89,18 +89,14 @@ async def see_taste(
 ) -> Page[PreferenceAnswer]:
     """Product by product, what came first last; with what the member excluded."""
     await get_member(session, member_id)
-    rows = await page(
-        session,
-        select(Preference).where(Preference.member_id == member_id),
-        by=Preference.id,
-        paging=paging,
-        show=lambda preference: preference,
+    found = await rows_of_page(
+        session, select(Preference).where(Preference.member_id == member_id), by=Preference.id, paging=paging
     )
-    query = select(Product).where(Product.id.in_([row.product_id for row in rows.items]))
+    query = select(Product).where(Product.id.in_([row.product_id for row in found.rows]))
     products = {product.id: product for product in await session.scalars(query)}
     half_life = timedelta(days=settings.taste_half_life_days)
-    shown = [_shown(row, products[row.product_id], half_life, now) for row in rows.items]
-    return Page(items=shown, next_cursor=rows.next_cursor)
+    shown = [_shown(row, products[row.product_id], half_life, now) for row in found.rows]
+    return found.shown(shown)
 
 
 @router.get("/taste/categories", summary="See which kinds of goods a member likes", responses=problems(*REFUSALS))

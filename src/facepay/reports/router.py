@@ -13,7 +13,7 @@ from facepay.kernel.auth import InsufficientScope, Principal, current_staff
 from facepay.kernel.clock import Now
 from facepay.kernel.database import Session
 from facepay.kernel.errors import Unauthenticated
-from facepay.kernel.paging import Page, Paging, page
+from facepay.kernel.paging import Page, Paging, rows_of_page
 from facepay.kernel.problems import problems
 from facepay.kernel.routers import Router
 from facepay.reports.calibration_schemas import CalibrationAnswer, CalibrationsAnswer
@@ -62,11 +62,11 @@ async def see_stores_sales(
 ) -> Page[StoreTurnoverAnswer]:
     """And how many came, by the clock of each: 31 days at most. Of stores that are open, as they are listed."""
     opened = select(Store).where(Store.closed_at.is_(None))
-    stores = await page(session, opened, by=Store.id, paging=paging, show=lambda store: store)
-    spans = [(each, asked.there(each.timezone, now=now, days_max=CHAIN_DAYS_MAX)) for each in stores.items]
+    stores = await rows_of_page(session, opened, by=Store.id, paging=paging)
+    spans = [(each, asked.there(each.timezone, now=now, days_max=CHAIN_DAYS_MAX)) for each in stores.rows]
     figures = await turnover_of(session, spans=spans)
     shown = [StoreTurnoverAnswer.of(each, span) for each, (_, span) in zip(figures, spans, strict=True)]
-    return Page(items=shown, next_cursor=stores.next_cursor)
+    return stores.shown(shown)
 
 
 @router.get("/calibrations", summary="See what the calibrations promise", responses=problems(*REFUSALS))

@@ -21,7 +21,7 @@ from facepay.kernel.idempotency import (
     RequiredKey,
 )
 from facepay.kernel.ids import new_id
-from facepay.kernel.paging import Page, Paging, page
+from facepay.kernel.paging import Page, Paging, rows_of_page
 from facepay.kernel.problems import problems
 from facepay.kernel.routers import Router
 from facepay.members.members import MemberNotFound
@@ -81,10 +81,10 @@ async def add_coupon(
 async def list_coupons(session: Session, _: Reader, paging: Paging) -> Page[CouponAnswer]:
     """Newest first; what members have won stands with its campaign."""
     query = select(Coupon).where(Coupon.campaign_id.is_(None))
-    found = await page(session, query, by=Coupon.id, paging=paging, show=lambda coupon: coupon)
-    lefts = await coupons.budgets_left(session, found.items)
-    items = [CouponAnswer.of(coupon, left) for coupon, left in zip(found.items, lefts, strict=True)]
-    return Page(items=items, next_cursor=found.next_cursor)
+    found = await rows_of_page(session, query, by=Coupon.id, paging=paging)
+    lefts = await coupons.budgets_left(session, found.rows)
+    items = [CouponAnswer.of(coupon, left) for coupon, left in zip(found.rows, lefts, strict=True)]
+    return found.shown(items)
 
 
 @router.get("/coupons/{coupon_id}", summary="See a coupon", responses=problems(*REFUSALS, CouponNotFound))
