@@ -10,18 +10,21 @@ from uuid import UUID
 import httpx
 from sqlalchemy import select
 
-from facepay.dining import departures, holds, menu, ordering
+from facepay.dining import departures, holds, ordering
+from facepay.dining.bill_schemas import DiningPolicyRequest
 from facepay.dining.items import PartyItem
 from facepay.dining.ordering import NotCovered, Wish
 from facepay.dining.parties import party_at
+from facepay.dining.policies import keep_policy
 from facepay.dining.tables import table_at
 from facepay.dining.tabs import tab_of
 from facepay.kernel.clock import utc_now
 from facepay.kernel.database import Database
+from facepay.members.members import register
 from facepay.settings import Settings
 from facepay.wallet.accounts import Balance, store_tips, wallet_balance
 from facepay.wallet.accounts import balance as account_balance
-from tests.dining.room import Table
+from tests.dining.room import Table, add_dish, pass_of, put_on_menu
 from tests.rewards.till import assert_books_in_order
 from tests.shop import Shop
 
@@ -38,24 +41,15 @@ class Dinner:
 
     @classmethod
     async def at(cls, shop: Shop, name: str = "Table 7") -> Dinner:
-        """The first table of a store brings its menu along, which is short."""
+        """The first table of a store brings its menu along, which is short; nothing is held beyond what was ordered."""
         dinner = cls(shop, await Table.set_up(shop, name))
         if name == "Table 7":
-            body = {"sku": "DUCK", "name": "Peking duck", "price": DUCK, "tax_rate_basis_points": 600}
-            await shop.do("POST", "/v1/products", json=body | {"category": "mains"})
             async with dinner.database.begin() as session:
-                for sku in ("DUCK", "TEA-001", "BAO-002"):
-                    await menu.set_dish(
-                        session,
-                        store_id=UUID(shop.store_id),
-                        sku=sku,
-                        section="All",
-                        position=0,
-                        courses=[1],
-                        options=[],
-                        schedule_id=None,
-                        now=utc_now(),
-                    )
+                await add_dish(session, shop, "DUCK", {"name": "Peking duck", "price": DUCK}, section="All")
+                for sku in ("TEA-001", "BAO-002"):
+                    await put_on_menu(session, shop, sku, section="All")
+                policy = DiningPolicyRequest(margin_basis_points=0).model_dump(exclude={"service_sku"})
+                await keep_policy(session, store_id=UUID(shop.store_id), values=policy | {"service_product_id": None})
         return dinner
 
     @property
@@ -71,16 +65,24 @@ class Dinner:
     async def set_policy(self, **fields: Any) -> None:
         await self.shop.do("PUT", f"/v1/stores/{self.shop.store_id}/dining-policy", json=fields)
 
+    async def serve(self, basis_points: int, **policy: Any) -> None:
+        """For a service charge, from here on."""
+        body = {"sku": "SERVICE", "name": "Service", "price": 0, "tax_rate_basis_points": 600}
+        await self.shop.do("POST", "/v1/products", json=body)
+        charge = {"service_basis_points": basis_points, "service_sku": "SERVICE"}
+        await self.set_policy(**{"margin_basis_points": 0} | charge | policy)
+
     async def sit(self, seat: int, *, balance: int | None = None, member: str | None = None) -> str | None:
         """A member with this much money; without any, a guest."""
-        if balance is None and member is None:
-            await self.table.do("POST", "/parties/guests", json={"seat": seat})
-            return None
-        member = member or await self.shop.add_member_without_face(balance=balance or 0, pin="739150")
-        shown = (await self.shop.issue_pass(member))["pass"]
-        sat = await self.table.do("POST", "/parties/pass", json={"seat": seat, "pass": shown})
-        assert sat["seated"][0]["decision"] == "member", sat
-        self.members[seat] = member
+        if balance is not None:
+            async with self.database.begin() as session:
+                registered = await register(session, display_name="Wei", phone=None, now=utc_now())
+            member = str(registered.id)
+            if balance:
+                await self.shop.top_up(member, balance)
+        await self.table.place(seat, member)
+        if member:
+            self.members[seat] = member
         return member
 
     async def order(
@@ -115,10 +117,15 @@ class Dinner:
     async def agree(self, member: str | int, **guarantee: Any) -> dict[str, Any]:
         """With a scanned pass, which proves enough."""
         member_id = self.members[member] if isinstance(member, int) else member
-        shown = (await self.shop.issue_pass(member_id))["pass"]
+        shown = await self.shows(member_id)
         body = {"pass": shown, "guarantee": guarantee}
         agreed: dict[str, Any] = await self.table.do("POST", "/guarantees/pass", json=body)
         return agreed
+
+    async def shows(self, member: str) -> str:
+        """A pass, that is scanned."""
+        async with self.database.begin() as session:
+            return await pass_of(session, self.shop, member)
 
     async def bill(self, split: str = "seat") -> dict[str, Any]:
         bill: dict[str, Any] = await self.table.do("GET", f"/bill?split={split}")
@@ -127,7 +134,7 @@ class Dinner:
     async def ask_to_pay(self, member: str | int, *, key: str | None = None, **bill: Any) -> httpx.Response:
         """Whoever sits at this seat, or somebody, with a scanned pass."""
         member_id = self.members[member] if isinstance(member, int) else member
-        shown = (await self.shop.issue_pass(member_id))["pass"]
+        shown = await self.shows(member_id)
         return await self.table.send("POST", "/payments/pass", key=key, json={"pass": shown, "bill": bill})
 
     async def pay(self, member: str | int, **bill: Any) -> dict[str, Any]:

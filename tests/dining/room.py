@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from facepay.catalog.products import add_product
+from facepay.catalog.schemas import NewProduct
+from facepay.dining import seating, tables
+from facepay.dining.menu import set_dish
+from facepay.dining.menu_schemas import NewDish
+from facepay.identity import passes
+from facepay.kernel.auth import Principal
+from facepay.stores.devices import DeviceRole, register_device
 from tests.photos import camera_frame, people, stranger
 from tests.shop import Shop
 
@@ -37,11 +47,12 @@ class Table:
     headers: dict[str, str]
 
     @classmethod
-    async def set_up(cls, shop: Shop, name: str = "Table 7", *, seats: int = SEATS, **fields: Any) -> Table:
-        device_id, headers = await shop.add_device("table")
-        body = {"name": name, "device_id": device_id, "seats": seats} | fields
-        table = await shop.do("POST", f"/v1/stores/{shop.store_id}/tables", json=body)
-        return cls(shop, table["id"], device_id, headers)
+    async def set_up(cls, shop: Shop, name: str = "Table 7", *, seats: int = SEATS) -> Table:
+        at: dict[str, Any] = {"store_id": UUID(shop.store_id), "name": name, "now": shop.app.state.clock()}
+        async with shop.app.state.database.begin() as session:
+            device, token = await register_device(session, role=DeviceRole.TABLE, lasts=None, **at)
+            table = await tables.add_table(session, device_id=device.id, seats=seats, regions=None, **at)
+        return cls(shop, str(table.id), str(device.id), {"Authorization": f"Bearer {token}"})
 
     @property
     def path(self) -> str:
@@ -73,6 +84,20 @@ class Table:
         party: dict[str, Any] = answer.json()["party"]
         return party
 
+    async def place(self, seat: int, member: str | None = None) -> None:
+        """A member who has shown a pass, or a guest."""
+        state = self.shop.app.state
+        device = Principal("device", UUID(self.device_id), "Table", "table", frozenset())
+        at: dict[str, Any] = {"device": device, "seat": seat, "now": state.clock()}
+        async with state.database.begin() as session:
+            if member is None:
+                await seating.sit_down_as_guest(session, **at)
+                return
+            shown = await pass_of(session, self.shop, member)
+            read = passes.read_pass(shown, key=state.master_key)
+            _, seated = await seating.sit_down_by_pass(session, shown=read, settings=state.settings, **at)
+            assert seated.cover.member_id == UUID(member), seated.code
+
     async def party(self) -> dict[str, Any]:
         party: dict[str, Any] = await self.do("GET", "/party")
         return party
@@ -83,6 +108,15 @@ class Table:
         """Dishes by their skus, or as they are wanted."""
         wanted = [{"sku": each} if isinstance(each, str) else each for each in items]
         return await self.send("POST", "/orders", key=key, json={"seat": seat, "items": wanted})
+
+
+async def pass_of(session: AsyncSession, shop: Shop, member: str) -> str:
+    """One that is to be scanned."""
+    state = shop.app.state
+    issued = await passes.issue(
+        session, member_id=UUID(member), key=state.master_key, now=state.clock(), lasts=timedelta(minutes=1)
+    )
+    return issued.token
 
 
 @dataclass
@@ -134,7 +168,19 @@ PEANUT_NOODLES = {"sku": NOODLES, "options": {"Sauce": ["Peanut"]}}
 
 
 async def write_menu(shop: Shop) -> None:
-    for sku, product in DISHES.items():
-        body = {"sku": sku, "name": sku.title(), "tax_rate_basis_points": 600, "prepared": True} | product
-        await shop.do("POST", "/v1/products", json=body)
-        await shop.do("PUT", f"/v1/stores/{shop.store_id}/menu/{sku}", json=ON_MENU[sku])
+    async with shop.app.state.database.begin() as session:
+        for sku, product in DISHES.items():
+            await add_dish(session, shop, sku, product | {"prepared": True}, **ON_MENU[sku])
+
+
+async def add_dish(session: AsyncSession, shop: Shop, sku: str, product: dict[str, Any], **on_menu: Any) -> None:
+    now = shop.app.state.clock()
+    sold = NewProduct(sku=sku, currency="CNY", **({"name": sku.title(), "tax_rate_basis_points": 600} | product))
+    await add_product(session, now=now, **sold.model_dump())
+    await put_on_menu(session, shop, sku, **on_menu)
+
+
+async def put_on_menu(session: AsyncSession, shop: Shop, sku: str, **on_menu: Any) -> None:
+    dish, now = NewDish(**on_menu), shop.app.state.clock()
+    values = {name: getattr(dish, name) for name in NewDish.model_fields}
+    await set_dish(session, store_id=UUID(shop.store_id), sku=sku, now=now, **values)

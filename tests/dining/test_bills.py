@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facepay.dining.bills import Charge, Share, Split, lines_of, split, together, total_of
@@ -35,6 +35,7 @@ def tabs(draw: st.DrawFn) -> tuple[list[Charge], Charge | None, list[UUID]]:
     return charges, None if service is None else replace(SERVICE, unit_price=service), covers
 
 
+@settings(max_examples=50)
 @given(tabs(), st.sampled_from(["seat", "person", "one"]))
 def test_shares_add_up_to_what_is_left_to_the_cent(
     tab: tuple[list[Charge], Charge | None, list[UUID]], by: Split
@@ -60,6 +61,7 @@ def test_an_equal_split_differs_by_a_cent_at_most(prices: list[int], covers: int
     assert max(totals) - min(totals) <= 1
 
 
+@settings(max_examples=50)
 @given(tabs(), st.sampled_from(["seat", "person"]), st.data())
 def test_paying_one_after_another_pays_the_same_as_all_at_once(
     tab: tuple[list[Charge], Charge | None, list[UUID]], by: Split, data: st.DataObject

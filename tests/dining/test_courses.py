@@ -24,8 +24,8 @@ pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 async def table(shop: Shop) -> Table:
     await write_menu(shop)
     table = await Table.set_up(shop)
-    await shop.add_member(0, balance=50_000)
-    await table.seat(0, -1)
+    await table.place(1, await shop.add_member_without_face(balance=50_000))
+    await table.place(2)
     return table
 
 

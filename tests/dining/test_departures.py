@@ -13,17 +13,9 @@ from facepay.kernel.clock import utc_now
 from facepay.wallet.accounts import Balance
 from facepay.wallet.payments import expire_due_holds
 from tests.dining.dinner import DUCK, TEA, Dinner
-from tests.shop import Shop
 
 pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 EARLY, LATE = timedelta(minutes=9), timedelta(minutes=11)
-
-
-@pytest.fixture
-async def dinner(shop: Shop) -> Dinner:
-    dinner = await Dinner.at(shop)
-    await dinner.set_policy(margin_basis_points=0, unattended_minutes=10)
-    return dinner
 
 
 async def cooked(dinner: Dinner) -> None:
@@ -43,19 +35,22 @@ async def alerts(dinner: Dinner) -> list[tuple[str, int]]:
     return [(each["details"]["code"], each["details"]["amount"]) for each in found["items"]]
 
 
-async def test_who_stays_away_has_paid_their_own_and_of_the_tables_what_is_held(dinner: Dinner) -> None:
+async def test_who_stays_away_has_paid_what_was_cooked_for_them_and_of_the_tables_what_is_held(dinner: Dinner) -> None:
     await dinner.sit(1, balance=20_000)
-    await dinner.sit(2, balance=10_000)
+    await dinner.sit(2, balance=20_000)
+    await dinner.sit(3, balance=10_000)
     await dinner.order("DUCK")
     await dinner.order("TEA-001", seat=1)
     await dinner.order("TEA-001", seat=2)
     await cooked(dinner)
-    gone = await dinner.leave(2)
-    assert [each["seat"] for each in gone["departures"]] == [2]
+    await dinner.order("DUCK", seat=2)
+    gone = await dinner.leave(2, 3)
+    assert [each["seat"] for each in gone["departures"]] == [2, 3]
     assert await dinner.settle(utc_now() + EARLY) == 0
-    assert await dinner.settle(utc_now() + LATE) == 1
-    assert await dinner.wallet(2) == Balance(10_000 - TEA, 0)
+    assert await dinner.settle(utc_now() + LATE) == 2
+    assert await dinner.wallet(2) == Balance(20_000 - TEA, 0)
     assert await notices(dinner, 2) == [("table_settled", TEA)]
+    assert await dinner.wallet(3) == Balance(10_000, 0)  # who ordered nothing walks away for nothing
     assert await dinner.held(1) == DUCK + TEA
     assert [each["seat"] for each in (await dinner.bill())["seats"]] == [1]
     await dinner.order("TEA-001", seat=1)  # who stays goes on
@@ -65,31 +60,46 @@ async def test_who_stays_away_has_paid_their_own_and_of_the_tables_what_is_held(
 
 
 async def test_back_in_time_nothing_happened_and_back_too_late_it_has(dinner: Dinner) -> None:
+    """Whether the table or staff say so."""
     await dinner.sit(1, balance=20_000)
     await dinner.sit(2, balance=10_000)
     await dinner.order("TEA-001", seat=2)
     await cooked(dinner)
+    shop, gone = dinner.shop, {"seats": [2]}
+    parties = f"/v1/stores/{shop.store_id}/parties"
+    party = f"{parties}/{(await dinner.table.party())['id']}"
     await dinner.leave(2)
-    assert (await dinner.table.do("POST", "/returns", json={"seats": [2]}))["departures"] == []
+    assert (await dinner.table.do("POST", "/returns", json=gone))["departures"] == []
+    assert len((await shop.do("POST", f"{party}/departures", json=gone))["departures"]) == 1
+    assert (await shop.do("POST", f"{party}/returns", json=gone))["departures"] == []
     assert await dinner.settle(utc_now() + LATE) == 0
     assert await dinner.wallet(2) == Balance(10_000, TEA)
-    await dinner.leave(2)
-    first = await dinner.leave(2)
+    await shop.do("POST", f"{party}/departures", json=gone)
+    assert len((await dinner.leave(2))["departures"]) == 1
     assert await dinner.settle(utc_now() + LATE) == 1
-    assert len(first["departures"]) == 1
-    back = await dinner.table.send("POST", "/returns", json={"seats": [2]})
+    assert await dinner.wallet(2) == Balance(10_000 - TEA, 0)
+    back = await dinner.table.send("POST", "/returns", json=gone)
     assert back.json()["code"] == "cover_not_found"
+    unknown = await shop.client.post(f"{parties}/{UUID(int=1)}/departures", json=gone, headers=shop.staff)
+    assert unknown.json()["code"] == "party_not_found"
 
 
-async def test_what_the_kitchen_hasnt_begun_for_them_is_cancelled(dinner: Dinner) -> None:
-    await dinner.sit(1, balance=20_000)
-    await dinner.sit(2, balance=20_000)
+async def test_a_margin_that_is_held_pays_as_much_of_the_tables_as_it_covers(dinner: Dinner) -> None:
+    await dinner.serve(1000, margin_basis_points=10_000)
+    await dinner.sit(1, balance=40_000)
+    await dinner.sit(2, balance=10_000)
+    await dinner.order("DUCK")
     await dinner.order("TEA-001", seat=2)
     await cooked(dinner)
-    await dinner.order("DUCK", seat=2)
+    held = await dinner.held(2)
+    assert held == 2 * (TEA + TEA // 10)
     await dinner.leave(2)
     await dinner.settle(utc_now() + LATE)
-    assert await dinner.wallet(2) == Balance(20_000 - TEA, 0)
+    assert await dinner.wallet(2) == Balance(10_000 - held, 0)
+    whole = DUCK + TEA + (DUCK + TEA) // 10
+    assert (await dinner.bill())["left"] == whole - held
+    assert (await dinner.pay(1))["total"] == whole - held
+    assert await dinner.is_free()
     await dinner.books_agree()
 
 
@@ -170,7 +180,7 @@ async def test_what_a_hold_is_short_of_is_owed_as_far_as_the_store_lends(dinner:
     await cooked(dinner)
     async with dinner.database.begin() as session:  # nobody has renewed it
         assert await expire_due_holds(session, now=utc_now() + HOLD_LASTS)
-    shown = (await dinner.shop.issue_pass(member))["pass"]
+    shown = await dinner.shows(member)
     assert (await dinner.shop.pass_at_kiosk(shown, {"TEA-001": 1})).json()["code"] == "paid"
     await dinner.leave(1)
     await dinner.settle(utc_now() + LATE)
@@ -214,18 +224,3 @@ async def test_guests_without_a_member_who_leave_call_staff(dinner: Dinner) -> N
     assert (await dinner.shop.do("GET", f"{path}/bill"))["left"] == DUCK
     await dinner.shop.do("POST", f"{path}/closing", json={"reason": "They ran"})
     assert await dinner.is_free()
-
-
-async def test_staff_may_say_who_left(dinner: Dinner) -> None:
-    await dinner.sit(1, balance=1000)
-    party = (await dinner.table.party())["id"]
-    path = f"/v1/stores/{dinner.shop.store_id}/parties/{party}"
-    gone = await dinner.shop.do("POST", f"{path}/departures", json={"seats": [1]})
-    assert len(gone["departures"]) == 1
-    assert (await dinner.shop.do("POST", f"{path}/returns", json={"seats": [1]}))["departures"] == []
-    await dinner.shop.do("POST", f"{path}/departures", json={"seats": [1]})
-    await dinner.settle(utc_now() + LATE)
-    assert await dinner.is_free()
-    unknown = f"/v1/stores/{dinner.shop.store_id}/parties/{UUID(int=1)}/departures"
-    answer = await dinner.shop.client.post(unknown, json={"seats": [1]}, headers=dinner.shop.staff)
-    assert answer.json()["code"] == "party_not_found"

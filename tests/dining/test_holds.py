@@ -16,17 +16,8 @@ from facepay.wallet.accounts import Balance
 from facepay.wallet.payments import expire_due_holds
 from tests.dining.dinner import DUCK, SOUP, TEA, Dinner
 from tests.rewards.till import give
-from tests.shop import Shop
 
 pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
-EXACTLY = {"margin_basis_points": 0}
-
-
-@pytest.fixture
-async def dinner(shop: Shop) -> Dinner:
-    dinner = await Dinner.at(shop)
-    await dinner.set_policy(**EXACTLY)
-    return dinner
 
 
 async def items(dinner: Dinner) -> int:
@@ -40,22 +31,18 @@ async def test_each_members_dishes_are_held_on_their_wallet_and_all_others_on_th
     await dinner.sit(3)
     await dinner.order("TEA-001", seat=2)
     assert (await dinner.held(1), await dinner.held(2)) == (0, TEA)
-    await dinner.order("DUCK")
+    duck = await dinner.order("DUCK")
     await dinner.order("TEA-001", 2, seat=3)
     assert (await dinner.held(1), await dinner.held(2)) == (DUCK + 2 * TEA, TEA)
     await dinner.order("BAO-002", seat=1)
     assert await dinner.held(1) == DUCK + 2 * TEA + SOUP
-    assert len(await dinner.hold_ids()) == 2
-    await dinner.books_agree()
-
-
-async def test_what_the_wallet_cant_pay_is_not_sent_and_nothing_changes(dinner: Dinner) -> None:
-    await dinner.sit(1, balance=1000)
-    await dinner.order("TEA-001", seat=1)
     before = await dinner.hold_ids()
-    assert await dinner.refused("DUCK", seat=1) == "insufficient_funds"
-    assert await dinner.wallet(1) == Balance(1000, TEA)
-    assert (await dinner.hold_ids(), await items(dinner)) == (before, 1)
+    assert len(before) == 2
+    assert await dinner.refused("DUCK", seat=2) == "insufficient_funds"  # and nothing changes
+    assert await dinner.wallet(2) == Balance(1000, TEA)
+    assert (await dinner.hold_ids(), await items(dinner)) == (before, 4)
+    await dinner.cancel(duck)
+    assert (await dinner.held(1), await dinner.held(2)) == (2 * TEA + SOUP, TEA)
     await dinner.books_agree()
 
 
@@ -70,12 +57,7 @@ async def test_a_margin_is_held_for_service_and_a_tip_where_there_is_money_for_i
 
 
 async def test_service_is_held_with_the_dishes(dinner: Dinner) -> None:
-    await dinner.shop.do(
-        "POST",
-        "/v1/products",
-        json={"sku": "SERVICE", "name": "Service", "price": 0, "tax_rate_basis_points": 600},
-    )
-    await dinner.set_policy(**EXACTLY, service_basis_points=1000, service_sku="SERVICE", service_from_covers=2)
+    await dinner.serve(1000, service_from_covers=2)
     await dinner.sit(1, balance=20_000)
     await dinner.order("TEA-001", seat=1)
     assert await dinner.held(1) == TEA
@@ -90,14 +72,6 @@ async def test_gift_balance_needs_no_hold(dinner: Dinner) -> None:
     await give(dinner.shop, member, TEA)
     await dinner.order("TEA-001", seat=1)
     assert await dinner.wallet(1) == Balance(100, 0)
-
-
-async def test_what_is_cancelled_or_made_smaller_frees_its_money(dinner: Dinner) -> None:
-    await dinner.sit(1, balance=20_000)
-    first, _ = await dinner.order("DUCK", seat=1), await dinner.order("TEA-001", 2, seat=1)
-    await dinner.cancel(first)
-    assert await dinner.held(1) == 2 * TEA
-    await dinner.books_agree()
 
 
 async def test_nobody_orders_where_no_member_answers_but_on_a_stores_trust(dinner: Dinner) -> None:
@@ -121,12 +95,15 @@ async def test_limits_are_asked_for_when_it_is_ordered_and_a_second_factor_once(
     assert await dinner.refused("TEA-001", 4, seat=1) == "amount_needs_step_up"
     assert await dinner.refused("DUCK", seat=1) == "payment_limit"
     assert (await dinner.agree(1, up_to=30_000))["code"] == "payment_limit"
+    stranger = await dinner.shop.add_member_without_face(balance=50_000)
+    assert (await dinner.agree(stranger, up_to=1000))["code"] == "not_of_party"
 
 
 async def test_typed_digits_prove_less_than_a_scanned_pass_and_the_pin_completes_them(dinner: Dinner) -> None:
-    member = await dinner.sit(1, balance=50_000)
+    member = await dinner.shop.add_member_without_face(balance=50_000, pin="739150")
+    await dinner.sit(1, member=member)
     await dinner.shop.do("PUT", f"/v1/members/{member}/limits", json={"step_up_above": 5000})
-    digits = (await dinner.shop.issue_pass(str(member)))["code"]
+    digits = (await dinner.shop.issue_pass(member))["code"]
     asked = await dinner.table.do(
         "POST", "/guarantees/pass", json={"pass": digits, "guarantee": {"up_to": 20_000, "as_host": True}}
     )
@@ -152,12 +129,6 @@ async def test_a_new_host_takes_over_what_guests_and_the_table_had_or_nothing_ch
     assert (await dinner.held(1), await dinner.held(2)) == (TEA, DUCK + TEA)
     assert (await dinner.table.party())["host_seat"] == 2
     await dinner.books_agree()
-
-
-async def test_only_whoever_sits_there_answers_for_a_table(dinner: Dinner) -> None:
-    await dinner.sit(1, balance=1000)
-    stranger = await dinner.shop.add_member_without_face(balance=50_000)
-    assert (await dinner.agree(stranger, up_to=1000))["code"] == "not_of_party"
 
 
 async def test_of_many_orders_at_once_no_more_is_held_than_there_is(dinner: Dinner) -> None:

@@ -52,9 +52,10 @@ async def keep_diet(shop: Shop, member: str, **diet: list[str]) -> None:
 
 async def test_what_a_member_mustnt_eat_stays_on_the_menu_marked_and_is_never_recommended(table: Table) -> None:
     shop = table.shop
-    member = await shop.add_member(0, balance=50_000)
+    member = await shop.add_member_without_face(balance=50_000)
     await keep_diet(shop, member, allergens=["celery", "peanuts"])
-    await table.seat(0, -1)
+    await table.place(1, member)
+    await table.place(2)
     dishes = await menu_of(table, 1)
     # The cake's allergens nobody has declared.
     assert fitting(dishes) == {SOUP: False, NOODLES: True, CAKE: False, BEER: True}
@@ -74,9 +75,10 @@ async def test_what_a_member_mustnt_eat_stays_on_the_menu_marked_and_is_never_re
 
 async def test_an_allergen_is_served_only_to_whoever_says_that_they_want_it_still(table: Table) -> None:
     shop = table.shop
-    member = await shop.add_member(0, balance=50_000)
+    member = await shop.add_member_without_face(balance=50_000)
     await keep_diet(shop, member, allergens=["peanuts", "celery"], ingredients=["pork"])
-    await table.seat(0, -1)
+    await table.place(1, member)
+    await table.place(2)
     assert fitting(await menu_of(table, 1))[NOODLES] is False
     for item, seat, harmful in (
         (SOUP, 1, True),
@@ -103,7 +105,8 @@ async def test_an_allergen_is_served_only_to_whoever_says_that_they_want_it_stil
 
 async def test_what_a_guest_says_that_they_mustnt_eat_holds_for_this_visit_alone(table: Table) -> None:
     shop = table.shop
-    party = await table.seat(-1)
+    await table.place(1)
+    party = await table.party()
     await table.do("PUT", "/seats/1/allergens", json={"allergens": ["gluten"]})
     assert fitting(await menu_of(table, 1)) == {SOUP: True, NOODLES: False, CAKE: False, BEER: False}
     assert "gluten" not in (await table.send("GET", "/party")).text
@@ -113,13 +116,13 @@ async def test_what_a_guest_says_that_they_mustnt_eat_holds_for_this_visit_alone
     await shop.do("POST", closing, json={"reason": "Left"})
     async with shop.app.state.database.read() as session:
         assert (await session.scalars(select(Cover.allergens))).all() == [None]
-    await table.seat(-1)
+    await table.place(1)
     assert all(fitting(await menu_of(table, 1)).values())
 
 
 async def test_the_menu_shows_what_there_is_at_this_hour(table: Table, clock: Clock) -> None:
     shop = table.shop
-    await table.seat(-1)
+    await table.place(1)
     timetable = {"weekly": dict.fromkeys(WEEK, MIDNIGHT_TO_NOON)}
     path = f"/v1/stores/{shop.store_id}"
     schedule = await shop.do("POST", f"{path}/schedules", json={"name": "Breakfast", "timetable": timetable})

@@ -13,16 +13,8 @@ from facepay.kernel.clock import utc_now
 from facepay.wallet.accounts import Balance
 from tests.dining.dinner import DUCK, TEA, Dinner
 from tests.dining.room import Table
-from tests.shop import Shop
 
 pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
-
-
-@pytest.fixture
-async def dinner(shop: Shop) -> Dinner:
-    dinner = await Dinner.at(shop)
-    await dinner.set_policy(margin_basis_points=0)
-    return dinner
 
 
 async def ask(dinner: Dinner, what: str, table: Table, **body: Any) -> httpx.Response:
@@ -55,15 +47,18 @@ async def test_a_party_moves_with_all_that_it_had_and_the_old_table_is_free_at_o
     await dinner.books_agree()
 
 
-async def test_nobody_moves_where_somebody_sits_or_where_seats_are_missing(dinner: Dinner) -> None:
+async def test_nobody_moves_where_somebody_sits_and_a_free_table_gives_more_seats(dinner: Dinner) -> None:
     await dinner.sit(3, balance=1000)
-    taken = await Dinner.at(dinner.shop, "Table 8")
-    await taken.sit(1)
-    assert (await ask(dinner, "moves", taken.table)).json()["code"] == "table_occupied"
-    assert (await ask(dinner, "moves", dinner.table)).json()["code"] == "table_occupied"
-    small = await Table.set_up(dinner.shop, "Small", seats=2)
-    assert (await ask(dinner, "moves", small)).json()["code"] == "too_few_seats"
+    taken, small = await Table.set_up(dinner.shop, "Table 8"), await Table.set_up(dinner.shop, "Small", seats=2)
+    await taken.place(1)
+    for table, code in ((taken, "table_occupied"), (dinner.table, "table_occupied"), (small, "too_few_seats")):
+        assert (await ask(dinner, "moves", table)).json()["code"] == code, table
     assert await seats(dinner.table) == {3: True}
+    assert (await ask(dinner, "merges", small)).status_code == 200
+    await small.place(2)
+    assert await seats(dinner.table) == {3: True, 6: False}
+    for table in (small, dinner.table):
+        assert (await ask(dinner, "merges", table)).json()["code"] == "table_occupied", table
 
 
 async def test_of_two_who_move_to_one_table_at_once_one_gets_it(dinner: Dinner) -> None:
@@ -99,16 +94,6 @@ async def test_merged_tables_have_one_bill_and_holds_stay_with_whose_they_are(di
     assert await dinner.sit(1) is None
     assert await other.is_free()  # each is a table for itself again
     await dinner.books_agree()
-
-
-async def test_a_free_table_gives_a_party_more_seats(dinner: Dinner) -> None:
-    await dinner.sit(1, balance=5000)
-    free = await Dinner.at(dinner.shop, "Table 8")
-    assert (await ask(dinner, "merges", free.table)).status_code == 200
-    await free.sit(2)
-    assert await seats(dinner.table) == {1: True, 6: False}
-    assert (await ask(dinner, "merges", free.table)).json()["code"] == "table_occupied"
-    assert (await ask(dinner, "merges", dinner.table)).json()["code"] == "table_occupied"
 
 
 async def test_two_tables_that_are_pushed_to_each_other_at_once_become_one(dinner: Dinner) -> None:
@@ -156,20 +141,42 @@ async def test_some_take_a_table_of_their_own_with_what_they_had(dinner: Dinner)
     await dinner.books_agree()
 
 
-async def test_nobody_is_split_off_who_cant_answer_for_what_they_had(dinner: Dinner) -> None:
+async def test_what_was_for_the_table_is_held_on_who_stays_once_its_host_has_gone(dinner: Dinner) -> None:
+    await dinner.sit(1, balance=20_000)
+    await dinner.sit(2, balance=20_000)
+    await dinner.order("DUCK")
+    await dinner.order("TEA-001", seat=1)
+    other = await Table.set_up(dinner.shop, "Window")
+    split = await ask(dinner, "splits", other, seats=[1])
+    assert split.status_code == 200, split.text
+    assert (await dinner.held(1), await dinner.held(2)) == (TEA, DUCK)
+    assert (await dinner.pay(2))["left"] == 0
+    assert (await Dinner(dinner.shop, other, dinner.members).pay(1))["left"] == 0
+    assert await dinner.wallet(1) == Balance(20_000 - TEA, 0)
+    await dinner.books_agree()
+
+
+async def test_nobody_is_split_off_where_somebody_cant_answer_for_what_they_had(dinner: Dinner) -> None:
     await dinner.sit(1, balance=20_000)
     await dinner.sit(2, balance=TEA)
     await dinner.sit(3)
     await dinner.order("DUCK", seat=3)
     await dinner.order("TEA-001", seat=2)
+    await dinner.order("TEA-001")
     other = await Table.set_up(dinner.shop, "Window")
     before = await dinner.held(1)
-    for who, reason in (([3], "nobody_pays"), ([2, 3], "insufficient_funds"), ([1, 2, 3], "all_leave")):
+    for who, reason in (
+        ([3], "nobody_pays"),
+        ([2, 3], "insufficient_funds"),
+        ([1, 2, 3], "all_leave"),
+        ([1, 3], "insufficient_funds"),  # the table's tea would be left to seat 2
+    ):
         refused = (await ask(dinner, "splits", other, seats=who)).json()
         assert (refused["code"], refused["reason"]) == ("cannot_split_off", reason), refused
-    assert await dinner.held(1) == before
+    assert await dinner.held(1) == before == DUCK + TEA
     assert await seats(dinner.table) == {1: True, 2: True, 3: False}
     assert (await other.send("GET", "/party")).status_code == 404
+    assert (await dinner.pay(1, split="one"))["left"] == 0
     await dinner.books_agree()
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from facepay.dining.options import Choice, OptionGroup, OptionsInvalid, choose
-from facepay.dining.parties import Party
 from tests.dining.room import BEER, CAKE, NOODLES, PEANUT_NOODLES, PLAIN_NOODLES, SOUP, Kitchen, Table, write_menu
 from tests.shop import Shop
 
@@ -24,8 +23,8 @@ async def table(shop: Shop) -> Table:
     """Seat 1 is a member's with money, and the host's; seat 2 a guest's."""
     await write_menu(shop)
     table = await Table.set_up(shop)
-    await shop.add_member(0, balance=BALANCE)
-    await table.seat(0, -1)
+    await table.place(1, await shop.add_member_without_face(balance=BALANCE))
+    await table.place(2)
     return table
 
 
@@ -99,28 +98,13 @@ async def test_the_last_dish_is_had_by_one_of_those_who_order_it_at_once(table: 
 async def test_two_tables_that_want_the_last_dish_dont_wait_for_each_other_in_a_circle(table: Table) -> None:
     shop = table.shop
     other = await Table.set_up(shop, "Table 8")
-    await shop.add_member(3, balance=BALANCE)
-    await other.seat(3)
+    await other.place(1, await shop.add_member_without_face(balance=BALANCE))
     for sku in (SOUP, CAKE):
         await count_stock(shop, sku, 1)
     answers = await asyncio.gather(
         table.order(SOUP, CAKE, seat=1), other.order(CAKE, SOUP, seat=1), table.order(CAKE, SOUP, seat=1)
     )
     assert sorted(each.status_code for each in answers) == [200, 409, 409]
-
-
-async def test_while_the_party_pays_and_once_it_has_left_nothing_is_ordered_or_changed(table: Table) -> None:
-    [soup] = (await table.order(SOUP, seat=1)).json()["ordered"]
-    shop, party = table.shop, await table.party()
-    async with shop.app.state.database.begin() as session:
-        (await session.get_one(Party, UUID(party["id"]))).state = "paying"
-    assert verdict(await table.order(SOUP, seat=1)) == (409, "party_paying")
-    assert verdict(await table.send("PATCH", f"/items/{soup['id']}", json={"quantity": 2})) == (409, "party_paying")
-    assert verdict(await table.send("DELETE", f"/items/{soup['id']}")) == (409, "party_paying")
-    assert verdict(await table.send("POST", "/parties/guests", json={"seat": 3})) == (409, "party_paying")
-    closing = f"/v1/stores/{shop.store_id}/parties/{party['id']}/closing"
-    await shop.do("POST", closing, json={"reason": "Paid in cash"})
-    assert verdict(await table.order(SOUP, seat=1)) == (404, "party_not_found")
 
 
 async def test_until_it_is_cooked_it_is_changed_and_cancelled_with_its_stock_and_its_money(table: Table) -> None:
@@ -149,7 +133,7 @@ async def test_until_it_is_cooked_it_is_changed_and_cancelled_with_its_stock_and
 
 async def test_a_cook_who_begins_and_a_guest_who_cancels_cant_both_be_first(table: Table) -> None:
     kitchen = await Kitchen.put_up(table.shop)
-    for _ in range(4):
+    for _ in range(3):
         [soup] = (await table.order(SOUP, seat=1)).json()["ordered"]
         [ticket] = [each for each in await kitchen.tickets() if each["state"] == "received"]
         began, cancelled = await asyncio.gather(

@@ -20,10 +20,8 @@ TOMORROW = timedelta(days=1)
 async def test_courses_that_were_held_back_until_their_day_was_over_are_on_no_bill(shop: Shop) -> None:
     await write_menu(shop)
     table = await Table.set_up(shop)
-    member = await shop.add_member_without_face(balance=50_000)
-    shown = (await shop.issue_pass(member))["pass"]
-    await table.do("POST", "/parties/pass", json={"seat": 1, "pass": shown})
-    dinner = Dinner(shop, table, {1: member})
+    dinner = Dinner(shop, table)
+    await dinner.sit(1, balance=50_000)
     await dinner.set_policy(margin_basis_points=0)
     assert (await table.order(SOUP, PLAIN_NOODLES, CAKE, seat=1)).is_success
     assert await dinner.held(1) == 800 + 2800 + 1500
