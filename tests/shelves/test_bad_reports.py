@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.shelves.shelf import FULL, Shelf, come_in
+from tests.shelves.shelf import FULL, Shelf, let_in
 from tests.shop import Shop
 
 pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
@@ -20,7 +20,7 @@ async def test_no_clock_is_so_wrong_that_a_shelf_gets_no_answer(shop: Shop) -> N
 
 
 async def test_nobody_is_sure_to_have_taken_more_than_a_slot_has_room_for(shop: Shop) -> None:
-    _, visit = await come_in(shop)
+    _, visit = await let_in(shop)
     shelf = Shelf(shop, *await shop.add_device("shelf"))
     good = {"sku": "TEA-001", "unit_weight_grams": 512.0, "tolerance_grams": 2.0, "full_quantity": FULL}
     slot = {"code": "A1", "noise_grams": 2.0, "goods": [good]}

@@ -17,7 +17,7 @@ from facepay.shelves.rule import reconcile
 from tests.channel.line import Stream
 from tests.locks import somebody_waits
 from tests.server import on_a_socket
-from tests.shelves.shelf import Shelf, come_in
+from tests.shelves.shelf import Shelf, go_out, let_in, pay_at_kiosk
 from tests.shop import Shop
 
 pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
@@ -34,26 +34,10 @@ async def close(database: Database, *visits: str, order: str | None = None) -> N
         )
 
 
-async def test_a_basket_that_was_paid_is_empty_and_fills_anew(shop: Shop, database: Database) -> None:
-    _, visit = await come_in(shop)
-    shelf = await Shelf.put_up(shop)
-    await shelf.tell(shelf.event("A1", -512.0))
-    await close(database, visit)
-    assert await shelf.basket(visit) == {}
-    await shelf.tell(shelf.event("A2", -130.0))
-    assert await shelf.basket(visit) == {"BAO-002": (1, 1)}
-
-
-async def test_what_was_paid_at_the_kiosk_is_not_in_the_basket_any_more(shop: Shop) -> None:
-    _, visit = await come_in(shop)
-    shelf = await Shelf.put_up(shop)
-    await shelf.tell(shelf.event("A1", -1024.0), shelf.event("A2", -130.0))
-    assert (await shop.at_kiosk(0, {"TEA-001": 1, "BAO-002": 1})).json()["code"] == "paid"
-    assert await shelf.basket(visit) == {"TEA-001": (1, 1)}
-
-
-async def test_a_payment_leaves_staff_what_the_rule_leaves_them(shop: Shop, database: Database) -> None:
-    _, visit = await come_in(shop)
+async def test_a_basket_that_was_paid_is_empty_and_fills_anew_and_staff_get_what_the_rule_leaves_them(
+    shop: Shop, database: Database
+) -> None:
+    member, visit = await let_in(shop)
     shelf = await Shelf.put_up(shop)
     await shelf.tell(shelf.event("A1", -512.0, hand=False), shelf.event("A3", -410.0, hand=False))
     await close(database, visit)
@@ -61,14 +45,20 @@ async def test_a_payment_leaves_staff_what_the_rule_leaves_them(shop: Shop, data
     (review,) = await shelf.reviews()
     assert (review["sku"], review["quantity"], review["visit_id"]) == ("UMB-003", 1, visit)
     assert review["sources"]["disagreement"] == {"charged": 0, "possible": 1}
+    await shelf.tell(shelf.event("A1", -1024.0), shelf.event("A2", -130.0))
+    assert await shelf.basket(visit) == {"TEA-001": (2, 2), "BAO-002": (1, 1)}
+    await pay_at_kiosk(shop, member, {"TEA-001": 1, "BAO-002": 1})
+    assert await shelf.basket(visit) == {"TEA-001": (1, 1)}
+    await close(database, visit)
+    assert await shelf.basket(visit) == {}
 
 
 async def test_several_visits_are_one_basket(shop: Shop, database: Database) -> None:
-    _, one = await come_in(shop, 0)
+    _, one = await let_in(shop)
     shelf = await Shelf.put_up(shop)
     await shelf.tell(shelf.event("A1", -512.0))
-    await shop.at_gate(0, "exits")
-    _, two = await come_in(shop, 1)
+    await go_out(shop, one)
+    _, two = await let_in(shop)
     await shelf.tell(shelf.event("A1", -512.0), shelf.event("A2", -130.0))
     async with database.begin() as session:
         basket = await live_basket(session, visit_ids=[UUID(one), UUID(two)])
@@ -76,7 +66,7 @@ async def test_several_visits_are_one_basket(shop: Shop, database: Database) -> 
 
 
 async def test_no_take_slips_in_between_the_bill_and_the_payment(shop: Shop, database: Database) -> None:
-    _, visit = await come_in(shop)
+    _, visit = await let_in(shop)
     shelf = await Shelf.put_up(shop)
     async with database.begin() as session:
         await lock_visits(session, visit_ids=[UUID(visit)])
@@ -91,7 +81,7 @@ async def test_no_take_slips_in_between_the_bill_and_the_payment(shop: Shop, dat
 
 
 async def test_staff_follow_a_basket_live(shop: Shop, app: FastAPI) -> None:
-    _, visit = await come_in(shop)
+    _, visit = await let_in(shop)
     shelf = await Shelf.put_up(shop)
     path = f"/v1/visits/{visit}/basket/stream"
     async with on_a_socket(app) as address, httpx.AsyncClient(base_url=address) as client:

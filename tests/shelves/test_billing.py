@@ -10,14 +10,14 @@ from sqlalchemy import update
 from facepay.checkout.orders import Order
 from facepay.kernel.ids import new_id
 from tests.shelves.office import BALANCE, Office
-from tests.shelves.shelf import Shelf, come_in
+from tests.shelves.shelf import Shelf, go_out, let_in, pay_at_kiosk
 from tests.shop import PRICES, Shop
 
 pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 async def test_whoever_passed_with_nothing_is_charged_for_what_staff_find(shop: Shop, office: Office) -> None:
-    member, visit = await come_in(shop)
+    member, visit = await let_in(shop)
     shelf = await Shelf.put_up(shop)
     await shelf.tell(shelf.event("A3", -410.0, hand=False))
     await office.pay(visit)
@@ -28,27 +28,13 @@ async def test_whoever_passed_with_nothing_is_charged_for_what_staff_find(shop: 
     assert await office.told(member) == [("charged_later", PRICES["UMB-003"])]
 
 
-async def test_whoever_could_not_be_charged_is_once_they_can(shop: Shop, office: Office) -> None:
-    member, _ = await come_in(shop)
-    shelf = await Shelf.put_up(shop)
-    await shelf.tell(shelf.event("A3", -410.0))
-    await shop.at_gate(0, "exits")
-    await shop.do("POST", f"/v1/members/{member}/wallet/freeze", json={"reason": "phone lost"})
-    await office.charge_left()
-    (review,) = await shelf.reviews()
-    assert (await office.decide(review, 1)).json()["code"] == "not_charged"
-    await shop.do("DELETE", f"/v1/members/{member}/wallet/freeze")
-    assert (await office.decide(review, 1)).status_code == 200
-    assert await shop.balance(member) == BALANCE - PRICES["UMB-003"]
-
-
 async def test_what_was_paid_at_the_kiosk_is_not_charged_again_when_the_shelf_tells_of_it_late(
     shop: Shop, office: Office
 ) -> None:
-    member, visit = await come_in(shop)
+    member, visit = await let_in(shop)
     shelf = await Shelf.put_up(shop)
     late = shelf.event("A1", -1024.0)
-    assert (await shop.at_kiosk(0, {"TEA-001": 1})).json()["code"] == "paid"
+    await pay_at_kiosk(shop, member, {"TEA-001": 1})
     await office.pay(visit)  # passes with nothing
     await shelf.tell(late)
     await office.settle()
@@ -56,22 +42,22 @@ async def test_what_was_paid_at_the_kiosk_is_not_charged_again_when_the_shelf_te
 
 
 async def test_what_the_host_paid_at_the_kiosk_is_not_charged_again_for_the_guest(shop: Shop, office: Office) -> None:
-    host, host_visit = await come_in(shop, 0)
-    _, guest_visit = await come_in(shop, 1)
+    host, host_visit = await let_in(shop)
+    _, guest_visit = await let_in(shop)
     await office.group(host_visit, guest_visit)
     shelf = await Shelf.put_up(shop)
     await office.correct(guest_visit, "TEA-001", 1)
     await office.correct(host_visit, "BAO-002", 1)
-    assert (await shop.at_kiosk(0, {"TEA-001": 1, "BAO-002": 1})).json()["code"] == "paid"
-    for number in (1, 0):
-        await shop.at_gate(number, "exits")
+    await pay_at_kiosk(shop, host, {"TEA-001": 1, "BAO-002": 1})
+    for visit in (guest_visit, host_visit):
+        await go_out(shop, visit)
     await office.charge_left()
     assert await shop.balance(host) == BALANCE - PRICES["TEA-001"] - PRICES["BAO-002"]
     assert await shelf.reviews() == []
 
 
 async def test_what_came_back_at_the_desk_makes_no_unsure_take_a_sure_one(shop: Shop, office: Office) -> None:
-    member, visit = await come_in(shop)
+    member, visit = await let_in(shop)
     shelf = await Shelf.put_up(shop)
     late = shelf.event("A1", -512.0, hand=False)
     await shelf.tell(shelf.event("A1", -1024.0))
@@ -86,12 +72,12 @@ async def test_what_came_back_at_the_desk_makes_no_unsure_take_a_sure_one(shop: 
 
 async def test_one_that_fails_holds_up_no_other(shop: Shop, office: Office) -> None:
     members, late, shelf = [], [], await Shelf.put_up(shop)
-    for number in (0, 1):
-        member, visit = await come_in(shop, number)
+    for _ in "ab":
+        member, visit = await let_in(shop)
         await shelf.tell(shelf.event("A3", -410.0))
         late.append(shelf.event("A3", 410.0))
         await office.pay(visit)
-        await shop.at_gate(number, "exits")
+        await go_out(shop, visit)
         members.append(member)
     async with office.database.begin() as session:  # books that no refund of the first fits into
         wrong = update(Order).where(Order.member_id == UUID(members[0])).values(transfer_id=new_id())
@@ -102,40 +88,25 @@ async def test_one_that_fails_holds_up_no_other(shop: Shop, office: Office) -> N
     assert len(await shelf.reviews()) == 1
 
 
-async def test_a_take_is_nobodys_of_another_store(shop: Shop, office: Office) -> None:
-    await come_in(shop, 0)
-    await come_in(shop, 1)
+async def test_a_kiosks_order_that_was_cancelled_has_paid_for_nothing_that_was_kept(shop: Shop, office: Office) -> None:
     shelf = await Shelf.put_up(shop)
-    await shelf.tell(shelf.event("A3", -410.0))
-    (review,) = await shelf.reviews()
-    elsewhere = (await shop.do("POST", "/v1/stores", json={"name": "Elsewhere", "code": "ELSE"}))["id"]
-    gate = await shop.add_device("gate", elsewhere)
-    member = await shop.add_member_without_face(balance=BALANCE)
-    visit = (await shop.pass_at_gate((await shop.issue_pass(member))["pass"], gate=gate)).json()["visit_id"]
-    assert (await office.decide(review, 1, visit_id=visit)).json()["code"] == "visit_not_found"
-
-
-@pytest.mark.parametrize("goods_kept", [True, False])
-async def test_a_kiosks_order_that_was_cancelled_has_paid_for_nothing_that_was_kept(
-    shop: Shop, office: Office, goods_kept: bool
-) -> None:
-    member, _ = await come_in(shop)
-    shelf = await Shelf.put_up(shop)
-    await shelf.tell(shelf.event("A1", -512.0))
-    order = (await shop.at_kiosk(0, {"TEA-001": 1})).json()["order"]
-    body = {"reason": "Charged twice", "goods_kept": goods_kept}
-    path = f"/v1/orders/{order['id']}/cancellation"
-    await shop.do("POST", path, json=body, headers={"Idempotency-Key": uuid4().hex})
-    await shop.at_gate(0, "exits")
-    await office.charge_left()
-    assert await shop.balance(member) == BALANCE - (PRICES["TEA-001"] if goods_kept else 0)
+    for goods_kept in (True, False):
+        member, visit = await let_in(shop)
+        await shelf.tell(shelf.event("A1", -512.0))
+        order = await pay_at_kiosk(shop, member, {"TEA-001": 1})
+        body = {"reason": "Charged twice", "goods_kept": goods_kept}
+        path = f"/v1/orders/{order['id']}/cancellation"
+        await shop.do("POST", path, json=body, headers={"Idempotency-Key": uuid4().hex})
+        await go_out(shop, visit)
+        await office.charge_left()
+        assert await shop.balance(member) == BALANCE - (PRICES["TEA-001"] if goods_kept else 0), goods_kept
 
 
 async def test_whoever_left_unpaid_is_erased_once_that_is_settled(shop: Shop, office: Office) -> None:
-    member, _ = await come_in(shop)
+    member, visit = await let_in(shop)
     shelf = await Shelf.put_up(shop)
     await shelf.tell(shelf.event("A3", -410.0))
-    await shop.at_gate(0, "exits")
+    await go_out(shop, visit)
     erasure = f"/v1/members/{member}?forfeit=true"
     refused = await shop.client.delete(erasure, headers=shop.staff)
     assert (refused.status_code, refused.json()["code"]) == (409, "basket_unsettled")

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from tests.conftest import Clock, OpenShop
-from tests.shelves.shelf import FULL, Shelf, come_in
+from tests.shelves.shelf import FULL, Shelf, let_in
 from tests.shop import Shop
 
 pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
@@ -53,7 +53,7 @@ class Scale:
 async def test_a_day_of_drift_with_takes_counts_each_and_no_other(open_shop: OpenShop, clock: Clock) -> None:
     """Thirty grams up and down; before each of eight changes a hand presses; told in dense, late batches."""
     shop = await open_shop(admin_token_minutes=1440)
-    _, visit = await come_in(shop)
+    _, visit = await let_in(shop)
     shelf = await Shelf.put_up(shop)
     clock.ahead = DAY
     scale, level = Scale(shelf), LEVEL
@@ -77,7 +77,7 @@ async def test_a_day_of_drift_with_takes_counts_each_and_no_other(open_shop: Ope
 
 
 async def test_a_batch_counts_once_and_one_that_comes_late_or_never_takes_nothing(shop: Shop, clock: Clock) -> None:
-    _, visit = await come_in(shop)
+    _, visit = await let_in(shop)
     shelf = await Shelf.put_up(shop)
     clock.ahead, scale = MINUTE, Scale(shelf)
     grams = [LEVEL] * 10, [LEVEL - 512] * 3, [LEVEL - 512] * 40, [LEVEL - 512] * 10, [LEVEL - 1024] * 40
@@ -95,7 +95,7 @@ async def test_a_batch_counts_once_and_one_that_comes_late_or_never_takes_nothin
 async def test_after_a_restart_that_tared_the_scale_nothing_is_taken_and_staff_are_told(
     shop: Shop, clock: Clock
 ) -> None:
-    _, visit = await come_in(shop)
+    _, visit = await let_in(shop)
     shelf = await Shelf.put_up(shop)
     clock.ahead, scale = MINUTE, Scale(shelf)
     await scale.tell(scale.batch(scale.read([LEVEL] * 10)))

@@ -121,7 +121,7 @@ def test_a_tremor_is_nothing() -> None:
 PIECES = st.integers(-3, 3)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(tea=PIECES, juice=PIECES, bun=PIECES, off=st.floats(-4, 4))
 def test_what_was_moved_is_among_the_explanations(tea: int, juice: int, bun: int, off: float) -> None:
     taken = {each: pieces for each, pieces in ((TEA, tea), (JUICE, juice), (BUN, bun)) if pieces}
@@ -136,7 +136,7 @@ def test_probabilities_say_how_often_they_are_right() -> None:
     """In half a month at a slot where much weighs alike, by people whose habits aren't what the shelf assumes."""
     slot = Slot("A1", 5.0, SLOTS["six"])
     said, right, sure, sure_right = 0.0, 0, 0, 0
-    changes = list(year(slot, changes=600))
+    changes = list(year(slot, changes=400))
     for truth, found in changes:
         best = found.best
         is_right = best is None if truth is None else best is not None and best.taken == truth
