@@ -13,6 +13,7 @@ import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import FastAPI
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from facepay.access.credentials import Credential
 from facepay.access.door_pins import set_door_pin
@@ -28,7 +29,7 @@ from facepay.alerts.sightings import count as count_sightings
 from facepay.edge_device import sign_finger_match
 from facepay.members.members import register
 from facepay.schedules.schedules import Timetable, add_schedule
-from facepay.stores.devices import change_device
+from facepay.stores.devices import DeviceRole, change_device, register_device
 from tests.conftest import Clock
 from tests.photos import people, variant
 from tests.shop import Shop
@@ -163,16 +164,16 @@ class Site:
         enabled: bool = True,
     ) -> Way:
         """Through a door of its own, or through the one of another way."""
-        device_id, token = (str(door.device_id), door.token) if door else await self.shop.add_device("door")
-        fields = {
-            "name": self._name(),
-            "device_id": UUID(device_id),
-            "from_zone_id": out_of,
-            "to_zone_id": to,
-            "policy_id": policy_id,
-            "enabled": enabled,
-        }
         async with self.app.state.database.begin() as session:
+            device_id, token = (door.device_id, door.token) if door else await self._register(session, "door")
+            fields = {
+                "name": self._name(),
+                "device_id": device_id,
+                "from_zone_id": out_of,
+                "to_zone_id": to,
+                "policy_id": policy_id,
+                "enabled": enabled,
+            }
             point = await add_access_point(
                 session,
                 store_id=self.store_id,
@@ -181,11 +182,12 @@ class Site:
                 actor=ACTOR,
                 now=self.clock(),
             )
-        return Way(self.shop, point.id, UUID(device_id), token)
+        return Way(self.shop, point.id, device_id, token)
 
     async def reader(self) -> Reader:
-        device_id, _ = await self.shop.add_device("reader")
-        reader = Reader(UUID(device_id), Ed25519PrivateKey.generate(), self.clock)
+        async with self.app.state.database.begin() as session:
+            device_id, _ = await self._register(session, "reader")
+        reader = Reader(device_id, Ed25519PrivateKey.generate(), self.clock)
         await self.give_key(reader, reader.key)
         return reader
 
@@ -194,11 +196,20 @@ class Site:
             public = key.public_key().public_bytes_raw()
             await change_device(session, device_id=reader.id, changes={"public_key": public})
 
+    async def _register(self, session: AsyncSession, role: DeviceRole) -> tuple[UUID, dict[str, str]]:
+        device, token = await register_device(
+            session, store_id=self.store_id, role=role, name=self._name(), lasts=None, now=self.clock()
+        )
+        return device.id, {"Authorization": f"Bearer {token}"}
+
     async def profile(self, *rules: NewRule) -> UUID:
         async with self.app.state.database.begin() as session:
-            made = await add_profile(
-                session, store_id=self.store_id, name=self._name(), rules=rules, actor=ACTOR, now=self.clock()
-            )
+            return await self._add_profile(session, *rules)
+
+    async def _add_profile(self, session: AsyncSession, *rules: NewRule) -> UUID:
+        made = await add_profile(
+            session, store_id=self.store_id, name=self._name(), rules=rules, actor=ACTOR, now=self.clock()
+        )
         return made.id
 
     async def holder(
@@ -210,9 +221,8 @@ class Site:
         plain |= {"kind": kind, "face_ends": False}
         if kind != "employee":
             plain["valid_until"] = now + timedelta(days=1)
-        if not profiles:
-            profiles = (await self.profile(NewRule("allow")),)
         async with self.app.state.database.begin() as session:
+            profiles = profiles or (await self._add_profile(session, NewRule("allow")),)
             member = (
                 UUID(member_id) if member_id else (await register(session, display_name="Wei", phone=None, now=now)).id
             )

@@ -21,7 +21,7 @@ async def test_a_face_opens_alone_and_a_strangers_or_anothers_does_not(site: Sit
     zone = await site.zone()
     way = await site.way(await site.policy(FACE), zone)
     member = await site.shop.add_member(0)
-    await site.shop.add_member(1)
+    other = await site.shop.add_member(1)
     holder = await site.holder(member_id=member)
     answer = await way.face(await way.open(), 0)
     assert (answer["decision"], await site.where(holder)) == ("granted", zone)
@@ -42,11 +42,9 @@ async def test_a_face_opens_alone_and_a_strangers_or_anothers_does_not(site: Sit
     assert (again["decision"], again["code"], again["next"]) == ("more", "no_face", [["face"]])
     assert (await way.face(attempt, 0))["decision"] == "granted", "a poor frame takes nothing away"
 
-
-async def test_a_face_after_a_badge_is_compared_with_its_holder_alone(site: Site) -> None:
-    way = await site.way(await site.policy({"factors": [["badge", "face"]]}), await site.zone())
-    members = [await site.shop.add_member(number) for number in range(2)]
-    badge, _ = [await site.badge(await site.holder(member_id=each)) for each in members]
+    # After a badge it is compared with its holder alone.
+    way = await site.way(await site.policy({"factors": [["badge", "face"]]}), zone)
+    badge, _ = await site.badge(holder), await site.holder(member_id=other)
     attempt = await way.badge(await way.open(), badge)
     assert (await way.face(attempt, 0))["decision"] == "granted"
     first = await way.face(await way.open(), 0)
@@ -60,7 +58,7 @@ async def test_a_face_after_a_badge_is_compared_with_its_holder_alone(site: Site
     assert person.details is not None
     compared = person.details["factors"]["face"]
     assert compared["similarity"] < compared["threshold"], "the log says how little the face was the badge's"
-    uses = (await site.shop.do("GET", f"/v1/members/{members[0]}/biometric-uses"))["items"]
+    uses = (await site.shop.do("GET", f"/v1/members/{member}/biometric-uses"))["items"]
     assert [each["use"] for each in uses][:2] == ["recognised", "verified"]
 
 

@@ -65,7 +65,9 @@ async def test_a_result_that_is_old_replayed_forged_or_of_no_living_finger_opens
     assert await shown(way, reader.result(finger)) == "granted", "and the reader itself goes on"
 
 
-async def test_a_reader_with_a_new_key_counts_from_the_beginning(site: Site) -> None:
+async def test_a_reader_with_a_new_key_counts_from_the_beginning_and_a_revoked_one_not_at_all(
+    site: Site,
+) -> None:
     reader = await site.reader()
     way = await site.way(await site.policy({"factors": [["fingerprint"]]}), await site.zone(), readers=[reader])
     finger = await site.finger(await site.holder())
@@ -74,3 +76,5 @@ async def test_a_reader_with_a_new_key_counts_from_the_beginning(site: Site) -> 
     await site.give_key(reader, repaired.key)
     assert await shown(way, repaired.result(finger)) == "granted"
     assert await shown(way, reader.result(finger, counter=701)) == "result_invalid"
+    await site.shop.do("DELETE", f"/v1/devices/{reader.id}")
+    assert await shown(way, repaired.result(finger)) == "reader_unknown"

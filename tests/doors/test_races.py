@@ -97,6 +97,14 @@ async def test_a_mantrap_is_entered_from_one_side_at_a_time(site: Site) -> None:
     assert (await ways[0].by_badge(badges[0]))["code"] == "granted"
     assert (await ways[1].by_badge(badges[1]))["code"] == "door_interlocked"
 
+    site.clock.ahead += timedelta(seconds=10)
+    await site.shop.do("PATCH", f"/v1/access-points/{ways[0].point_id}", json={"open_seconds": 30})
+    assert (await ways[0].by_badge(badges[0]))["decision"] == "granted"
+    site.clock.ahead += timedelta(seconds=29)
+    assert (await ways[1].by_badge(badges[1]))["code"] == "door_interlocked", "for as long as the other is released"
+    site.clock.ahead += timedelta(seconds=10)
+    assert (await ways[1].by_badge(badges[1]))["decision"] == "granted"
+
 
 async def says(way: Way, number: int, kind: str) -> None:
     assert (await report(way.shop, (str(way.device_id), way.token), event(number, kind))).is_success

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from uuid import UUID
 
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from facepay.doors.rulings import (
@@ -38,6 +38,7 @@ claimants = st.builds(
 barriers = st.lists(st.sampled_from(["holder_blocked", "zone_full"]), max_size=2).map(tuple)
 
 
+@settings(max_examples=50)
 @given(st.lists(claimants, max_size=3), sets, barriers)
 def test_nobody_is_granted_with_a_factor_missing_or_wrong_nor_against_a_reason(
     people: list[Claimant], newcomer: tuple[FactorSet, ...], against: tuple[str, ...]
@@ -54,6 +55,7 @@ def test_nobody_is_granted_with_a_factor_missing_or_wrong_nor_against_a_reason(
         assert OTHER_HOLDER not in {one.fault for one in each.given}
 
 
+@settings(max_examples=50)
 @given(st.data(), sets, barriers)
 def test_whoever_proves_all_that_is_asked_passes_unless_there_is_a_reason_against_it(
     data: st.DataObject, newcomer: tuple[FactorSet, ...], against: tuple[str, ...]
@@ -68,6 +70,7 @@ def test_whoever_proves_all_that_is_asked_passes_unless_there_is_a_reason_agains
     assert ruling == (Denied(against[0]) if against else Granted())
 
 
+@settings(max_examples=50)
 @given(claimants, sets, barriers, st.randoms(use_true_random=False))
 def test_in_which_order_factors_are_given_makes_no_difference(
     person: Claimant, newcomer: tuple[FactorSet, ...], against: tuple[str, ...], chance: object
@@ -80,6 +83,7 @@ def test_in_which_order_factors_are_given_makes_no_difference(
     )
 
 
+@settings(max_examples=50)
 @given(claimants, sets, barriers)
 def test_until_all_is_given_nothing_tells_a_wrong_factor_from_a_right_one(
     person: Claimant, newcomer: tuple[FactorSet, ...], against: tuple[str, ...]
@@ -90,6 +94,7 @@ def test_until_all_is_given_nothing_tells_a_wrong_factor_from_a_right_one(
     assert rule_on([right], newcomer=newcomer) == ruling
 
 
+@settings(max_examples=50)
 @given(st.sampled_from(HOLDERS), sets, st.data())
 def test_two_persons_are_two_holders(holder: UUID, rules: tuple[FactorSet, ...], data: st.DataObject) -> None:
     given = tuple(Given(each) for each in data.draw(st.sampled_from(rules)))

@@ -14,16 +14,14 @@ from facepay.access.credentials import Credential
 from facepay.access.holders import Holder
 from facepay.access.profiles import HolderProfile, NewRule
 from facepay.access_log.log import AccessEventPerson
-from facepay.channel.interlocks import add_interlock
 from facepay.doors.logged import lapse_attempts
 from facepay.kernel.passwords import PasswordHasher
 from facepay.kernel.secrets import hash_of_token
 from facepay.members.pins import FAILURES_MAX
 from facepay.privacy.erasure import erase_member
 from facepay.privacy.receipts import Signer
-from tests.access.site import DURESS, PIN, Site, Way, told
+from tests.access.site import PIN, Site, Way, told
 from tests.conftest import Clock, OpenShop
-from tests.doors.test_races import says
 from tests.locks import somebody_waits
 from tests.watchlist.desk import Desk
 
@@ -66,31 +64,34 @@ async def test_my_pin_is_not_that_of_the_stolen_badge_which_i_show_while_it_is_c
     assert (await site.logged())[0].code == "pin_wrong"
 
 
-async def test_a_badge_that_is_revoked_while_its_pin_is_typed_opens_nothing(site: Site) -> None:
-    way, badge = await site.way(await site.policy(BADGE_AND_PIN), await site.zone()), await armed(site)
-    for action, code in (("suspension", "credential_suspended"), ("revocation", "credential_revoked")):
+async def test_a_badge_and_rights_that_end_while_somebody_stands_at_the_door_open_nothing(site: Site) -> None:
+    way, profile = await site.way(await site.policy(BADGE_AND_PIN), await site.zone()), await site.profile()
+    soon = {"valid_until": site.clock() + timedelta(seconds=20)}
+    holder, limited = await site.holder(), await site.holder(profile)
+    await site.pin(holder)
+    await site.pin(limited)
+    ends = {"valid_until": soon["valid_until"].isoformat()}
+    allowed = await site.profile(NewRule("allow"))
+    await site.shop.do("PUT", f"/v1/holders/{limited}/profiles/{allowed}", json=ends)
+    ending, lasting, last = await site.badge(holder, **soon), await armed(site, **soon), await site.badge(limited)
+    assert (await way.by_badge(last, PIN))["code"] == "granted"
+    for badge, code in ((ending, "credential_ended"), (lasting, "holder_ended"), (last, "no_access")):
         attempt = await way.badge(await way.open(), badge)
-        async with site.app.state.database.read() as session:
-            badge_id = await session.scalar(select(Credential.id).where(Credential.number == badge))
+        site.clock.ahead += timedelta(seconds=21)
+        assert (await way.give(attempt, "pin", pin=PIN))["code"] == "not_accepted", code
+        assert (await site.logged())[0].code == code
+        site.clock.ahead -= timedelta(seconds=21)
+
+    lost = await site.badge(holder)
+    async with site.app.state.database.read() as session:
+        badge_id = await session.scalar(select(Credential.id).where(Credential.number == lost))
+    for action, code in (("suspension", "credential_suspended"), ("revocation", "credential_revoked")):
+        attempt = await way.badge(await way.open(), lost)
         await site.shop.do("PUT", f"/v1/credentials/{badge_id}/{action}", json={"why": "Lost"})
-        assert (await way.give(attempt, "pin", pin=PIN))["code"] == "not_accepted"
+        assert (await way.give(attempt, "pin", pin=PIN))["code"] == "not_accepted", code
         assert (await site.logged())[0].code == code
         if action == "suspension":
             await site.shop.do("DELETE", f"/v1/credentials/{badge_id}/suspension")
-
-
-async def test_a_badge_and_rights_that_end_while_somebody_stands_at_the_door_open_nothing(site: Site) -> None:
-    way = await site.way(await site.policy(BADGE_AND_PIN), await site.zone())
-    soon = {"valid_until": site.clock() + timedelta(seconds=20)}
-    holder = await site.holder()
-    await site.pin(holder)
-    ending, lasting = await site.badge(holder, **soon), await armed(site, **soon)
-    for badge, code in ((ending, "credential_ended"), (lasting, "holder_ended")):
-        attempt = await way.badge(await way.open(), badge)
-        site.clock.ahead += timedelta(seconds=21)
-        assert (await way.give(attempt, "pin", pin=PIN))["code"] == "not_accepted"
-        assert (await site.logged())[0].code == code
-        site.clock.ahead -= timedelta(seconds=21)
 
 
 async def test_a_copy_of_an_invitation_opens_nothing_from_outside_while_its_visitor_is_anywhere_in(site: Site) -> None:
@@ -108,24 +109,6 @@ async def test_a_copy_of_an_invitation_opens_nothing_from_outside_while_its_visi
 
     assert [await code(way) for way in (entrance, inner, entrance)] == ["granted", "granted", "already_inside"]
     assert [await code(way) for way in (out, entrance)] == ["granted", "granted"], "once they have left they may"
-
-
-async def test_who_needs_an_escort_is_nobodys(site: Site) -> None:
-    way = await site.way(await site.policy(BADGE), await site.zone())
-    pair = [await site.badge(await site.holder(may_escort=True, escort_required=True)) for _ in range(2)]
-    attempt = await way.badge(await way.open(), pair[0])
-    assert (await way.badge(attempt, pair[1]))["code"] == "escort_needed"
-
-
-async def test_help_is_called_though_a_thief_has_locked_the_pin_before(site: Site) -> None:
-    way, badge = await site.way(await site.policy(BADGE_AND_PIN), await site.zone()), await armed(site)
-    for _ in range(FAILURES_MAX):
-        wrong = await way.by_badge(badge, "1379")
-    assert (await site.alerts())["door_pin_locked"].severity == 2, "and the guard knows that somebody guesses"
-    assert told(await way.by_badge(badge, DURESS)) == told(wrong)
-    event = (await site.logged())[0]
-    assert (event.decision, event.code) == ("denied", "pin_locked")
-    assert (await site.alerts())["access_duress"].evidence_id == event.id
 
 
 async def test_guesses_that_are_given_up_before_the_last_factor_lock_the_pin_and_are_told(site: Site) -> None:
@@ -158,23 +141,21 @@ async def named(site: Site) -> int:
         return await session.scalar(rows) or 0
 
 
-async def test_who_is_erased_while_their_attempt_lapses_is_not_in_the_log(site: Site) -> None:
-    way, holder = await site.way(await site.policy(BADGE_AND_PIN), await site.zone()), await site.holder()
-    await way.badge(await way.open(), await site.badge(holder))
+async def test_who_is_erased_while_they_stand_at_a_door_is_nobody_any_more(site: Site) -> None:
+    way = await site.way(await site.policy(BADGE_AND_PIN | {"persons": 2}), await site.zone())
+    gone = await site.holder()
+    await way.badge(await way.open(), await site.badge(gone))
     database, later = site.app.state.database, site.clock() + timedelta(minutes=5)
     async with database.begin() as session:
-        await erase(site, holder, session)
+        await erase(site, gone, session)
         lapsing = asyncio.create_task(lapse_attempts(database, now=later))
         waiting = asyncio.create_task(somebody_waits(database))
         await asyncio.wait({lapsing, waiting}, return_when=asyncio.FIRST_COMPLETED)
     await lapsing
     waiting.cancel()
-    assert await named(site) == 0
+    assert await named(site) == 0, "nor in the log of an attempt that lapsed"
     assert (await site.logged())[0].code == "expired"
 
-
-async def test_who_is_erased_while_they_stand_at_a_door_is_nobody_any_more(site: Site) -> None:
-    way = await site.way(await site.policy(BADGE_AND_PIN | {"persons": 2}), await site.zone())
     leaver, stayer = await site.holder(), await site.holder()
     badges = [await site.badge(each) for each in (leaver, stayer)]
     for each in (leaver, stayer):
@@ -182,16 +163,16 @@ async def test_who_is_erased_while_they_stand_at_a_door_is_nobody_any_more(site:
     attempt = await way.badge(await way.open(), badges[0])
     await way.give(attempt, "pin", pin=PIN)
     await way.badge(attempt, badges[1])
-    async with site.app.state.database.begin() as session:
+    async with database.begin() as session:
         await erase(site, leaver, session)
     answer = await way.give(attempt, "pin", pin=PIN)
     assert (answer["decision"], answer["persons_left"]) == ("more", 1)
 
     attempt = await way.open()
-    async with site.app.state.database.begin() as session:
+    async with database.begin() as session:
         await erase(site, stayer, session)
         shown = asyncio.create_task(way.badge(attempt, badges[1]))
-        await somebody_waits(site.app.state.database)
+        await somebody_waits(database)
     assert (await shown)["next"] == [["pin"]], "as of any badge that nobody knows"
 
 
@@ -216,30 +197,30 @@ async def test_whoever_is_in_two_stores_within_a_minute_is_told_of(site: Site) -
     assert (await site.logged())[0].details["noted"] == []
 
 
-async def test_the_guard_hears_that_a_visitor_was_left_alone(site: Site) -> None:
+async def test_a_visitor_comes_in_with_whoever_may_escort_them_and_the_guard_hears_that_they_were_left_alone(
+    site: Site,
+) -> None:
     zone, policy = await site.zone(), await site.policy(BADGE)
     way, out = await site.way(policy, zone), await site.way(policy, None, out_of=zone)
     escorts = [await site.badge(await site.holder(may_escort=True)) for _ in range(2)]
-    host = await site.holder()
-    visitor = await site.badge(await site.holder(kind="visitor", host_id=host, escort_required=True))
+    visitor = await site.badge(await site.holder(kind="visitor", host_id=await site.holder(), escort_required=True))
+    barred = await site.badge(await site.holder(await site.profile(NewRule("deny")), may_escort=True))
+    attempt = await way.badge(await way.open(), visitor)
+    assert (await way.badge(attempt, barred))["code"] == "not_accepted", "who may not come in lets nobody in"
+    assert (await site.logged())[0].code == "access_denied"
+    await way.badge(await way.open(), visitor)
+    assert (await way.badge(await way.open(), barred))["decision"] == "denied", "nor alone"
+    escorted = await site.badge(await site.holder(may_escort=True, escort_required=True))
+    attempt = await way.badge(await way.open(), visitor)
+    assert (await way.badge(attempt, escorted))["code"] == "escort_needed", "who needs an escort is nobody's"
+
     attempt = await way.badge(await way.open(), visitor)
     assert (await way.badge(attempt, escorts[0]))["decision"] == "granted"
     assert (await way.by_badge(escorts[1]))["decision"] == "granted"
     assert (await out.by_badge(escorts[0]))["decision"] == "granted"
-    assert not await site.alerts(), "another is with them"
+    assert "visitor_left_alone" not in await site.alerts(), "another is with them"
     assert (await out.by_badge(escorts[1]))["decision"] == "granted", "nobody is locked in"
-    assert set(await site.alerts()) == {"visitor_left_alone"}
-
-
-async def test_an_escort_who_may_not_come_in_lets_nobody_in(site: Site) -> None:
-    way, host = await site.way(await site.policy(BADGE), await site.zone()), await site.holder()
-    visitor = await site.badge(await site.holder(kind="visitor", host_id=host, escort_required=True))
-    barred = await site.badge(await site.holder(await site.profile(NewRule("deny")), may_escort=True))
-    attempt = await way.badge(await way.open(), visitor)
-    assert (await way.badge(attempt, barred))["code"] == "not_accepted"
-    assert (await site.logged())[0].code == "access_denied"
-    await way.badge(await way.open(), visitor)
-    assert (await way.badge(await way.open(), barred))["decision"] == "denied", "nor alone"
+    assert "visitor_left_alone" in await site.alerts()
 
 
 async def test_a_door_is_open_for_as_long_as_it_says_and_longer_for_whoever_needs_it(site: Site) -> None:
@@ -293,23 +274,6 @@ async def test_an_unknown_badge_is_asked_for_what_known_ones_are_whomever_the_fi
     assert known["next"] == [["pin"]]
 
 
-async def test_a_mantraps_other_door_waits_for_as_long_as_this_one_is_released(site: Site) -> None:
-    trap, policy = await site.zone(), await site.policy(BADGE)
-    ways = [await site.way(policy, trap), await site.way(policy, None, out_of=trap)]
-    for way in ways:
-        await says(way, 1, "door_closed")
-    async with site.app.state.database.begin() as session:
-        doors = [each.device_id for each in ways]
-        await add_interlock(session, store_id=site.store_id, name="Mantrap", device_ids=doors, now=site.clock())
-    await site.shop.do("PATCH", f"/v1/access-points/{ways[0].point_id}", json={"open_seconds": 30})
-    badges = [await site.badge(await site.holder()) for _ in ways]
-    assert (await ways[0].by_badge(badges[0]))["decision"] == "granted"
-    site.clock.ahead += timedelta(seconds=29)
-    assert (await ways[1].by_badge(badges[1]))["code"] == "door_interlocked"
-    site.clock.ahead += timedelta(seconds=10)
-    assert (await ways[1].by_badge(badges[1]))["decision"] == "granted"
-
-
 async def test_whoever_is_exempt_from_anti_passback_takes_a_place_and_keeps_it(site: Site) -> None:
     zone, policy = await site.zone(anti_passback="hard", capacity_max=2), await site.policy(BADGE)
     way, out = await site.way(policy, zone), await site.way(policy, None, out_of=zone)
@@ -321,29 +285,6 @@ async def test_whoever_is_exempt_from_anti_passback_takes_a_place_and_keeps_it(s
     assert (await way.by_badge(exempt))["code"] == "granted", "they are counted already"
     assert (await out.by_badge(others[0]))["code"] == "granted"
     assert (await way.by_badge(others[1]))["code"] == "zone_full"
-
-
-async def test_a_profile_that_ends_while_somebody_stands_at_the_door_lets_them_in_no_more(site: Site) -> None:
-    zone = await site.zone()
-    way, profile = await site.way(await site.policy(BADGE_AND_PIN), zone), await site.profile(NewRule("allow"))
-    holder = await site.holder(await site.profile())
-    badge = await site.badge(holder)
-    await site.pin(holder)
-    ends = {"valid_until": (site.clock() + timedelta(seconds=10)).isoformat()}
-    await site.shop.do("PUT", f"/v1/holders/{holder}/profiles/{profile}", json=ends)
-    assert (await way.by_badge(badge, PIN))["code"] == "granted"
-    attempt = await way.badge(await way.open(), badge)
-    site.clock.ahead += timedelta(seconds=11)
-    assert (await way.give(attempt, "pin", pin=PIN))["code"] == "not_accepted"
-    assert (await site.logged())[0].code == "no_access"
-
-
-async def test_a_reader_that_is_revoked_signs_for_nothing_any_more(site: Site) -> None:
-    reader = await site.reader()
-    way = await site.way(await site.policy({"factors": [["fingerprint"]]}), await site.zone(), readers=[reader])
-    signed = reader.result(await site.finger(await site.holder()))
-    await site.shop.do("DELETE", f"/v1/devices/{reader.id}")
-    assert (await way.give(await way.open(), "fingerprint", result=signed))["code"] == "reader_unknown"
 
 
 async def test_whose_time_has_run_out_inside_gets_out_and_not_in_again(site: Site) -> None:

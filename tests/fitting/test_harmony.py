@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import permutations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facepay.fitting.colour_names import COLOURS, name_of
@@ -57,6 +57,7 @@ def test_rules_are_worth_more_than_none() -> None:
     assert harmony(together("navy", "white")).score > harmony(together("magenta", "teal")).score
 
 
+@settings(max_examples=40)
 @given(st.lists(COLOUR, min_size=1, max_size=5))
 def test_any_colours_are_judged_between_0_and_1_whatever_their_order(colours: list[Lab]) -> None:
     judged = {(found.score, found.rule) for found in map(harmony, list(permutations(colours))[:6])}
@@ -120,6 +121,7 @@ def test_a_colour_like_the_skin_itself_is_not_advised() -> None:
     assert all(colour.difference(LOW_CONTRAST.skin) > 10 for colour in suggested(LOW_CONTRAST))
 
 
+@settings(max_examples=40)
 @given(COLOUR, COLOUR, st.none() | COLOUR)
 def test_whatever_is_worn_by_whomever_is_judged_between_0_and_1(colour: Lab, skin: Lab, hair: Lab | None) -> None:
     assert 0 <= suits(colour, Appearance(skin, hair, (), DAYLIGHT)).score <= 1

@@ -67,7 +67,7 @@ def names(found: list[Outfit]) -> list[set[str]]:
     return [{piece.name for piece in outfit.pieces} for outfit in found]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     st.lists(CANDIDATES, min_size=5, max_size=30, unique_by=lambda candidate: candidate.product_id),
     st.none() | st.sampled_from(OCCASIONS),
@@ -97,7 +97,7 @@ def test_an_outfit_can_be_worn_and_bought_as_it_is(
 
 
 def test_the_same_shop_gives_the_same_outfits_in_whatever_order_it_lists_its_garments() -> None:
-    garments = shop(300)
+    garments = shop(150)
     found = outfits(garments, occasion="work", appearance=DARK_HAIRED, limit=5)
     random.Random(2).shuffle(garments)
     assert outfits(garments, occasion="work", appearance=DARK_HAIRED, limit=5) == found

@@ -12,7 +12,6 @@ import httpx
 
 from facepay.checkout.audit import CHECKS
 from facepay.kernel.clock import utc_now
-from facepay.kernel.database import Database
 from facepay.simulate.device import Moment, OfflineDevice
 from facepay.simulate.journal import Journal
 from facepay.wallet.upkeep import LEDGER
@@ -72,6 +71,11 @@ class Field:
         found: list[dict[str, Any]] = (await self.shop.do("GET", path, params=query))["items"]
         return found
 
+    async def books_are_in_order(self) -> bool:
+        database = self.shop.app.state.database
+        await LEDGER.seal_all(database)
+        return (await verify(database, extra_checks=CHECKS)).ok
+
     async def stock(self, sku: str, quantity: int) -> None:
         path = f"/v1/stores/{self.shop.store_id}/stock/{sku}"
         await self.shop.do("PUT", path, json={"quantity": quantity})
@@ -100,12 +104,3 @@ async def tell_raw(device: OfflineDevice, **changes: Any) -> httpx.Response:
     }
     path = f"/v1/devices/{device.device_id}/offline-posts"
     return await device.client.post(path, json=body | changes, headers=device.headers)
-
-
-async def books_are_in_order(url: str) -> bool:
-    database = Database(url, pool_size=2)
-    try:
-        await LEDGER.seal_all(database)
-        return (await verify(database, extra_checks=CHECKS)).ok
-    finally:
-        await database.close()

@@ -42,16 +42,6 @@ async def test_whoever_owes_is_not_let_in_without_network_either(field: Field) -
     assert gate.admit(shown).allowed
 
 
-async def test_what_is_told_again_in_another_run_is_not_charged_again(field: Field) -> None:
-    member = await field.shop.add_member_without_face(balance=5_000)
-    kiosk = await field.device("kiosk")
-    kiosk.sell(await field.signed_pass(member), TEA)
-    assert outcomes((await tell_raw(kiosk)).json()["verdicts"]) == [("accepted", "accepted")]
-    again = await tell_raw(kiosk, run=str(uuid4()))
-    assert outcomes(again.json()["verdicts"]) == [("disputed", "told_before")]
-    assert await field.shop.balance(member) == 4_100
-
-
 async def test_what_a_shelf_had_charged_by_then_is_not_charged_again(field: Field, app: FastAPI) -> None:
     """The gate's queue comes first: the visit is over, and its basket is charged before the kiosk tells of the sale."""
     shop = field.shop
