@@ -90,11 +90,17 @@ def test_an_app_killed_with_its_server_loses_no_row(used_dir: Path, app: subproc
         assert query(postgres, "select worth from coins") == [(42,)]
 
 
-def test_a_killed_server_starts_again_though_it_is_still_a_zombie(used_dir: Path, app: subprocess.Popen[str]) -> None:
-    killed = postmaster(used_dir)
-    killed.kill()
+def test_a_guest_leaves_the_server_running_and_starts_it_again_when_it_is_killed_and_still_a_zombie(
+    used_dir: Path, app: subprocess.Popen[str]
+) -> None:
+    server = postmaster(used_dir)
+    with EmbeddedPostgres(used_dir) as guest:
+        assert query(guest, "select worth from coins") == [(42,)]
+    assert postmaster(used_dir) == server
+    assert query(guest, "select worth from coins") == [(42,)]
+    server.kill()
     with EmbeddedPostgres(used_dir) as postgres:
-        assert killed.status() == psutil.STATUS_ZOMBIE
+        assert server.status() == psutil.STATUS_ZOMBIE
         assert app.poll() is None
         assert query(postgres, "select worth from coins") == [(42,)]
 
@@ -125,14 +131,6 @@ def test_a_stranger_with_the_old_servers_process_id_does_not_stop_the_next_start
             stranger.wait()
 
 
-def test_a_second_process_is_a_guest_and_leaves_the_server_running(used_dir: Path, app: subprocess.Popen[str]) -> None:
-    server = postmaster(used_dir)
-    with EmbeddedPostgres(used_dir) as guest:
-        assert query(guest, "select worth from coins") == [(42,)]
-    assert postmaster(used_dir) == server
-    assert query(guest, "select worth from coins") == [(42,)]
-
-
 def test_apps_that_start_at_the_same_moment_share_one_server(data_dir: Path) -> None:
     start = [sys.executable, "-c", APP, str(data_dir)]
     apps = [subprocess.Popen(start, stdout=subprocess.PIPE, text=True) for _ in range(3)]
@@ -147,23 +145,17 @@ def test_apps_that_start_at_the_same_moment_share_one_server(data_dir: Path) -> 
     wait_until(lambda: not servers_of(data_dir))
 
 
-def test_a_stopped_server_leaves_nothing_running_and_nothing_in_tmp(used_dir: Path) -> None:
-    before = set(psutil.Process().children(recursive=True))
-    with EmbeddedPostgres(used_dir, durable=False) as postgres:
-        assert postgres.socket_dir.stat().st_mode & 0o077 == 0
-        assert len(bytes(postgres.socket_dir / ".s.PGSQL.5432")) <= 103
-    assert set(psutil.Process().children(recursive=True)) <= before
-    assert not servers_of(used_dir)
-    assert not postgres.socket_dir.exists()
-
-
-def test_a_closed_home_stays_closed_and_its_server_runs(folder: Path) -> None:
+def test_a_closed_home_stays_closed_and_a_first_start_that_was_cut_off_there_is_begun_again(folder: Path) -> None:
     home = folder / "home"
     home.mkdir(mode=0o700)
+    unfinished = home / "shop/postgres/cluster.new"
+    unfinished.mkdir(parents=True)
+    (unfinished / "PG_VERSION").write_text("18\n")
     above = [home, *home.parents]
     before = [(folder, folder.stat().st_mode, folder.stat().st_uid) for folder in above]
     with EmbeddedPostgres(home / "shop" / "postgres") as postgres:
         assert query(postgres, "select 1") == [(1,)]
+        assert not unfinished.exists()
         if os.geteuid() == 0:
             assert postmaster(home / "shop" / "postgres").uids().effective != 0
     assert [(folder, folder.stat().st_mode, folder.stat().st_uid) for folder in above] == before
@@ -191,26 +183,14 @@ def test_binaries_in_a_closed_home_are_copied_to_where_the_server_can_run_them(
             os.umask(umask)
 
 
-def test_the_app_role_owns_nothing_and_cannot_make_tables(used_dir: Path) -> None:
-    with EmbeddedPostgres(used_dir, durable=False) as postgres:
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            query(postgres, "create table public.mine (a int)", role="facepay_app")
-        assert (
-            query(postgres, "select rolsuper, rolcreatedb, rolcreaterole from pg_roles where rolname like 'facepay%'")
-            == [(False, False, False)] * 2
-        )
-        assert query(
-            postgres,
-            "select encoding, datlocprovider::text, datlocale, pg_get_userbyid(datdba) from pg_database"
-            " where datname = 'facepay'",
-        ) == [(6, "b", "C.UTF-8", "facepay_owner")]
-
-
-def test_the_server_neither_knows_our_secrets_nor_logs_personal_data(
+def test_a_server_keeps_to_itself_knows_no_secret_logs_nobody_and_leaves_nothing_behind(
     used_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FACEPAY_MASTER_KEY", "do-not-tell")
+    before = set(psutil.Process().children(recursive=True))
     with EmbeddedPostgres(used_dir, durable=False) as postgres:
+        assert postgres.socket_dir.stat().st_mode & 0o077 == 0
+        assert len(bytes(postgres.socket_dir / ".s.PGSQL.5432")) <= 103
         assert "do-not-tell" not in str(postmaster(used_dir).environ())
         with pytest.raises(psycopg.errors.UniqueViolation):
             query(
@@ -218,15 +198,22 @@ def test_the_server_neither_knows_our_secrets_nor_logs_personal_data(
                 "create table phones (phone text unique);"
                 "insert into phones values ('+8613800138000'), ('+8613800138000')",
             )
+        the_app_role_owns_nothing_and_cannot_make_tables(postgres)
+    assert set(psutil.Process().children(recursive=True)) <= before
+    assert not servers_of(used_dir)
+    assert not postgres.socket_dir.exists()
     log = (used_dir / "server.log").read_text()
     assert "ready to accept connections" in log
     assert "13800138000" not in log
 
 
-def test_a_first_start_that_was_cut_off_is_begun_again(data_dir: Path) -> None:
-    unfinished = data_dir / "cluster.new"
-    unfinished.mkdir(parents=True)
-    (unfinished / "PG_VERSION").write_text("18\n")
-    with EmbeddedPostgres(data_dir, durable=False) as postgres:
-        assert query(postgres, "select 1") == [(1,)]
-    assert not unfinished.exists()
+def the_app_role_owns_nothing_and_cannot_make_tables(postgres: EmbeddedPostgres) -> None:
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        query(postgres, "create table public.mine (a int)", role="facepay_app")
+    roles = query(postgres, "select rolsuper, rolcreatedb, rolcreaterole from pg_roles where rolname like 'facepay%'")
+    assert roles == [(False, False, False)] * 2
+    assert query(
+        postgres,
+        "select encoding, datlocprovider::text, datlocale, pg_get_userbyid(datdba) from pg_database"
+        " where datname = 'facepay'",
+    ) == [(6, "b", "C.UTF-8", "facepay_owner")]

@@ -6,14 +6,17 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
+from facepay.catalog.products import Product
 from facepay.checkout.orders import Order, OrderLine
 from facepay.kernel.ids import new_id
+from facepay.members.members import register
+from facepay.recommender import consents
 from facepay.recommender.learning import learn
 from tests.shop import Shop
 
-AGREED = {"policy_version": "2026-01", "accepted": True}
+POLICY = {"policy_version": "2026-01"}
 
 
 async def learn_now(shop: Shop) -> None:
@@ -30,8 +33,11 @@ async def suggested(shop: Shop, member: str, **query: Any) -> list[tuple[str, st
 
 
 async def agree(shop: Shop, *members: str) -> None:
-    for member in members:
-        await shop.do("PUT", f"/v1/members/{member}/profiling-consent", json=AGREED)
+    """To having their taste kept, all at once."""
+    state = shop.app.state
+    async with state.database.begin() as session:
+        for member in members:
+            await consents.agree(session, member_id=UUID(member), settings=state.settings, now=state.clock(), **POLICY)
 
 
 async def add_product(shop: Shop, sku: str, category: str | None = None, **more: Any) -> str:
@@ -40,11 +46,19 @@ async def add_product(shop: Shop, sku: str, category: str | None = None, **more:
 
 
 async def product_ids(shop: Shop) -> dict[str, UUID]:
-    return {each["sku"]: UUID(each["id"]) for each in (await shop.do("GET", "/v1/products"))["items"]}
+    async with shop.app.state.database.read() as session:
+        return dict((await session.execute(select(Product.sku, Product.id))).all())
 
 
 async def members_of(shop: Shop, number: int) -> list[str]:
-    return [await shop.add_member_without_face(name=f"Member {index}") for index in range(number)]
+    """Registered all at once."""
+    state = shop.app.state
+    async with state.database.begin() as session:
+        now = state.clock()
+        members = [
+            await register(session, display_name=f"Member {index}", phone=None, now=now) for index in range(number)
+        ]
+    return [str(member.id) for member in members]
 
 
 async def bought(

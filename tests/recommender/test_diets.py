@@ -17,7 +17,7 @@ from tests.conftest import OpenShop
 from tests.privacy.catalogue import naming, rows
 from tests.shop import PASSWORD, Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 CONSENT = {"policy_version": "2026-01", "accepted": True}
 DIET = {"allergens": ["nuts", "milk"], "ingredients": ["Pork"], "consent": CONSENT}
 SOME = st.frozensets(st.sampled_from(Allergen))
@@ -66,7 +66,7 @@ def test_a_diet_says_nothing_of_itself_where_it_is_printed() -> None:
 async def test_a_diet_is_kept_with_a_consent_of_its_own_and_goes_with_it_at_once(
     shop: Shop, app: FastAPI, owner_database_url: str
 ) -> None:
-    path = f"/v1/members/{await shop.add_member(0, enrol=False)}/diet"
+    path = f"/v1/members/{await shop.add_member_without_face()}/diet"
     assert verdict(await shop.client.get(path, headers=shop.staff)) == (404, "diet_not_kept")
     kept = await shop.do("PUT", path, json=DIET)
     assert (kept["allergens"], kept["ingredients"], kept["policy_version"]) == (["milk", "nuts"], ["pork"], "2026-01")
@@ -83,7 +83,7 @@ async def test_a_diet_is_kept_with_a_consent_of_its_own_and_goes_with_it_at_once
 
 async def test_nothing_is_kept_without_consent_to_the_policy_in_force(open_shop: OpenShop) -> None:
     shop = await open_shop(diet_policy_version="2027-01")
-    path = f"/v1/members/{await shop.add_member(0, enrol=False)}/diet"
+    path = f"/v1/members/{await shop.add_member_without_face()}/diet"
     for body, refused in (
         (DIET, (409, "policy_outdated")),
         (DIET | {"consent": CONSENT | {"accepted": False}}, (422, "invalid_request")),
@@ -96,7 +96,7 @@ async def test_nothing_is_kept_without_consent_to_the_policy_in_force(open_shop:
 
 
 async def test_who_only_reads_members_doesnt_see_what_they_eat(shop: Shop) -> None:
-    path = f"/v1/members/{await shop.add_member(0, enrol=False)}/diet"
+    path = f"/v1/members/{await shop.add_member_without_face()}/diet"
     await shop.do("PUT", path, json=DIET)
     body = {"username": "reader", "display_name": "Reader", "role": "auditor", "password": PASSWORD}
     await shop.do("POST", "/v1/staff", json=body)
@@ -107,7 +107,7 @@ async def test_who_only_reads_members_doesnt_see_what_they_eat(shop: Shop) -> No
 
 
 async def test_an_erased_member_has_no_diet(shop: Shop, owner_database_url: str) -> None:
-    member = await shop.add_member(0, enrol=False)
+    member = await shop.add_member_without_face()
     await shop.do("PUT", f"/v1/members/{member}/diet", json=DIET)
     receipt = await shop.do("DELETE", f"/v1/members/{member}")
     assert receipt["erased"]["member_diet"] == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -18,14 +18,13 @@ from facepay.catalog.products import Allergen, Product
 from facepay.catalog.stock import Stock
 from facepay.families.families import Family, FamilyMember, FamilyRole
 from facepay.members.members import Member
-from facepay.recommender.consents import agree
 from facepay.recommender.diets import Diet, MemberDiet, conflicts
 from facepay.recommender.feedback import feedback
 from facepay.recommender.preferences import Preference, exclude
 from facepay.recommender.recommending import recommend, scores
 from facepay.recommender.verdicts import Feedback
 from facepay.recommender.wanted import Wanted
-from tests.recommender.history import add_product, bought, learn_now
+from tests.recommender.history import add_product, agree, bought, learn_now, members_of
 from tests.shop import Shop
 
 GOODS = 6
@@ -88,7 +87,7 @@ def may_be_suggested(product: Goods, eater: Eater) -> bool:
 async def test_nothing_that_is_filtered_ever_comes_out_and_all_else_does(shop: Shop) -> None:
     examples: list[Example] = []
 
-    @settings(max_examples=24, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=16, suppress_health_check=[HealthCheck.too_slow])
     @given(st.lists(goods, min_size=GOODS, max_size=GOODS), eaters)
     def collect(products: list[Goods], eater: Eater) -> None:
         examples.append((products, eater))
@@ -106,17 +105,8 @@ async def test_nothing_that_is_filtered_ever_comes_out_and_all_else_does(shop: S
 async def a_regular(shop: Shop) -> tuple[UUID, list[UUID]]:
     """Who has bought all of it, as have others."""
     ids = [UUID(await add_product(shop, f"GOODS-{number}", "Tea")) for number in range(GOODS)]
-    members = [await shop.add_member_without_face(name=f"Member {number}") for number in range(6)]
-    state = shop.app.state
-    async with state.database.begin() as session:
-        for member in members:
-            await agree(
-                session,
-                member_id=UUID(member),
-                policy_version="2026-01",
-                settings=state.settings,
-                now=state.clock() - timedelta(days=1),
-            )
+    members = await members_of(shop, 6)
+    await agree(shop, *members)
     await bought(shop, *members, skus=[f"GOODS-{number}" for number in range(GOODS)])
     await learn_now(shop)
     return UUID(members[0]), ids

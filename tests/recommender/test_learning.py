@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -14,18 +13,12 @@ from facepay.checkout.orders import Order
 from facepay.housekeeping import LEARNING_LOCK, Task, alone_with, keep_house_once
 from facepay.recommender.feedback import tried_on
 from facepay.recommender.learnt import ProductNeighbours, ProductPopularity
-from tests.conftest import Clock
+from tests.conftest import Clock, OpenShop
 from tests.recommender.history import add_product, agree, bought, learn_now, members_of, product_ids, suggested
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def shop_of_two(open_shop: Any) -> Shop:
-    """Where two are a group."""
-    shop: Shop = await open_shop(taste_group_min=2, admin_token_minutes=1440)
-    return shop
+# Two are a group.
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened(taste_group_min=2, admin_token_minutes=1440)]
 
 
 async def together(shop: Shop, sku: str) -> set[str]:
@@ -48,8 +41,7 @@ async def a_crowd(shop: Shop) -> tuple[str, str]:
     return members[0], members[1]
 
 
-async def test_what_several_like_together_is_suggested_to_who_likes_one_of_it_with_its_name(shop_of_two: Shop) -> None:
-    shop = shop_of_two
+async def test_what_several_like_together_is_suggested_to_who_likes_one_of_it_with_its_name(shop: Shop) -> None:
     await a_crowd(shop)
     (newcomer,) = await members_of(shop, 1)
     await agree(shop, newcomer)
@@ -60,8 +52,7 @@ async def test_what_several_like_together_is_suggested_to_who_likes_one_of_it_wi
     assert (bun["reason"], bun["because"], bun["words"]) == ("because", "tea-001", "Because you bought tea-001.")
 
 
-async def test_what_fewer_than_a_group_like_together_is_kept_nowhere(shop_of_two: Shop) -> None:
-    shop = shop_of_two
+async def test_what_fewer_than_a_group_like_together_is_kept_nowhere(shop: Shop) -> None:
     one, _ = await a_crowd(shop)
     await bought(shop, one, skus=["UMB-003"])
     await learn_now(shop)
@@ -69,26 +60,24 @@ async def test_what_fewer_than_a_group_like_together_is_kept_nowhere(shop_of_two
     assert "UMB-003" not in await together(shop, "BAO-002")
 
 
-@pytest.mark.parametrize("how", ["withdrawn", "erased", "deleted"])
-async def test_who_withdraws_is_erased_or_has_it_deleted_is_in_nothing_that_is_learnt_next(
-    shop_of_two: Shop, how: str
-) -> None:
-    shop = shop_of_two
-    one, _ = await a_crowd(shop)
-    await learn_now(shop)
-    assert await together(shop, "TEA-001") == {"BAO-002"}
-    if how == "withdrawn":
-        await shop.do("DELETE", f"/v1/members/{one}/profiling-consent")
-    elif how == "deleted":
-        await shop.do("DELETE", f"/v1/members/{one}/taste")
-    else:
-        await shop.do("DELETE", f"/v1/members/{one}", headers={"Idempotency-Key": "erase-one"})
-    await learn_now(shop)
-    assert await together(shop, "TEA-001") == set()
+async def test_who_withdraws_is_erased_or_has_it_deleted_is_in_nothing_that_is_learnt_next(shop: Shop) -> None:
+    one, other = await a_crowd(shop)
+
+    async def bought_again() -> None:
+        await agree(shop, one)
+        await bought(shop, one, other, skus=["TEA-001", "BAO-002"])
+
+    for path, again in (("/profiling-consent", bought_again), ("/taste", bought_again), ("", None)):
+        await learn_now(shop)
+        assert await together(shop, "TEA-001") == {"BAO-002"}, path
+        await shop.do("DELETE", f"/v1/members/{one}{path}", headers={"Idempotency-Key": "erase-one"})
+        await learn_now(shop)
+        assert await together(shop, "TEA-001") == set(), path
+        if again:
+            await again()
 
 
-async def test_nothing_counts_from_before_they_agreed(shop_of_two: Shop) -> None:
-    shop = shop_of_two
+async def test_nothing_counts_from_before_they_agreed(shop: Shop) -> None:
     members = await members_of(shop, 2)
     await bought(shop, *members, skus=["TEA-001", "BAO-002"])
     await agree(shop, *members)
@@ -97,8 +86,7 @@ async def test_nothing_counts_from_before_they_agreed(shop_of_two: Shop) -> None
     assert ("TEA-001", "bought") not in await suggested(shop, members[0])
 
 
-async def test_a_purchase_is_of_who_stood_there_and_not_of_who_paid(shop_of_two: Shop) -> None:
-    shop = shop_of_two
+async def test_a_purchase_is_of_who_stood_there_and_not_of_who_paid(shop: Shop) -> None:
     parent, child = await members_of(shop, 2)
     await agree(shop, parent, child)
     for _ in range(2):
@@ -113,8 +101,7 @@ async def test_a_purchase_is_of_who_stood_there_and_not_of_who_paid(shop_of_two:
     assert (await suggested(shop, parent))[0] == ("UMB-003", "bought")
 
 
-async def test_a_cancelled_order_is_no_taste(shop_of_two: Shop) -> None:
-    shop = shop_of_two
+async def test_a_cancelled_order_is_no_taste(shop: Shop) -> None:
     (member,) = await members_of(shop, 1)
     await agree(shop, member)
     await bought(shop, member, skus=["TEA-001"])
@@ -123,8 +110,7 @@ async def test_a_cancelled_order_is_no_taste(shop_of_two: Shop) -> None:
     assert {reason for _, reason in await suggested(shop, member)} == {"sold_here"}
 
 
-async def test_the_morning_s_bun_comes_first_in_the_morning(shop_of_two: Shop) -> None:
-    shop = shop_of_two
+async def test_the_morning_s_bun_comes_first_in_the_morning(shop: Shop) -> None:
     members = await members_of(shop, 40)
     morning = (shop.app.state.clock() - timedelta(days=2)).replace(hour=8)
     evening = morning + timedelta(hours=11)
@@ -136,8 +122,8 @@ async def test_the_morning_s_bun_comes_first_in_the_morning(shop_of_two: Shop) -
     assert (early, late) == (("BAO-002", "bought_now"), ("TEA-001", "bought_now"))
 
 
-async def test_what_is_bought_in_the_rain_comes_first_in_the_rain(shop_of_two: Shop, clock: Clock) -> None:
-    shop = shop_of_two
+async def test_what_is_bought_in_the_rain_comes_first_in_the_rain(shop: Shop, clock: Clock) -> None:
+    shop = await shop.reached_by(shop.client)  # by a token that lasts
     members = await members_of(shop, 40)
     await shop.do("PUT", f"/v1/stores/{shop.store_id}/weather", json={"weather": "rain"})
     clock.ahead += timedelta(minutes=1)
@@ -164,11 +150,11 @@ async def test_one_who_buys_a_lot_makes_nothing_popular(shop: Shop) -> None:
 
 
 async def test_where_profiling_is_off_nobody_agrees_and_nothing_of_theirs_is_used(
-    open_shop: Any, shop_of_two: Shop
+    open_shop: OpenShop, shop: Shop
 ) -> None:
-    one, _ = await a_crowd(shop_of_two)
-    await learn_now(shop_of_two)
-    shop: Shop = await open_shop(profiling=False, taste_group_min=2)
+    one, _ = await a_crowd(shop)
+    await learn_now(shop)
+    shop = await open_shop(profiling=False, taste_group_min=2)
     await learn_now(shop)
     assert await together(shop, "TEA-001") == set()
     assert "bought" not in {reason for _, reason in await suggested(shop, one)}
@@ -205,8 +191,7 @@ async def test_what_is_tried_on_says_less_than_a_word_and_never_instead_of_it(sh
     assert "TEA-001" in {sku for sku, _ in await suggested(shop, member)}
 
 
-async def test_what_goes_with_a_basket_is_suggested_to_anybody(shop_of_two: Shop) -> None:
-    shop = shop_of_two
+async def test_what_goes_with_a_basket_is_suggested_to_anybody(shop: Shop) -> None:
     await a_crowd(shop)
     await learn_now(shop)
     display, headers = await shop.add_device("display")
@@ -235,8 +220,7 @@ async def test_two_replicas_never_learn_at_once_and_who_waits_learns_later(shop:
     assert learnt.is_set()
 
 
-async def test_learning_again_while_it_is_asked_leaves_no_gap(shop_of_two: Shop) -> None:
-    shop = shop_of_two
+async def test_learning_again_while_it_is_asked_leaves_no_gap(shop: Shop) -> None:
     one, _ = await a_crowd(shop)
     await learn_now(shop)
     before = await suggested(shop, one)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, literal, select
 
@@ -29,6 +29,7 @@ from facepay.recommender.preferences import (
 )
 from tests.shop import Shop
 
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 HALF_LIFE = timedelta(days=30)
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 Event = tuple[float, int, float]  # days after noon, milliseconds of attention, smile
@@ -68,33 +69,31 @@ async def member(shop: Shop) -> UUID:
     return UUID(await shop.add_member_without_face())
 
 
-@pytest.mark.anyio
 async def test_looks_add_up_the_same_in_whatever_order_they_come_and_are_never_negative(
     app: FastAPI, member: UUID
 ) -> None:
     examples: list[list[Event]] = []
 
+    @settings(max_examples=16)
     @given(st.lists(events, min_size=1, max_size=4))
     def collect(example: list[Event]) -> None:
         examples.append(example)
 
     await asyncio.to_thread(collect)
-    for example in examples[::16]:
+    for example in examples[::2]:
         orders = list(permutations(example))[:: max(1, len(example) // 2)][:5]
         scores = [each.score for each in await learnt(app.state.database, member, orders)]
         assert scores == pytest.approx([expected(example)] * len(orders), rel=1e-9)
         assert min(scores) >= 0
 
 
-@pytest.mark.anyio
 async def test_a_score_is_bounded_however_long_somebody_stares(app: FastAPI, member: UUID) -> None:
-    (stared,) = await learnt(app.state.database, member, [[(0.0, 10_000, 1.0)] * 60])
+    stare = [(0.0, 10_000, 1.0)] * 21
+    stared, later = await learnt(app.state.database, member, [stare, [*stare, (30.0, 1000, 0.0)]])
     assert stared.score == SCORE_MAX
-    (later,) = await learnt(app.state.database, member, [[(0.0, 10_000, 1.0)] * 60 + [(30.0, 1000, 0.0)]])
     assert later.score == pytest.approx(SCORE_MAX / 2 + 1)
 
 
-@pytest.mark.anyio
 async def test_looks_within_seconds_of_each_other_are_one(app: FastAPI, member: UUID) -> None:
     second = 1 / 86_400
     for days, looks in ((second, 1), (6 * second, 1), (8 * second, 2), (-8 * second, 2), (-2 * second, 1)):
@@ -111,7 +110,6 @@ def test_a_score_halves_with_each_half_life_and_never_rises(score: float, days: 
         assert later == pytest.approx(now / 2, abs=1e-9)
 
 
-@pytest.mark.anyio
 async def test_postgres_reckons_as_python_does(app: FastAPI) -> None:
     for days in (-1.0, 0.0, 1.0, 30.0, 1499.0, 1501.0, 100_000.0):
         await reckons_alike(app.state.database, NOON + timedelta(days=days))
@@ -126,7 +124,6 @@ async def reckons_alike(database: Database, at: datetime) -> None:
     assert found == pytest.approx(faded(8.0, since=NOON, at=at, half_life=HALF_LIFE), rel=1e-12)
 
 
-@pytest.mark.anyio
 async def test_what_has_faded_is_forgotten_and_a_wish_is_not(app: FastAPI, member: UUID) -> None:
     database = app.state.database
     await learnt(database, member, [[(0.0, 2000, 0.0)]])

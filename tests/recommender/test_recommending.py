@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from tests.conftest import Clock
+from tests.conftest import Clock, OpenShop
 from tests.recommender.history import add_product, learn_now, suggested
 from tests.rewards.till import add_coupon
 from tests.shop import Shop
 from tests.taste.screen import AHEAD, LEFT, Screen, agree, standing
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 async def sort_into(shop: Shop, category: str, *skus: str) -> None:
@@ -48,7 +46,7 @@ async def test_what_they_looked_at_comes_first_then_its_kind_then_the_rest(shop:
 
 
 async def test_only_what_the_store_has_and_sells_is_suggested(shop: Shop) -> None:
-    member = await shop.add_member(0)
+    member = await shop.add_member_without_face()
     for sku, quantity in (("TEA-001", 0), ("BAO-002", 3)):
         await shop.do("PUT", f"/v1/stores/{shop.store_id}/stock/{sku}", json={"quantity": quantity})
     old = await add_product(shop, "OLD-004", None)
@@ -61,11 +59,11 @@ async def test_only_what_the_store_has_and_sells_is_suggested(shop: Shop) -> Non
     assert other.json()["code"] == "store_not_found"
 
 
-async def test_a_newcomer_gets_what_many_others_buy_and_never_what_a_few_do(shop_of_two: Shop) -> None:
-    shop = shop_of_two
+async def test_a_newcomer_gets_what_many_others_buy_and_never_what_a_few_do(open_shop: OpenShop) -> None:
+    shop = await open_shop(taste_group_min=2)
     newcomer = await shop.add_member_without_face()
     for number in (0, 1):
-        member = await shop.add_member(number, balance=20_000)
+        member = await shop.add_member_without_face(balance=20_000)
         for sku in ("UMB-003", "TEA-001")[: 2 - number]:
             issued = await shop.issue_pass(member)
             assert (await shop.pass_at_kiosk(issued["pass"], {sku: 1})).json()["code"] == "paid"
@@ -75,13 +73,6 @@ async def test_a_newcomer_gets_what_many_others_buy_and_never_what_a_few_do(shop
         ("BAO-002", "sold_here"),
         ("TEA-001", "sold_here"),
     ]
-
-
-@pytest.fixture
-async def shop_of_two(open_shop: Any) -> Shop:
-    """Where two are a group."""
-    shop: Shop = await open_shop(taste_group_min=2)
-    return shop
 
 
 async def test_coupons_come_in_the_order_of_what_they_like(shop: Shop, clock: Clock) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from itertools import count
 from typing import Any
 
@@ -20,6 +21,7 @@ LEFT = {"sku": "UMB-003", "yaw_degrees": -45, "pitch_degrees": 10, "tolerance_de
 AGREED = {"policy_version": "2026-01", "accepted": True}
 
 
+@cache
 def standing(*numbers: int) -> bytes:
     """Those of the six people, side by side. 0 looks into the camera, 4 far to the left."""
     return camera_frame([people()[number] for number in numbers])

@@ -9,7 +9,7 @@ import asyncio
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from itertools import combinations
+from itertools import combinations_with_replacement
 from typing import Any
 from uuid import UUID
 
@@ -68,12 +68,12 @@ class Season:
     async def read_all(self) -> None:
         """Every period's report of every store."""
         days = [FIRST + timedelta(days=number) for number in range(DAYS)]
-        for store in self.stores:
-            for first, last in [*combinations(days, 2), *((day, day) for day in days)]:
-                async with self.database.begin() as session:
+        async with self.database.begin() as session:
+            for store in self.stores:
+                for first, last in combinations_with_replacement(days, 2):
                     rows = await attention_in(session, store=store, first=first, last=last, group_min=self.group_min)
-                for row in rows:
-                    self.read[row.sku].add(row.attention_ms)
+                    for row in rows:
+                        self.read[row.sku].add(row.attention_ms)
 
     def others_in(self, looks: int) -> int:
         return (looks & ~self.of_members).bit_count()
