@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 import httpx
 
+from facepay.families import changes
+from facepay.families.schemas import NewDependant
+from facepay.members.members import register
+from tests.dining.room import pass_of
 from tests.photos import people
 from tests.shop import Shop
 
@@ -30,8 +35,10 @@ class Household:
     @classmethod
     async def of(cls, shop: Shop, *, balance: int = BALANCE, face: int | None = None, **terms: Any) -> Household:
         """A payer and a child, who has one of the six faces where that is asked for."""
-        payer = await shop.add_member_without_face(balance=balance, name="Mei")
-        child = await shop.add_member_without_face(name="Bao") if face is None else await shop.add_member(face)
+        payer = await registered(shop, "Mei")
+        child = await registered(shop, "Bao") if face is None else await shop.add_member(face)
+        if balance:
+            await shop.top_up(payer, balance)
         household = await cls.made(shop, payer, child, **terms)
         household.faces |= {} if face is None else {child: face}
         return household
@@ -48,18 +55,22 @@ class Household:
 
     @classmethod
     async def made(cls, shop: Shop, payer: str, child: str, **terms: Any) -> Household:
-        family = await shop.do("POST", "/v1/families", json={"payer_id": payer})
-        household = cls(shop, family["id"], payer, child)
+        async with shop.app.state.database.begin() as session:
+            family = await changes.make(session, payer_id=UUID(payer), actor="staff:test", now=shop.app.state.clock())
+        household = cls(shop, str(family.id), payer, child)
         await household.add(child, **terms)
         return household
 
-    async def add(self, member_id: str, *, role: str = "child", **terms: Any) -> Any:
+    async def add(self, member_id: str, *, role: str = "child", **terms: Any) -> None:
         body = {"member_id": member_id, "role": role, "agreed": role == "adult"} | terms
-        return await self.shop.do("POST", f"/v1/families/{self.id}/members", json=body)
+        state, asked = self.shop.app.state, NewDependant.model_validate(body)
+        by: dict[str, Any] = {"actor": "staff:test", "now": state.clock()}
+        async with state.database.begin() as session:
+            await changes.add(session, family_id=UUID(self.id), member_id=asked.member_id, terms=asked.terms(), **by)
 
     async def another(self, *, face: int | None = None, **terms: Any) -> str:
         if face is None:
-            member_id = await self.shop.add_member_without_face(name="Ling")
+            member_id = await registered(self.shop, "Ling")
         else:
             member_id = await self.shop.add_member(face)
             self.faces[member_id] = face
@@ -87,8 +98,9 @@ class Household:
         who = who or self.child
         if who in self.faces:
             return await self.shop.at_kiosk(self.faces[who], basket, **wish)
-        issued = await self.shop.issue_pass(who)
-        return await self.shop.pass_at_kiosk(issued["pass"], basket, **wish)
+        async with self.shop.app.state.database.begin() as session:
+            shown = await pass_of(session, self.shop, who)
+        return await self.shop.pass_at_kiosk(shown, basket, **wish)
 
     async def buy(self, basket: dict[str, int], who: str | None = None, **wish: Any) -> Any:
         return (await self.at_kiosk(basket, who, **wish)).json()
@@ -96,6 +108,11 @@ class Household:
     async def check_age(self, born_on: str, member_id: str | None = None) -> None:
         body = {"born_on": born_on}
         await self.shop.do("PUT", f"/v1/members/{member_id or self.child}/age-check", json=body)
+
+
+async def registered(shop: Shop, name: str) -> str:
+    async with shop.app.state.database.begin() as session:
+        return str((await register(session, display_name=name, phone=None, now=shop.app.state.clock())).id)
 
 
 async def add_wine(shop: Shop, age_min: int = 18) -> None:

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from tests.answers import verdict
 from tests.checkout.test_limits import finish
-from tests.conftest import Clock, OpenShop
+from tests.conftest import Clock
 from tests.families.household import BALANCE, BAO, PIN, TEA, UMBRELLA, WINE, Household, add_wine, alerts
 from tests.photos import people
 from tests.rewards.till import (
@@ -28,7 +28,8 @@ from tests.rewards.till import (
 )
 from tests.shop import PRICES, Shop
 
-pytestmark = pytest.mark.anyio
+# Passes, which are scanned, prove enough of any amount: only the test whose face pays is asked for a PIN.
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened(step_up_above=1000)]
 TEA_PRICE, BAO_PRICE = PRICES["TEA-001"], PRICES["BAO-002"]
 EVERY_DAY = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 NEVER: dict[str, Any] = {"weekly": {}}
@@ -230,8 +231,7 @@ async def test_whoever_is_blocked_or_frozen_on_either_side_stops_it(shop: Shop) 
     assert (await household.buy(TEA))["code"] == "paid"
 
 
-async def test_a_large_amount_takes_the_pin_of_whoever_stands_there(open_shop: OpenShop) -> None:
-    shop = await open_shop(step_up_above=1000)
+async def test_a_large_amount_takes_the_pin_of_whoever_stands_there(shop: Shop) -> None:
     payer = await shop.add_member_without_face(balance=BALANCE, pin="485920")
     child = await shop.add_member(0, pin=PIN)
     household = await Household.made(shop, payer, child)

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 
-from facepay.kernel.clock import utc_now
+from facepay.catalog.products import add_product
+from facepay.catalog.schemas import NewProduct
+from facepay.members.members import check_age, register
+from facepay.stores.devices import DeviceRole, register_device
+from facepay.test_drives import licences
+from facepay.test_drives.cars import add_car, add_model
+from facepay.test_drives.credit import set_score
 from facepay.test_drives.keys import judge_lockers
+from facepay.test_drives.machines import fill_slot
+from facepay.test_drives.rules import Rules, set_rules
 from facepay.test_drives.upkeep import keep_drives
 from facepay.wallet.verify import verify
 from tests.conftest import Clock
+from tests.dining.room import pass_of
 from tests.photos import people, variant
 from tests.shop import Shop
 
@@ -43,15 +52,24 @@ class Forecourt:
 
     @classmethod
     async def open(cls, shop: Shop, *, cars: int = 1, **rules: Any) -> Forecourt:
-        machine_id, machine = await shop.add_device("vending")
-        for sku, price in FEES.items():
-            body = {"sku": sku, "name": sku.lower(), "price": price, "tax_rate_basis_points": 1300}
-            await shop.do("POST", "/v1/products", json=body)
-        model = await shop.do("POST", "/v1/car-models", json={"name": "Mustang", "licence_class": "C1"})
-        court = cls(shop, machine_id, machine, model["id"])
-        await court.set_rules(**rules)
-        for number in range(1, cars + 1):
-            await court.add_car(number)
+        """With a car behind each of its lockers."""
+        store_id, now = UUID(shop.store_id), shop.app.state.clock()
+        async with shop.app.state.database.begin() as session:
+            machine, token = await register_device(
+                session, store_id=store_id, role=DeviceRole.VENDING, name="Lockers", lasts=None, now=now
+            )
+            for sku, price in FEES.items():
+                fee = NewProduct(sku=sku, name=sku.lower(), price=price, tax_rate_basis_points=1300, currency="CNY")
+                await add_product(session, now=now, **fee.model_dump())
+            model = await add_model(session, name="Mustang", licence_class="C1", now=now)
+            by = {"by": "staff:test", "now": now}
+            await set_rules(session, store_id=store_id, rules=Rules.model_validate(RULES | rules), **by)
+            court = cls(shop, str(machine.id), {"Authorization": f"Bearer {token}"}, str(model.id))
+            for number in range(1, cars + 1):
+                plate = f"A-{uuid4().hex[:6]}"
+                car = await add_car(session, store_id=store_id, model_id=model.id, plate=plate, mileage_km=100, now=now)
+                await fill_slot(session, machine_id=machine.id, number=number, car_id=car.id)
+                court.cars.append(str(car.id))
         return court
 
     async def set_rules(self, **rules: Any) -> None:
@@ -65,22 +83,29 @@ class Forecourt:
         self.cars.append(car["id"])
         return str(car["id"])
 
-    async def add_driver(
-        self, number: int, *, balance: int = 200_000, enrol: bool = True, score: int | None = None
-    ) -> str:
-        member = await self.shop.add_member(number, enrol=enrol, pin=f"73915{number}")
+    async def add_driver(self, number: int | None = None, *, balance: int = 200_000, score: int | None = None) -> str:
+        """One of the six people, or somebody who comes without a face."""
+        if number is None:
+            async with self.shop.app.state.database.begin() as session:
+                member = str((await register(session, display_name="Wei", phone=None, now=self.now())).id)
+        else:
+            member = await self.shop.add_member(number)
         await self.permit(member, balance=balance, score=score)
         return member
 
     async def permit(self, member: str, *, balance: int = 200_000, score: int | None = None) -> None:
         """A checked birthday and a checked licence, and some money."""
-        await self.shop.do("PUT", f"/v1/members/{member}/age-check", json={"born_on": "1990-05-01"})
-        body = {"number": uuid4().hex[:18], "classes": ["C1"], "expires_on": "2190-01-01"}
-        await self.shop.do("PUT", f"/v1/members/{member}/driving-licence", json=body)
-        await self.shop.do("POST", f"/v1/members/{member}/driving-licence/check", json={"accepted": True})
-        if score is not None:
-            told = {"score": score, "provider": "Sesame Credit", "as_of": utc_now().date().isoformat()}
-            await self.shop.do("PUT", f"/v1/members/{member}/drive-credit", json=told)
+        state, now = self.shop.app.state, self.now()
+        of: dict[str, Any] = {"member_id": UUID(member), "now": now}
+        by: dict[str, Any] = of | {"by": "staff:test"}
+        async with state.database.begin() as session:
+            await check_age(session, born_on=date(1990, 5, 1), **of)
+            shown = {"number": uuid4().hex[:18], "classes": ["C1"], "expires_on": date(2190, 1, 1)}
+            await licences.submit(session, key=state.master_key, **shown, **of)
+            await licences.check(session, submitted_at=None, refused_why=None, **by)
+            if score is not None:
+                told = {"score": score, "provider": "Sesame Credit", "as_of": now.date()}
+                await set_score(session, settings=state.settings, **told, **by)
         if balance:
             await self.shop.top_up(member, balance)
 
@@ -140,8 +165,16 @@ class Forecourt:
         response = await self.shop.client.post(path, json=body, headers=self.machine)
         assert response.is_success, response.text
 
-    async def take_out(self, person: int, number: str) -> None:
-        answer = (await self.show_face(person, number)).json()
+    async def show_pass(self, member: str, number: str) -> httpx.Response:
+        async with self.shop.app.state.database.begin() as session:
+            shown = await pass_of(session, self.shop, member)
+        path, body = f"/v1/machines/{self.machine_id}/handovers/pass", {"pass": shown, "number": number}
+        headers = self.machine | {"Idempotency-Key": uuid4().hex}
+        return await self.shop.client.post(path, json=body, headers=headers)
+
+    async def take_out(self, member: str, number: str) -> None:
+        """By a pass, which is scanned."""
+        answer = (await self.show_pass(member, number)).json()
         assert answer["decision"] == "open", answer
         await self.acknowledge()
 

@@ -28,9 +28,10 @@ async def told(stream: httpx.Response) -> AsyncIterator[Any]:
 async def busy_forecourt(shop: Shop) -> Forecourt:
     """One car is late, one back, one due to be picked up, and one is left."""
     court = await Forecourt.open(shop, cars=4, drive_hours=1, turnaround_minutes=0)
-    for person in (0, 1):
-        drive = await court.reserved(await court.add_driver(person))
-        await court.take_out(person, drive["number"])
+    for _ in range(2):
+        member = await court.add_driver()
+        drive = await court.reserved(member)
+        await court.take_out(member, drive["number"])
     await court.bring_back(drive["number"], locker=2)
     return court
 
@@ -39,8 +40,7 @@ async def test_the_board_shows_where_cars_are_and_what_is_to_be_done(shop: Shop,
     court = await busy_forecourt(shop)
     await court.later(clock, hours=2)
     shop = court.shop
-    member = await shop.add_member_without_face()
-    await court.permit(member)
+    member = await court.add_driver()
     await court.reserved(member)
     board = await shop.do("GET", f"/v1/stores/{shop.store_id}/drives")
     assert board["cars"] == {"available": 2, "out": 1, "inspection": 1, "retired": 0}
@@ -50,13 +50,12 @@ async def test_the_board_shows_where_cars_are_and_what_is_to_be_done(shop: Shop,
         "returned",
     ]
     assert board["late"][0]["locker"] is None
-    assert "Person" not in json.dumps(board)
+    assert "Wei" not in json.dumps(board)
 
 
 async def test_the_stream_tells_of_changes_until_the_token_ends(shop: Shop) -> None:
     court = await Forecourt.open(shop)
-    member = await shop.add_member_without_face()
-    await court.permit(member)
+    member = await court.add_driver()
     async with on_a_socket(shop.app) as address, httpx.AsyncClient(base_url=address, timeout=20) as client:
         path = f"/v1/stores/{shop.store_id}/drives/events"
         async with client.stream("GET", path, headers=shop.staff) as stream:

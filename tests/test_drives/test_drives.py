@@ -18,7 +18,13 @@ async def test_a_member_drives_for_three_days_and_gets_the_deposit_back(shop: Sh
     assert quote["terms"]["fee"] == FEES["FEE-1"]
     drive = await court.reserved(member)
     assert await court.wallet(member) == (200_000 - DEPOSIT, DEPOSIT)
-    answer = (await court.show_face(0, drive["number"])).json()
+    refused = await court.show_face(0, "1234567x")
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid_request")
+    shown, again = [await court.show_face(0, drive["number"], key="handover-0001") for _ in range(2)]
+    answer = shown.json()
+    assert again.headers["idempotency-replayed"] == "true"
+    assert again.json()["handover_id"] == answer["handover_id"]
+    assert len(await court.commands()) == 1
     assert (answer["decision"], answer["code"], answer["locker"]) == ("open", "opening", 1)
     assert (await court.drive(drive["id"]))["state"] == "opening"
     await court.acknowledge()
@@ -36,9 +42,9 @@ async def test_a_member_drives_for_three_days_and_gets_the_deposit_back(shop: Sh
 
 async def test_a_good_standing_drives_for_nothing(shop: Shop) -> None:
     court = await Forecourt.open(shop)
-    member = await court.add_driver(0, score=720)
+    member = await court.add_driver(score=720)
     drive = await court.reserved(member)
     assert drive["terms"]["level"] == "Trusted"
-    await court.take_out(0, drive["number"])
+    await court.take_out(member, drive["number"])
     assert (await court.drive(drive["id"]))["charges"] == []
     assert await court.wallet(member) == (200_000 - DEPOSIT, DEPOSIT)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import httpx
 import pytest
 
 from tests.conftest import Clock
@@ -15,40 +16,37 @@ pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 async def test_whoever_is_late_with_a_car_gets_no_other(shop: Shop, clock: Clock) -> None:
     court = await Forecourt.open(shop, cars=2, drives_per_model_max=9)
-    member = await court.add_driver(0)
+    member = await court.add_driver()
     first = await court.reserved(member)
-    await court.take_out(0, first["number"])
+    await court.take_out(member, first["number"])
     second = await court.reserved(member, datetime.fromisoformat(first["due_at"]) + timedelta(minutes=30))
     await court.later(clock, hours=72, minutes=40)
     assert (await court.reserve(member, court.now() + timedelta(days=9))).json()["reasons"] == ["already_driving"]
-    answer = (await court.show_face(0, second["number"])).json()
+    answer = (await court.show_pass(member, second["number"])).json()
     assert (answer["decision"], answer["code"]) == ("refused", "already_driving")
     assert (await court.bring_back(first["number"], locker=1)).is_success
-    await court.take_out(0, second["number"])
+    await court.take_out(member, second["number"])
     await court.assert_books_verify()
 
 
-async def test_nobody_keeps_a_car_for_longer_who_would_not_get_one(shop: Shop) -> None:
+async def test_nobody_keeps_a_car_who_would_not_get_one_and_a_deposit_held_anew_often_is_free_at_the_end(
+    shop: Shop,
+) -> None:
     court = await Forecourt.open(shop)
-    member = await court.add_driver(0)
+    member = await court.add_driver()
     drive = await court.reserved(member)
-    await court.take_out(0, drive["number"])
-    until = {"until": (datetime.fromisoformat(drive["due_at"]) + timedelta(hours=1)).isoformat()}
+    await court.take_out(member, drive["number"])
+
+    async def keep(hours: int) -> httpx.Response:
+        until = datetime.fromisoformat(drive["due_at"]) + timedelta(hours=hours)
+        return await court.act(f"/{drive['id']}/extension", {"until": until.isoformat()})
+
     await shop.do("PATCH", f"/v1/members/{member}", json={"status": "blocked"})
-    refused = (await court.act(f"/{drive['id']}/extension", until)).json()
+    refused = (await keep(1)).json()
     assert (refused["code"], refused["reason"]) == ("not_extended", "member_blocked")
     await shop.do("PATCH", f"/v1/members/{member}", json={"status": "active"})
-    assert (await court.act(f"/{drive['id']}/extension", until)).is_success
-
-
-async def test_a_deposit_that_is_held_anew_often_is_free_at_the_end(shop: Shop) -> None:
-    court = await Forecourt.open(shop)
-    member = await court.add_driver(0)
-    drive = await court.reserved(member)
-    await court.take_out(0, drive["number"])
     for hours in (1, 2, 3):
-        until = (datetime.fromisoformat(drive["due_at"]) + timedelta(hours=hours)).isoformat()
-        assert (await court.act(f"/{drive['id']}/extension", {"until": until})).is_success
+        assert (await keep(hours)).is_success
         assert await court.wallet(member) == (200_000 - FEES["FEE-1"] - DEPOSIT, DEPOSIT)
     await court.bring_back(drive["number"])
     await court.act(f"/{drive['id']}/inspection", {})
@@ -58,13 +56,13 @@ async def test_a_deposit_that_is_held_anew_often_is_free_at_the_end(shop: Shop) 
 
 async def test_a_locker_that_was_open_already_alarms_nobody_once_the_key_is_out(shop: Shop, clock: Clock) -> None:
     court = await Forecourt.open(shop)
-    member = await court.add_driver(0)
+    member = await court.add_driver()
     drive = await court.reserved(member)
-    await court.show_face(0, drive["number"])
+    await court.show_pass(member, drive["number"])
     (first,) = await court.commands()
     await court.later(clock, seconds=31)
     alerts = await court.alerts()
-    await court.show_face(0, drive["number"])
+    await court.show_pass(member, drive["number"])
     second = (await court.commands())[-1]
     await court.acknowledge(number=first["number"])
     for alert in (await shop.do("GET", f"/v1/stores/{shop.store_id}/alerts"))["items"]:

@@ -20,9 +20,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 async def test_two_members_who_want_the_last_car_at_once_get_it_once(shop: Shop) -> None:
     court = await Forecourt.open(shop)
-    members = [await shop.add_member_without_face() for _ in range(2)]
-    for member in members:
-        await court.permit(member)
+    members = [await court.add_driver() for _ in range(2)]
     async with shop.app.state.database.begin() as session:
         await session.execute(select(Car.id).with_for_update())
         asking = [asyncio.create_task(court.reserve(member)) for member in members]
@@ -36,10 +34,9 @@ async def test_two_members_who_want_the_last_car_at_once_get_it_once(shop: Shop)
 
 async def test_a_car_is_kept_for_longer_or_reserved_next_and_never_both(shop: Shop) -> None:
     court = await Forecourt.open(shop, drive_hours=2)
-    driver, other = await court.add_driver(0), await shop.add_member_without_face()
-    await court.permit(other)
+    driver, other = await court.add_driver(), await court.add_driver()
     drive = await court.reserved(driver)
-    await court.take_out(0, drive["number"])
+    await court.take_out(driver, drive["number"])
     starts_at = court.now() + timedelta(hours=5)
     async with shop.app.state.database.begin() as session:
         await session.execute(select(Car.id).with_for_update())
@@ -58,13 +55,13 @@ async def test_a_car_is_kept_for_longer_or_reserved_next_and_never_both(shop: Sh
 
 async def test_pick_up_cancellation_and_the_clock_come_to_one_end(shop: Shop, clock: Clock) -> None:
     court = await Forecourt.open(shop)
-    member = await court.add_driver(0)
+    member = await court.add_driver()
     drive = await court.reserved(member, court.now() + timedelta(seconds=1))
     clock.ahead += timedelta(minutes=59)
     state = shop.app.state
     overdue = state.clock() + timedelta(minutes=5)
     shown, cancelled, *_ = await asyncio.gather(
-        court.show_face(0, drive["number"]),
+        court.show_pass(member, drive["number"]),
         court.act(f"/{drive['id']}/cancellation", {}),
         keep_drives(state.database, settings=state.settings, now=overdue),
         keep_drives(state.database, settings=state.settings, now=overdue),
@@ -83,9 +80,9 @@ async def test_pick_up_cancellation_and_the_clock_come_to_one_end(shop: Shop, cl
 
 async def test_replicas_that_keep_house_at_once_charge_once(shop: Shop, clock: Clock) -> None:
     court = await Forecourt.open(shop)
-    member = await court.add_driver(0)
+    member = await court.add_driver()
     drive = await court.reserved(member)
-    await court.take_out(0, drive["number"])
+    await court.take_out(member, drive["number"])
     clock.ahead += timedelta(days=5)
     state = shop.app.state
     await asyncio.gather(*(keep_drives(state.database, settings=state.settings, now=state.clock()) for _ in range(4)))
@@ -101,9 +98,9 @@ async def test_replicas_that_keep_house_at_once_charge_once(shop: Shop, clock: C
 
 async def test_a_machine_and_its_retry_bring_a_car_back_once(shop: Shop) -> None:
     court = await Forecourt.open(shop)
-    member = await court.add_driver(0)
+    member = await court.add_driver()
     drive = await court.reserved(member)
-    await court.take_out(0, drive["number"])
+    await court.take_out(member, drive["number"])
     answers = await asyncio.gather(*(court.bring_back(drive["number"], key=f"return-{each}") for each in range(3)))
     assert sorted(each.status_code for each in answers) == [200, 409, 409]
     assert {each.json()["code"] for each in answers if each.status_code == 409} == {"drive_in_other_state"}

@@ -52,8 +52,7 @@ async def test_nobody_drives_without_a_checked_birthday_and_a_checked_licence_of
 
 async def test_each_model_is_driven_once_and_five_drives_begin_in_two_months(shop: Shop) -> None:
     court = await Forecourt.open(shop)
-    member = await shop.add_member_without_face()
-    await court.permit(member, balance=10 * DEPOSIT)
+    member = await court.add_driver(balance=10 * DEPOSIT)
     start = court.now() + timedelta(days=1)
     await court.reserved(member, start)
     assert await reasons(court, member, starts_at=start + timedelta(days=5)) == ["model_driven_before"]
@@ -69,8 +68,7 @@ async def test_each_model_is_driven_once_and_five_drives_begin_in_two_months(sho
 
 async def test_a_score_out_of_range_is_refused_and_an_old_one_forgotten(shop: Shop, clock: Clock) -> None:
     court = await Forecourt.open(shop)
-    member = await shop.add_member_without_face()
-    await court.permit(member, score=950)
+    member = await court.add_driver(score=950)
     path = f"/v1/members/{member}/drive-credit"
     told = {"score": 951, "provider": "Sesame Credit", "as_of": "2026-01-01"}
     response = await shop.client.put(path, json=told, headers=shop.staff)
@@ -84,50 +82,43 @@ async def test_a_score_out_of_range_is_refused_and_an_old_one_forgotten(shop: Sh
 
 async def test_what_was_quoted_holds_whatever_the_rules_say_later(shop: Shop) -> None:
     court = await Forecourt.open(shop)
-    member = await court.add_driver(0)
+    member = await court.add_driver()
     drive = await court.reserved(member)
     fees = (await shop.do("GET", "/v1/products", params={"search": "fee-1"}))["items"]
     await shop.do("PATCH", f"/v1/products/{fees[0]['id']}", json={"price": 99_999})
     await court.set_rules(levels=[{"name": "Nobody", "score_min": 900, "deposit": 1}], drive_hours=1)
-    await court.take_out(0, drive["number"])
+    await court.take_out(member, drive["number"])
     out = await court.drive(drive["id"])
     assert (out["charges"][0]["amount"], out["due_at"]) == (FEES["FEE-1"], drive["due_at"])
 
 
-async def test_a_wallet_without_the_deposit_reserves_nothing(shop: Shop) -> None:
+async def test_a_deposit_is_held_from_the_reservation_on_which_costs_a_fee_if_it_is_given_up_late(shop: Shop) -> None:
     court = await Forecourt.open(shop)
-    member = await shop.add_member_without_face()
-    await court.permit(member, balance=DEPOSIT - 1)
-    response = await court.reserve(member)
-    assert (response.status_code, response.json()["code"]) == (409, "deposit_not_covered")
+    member = await court.add_driver(balance=DEPOSIT - 1)
+    refused = await court.reserve(member)
+    assert (refused.status_code, refused.json()["code"]) == (409, "deposit_not_covered")
     assert await court.wallet(member) == (DEPOSIT - 1, 0)
     await shop.top_up(member, 1)
-    await court.reserved(member)
-
-
-async def test_a_reservation_is_given_up_for_nothing_in_time_and_for_a_fee_later(shop: Shop) -> None:
-    court = await Forecourt.open(shop)
-    member = await shop.add_member_without_face()
-    await court.permit(member)
     early = await court.reserved(member, court.now() + timedelta(hours=25))
+    assert await court.wallet(member) == (0, DEPOSIT)
     assert (await court.act(f"/{early['id']}/cancellation", {})).json()["state"] == "cancelled"
-    assert await court.wallet(member) == (200_000, 0)
+    assert await court.wallet(member) == (DEPOSIT, 0)
+    await shop.top_up(member, FEES["CANCEL-1"])
     late = await court.reserved(member, court.now() + timedelta(hours=23))
     key = "give-up-0001"
     first = await court.act(f"/{late['id']}/cancellation", {}, key=key)
     again = await court.act(f"/{late['id']}/cancellation", {}, key=key)
     assert first.json() == again.json()
     assert again.headers["idempotency-replayed"] == "true"
-    assert await court.wallet(member) == (200_000 - FEES["CANCEL-1"], 0)
+    assert await court.wallet(member) == (DEPOSIT, 0)
     waived = await court.reserved(member, court.now() + timedelta(hours=2))
     await court.act(f"/{waived['id']}/cancellation", {"waive": "The car was stolen"})
-    assert await court.wallet(member) == (200_000 - FEES["CANCEL-1"], 0)
+    assert await court.wallet(member) == (DEPOSIT, 0)
 
 
 async def test_nobody_comes_and_the_car_is_free_again(shop: Shop, clock: Clock) -> None:
     court = await Forecourt.open(shop, drives_per_model_max=9)
-    member = await shop.add_member_without_face()
-    await court.permit(member)
+    member = await court.add_driver()
     for missed in range(1, 4):
         drive = await court.reserved(member)
         await court.later(clock, minutes=66)
@@ -139,8 +130,7 @@ async def test_nobody_comes_and_the_car_is_free_again(shop: Shop, clock: Clock) 
 
 async def test_the_calendar_shows_on_which_days_cars_are_free(shop: Shop) -> None:
     court = await Forecourt.open(shop, cars=2)
-    member = await shop.add_member_without_face()
-    await court.permit(member)
+    member = await court.add_driver()
     start = (court.now() + timedelta(days=3)).replace(hour=4, minute=0)
     await court.reserved(member, start)
     path = f"/v1/stores/{shop.store_id}/car-models/{court.model_id}/calendar"
@@ -151,8 +141,7 @@ async def test_the_calendar_shows_on_which_days_cars_are_free(shop: Shop) -> Non
 
 async def test_an_app_reserves_and_waives_nothing(shop: Shop) -> None:
     court = await Forecourt.open(shop)
-    member = await shop.add_member_without_face()
-    await court.permit(member)
+    member = await court.add_driver()
     body = {"username": "app", "display_name": "App", "password": "another pass phrase", "role": "app"}
     await shop.do("POST", "/v1/staff", json=body)
     form = {"username": "app", "password": "another pass phrase"}

@@ -20,9 +20,9 @@ PAID = START - FEES["FEE-1"]
 
 async def on_the_road(shop: Shop, **rules: Any) -> tuple[Forecourt, str, dict[str, Any]]:
     court = await Forecourt.open(shop, **rules)
-    member = await court.add_driver(0)
+    member = await court.add_driver()
     drive = await court.reserved(member)
-    await court.take_out(0, drive["number"])
+    await court.take_out(member, drive["number"])
     return court, member, drive
 
 
@@ -169,8 +169,7 @@ async def test_pictures_are_sealed_and_go_some_time_after_their_drive(shop: Shop
 
 async def test_nobody_is_erased_while_a_car_is_promised_to_them(shop: Shop) -> None:
     court = await Forecourt.open(shop, levels=[{"name": "Everybody"}])
-    member = await shop.add_member_without_face()
-    await court.permit(member, balance=0)
+    member = await court.add_driver(balance=0)
     drive = await court.reserved(member)
     response = await shop.client.delete(f"/v1/members/{member}", headers=shop.staff)
     assert (response.status_code, response.json()["code"]) == (409, "drive_unfinished")
