@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from datetime import timedelta
 from io import StringIO
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facepay.console.plotting import TICKS, along, decade, upright
+from tests.conftest import Clock
 from tests.console.desk import signed_in
 from tests.nightwatch.watch import enter_by_pass
 from tests.shop import PASSWORD, Shop
@@ -49,6 +51,14 @@ async def test_sales_are_shown_as_a_picture_a_table_and_a_file_with_every_day(sh
     overview = (await shop.client.get("/console/overview", params={"last": 28})).text
     for shown in ("Xixi Road", "CN¥136.00", "Turnover in CNY"):
         assert shown in overview, shown
+
+
+async def test_the_chain_s_today_is_that_of_a_store(shop: Shop, clock: Clock) -> None:
+    await shop.do("PATCH", f"/v1/stores/{shop.store_id}", json={"timezone": "Asia/Shanghai"})
+    clock.ahead = timedelta(hours=(20 - clock().hour) % 24)  # it is tomorrow there
+    await signed_in(shop)
+    page = (await shop.client.get("/console/overview", params={"last": 1})).text
+    assert f'name="to" value="{clock().date() + timedelta(days=1)}"' in page
 
 
 async def test_recognition_is_shown_from_five_decisions_on(shop: Shop) -> None:
