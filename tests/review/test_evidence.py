@@ -3,111 +3,96 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from datetime import timedelta
 
 import cv2
-import httpx
 import numpy as np
 import pytest
 
 from facepay.kernel.ids import new_id
-from facepay.kernel.secrets import MasterKey
 from facepay.templates.evidence import Exhibit, forget_evidence, frame_of
 from facepay.templates.rekeying import rekey
 from facepay.templates.templates import MemberKey, TemplateKey
 from tests.answers import verdict
 from tests.checkout.test_round_trips import recorded
-from tests.conftest import Clock, OpenApp, OpenShop, client_of
+from tests.conftest import Clock, OpenShop
 from tests.photos import people, stranger
 from tests.privacy.catalogue import rows
 from tests.processes import NOW, OpenProcess, Process, Seen
 from tests.review.counter import Counter
-from tests.shop import PASSWORD, Shop
 
 pytestmark = pytest.mark.anyio
 
 
 async def test_evidence_is_kept_where_the_shop_says_so_and_every_look_is_on_record(
-    open_app: OpenApp, clock: Clock, owner_database_url: str
+    open_shop: OpenShop, clock: Clock, database_url: str
 ) -> None:
-    app = await open_app(evidence_days=7)
-    async with client_of(app) as client:
-        shop = await Shop.open(client)
-        counter, member = Counter(shop), await shop.add_member(0, balance=10_000)
-        await shop.at_gate(stranger())
-        paid = (await shop.at_kiosk(0, {"TEA-001": 1})).json()
-        entry = (await shop.at_gate(0)).json()
-        kept = rows(owner_database_url)["decision_frame"]
-        assert len(kept) == 2, "nothing is kept of a stranger"
-        assert all("ffd8ff" not in each for each in kept), "it rests sealed"
-        dispute = await counter.opened("checkout", paid["checkout_id"])
-        assert (await counter.see(dispute))["evidence_until"]
+    shop = await open_shop(evidence_days=7)
+    counter, member = Counter(shop), await shop.add_member(0, balance=10_000)
+    await shop.at_gate(stranger())
+    paid = (await shop.at_kiosk(0, {"TEA-001": 1})).json()
+    entry = (await shop.at_gate(0)).json()
+    kept = rows(database_url)["decision_frame"]
+    assert len(kept) == 2, "nothing is kept of a stranger"
+    assert all("ffd8ff" not in each for each in kept), "it rests sealed"
+    dispute = await counter.opened("checkout", paid["checkout_id"])
+    assert (await counter.see(dispute))["evidence_until"]
 
-        assert verdict(await counter.look(dispute, reason=None)) == (422, "invalid_request")
-        looked = await counter.look(dispute)
-        assert (looked.headers["content-type"], looked.headers["cache-control"]) == ("image/jpeg", "no-store")
-        pixels = cv2.imdecode(np.frombuffer(looked.content, np.uint8), cv2.IMREAD_COLOR)
-        assert pixels is not None
-        assert max(pixels.shape) <= 480
-        assert len(looked.content) < 60_000
-        (access,) = (await shop.do("GET", f"/v1/disputes/{dispute}/evidence/accesses"))["items"]
-        assert access["reason"] == "The member asked"
-        trail = (await shop.do("GET", f"/v1/members/{member}/biometric-uses"))["items"]
-        assert (trail[0]["use"], trail[0]["actor"]) == ("evidence_viewed", f"staff:{access['staff_id']}")
-        assert trail[0]["reference_id"] == paid["checkout_id"]
+    assert verdict(await counter.look(dispute, reason=None)) == (422, "invalid_request")
+    looked = await counter.look(dispute)
+    assert (looked.headers["content-type"], looked.headers["cache-control"]) == ("image/jpeg", "no-store")
+    pixels = cv2.imdecode(np.frombuffer(looked.content, np.uint8), cv2.IMREAD_COLOR)
+    assert pixels is not None
+    assert max(pixels.shape) <= 480
+    assert len(looked.content) < 60_000
+    (access,) = (await shop.do("GET", f"/v1/disputes/{dispute}/evidence/accesses"))["items"]
+    assert access["reason"] == "The member asked"
+    trail = (await shop.do("GET", f"/v1/members/{member}/biometric-uses"))["items"]
+    assert (trail[0]["use"], trail[0]["actor"]) == ("evidence_viewed", f"staff:{access['staff_id']}")
+    assert trail[0]["reference_id"] == paid["checkout_id"]
 
-        assert "evidence_deleted" in (await counter.resolved(dispute, "wrong"))["consequences"]
-        assert verdict(await counter.look(dispute)) == (404, "evidence_not_kept"), "it showed somebody else"
-        other = await counter.opened("gate_attempt", entry["attempt_id"])
-        clock.ahead += timedelta(days=7)
-        shop.staff = await fresh(client)
-        assert verdict(await counter.look(other)) == (404, "evidence_not_kept"), "whether it was swept up or not"
-        assert await forget_evidence(app.state.database, lasts=timedelta(days=7), now=clock()) == 1
-        assert rows(owner_database_url)["decision_frame"] == []
-
-
-async def fresh(client: httpx.AsyncClient) -> dict[str, str]:
-    form = {"username": "owner", "password": PASSWORD}
-    token = (await client.post("/v1/auth/token", data=form)).json()["access_token"]
-    return {"Authorization": f"Bearer {token}"}
+    assert "evidence_deleted" in (await counter.resolved(dispute, "wrong"))["consequences"]
+    assert verdict(await counter.look(dispute)) == (404, "evidence_not_kept"), "it showed somebody else"
+    other = await counter.opened("gate_attempt", entry["attempt_id"])
+    clock.ahead += timedelta(days=7)
+    shop = await shop.reached_by(shop.client)
+    assert verdict(await Counter(shop).look(other)) == (404, "evidence_not_kept"), "whether it was swept up or not"
+    assert await forget_evidence(shop.app.state.database, lasts=timedelta(days=7), now=clock()) == 1
+    assert rows(database_url)["decision_frame"] == []
 
 
 async def test_no_evidence_is_kept_by_default_and_no_further_statement_keeps_it(
-    open_app: OpenApp, owner_database_url: str
+    open_shop: OpenShop, database_url: str
 ) -> None:
-    key, asked = MasterKey.generate_text(), list[int]()
-    plain, keeping = await open_app(master_key=key), await open_app(master_key=key, evidence_days=7)
-    async with client_of(plain) as client, client_of(keeping) as other:
-        shop = await Shop.open(client)
-        await shop.add_member(0, balance=10_000)
-        await shop.at_kiosk(0, {"TEA-001": 1})  # opens the store's accounts
-        for number, till in enumerate((shop, replace(shop, client=other))):
-            with recorded() as sent:
-                assert (await till.at_kiosk(0, {"TEA-001": 1})).json()["code"] == "paid"
-            asked.append(len(sent))
-            assert len(rows(owner_database_url)["decision_frame"]) == number
+    shop, keeping = await open_shop(), await open_shop(evidence_days=7)
+    await shop.add_member(0, balance=10_000)
+    await shop.at_kiosk(0, {"TEA-001": 1})  # opens the store's accounts
+    asked = list[int]()
+    for number, till in enumerate((shop, keeping)):
+        with recorded() as sent:
+            assert (await till.at_kiosk(0, {"TEA-001": 1})).json()["code"] == "paid"
+        asked.append(len(sent))
+        assert len(rows(database_url)["decision_frame"]) == number
     assert asked[1] == asked[0]
 
 
 async def test_a_shop_that_stops_keeping_evidence_keeps_none_that_it_has(
-    open_app: OpenApp, clock: Clock, owner_database_url: str
+    open_shop: OpenShop, clock: Clock, database_url: str
 ) -> None:
-    app = await open_app(evidence_days=7)
-    async with client_of(app) as client:
-        shop = await Shop.open(client)
-        await shop.add_member(0)
-        entry = (await shop.at_gate(0)).json()
-        dispute = await Counter(shop).opened("gate_attempt", entry["attempt_id"])
-        assert await forget_evidence(app.state.database, lasts=timedelta(days=2), now=clock()) == 0
-        clock.ahead += timedelta(minutes=5)
-        assert (await Counter(shop).look(dispute)).status_code == 200, "fewer days begin when they are set"
-        assert await forget_evidence(app.state.database, lasts=timedelta(), now=clock()) == 1
-        assert verdict(await Counter(shop).look(dispute)) == (404, "evidence_not_kept")
-    assert rows(owner_database_url)["decision_frame"] == []
+    shop = await open_shop(evidence_days=7)
+    counter, database = Counter(shop), shop.app.state.database
+    await shop.add_member(0)
+    entry = (await shop.at_gate(0)).json()
+    dispute = await counter.opened("gate_attempt", entry["attempt_id"])
+    assert await forget_evidence(database, lasts=timedelta(days=2), now=clock()) == 0
+    clock.ahead += timedelta(minutes=5)
+    assert (await counter.look(dispute)).status_code == 200, "fewer days begin when they are set"
+    assert await forget_evidence(database, lasts=timedelta(), now=clock()) == 1
+    assert verdict(await counter.look(dispute)) == (404, "evidence_not_kept")
+    assert rows(database_url)["decision_frame"] == []
 
 
-async def test_an_erased_member_leaves_no_dispute_and_no_picture(open_shop: OpenShop, owner_database_url: str) -> None:
+async def test_an_erased_member_leaves_no_dispute_and_no_picture(open_shop: OpenShop, database_url: str) -> None:
     shop = await open_shop(evidence_days=7)
     counter, member = Counter(shop), await shop.add_member(0)
     entry = (await shop.at_gate(0)).json()
@@ -119,7 +104,7 @@ async def test_an_erased_member_leaves_no_dispute_and_no_picture(open_shop: Open
     await shop.do("DELETE", f"/v1/members/{member}/face")
     assert verdict(await counter.look(dispute)) == (404, "evidence_not_kept"), "it goes with the face"
     await shop.do("DELETE", f"/v1/members/{member}")
-    left = rows(owner_database_url)
+    left = rows(database_url)
     assert [left[table] for table in ("decision_frame", "dispute", "evidence_access")] == [[], [], []]
     assert verdict(await counter.resolve(dispute, "wrong")) == (404, "dispute_not_found")
 
@@ -142,7 +127,7 @@ async def test_a_frame_moves_to_a_new_master_key_with_its_member(
 
 
 async def test_whoever_disputes_looks_or_resolves_while_a_member_is_erased_leaves_nothing_of_them(
-    open_shop: OpenShop, owner_database_url: str
+    open_shop: OpenShop, database_url: str
 ) -> None:
     shop = await open_shop(evidence_days=7)
     counter, member = Counter(shop), await shop.add_member(0)
@@ -156,6 +141,6 @@ async def test_whoever_disputes_looks_or_resolves_while_a_member_is_erased_leave
     )
     assert erased.status_code == 200
     assert all(each.status_code < 500 for each in answers), [each.text for each in answers]
-    left = rows(owner_database_url)
+    left = rows(database_url)
     assert [left[table] for table in ("decision_frame", "evidence_access", "biometric_use")] == [[], [], []]
     assert not any(member in each for each in left["dispute"])

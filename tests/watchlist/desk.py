@@ -28,9 +28,7 @@ class Desk:
         for username in ("second", "third"):
             body = {"username": username, "display_name": username, "role": "owner", "password": PASSWORD}
             await shop.do("POST", "/v1/staff", json=body)
-        desk = cls(shop, {}, {}, {})
-        await desk.sign_in()
-        return desk
+        return cls(shop, shop.staff, await _token(shop, "second"), await _token(shop, "third"))
 
     async def sign_in(self) -> None:
         """Again, after days."""

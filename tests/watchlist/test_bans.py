@@ -97,8 +97,10 @@ async def test_a_ban_that_is_over_stops_nobody_and_leaves_a_row_that_says_of_nob
     assert (shown["status"], shown["name"], shown["story"], shown["photo_ids"]) == ("ended", None, None, [])
 
 
-async def test_what_was_seen_is_forgotten_once_no_answer_counts(desk: Desk, clock: Clock, rows: Any) -> None:
-    await desk.ban(0)
+async def test_what_was_seen_is_forgotten_once_no_answer_counts_and_nobody_waits_when_the_ban_is_lifted(
+    desk: Desk, clock: Clock, rows: Any
+) -> None:
+    ban_id = await desk.ban(0)
     await desk.shop.at_gate(0)
     (hit,) = rows("watchlist_hit")
     assert hit["sealed_face"]
@@ -108,21 +110,25 @@ async def test_what_was_seen_is_forgotten_once_no_answer_counts(desk: Desk, cloc
     (hit,) = rows("watchlist_hit")
     assert (hit["sealed_face"], hit["sealed_frame"], hit["answered_by"]) == (None, None, "nobody")
 
-
-async def test_whoever_waits_when_the_ban_is_lifted_waits_for_nobody(desk: Desk) -> None:
-    ban_id = await desk.ban(0)
     await desk.shop.at_gate(0)
-    (hit,) = await desk.waiting()
+    (waiting,) = await desk.waiting()
     await desk.say(ban_id, "lifting", by=desk.second)
     assert await desk.waiting() == []
-    assert verdict(await desk.answer(hit["id"], "refuse")) == (409, "hit_answered")
-    assert (await desk.look(f"hits/{hit['id']}")).json()["answer"] == "admit"
+    assert verdict(await desk.answer(waiting["id"], "refuse")) == (409, "hit_answered")
+    assert (await desk.look(f"hits/{waiting['id']}")).json()["answer"] == "admit"
     assert (await desk.shop.at_gate(0)).json()["code"] == "unknown_face"
 
 
-async def test_a_ban_is_reviewed_in_time_or_ends_by_itself(desk: Desk, clock: Clock) -> None:
+async def test_a_ban_is_reviewed_in_time_or_ends_by_itself_as_does_a_proposal_that_nobody_answers_for_a_week(
+    desk: Desk, clock: Clock, rows: Any
+) -> None:
     kept, left = await desk.ban(0), await desk.ban(1)
-    clock.ahead += timedelta(days=30)
+    proposed = (await desk.propose(2)).json()["id"]
+    clock.ahead += timedelta(days=7)
+    await keep_house(desk, clock)
+    assert [(str(each["id"]), each["ending"]) for each in rows("ban") if each["ending"]] == [(proposed, "unanswered")]
+    assert {str(each["ban_id"]) for each in rows("ban_face")} == {kept, left}
+    clock.ahead += timedelta(days=23)
     await keep_house(desk, clock)
     await keep_house(desk, clock)
     await desk.sign_in()
@@ -136,15 +142,6 @@ async def test_a_ban_is_reviewed_in_time_or_ends_by_itself(desk: Desk, clock: Cl
     await desk.sign_in()
     assert (await desk.look(f"bans/{left}")).json()["ending"] == "unreviewed"
     assert (await desk.look(f"bans/{kept}")).json()["status"] == "in_force"
-
-
-async def test_a_proposal_that_nobody_answers_is_erased_after_a_week(desk: Desk, clock: Clock, rows: Any) -> None:
-    await desk.propose(0)
-    clock.ahead += timedelta(days=7)
-    await keep_house(desk, clock)
-    (ban,) = rows("ban")
-    assert ban["ending"] == "unanswered"
-    assert rows("ban_face") == []
 
 
 async def test_an_appeal_is_decided_by_a_third_person_and_erases_the_ban_where_it_is_upheld(

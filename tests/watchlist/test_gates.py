@@ -95,14 +95,6 @@ async def test_of_two_guards_who_answer_at_once_the_first_says_what_holds(desk: 
     assert (await desk.shop.at_gate(0)).json()["code"] == code
 
 
-async def test_a_ban_may_refuse_at_once_and_tells_staff(desk: Desk) -> None:
-    await desk.ban(0, on_hit="refuse")
-    assert (await desk.shop.at_gate(0)).json()["code"] == "please_ask_staff"
-    assert await desk.waiting() == []
-    (alert,) = await desk.alerts()
-    assert alert["kind"] == "watchlist_refused"
-
-
 async def test_a_turn_waits_for_the_answer_and_the_next_frame_decides(desk: Desk, clock: Clock) -> None:
     shop = desk.shop
     member_id = await shop.add_member(0)
@@ -181,15 +173,22 @@ async def test_many_frames_of_one_person_are_one_hit_at_two_gates_at_once(desk: 
     assert len(await desk.waiting()) == len(await desk.alerts()) == 1
 
 
-async def test_a_ban_of_one_store_stops_nobody_in_another(desk: Desk) -> None:
+async def test_a_ban_of_one_store_stops_nobody_in_another_and_one_may_refuse_at_once_and_tell_staff(desk: Desk) -> None:
     shop = desk.shop
     body = {"name": "East", "code": "EAST"}
     east = (await shop.do("POST", "/v1/stores", json=body))["id"]
     here = await desk.ban(0, store_id=east)
     assert (await shop.at_gate(0)).json()["code"] == "unknown_face"
     await desk.say(here, "lifting", by=desk.second)
-    await desk.ban(0, store_id=east, everywhere=True)
+    everywhere = await desk.ban(0, store_id=east, everywhere=True)
     assert (await shop.at_gate(0)).json()["code"] == "please_wait"
+    await desk.say(everywhere, "lifting", by=desk.second)
+    already = {each["id"] for each in await desk.alerts()}
+    await desk.ban(0, on_hit="refuse")
+    assert (await shop.at_gate(0)).json()["code"] == "please_ask_staff"
+    assert await desk.waiting() == []
+    (alert,) = [each for each in await desk.alerts() if each["id"] not in already]
+    assert alert["kind"] == "watchlist_refused"
 
 
 async def test_a_member_who_merely_looks_like_somebody_banned_is_not_stopped(desk: Desk, engine: Engine) -> None:
