@@ -165,7 +165,7 @@ class Site:
     ) -> Way:
         """Through a door of its own, or through the one of another way."""
         async with self.app.state.database.begin() as session:
-            device_id, token = (door.device_id, door.token) if door else await self._register(session, "door")
+            device_id, token = (door.device_id, door.token) if door else await self._register(session, DeviceRole.DOOR)
             fields = {
                 "name": self._name(),
                 "device_id": device_id,
@@ -186,7 +186,7 @@ class Site:
 
     async def reader(self) -> Reader:
         async with self.app.state.database.begin() as session:
-            device_id, _ = await self._register(session, "reader")
+            device_id, _ = await self._register(session, DeviceRole.READER)
         reader = Reader(device_id, Ed25519PrivateKey.generate(), self.clock)
         await self.give_key(reader, reader.key)
         return reader

@@ -131,7 +131,7 @@ async def test_whatever_happens_at_once_no_cent_is_won_twice_or_lost(app: FastAP
     ]
     day = Day(app, shop, Random(6), members, campaigns, utc_now())
     acts = (day.win, day.buy, day.put_right, day.change, day.expire)
-    for _ in range(12):
+    for _ in range(8):
         await asyncio.gather(*(act() for act in day.die.choices(acts, weights=(4, 5, 4, 1, 1), k=6)))
     day.now += timedelta(days=1)
     await day.expire()

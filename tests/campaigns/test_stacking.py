@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facepay.checkout.benefits import take_off, with_own
@@ -43,6 +43,7 @@ said = st.lists(coupons(won=False), max_size=2)
 wins = st.lists(coupons(won=True), max_size=4)
 
 
+@settings(max_examples=50)
 @given(baskets(), tiers, said, wins)
 def test_what_is_taken_off_adds_up_and_never_more_than_was_put_aside(
     basket: PricedBasket, tier: Tier | None, picked: list[Picked], own: list[Picked]
@@ -60,6 +61,7 @@ def test_what_is_taken_off_adds_up_and_never_more_than_was_put_aside(
     assert len(costs.captures) == len(used)
 
 
+@settings(max_examples=50)
 @given(baskets(), tiers, said, wins)
 def test_coupons_that_are_said_stay_as_they_were_and_only_what_stacks_joins_them(
     basket: PricedBasket, tier: Tier | None, picked: list[Picked], own: list[Picked]

@@ -32,11 +32,18 @@ async def test_outfits_are_whole_fit_and_are_made_of_what_is_here(shop: Shop) ->
         assert [piece["style"] for piece in outfit["pieces"]] == ["SHIRT", "CHINO"]
         assert outfit["total"] == outfit["your_price"] == sum(piece["price"] for piece in outfit["pieces"])
         assert outfit["reasons"]
+    first = advice["outfits"][0]["number"]
+    size = {"width": 360, "height": 450}
+    card = await cabin.send("GET", f"{session}/outfits/{first}.png", params=size)
+    assert (card.headers["Content-Type"], card.headers["Cache-Control"]) == ("image/png", "no-store")
     await cabin.do("PUT", f"{session}/sizes", json={"sizes": {"top": "l", "bottom": "M"}})
     for sku in (sku_of("SHIRT", "NAVY", "L"), sku_of("SHIRT", "WHITE", "L")):
         await shop.do("PUT", f"/v1/stores/{shop.store_id}/stock/{sku}", json={"quantity": 0})
     fitted = await cabin.outfits(session, occasion="work")
     assert [outfit["number"] for outfit in fitted["outfits"]] == [4, 5, 6][: len(fitted["outfits"])]
+    for number in (first, 0, 99):
+        gone = await cabin.send("GET", f"{session}/outfits/{number}.png")
+        assert (gone.status_code, gone.json()["code"]) == (404, "outfit_not_found")
     tops = {piece["sku"] for outfit in fitted["outfits"] for piece in outfit["pieces"] if piece["kind"] == "top"}
     bottoms = {piece["size"] for outfit in fitted["outfits"] for piece in outfit["pieces"] if piece["kind"] == "bottom"}
     assert (tops, bottoms) == ({sku_of("SHIRT", "RED", "L")}, {"M"})
@@ -45,19 +52,6 @@ async def test_outfits_are_whole_fit_and_are_made_of_what_is_here(shop: Shop) ->
     assert all(outfit["total"] <= 40_000 for outfit in cheap["outfits"])
     assert (await cabin.outfits(session, budget=1))["outfits"] == []
     assert (await cabin.outfits(session, occasion="weddings"))["outfits"] == []
-
-
-async def test_an_outfit_is_a_picture_until_others_have_come(shop: Shop) -> None:
-    cabin = await Cabin.set_up(shop)
-    await hang_up(shop)
-    session = await cabin.stand()
-    [first, *_] = (await cabin.outfits(session))["outfits"]
-    card = await cabin.send("GET", f"{session}/outfits/{first['number']}.png", params={"width": 360, "height": 450})
-    assert (card.headers["Content-Type"], card.headers["Cache-Control"]) == ("image/png", "no-store")
-    await cabin.outfits(session)
-    for number in (first["number"], 0, 99):
-        gone = await cabin.send("GET", f"{session}/outfits/{number}.png")
-        assert (gone.status_code, gone.json()["code"]) == (404, "outfit_not_found")
 
 
 async def test_what_is_disliked_doesnt_come_again_and_what_is_liked_has_more_like_it_come(shop: Shop) -> None:

@@ -47,6 +47,19 @@ async def test_a_member_is_recognised_and_everybody_else_is_a_guest(shop: Shop) 
         looks = [(each.member_id, each.similarity) for each in await db.scalars(select(MirrorLook))]
     assert (None, None) in looks
 
+    path, other = f"/sessions/{guest['session_id']}", await Cabin.set_up(shop)
+    assert (await other.send("GET", path)).status_code == 404, "a mirror is nobody else's"
+    path = f"/v1/mirrors/{cabin.device_id}{path}"
+    assert (await shop.client.get(path, headers=other.headers)).json()["code"] == "device_of_other_store"
+    assert (await shop.client.get(path, headers=shop.kiosk)).json()["code"] == "insufficient_scope"
+    assert (await shop.client.get(path)).status_code == 401
+
+    path = await cabin.stand(0)
+    await cabin.do("PUT", f"{path}/sizes", json={"sizes": {"top": "M"}})
+    await shop.do("DELETE", f"/v1/members/{member}")
+    left = await cabin.do("GET", path)
+    assert (left["member"], left["appearance"], left["sizes"]) == (None, None, {}), "who was erased has gone"
+
 
 async def test_colours_are_read_and_end_with_the_session(shop: Shop) -> None:
     cabin, _ = await Cabin.set_up(shop), await shop.add_member(0)
@@ -130,22 +143,3 @@ async def test_two_people_at_once_leave_one_session_and_minutes_without_use_end_
 
 async def signed_in(shop: Shop) -> dict[str, str]:
     return (await shop.reached_by(shop.client)).staff
-
-
-async def test_a_mirror_is_nobody_elses(shop: Shop) -> None:
-    cabin, other = await Cabin.set_up(shop), await Cabin.set_up(shop)
-    session = await cabin.stand()
-    assert (await other.send("GET", session)).status_code == 404
-    path = f"/v1/mirrors/{cabin.device_id}{session}"
-    assert (await shop.client.get(path, headers=other.headers)).json()["code"] == "device_of_other_store"
-    assert (await shop.client.get(path, headers=shop.kiosk)).json()["code"] == "insufficient_scope"
-    assert (await shop.client.get(path)).status_code == 401
-
-
-async def test_an_erased_member_is_no_longer_at_the_mirror(shop: Shop) -> None:
-    cabin, member = await Cabin.set_up(shop), await shop.add_member(0)
-    session = await cabin.stand(0)
-    await cabin.do("PUT", f"{session}/sizes", json={"sizes": {"top": "M"}})
-    await shop.do("DELETE", f"/v1/members/{member}")
-    left = await cabin.do("GET", session)
-    assert (left["member"], left["appearance"], left["sizes"]) == (None, None, {})

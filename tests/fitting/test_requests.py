@@ -15,7 +15,6 @@ from playwright.async_api import expect
 
 from facepay.fitting.upkeep import alert_of_unanswered
 from tests.browser import DESKTOP, OpenPage
-from tests.conftest import Clock
 from tests.fitting.cabin import COLOURS, Cabin, agree, hang_up, sku_of
 from tests.rewards.till import EARNING, add_coupon, assert_books_in_order, holdings, set_rules
 from tests.server import on_a_socket
@@ -129,11 +128,18 @@ async def test_a_piece_is_asked_for_once_and_the_last_one_is_promised_to_one_mir
     assert (await other.ask(neighbour, NAVY_M)).status_code == 201
 
 
-async def test_one_of_two_staff_brings_it_and_each_step_comes_in_turn(shop: Shop) -> None:
+async def test_staff_are_called_once_where_nobody_answers_and_one_of_two_brings_it(shop: Shop) -> None:
     cabin, second = await Cabin.set_up(shop), await add_staff(shop, "lin")
     await hang_up(shop, sizes=("M",))
-    session = await cabin.stand()
+    session, state = await cabin.stand(), shop.app.state
     request = (await cabin.ask(session, NAVY_M)).json()
+    for minutes, called in ((2, 0), (4, 1), (5, 0)):
+        now = state.clock() + timedelta(minutes=minutes)
+        assert await alert_of_unanswered(state.database, settings=state.settings, now=now) == called
+    path = f"/v1/stores/{shop.store_id}/alerts"
+    [alert] = (await shop.do("GET", path, params={"kind": "fitting_unanswered"}))["items"]
+    assert alert["subject"] == request["id"]
+
     early = await cabin.step(request["id"], "brought")
     assert (early.status_code, early.json()["code"], early.json()["state"]) == (
         409,
@@ -153,20 +159,6 @@ async def test_one_of_two_staff_brings_it_and_each_step_comes_in_turn(shop: Shop
     assert (await cabin.step(request["id"], "brought", headers=mine)).status_code == 409
     assert (await cabin.step(str(uuid4()), "accept")).status_code == 404
     assert (await cabin.step(request["id"], "accept", headers=cabin.headers)).status_code == 401
-
-
-async def test_staff_are_called_once_where_nobody_answers(shop: Shop, clock: Clock) -> None:
-    cabin = await Cabin.set_up(shop)
-    await hang_up(shop, sizes=("M",))
-    request = (await cabin.ask(await cabin.stand(), NAVY_M)).json()
-    state = shop.app.state
-    for minutes, called in ((2, 0), (4, 1), (5, 0)):
-        now = state.clock() + timedelta(minutes=minutes)
-        assert await alert_of_unanswered(state.database, settings=state.settings, now=now) == called
-    [alert] = (await shop.do("GET", f"/v1/stores/{shop.store_id}/alerts", params={"kind": "fitting_unanswered"}))[
-        "items"
-    ]
-    assert alert["subject"] == request["id"]
 
 
 async def test_the_mirror_hears_of_each_step_until_its_token_ends(shop: Shop) -> None:

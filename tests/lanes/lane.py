@@ -16,7 +16,7 @@ from facepay.catalog.products import add_product
 from facepay.catalog.stock import upsert_stock
 from facepay.checkout.audit import CHECKS
 from facepay.kernel.database import Database
-from facepay.stores.devices import register_device
+from facepay.stores.devices import DeviceRole, register_device
 from facepay.wallet.verify import verify
 from tests.photos import people, variant
 from tests.shop import Shop
@@ -40,7 +40,7 @@ class LaneShop:
         store_id, now = UUID(shop.store_id), shop.app.state.clock()
         async with shop.app.state.database.begin() as session:
             registered = [
-                await register_device(session, store_id=store_id, role="lane", name=name, lasts=None, now=now)
+                await register_device(session, store_id=store_id, role=DeviceRole.LANE, name=name, lasts=None, now=now)
                 for name in ("left", "right")
             ]
             stock = {}

@@ -13,13 +13,12 @@ from playwright.async_api import expect
 
 from tests.browser import DESKTOP, OpenPage
 from tests.channel.line import Device, event, gate_of, report
-from tests.conftest import OpenShop
 from tests.nightwatch.watch import enter_by_pass, set_rules
 from tests.server import on_a_socket
 from tests.shop import PASSWORD, Shop
 from tests.watchlist.desk import Desk
 
-pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened(watchlist=True)]
 
 
 @pytest.fixture
@@ -89,9 +88,11 @@ async def told(stream: httpx.Response) -> AsyncIterator[Any]:
             yield json.loads(line.removeprefix("data:"))
 
 
-async def test_a_guard_signs_in_looks_after_an_alert_and_resolves_it(
+async def test_a_guard_signs_in_resolves_an_alert_and_lets_in_who_waits_at_a_door(
     shop: Shop, address: str, open_page: OpenPage
 ) -> None:
+    desk = await Desk.open(shop)
+    await desk.ban(1)
     await guard_of(shop)
     await report(shop, gate_of(shop), event(1, "door_forced"), event(2, "tamper"))
     page = await open_page(f"{address}/guard", viewport=DESKTOP)
@@ -116,24 +117,14 @@ async def test_a_guard_signs_in_looks_after_an_alert_and_resolves_it(
     await page.reload()  # the tab knows its token still
     await expect(cards).to_have_count(1)
 
-
-async def test_whoever_waits_at_a_door_is_compared_with_the_ban_and_let_in(
-    open_shop: OpenShop, open_page: OpenPage
-) -> None:
-    shop = await open_shop(watchlist=True)
-    desk = await Desk.open(shop)
-    await desk.ban(1)
-    token = (await guard_of(shop))["Authorization"].removeprefix("Bearer ")
     assert (await shop.at_gate(1)).json()["code"] == "please_wait"
-    async with on_a_socket(shop.app) as address:
-        page = await open_page(f"{address}/guard#store={shop.store_id}&token={token}", viewport=DESKTOP)
-        hit = page.locator(".hit")
-        await expect(hit).to_contain_text("refused in")
-        await expect(page.locator("canvas")).to_have_count(0)  # each look is written down
-        await hit.get_by_role("button", name="Compare").click()
-        await expect(page.locator("figcaption")).to_have_text(["At the door", "Banned"])
-        await hit.get_by_role("button", name="Let in").click()
-        await expect(hit).to_have_count(0)
+    hit = page.locator(".hit")
+    await expect(hit).to_contain_text("refused in")
+    await expect(page.locator("canvas")).to_have_count(0)  # each look is written down
+    await hit.get_by_role("button", name="Compare").click()
+    await expect(page.locator("figcaption")).to_have_text(["At the door", "Banned"])
+    await hit.get_by_role("button", name="Let in").click()
+    await expect(hit).to_have_count(0)
     assert (await shop.at_gate(1)).json()["code"] != "please_wait"
     views = (await shop.do("GET", "/v1/watchlist/views", headers=desk.first))["items"]
     assert {"frame", "photo"} <= {view["shown"] for view in views}
