@@ -43,6 +43,16 @@ async def test_no_page_is_shown_to_whoever_is_not_signed_in(shop: Shop) -> None:
                 assert answer.headers["location"].startswith("/console/sign-in")
 
 
+async def test_a_page_that_is_not_there_is_a_page_too(shop: Shop) -> None:
+    asked = await shop.client.get("/console/store", follow_redirects=False)
+    assert (asked.status_code, asked.headers["location"]) == (303, "/console/sign-in?to=%2Fconsole%2Fstore")
+    await signed_in(shop)
+    missing = await shop.client.get("/console/store/of/nobody")
+    assert (missing.status_code, missing.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "There is nothing here." in missing.text
+    assert "There is no such page." in missing.text
+
+
 async def test_a_wrong_password_opens_nothing(shop: Shop) -> None:
     answer = await signed_in(shop, password="not the password")
     assert answer.status_code == 401

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from fastapi import Depends, Response
+
 from facepay.console import (
     access_log_pages,
     account_pages,
@@ -31,6 +35,8 @@ from facepay.console import (
     store_pages,
     webhook_pages,
 )
+from facepay.console.pages import Console, console, pages
+from facepay.kernel.errors import NotFound
 from facepay.kernel.routers import Router
 
 # Each may name, as SAID_BY_VALUE, the words of the API that its templates translate by their value.
@@ -63,6 +69,14 @@ PAGES = (
     campaign_pages,
     reward_pages,
 )
-router = Router()
+router, nowhere = Router(), pages()
 for page in PAGES:
     router.include_router(page.router)
+
+
+@nowhere.get("/{path:path}")
+async def see_nothing(_: Annotated[Console, Depends(console("account:own"))]) -> Response:
+    raise NotFound("There is no such page.")
+
+
+router.include_router(nowhere)
