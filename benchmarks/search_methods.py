@@ -1,7 +1,8 @@
 """Ways to search a gallery: each is built from (n, 512) templates and names the most alike of a probe, best first.
 
 Those that look for candidates by less than the whole template compare the candidates exactly with int8 rows, as a
-gallery does. All are built and search on one thread. Databases are in benchmarks/search_databases.py.
+gallery does. All are built and search on one thread, where they don't say two. Databases are in
+benchmarks/search_databases.py.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ PORTION, BLOCK = 65_536, 8_192
 GRAPH_DEGREE, GRAPH_BUILD = 16, 64
 TRAINED_WITH = 100_000
 LARGEST = 127 / 0.3  # no component of a rotated template is larger
+UNTYPED: Any = faiss  # for what its type stubs don't know
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,13 +151,35 @@ def faiss_binary(candidates: int) -> Build:
     return build
 
 
-def faiss_hamming(variant: str, candidates: int) -> Build:
+def faiss_hamming(variant: str, candidates: int, threads: int = 1) -> Build:
     def build(templates: Floats) -> Search:
         gallery, bits = Int8(templates), signs(templates)
 
         def found(probe: Floats) -> Rows:
+            faiss.omp_set_num_threads(threads)
             _, rows = faiss.knn_hamming(signs(probe), bits, min(candidates, len(bits)), variant=variant)
             return gallery.best(probe, rows[0])
+
+        return found
+
+    return build
+
+
+def faiss_hamming_in_stages(radius: int, candidates: int) -> Build:
+    """The first half of the signs of all, and all signs of those that differ in `radius` of them at most."""
+
+    def build(templates: Floats) -> Search:
+        gallery, bits = Int8(templates), signs(templates)
+        half = np.ascontiguousarray(bits[:, : bits.shape[1] // 2])
+        pairs, distances = np.empty((len(bits), 2), np.int64), np.empty(len(bits), np.int32)
+
+        def found(probe: Floats) -> Rows:
+            sought = signs(probe)  # of which the first half is read
+            places = [faiss.swig_ptr(array) for array in (sought, half, pairs, distances)]
+            count = UNTYPED.match_hamming_thres(*places[:2], 1, len(half), radius, half.shape[1], *places[2:])
+            near = pairs[:count, 1].copy()
+            _, rows = faiss.knn_hamming(sought, bits.take(near, axis=0), min(candidates, count), variant="mc")
+            return gallery.best(probe, near[rows[0]])
 
         return found
 
@@ -244,6 +268,8 @@ METHODS: dict[str, Build | Kept] = {
     "usearch exact, int8": usearch_exact_i8,
     **{f"faiss knn_hamming mc, {count}": faiss_hamming("mc", count) for count in (200, 500, 1000, 1500, 2000, 5000)},
     **{f"faiss knn_hamming hc, {count}": faiss_hamming("hc", count) for count in (500, 2000)},
+    "faiss knn_hamming mc, 2000, two threads": faiss_hamming("mc", 2000, threads=2),
+    **{f"faiss Hamming in stages, {radius}, 2000": faiss_hamming_in_stages(radius, 2000) for radius in (110, 112, 114)},
     "faiss BinaryFlat, 2000": faiss_binary(2000),
     "numpy bitwise_count, 2000": numpy_hamming(2000),
     "usearch exact b1, 2000": usearch_exact_b1(2000),
