@@ -21,7 +21,7 @@ from tests.photos import people, stranger, variant
 from tests.shop import Shop
 
 pytestmark = pytest.mark.anyio
-REQUESTS = 200
+REQUESTS = 100
 
 
 @contextmanager

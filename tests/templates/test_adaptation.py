@@ -57,7 +57,7 @@ async def test_a_stranger_cannot_drag_a_template_over_step_by_step(process: Proc
     assert before is not None
     refused = 0
     for week in range(1, 40):
-        faces = (between(own, stranger, share) for share in np.linspace(1, 0, 101))
+        faces = (between(own, stranger, share) for share in np.linspace(1, 0, 51))
         probe = next(each for each in faces if _similarity(process, each) >= 0.5)
         learned = await learn(process, member_id, replace(face, embedding=probe), NOW + week * 7 * DAY)
         refused += learned is None

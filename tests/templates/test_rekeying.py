@@ -85,11 +85,12 @@ async def test_processes_of_either_key_know_everybody_while_members_move_one_by_
 
 
 async def test_a_rekeying_that_is_killed_goes_on_where_it_was(
-    process: Process, open_process: OpenProcess, photo: Seen, frame: Seen, database_url: str
+    process: Process, open_process: OpenProcess, photo: Seen, frame: Seen
 ) -> None:
     members = [await process.add_enrolled(photo(number)) for number in range(3)]
     new, steps = open_process(master_key=NEW, others=[OLD]), list[tuple[int, int]]()
-    killed = await asyncio.create_subprocess_exec(sys.executable, "-c", KILLED, database_url, stdin=PIPE, stdout=PIPE)
+    url = process.database.engine.url.render_as_string(hide_password=False)
+    killed = await asyncio.create_subprocess_exec(sys.executable, "-c", KILLED, url, stdin=PIPE, stdout=PIPE)
     assert killed.stdout is not None
     assert await killed.stdout.readline() == b"moved one\n"
     killed.kill()

@@ -59,7 +59,7 @@ def test_other_people_and_the_same_one_at_another_time_are_no_copies(engine: Eng
     landmarks = engine.analyse(frame).faces[0].landmarks
     tomorrow = turned(image, landmarks, View(yaw=8, pitch=4, roll=2, shift=(0.3, 0.2)), step=4)
     assert not is_copy(original, fingerprint(engine, jpeg(tomorrow)))
-    for portrait in people():
+    for portrait in people()[:2]:
         assert not is_copy(original, fingerprint(engine, camera_frame([portrait], width=960, height=720)))
 
 
