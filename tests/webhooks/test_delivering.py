@@ -13,9 +13,11 @@ from standardwebhooks.webhooks import Webhook
 from facepay.kernel.clock import utc_now
 from facepay.kernel.hub import Hub
 from facepay.kernel.ids import new_id
+from facepay.kernel.secrets import MasterKey
 from facepay.webhooks import endpoints
 from facepay.webhooks.courier import AT_ONCE_EACH_MAX
 from facepay.webhooks.deliveries import LEASE
+from facepay.webhooks.endpoints import reseal
 from facepay.webhooks.events import BODY_BYTES_MAX, EventType, emit
 from tests.webhooks.office import COUNTED, FORGOTTEN, Counted, Office
 from tests.webhooks.receiver import Answer, Heard, Receiver
@@ -215,3 +217,19 @@ async def test_an_event_that_is_too_long_is_refused_where_it_is_told(office: Off
     async with office.database.begin() as session:
         with pytest.raises(ValueError, match=r"thing\.told"):
             await emit(session, type=long, subject_id=new_id(), data=told, now=office.time())
+
+
+async def test_a_new_master_key_opens_the_secrets_that_were_sealed_before(office: Office, receiver: Receiver) -> None:
+    endpoint_id = await office.add_endpoint()
+    former, new = office.key, MasterKey(bytes([1]) * 32)
+    async with office.database.begin() as session:
+        await endpoints.rotate_secret(session, endpoint_id=endpoint_id, key=former, now=office.time())
+        await reseal(session, key=MasterKey(bytes([1]) * 32, [former]))
+    office.key = new
+    await office.tell(1)
+    await office.work()
+    assert receiver.heard[0].headers["webhook-signature"].count("v1,") == 2
+    office.key = former
+    await office.tell(2)
+    await office.work()
+    assert (await office.deliveries(endpoint_id))[-1].failure == "could_not_be_sent"

@@ -57,7 +57,7 @@ async def test_what_is_committed_late_comes_after_what_was_read_and_not_before_i
 
 
 async def test_many_who_write_and_readers_who_lose_their_connection_agree(office: Office) -> None:
-    writers, each = 6, 12
+    writers, each = 6, 8
     subjects = [new_id() for _ in range(writers)]
 
     async def write(subject: UUID) -> None:
@@ -96,7 +96,7 @@ async def test_an_integrator_follows_over_http_from_where_they_were(
     place = stream.place
 
     async def place_slowly(session: AsyncSession) -> int:
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.1)
         return await place(session)
 
     monkeypatch.setattr(stream, "place", place_slowly)  # longer than an answer's head takes
