@@ -125,14 +125,15 @@ async def test_an_endpoint_that_says_it_is_gone_is_left_alone_until_staff_say_ot
 async def test_an_endpoint_that_only_fails_for_five_days_is_stopped(office: Office, receiver: Receiver) -> None:
     endpoint_id = await office.add_endpoint()
     receiver.answer = lambda heard: Answer(204 if heard.data["number"] == 4 else 500)
+    failing = new_id()  # what is behind a failure waits
     for number in range(5):  # one success in between, and the five days begin anew
-        await office.tell(number)
+        await office.tell(number, subject_id=None if number == 4 else failing)
         await office.work()
         office.time.pass_by(days=1)
     assert (await office.endpoint(endpoint_id)).failing_since is None
     began = office.time()
     while not office.stopped:
-        await office.tell(5)
+        await office.tell(5, subject_id=failing)
         await office.work()
         assert office.time() - began <= FAILING_MAX
         office.time.pass_by(days=1)
