@@ -25,10 +25,10 @@ async def codes(*attempts: Awaitable[dict[str, object]]) -> Counter[str]:
 
 async def test_one_badge_at_two_doors_opens_one_of_them(site: Site) -> None:
     zone, policy = await site.zone(anti_passback="hard"), await site.policy(BADGE)
-    ways = [await site.way(policy, zone) for _ in range(4)]
+    ways = [await site.way(policy, zone) for _ in range(3)]
     holder = await site.holder()
     badge = await site.badge(holder)
-    assert await codes(*(each.by_badge(badge) for each in ways)) == {"granted": 1, "already_inside": 3}
+    assert await codes(*(each.by_badge(badge) for each in ways)) == {"granted": 1, "already_inside": 2}
     out = await site.way(policy, None, out_of=zone)
     assert (await out.by_badge(badge))["code"] == "granted"
     assert (await ways[0].by_badge(badge))["code"] == "granted"
@@ -36,10 +36,10 @@ async def test_one_badge_at_two_doors_opens_one_of_them(site: Site) -> None:
 
 async def test_the_last_place_in_a_zone_is_one_persons(site: Site) -> None:
     zone, policy = await site.zone(capacity_max=2), await site.policy(BADGE)
-    ways = [await site.way(policy, zone) for _ in range(4)]
+    ways = [await site.way(policy, zone) for _ in range(3)]
     badges = [await site.badge(await site.holder()) for _ in ways]
     found = await codes(*(way.by_badge(badge) for way, badge in zip(ways, badges, strict=True)))
-    assert found == {"granted": 2, "zone_full": 2}
+    assert found == {"granted": 2, "zone_full": 1}
 
 
 async def test_one_fingerprint_result_at_once_twice_counts_once(site: Site) -> None:

@@ -79,20 +79,20 @@ async def test_what_moves_is_noted_and_a_covered_camera_alerted_of_until_it_is_u
     state = await camera.state()
     assert state["last_motion_at"] == state["last_frame_at"]
 
-    assert (await camera.show(TAPE, seconds=6))["faults"] == ["covered"]
+    assert (await camera.show(TAPE, seconds=5))["faults"] == ["covered"]
     (alert,) = await camera.alerts(open=True)
     assert (alert["kind"], alert["severity"], alert["times"]) == ("camera_covered", "critical", 1)
     assert list((await camera.state())["faults"]) == ["covered"]
-    assert (await camera.show(camera.sight(), seconds=8))["faults"] == []
+    assert (await camera.show(camera.sight(), seconds=7))["faults"] == []
     (alert,) = await camera.alerts()
     assert alert["resolved_by"] == "camera"
     assert (await camera.state())["faults"] == {}
 
-    await camera.show(TAPE, seconds=6)
+    await camera.show(TAPE, seconds=5)
     (alert,) = await camera.alerts(open=True)
     await shop.do("POST", f"/v1/alerts/{alert['id']}/resolution", json={"note": "Cleaning"})
     await camera.show(TAPE, seconds=3)
-    await camera.show(camera.sight(), seconds=8)
+    await camera.show(camera.sight(), seconds=7)
     alert, _ = await camera.alerts()  # not alerted of the same again
     assert (alert["note"], alert["times"]) == ("Cleaning", 1)
 
@@ -104,14 +104,14 @@ async def test_a_turned_camera_is_known_after_a_restart_until_staff_accept_its_v
     await camera.show(camera.sight(), seconds=10)
     async with client_of(await open_app()) as client:  # another process, on the same database
         camera.shop = await shop.reached_by(client)
-        assert (await camera.show(camera.sight(turned_px=60), seconds=18))["faults"] == ["moved"]
+        assert (await camera.show(camera.sight(turned_px=60), seconds=13))["faults"] == ["moved"]
         accepted = await camera.shop.do("POST", f"/v1/cameras/{camera.id}/view")
         assert (accepted["faults"], accepted["learning"], accepted["view"]) == ({}, True, 2)
         (alert,) = await camera.alerts()
         assert alert["kind"] == "camera_moved"
         assert alert["resolved_by"].startswith("staff:")
     camera.shop = shop  # the first process hears of it too
-    seen = await camera.show(camera.sight(turned_px=60), seconds=18)
+    seen = await camera.show(camera.sight(turned_px=60), seconds=13)
     assert (seen["faults"], seen["learning"]) == ([], False)
 
 
