@@ -12,7 +12,7 @@ import pytest
 
 from facepay.vision.alignment import TEMPLATE, align, similarity
 from facepay.vision.detection import Scrfd, _with_close_faces
-from facepay.vision.engine import InsightFaceEngine, load_engine
+from facepay.vision.engine import Engine, InsightFaceEngine, load_engine
 from facepay.vision.evidence import Floats
 from facepay.vision.frames import FrameLimits, decode_frame
 from facepay.vision.packs import WHEEL_PACKS, find_pack
@@ -30,8 +30,9 @@ def _quiet() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def own_engine() -> InsightFaceEngine:
-    return load_engine(threads=1)
+def own_engine(engine: Engine) -> InsightFaceEngine:
+    assert isinstance(engine, InsightFaceEngine)
+    return engine
 
 
 @pytest.mark.parametrize("pack", WHEEL_PACKS)
