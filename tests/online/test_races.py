@@ -123,7 +123,7 @@ async def test_what_is_canceled_while_frames_are_looked_at_is_not_paid(
 async def test_a_cancellation_and_a_payment_at_once_are_one_or_the_other(web: WebShop) -> None:
     web.member_id = await web.shop.add_member_without_face(balance=1_000_000, pin=PIN)
     paid = 0
-    for _ in range(5):
+    for _ in range(4):
         page = await web.ask()
         typed, canceled = await asyncio.gather(page.type(PIN), web.do("POST", f"/{page.id}/cancel", json={}))
         status = (await page.see())["status"]
