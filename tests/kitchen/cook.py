@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import httpx
 from fastapi import FastAPI
 
+from facepay.catalog.products import add_product
+from facepay.catalog.schemas import NewProduct
 from facepay.kernel.database import Database
 from facepay.settings import Settings
+from facepay.stores.devices import DeviceRole, register_device
 from tests.checkout.counter import Counter
 from tests.shop import Shop
 
@@ -26,11 +30,17 @@ class Kitchen:
 
     @classmethod
     async def open(cls, app: FastAPI, shop: Shop) -> Kitchen:
-        for sku in (NOODLES, SOUP):
-            body = {"sku": sku, "name": sku.title(), "price": 2800, "tax_rate_basis_points": 600, "prepared": True}
-            await shop.do("POST", "/v1/products", json=body)
-        screen_id, screen = await shop.add_device("kitchen")
-        return cls(shop, Counter.of(app, shop), screen, screen_id)
+        store_id, now = UUID(shop.store_id), app.state.clock()
+        async with app.state.database.begin() as session:
+            for sku in (NOODLES, SOUP):
+                dish = NewProduct(
+                    sku=sku, name=sku.title(), price=2800, tax_rate_basis_points=600, currency="CNY", prepared=True
+                )
+                await add_product(session, now=now, **dish.model_dump())
+            screen, token = await register_device(
+                session, store_id=store_id, role=DeviceRole.KITCHEN, name="Kitchen", lasts=None, now=now
+            )
+        return cls(shop, Counter.of(app, shop), {"Authorization": f"Bearer {token}"}, str(screen.id))
 
     @property
     def path(self) -> str:

@@ -46,7 +46,7 @@ async def test_no_step_is_left_out_and_none_is_taken_twice_by_however_many_cooks
     assert verdict(await kitchen.press(ticket["id"], "ready")) == ELSEWHERE
     assert verdict(await kitchen.press(ticket["id"], "collect")) == ELSEWHERE
     for step, state in (("start", "preparing"), ("ready", "ready")):
-        pressed = await asyncio.gather(*(kitchen.press(ticket["id"], step) for _ in range(6)))
+        pressed = await asyncio.gather(*(kitchen.press(ticket["id"], step) for _ in range(4)))
         assert {each.text for each in pressed} == {pressed[0].text}
         assert pressed[0].json()["state"] == state
     assert await kitchen.counter.told(member) == ["dishes_ready"]
