@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
+from collections.abc import AsyncIterator
 
 import pytest
 
+from facepay.kernel.database import Database
+from facepay.kernel.embedded import EmbeddedPostgres
 from facepay.kernel.ids import new_id
 from facepay.wallet.accounts import member_wallet, store_sales
 from facepay.wallet.upkeep import LEDGER, fold_hot_accounts
@@ -16,6 +19,19 @@ from tests.wallet.books import Books, moves
 
 pytestmark = [pytest.mark.anyio, pytest.mark.one_shop]
 WORKERS = 64
+
+
+@pytest.fixture(scope="module")
+async def database(postgres: EmbeddedPostgres, database_of_module: str) -> AsyncIterator[Database]:
+    """Whose connections take longer to open than to use."""
+    database = Database(postgres.url(database=database_of_module), pool_size=WORKERS)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def books(database: Database) -> Books:
+    return Books(database)
 
 
 async def test_sixty_four_tills_drain_one_wallet_to_exactly_nothing(books: Books) -> None:
