@@ -8,7 +8,7 @@ from tests.conftest import OpenShop
 from tests.console.desk import OURS, signed_in
 from tests.shop import Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 
 
 async def test_a_decision_is_disputed_looked_at_on_record_and_found_wrong(open_shop: OpenShop) -> None:

@@ -29,7 +29,7 @@ from facepay.wallet.providers.provider import Movement, PaymentProvider
 from facepay.wallet.top_ups import ProviderCustomer, TopUp, record, submit
 from facepay.wallet.verify import verify
 from tests.answers import verdict
-from tests.conftest import OpenApp, OpenShop, client_of
+from tests.conftest import OpenShop
 from tests.locks import somebody_waits
 from tests.photos import people, variant
 from tests.privacy.catalogue import columns, left_behind, undeclared
@@ -114,27 +114,21 @@ async def test_no_index_and_no_statistics_keep_the_name(shop: Shop, owner_databa
     assert (sampled, found) == ([], [])
 
 
-async def test_no_replica_and_no_repeated_answer_knows_an_erased_member(
-    open_app: OpenApp, owner_database_url: str
-) -> None:
-    key = MasterKey.generate_text()
-    here, there = await open_app(master_key=key), await open_app(master_key=key)
-    async with client_of(here) as client, client_of(there) as other:
-        shop = await Shop.open(client)
-        member = await shop.add_member(0, balance=1000)
-        replica = Shop(other, shop.staff, shop.store_id, shop.gate_id, shop.gate, shop.kiosk_id, shop.kiosk)
-        entry = (await replica.at_gate(0, key="entry-0001")).json()
-        assert entry["code"] == "welcome"
-        await shop.do("DELETE", f"/v1/members/{member}?forfeit=true")
-        again = (await replica.at_gate(0, key="entry-0001")).json()
-        assert again["decision"] == entry["decision"], "a retry is still answered, and doesn't act again"
-        assert member not in json.dumps(again)
-        assert again["member"]["display_name"] == ""
-        frame = variant(people()[0], quality=60, scale=0.8)
-        assert (await replica.at_gate(frame, key="entry-0002")).json()["code"] == "unknown_face"
-        for app in (here, there):
-            assert app.state.gallery.size == 0
-        assert await shop.add_member(0), "the face is free to be enrolled by whoever it belongs to"
+async def test_no_replica_and_no_repeated_answer_knows_an_erased_member(open_shop: OpenShop) -> None:
+    shop, replica = await open_shop(), await open_shop()
+    member = await shop.add_member(0, balance=1000)
+    entry = (await replica.at_gate(0, key="entry-0001")).json()
+    assert entry["code"] == "welcome"
+    await shop.do("DELETE", f"/v1/members/{member}?forfeit=true")
+    again = (await replica.at_gate(0, key="entry-0001")).json()
+    assert again["decision"] == entry["decision"], "a retry is still answered, and doesn't act again"
+    assert member not in json.dumps(again)
+    assert again["member"]["display_name"] == ""
+    frame = variant(people()[0], quality=60, scale=0.8)
+    assert (await replica.at_gate(frame, key="entry-0002")).json()["code"] == "unknown_face"
+    for each in (shop, replica):
+        assert each.app.state.gallery.size == 0
+    assert await shop.add_member(0), "the face is free to be enrolled by whoever it belongs to"
 
 
 async def test_no_repeated_answer_keeps_what_was_said_in_a_dispute(shop: Shop, app: FastAPI) -> None:

@@ -12,7 +12,7 @@ from tests.answers import verdict
 from tests.conftest import Clock
 from tests.shop import PASSWORD, Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 SECRET = {"pin_hash", "sealed", "wrapped_key", "candidate_ids", "member_a", "member_b"}
 
 

@@ -27,6 +27,7 @@ from facepay.recommender.wanted import Wanted
 from tests.recommender.history import add_product, agree, bought, learn_now, members_of
 from tests.shop import Shop
 
+pytestmark = [pytest.mark.anyio, pytest.mark.reopened]
 GOODS = 6
 
 
@@ -83,7 +84,6 @@ def may_be_suggested(product: Goods, eater: Eater) -> bool:
     return product.active and product.stock != 0 and old_enough and fits and not refused
 
 
-@pytest.mark.anyio
 async def test_nothing_that_is_filtered_ever_comes_out_and_all_else_does(shop: Shop) -> None:
     examples: list[Example] = []
 
@@ -168,7 +168,6 @@ async def only_asked_for(shop: Shop, who: dict[str, Any], wanted: Wanted, found:
     return {each.product_id for each in left}
 
 
-@pytest.mark.anyio
 async def test_a_child_is_suggested_nothing_that_its_parents_forbid(shop: Shop) -> None:
     parent_id, child_id = [UUID(await shop.add_member_without_face(name=name)) for name in ("Parent", "Child")]
     await add_product(shop, "SWEET-1", "Sweets")

@@ -115,7 +115,7 @@ SHEETS = {"flat": sheet(), "bent": sheet(radius=1.2), "bent across": sheet(radiu
 @pytest.mark.parametrize("name", SHEETS)
 def test_a_print_can_be_turned_and_tilted_and_is_never_a_head(look: Look, name: str) -> None:
     held = look(View(), SHEETS[name])
-    for view in (View(yaw=30), View(yaw=-45), View(yaw=40, distance=4), View(pitch=-30), View(pitch=-45)):
+    for view in (View(yaw=30), View(yaw=-45), View(yaw=40, distance=4), View(pitch=-45)):
         shown = shown_by(look(view, SHEETS[name]), held, policy=ChallengePolicy())
         assert shown is None, (view, shown)
 

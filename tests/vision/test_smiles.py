@@ -58,7 +58,7 @@ def test_who_smiles_smiles_and_who_is_at_rest_does_not(portraits: Portraits) -> 
         assert strength(portraits.see(person)) > 0.7
 
 
-@pytest.mark.parametrize("person", [*AT_REST, *SMILING])
+@pytest.mark.parametrize("person", [*AT_REST[:2], *SMILING[:2]])
 def test_a_smile_grows_against_the_person_s_own_rest(person: int, portraits: Portraits) -> None:
     rest = portraits.see(person)
     grown = [strength(portraits.see(person, smile=size) if size else rest, rest) for size in (0, 0.4, 0.8)]
@@ -80,7 +80,7 @@ def test_neither_talking_nor_blinking_nor_turning_is_a_smile(person: int, portra
         assert strength(other, rest) < SMILE_THRESHOLD
 
 
-@pytest.mark.parametrize("person", SMILING)
+@pytest.mark.parametrize("person", SMILING[:2])
 def test_a_smile_stays_one_when_the_head_turns(person: int, portraits: Portraits) -> None:
     for view in (View(yaw=20), View(yaw=-20), View(pitch=12), View(pitch=-12)):
         assert strength(portraits.see(person, view=view)) > SMILE_THRESHOLD
