@@ -96,7 +96,7 @@ class Table:
             shown = await pass_of(session, self.shop, member)
             read = passes.read_pass(shown, key=state.master_key)
             _, seated = await seating.sit_down_by_pass(session, shown=read, settings=state.settings, **at)
-            assert seated.cover.member_id == UUID(member), seated.code
+            assert seated.cover.member_id == UUID(member), seated.record.code
 
     async def party(self) -> dict[str, Any]:
         party: dict[str, Any] = await self.do("GET", "/party")

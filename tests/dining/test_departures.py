@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import select
 
 from facepay.dining.holds import HOLD_LASTS
 from facepay.kernel.clock import utc_now
+from facepay.kitchen.moves import advance
+from facepay.kitchen.tickets import Ticket, TicketState
 from facepay.wallet.accounts import Balance
 from facepay.wallet.payments import expire_due_holds
 from tests.dining.dinner import DUCK, TEA, Dinner
@@ -20,9 +24,10 @@ EARLY, LATE = timedelta(minutes=9), timedelta(minutes=11)
 
 async def cooked(dinner: Dinner) -> None:
     """All that was ordered is on its way, and can't be cancelled any more."""
-    tickets = f"/v1/stores/{dinner.shop.store_id}/tickets"
-    for ticket in (await dinner.shop.do("GET", f"{tickets}?state=received"))["items"]:
-        await dinner.shop.do("POST", f"{tickets}/{ticket['id']}/start")
+    to: dict[str, Any] = {"to": TicketState.PREPARING, "by": "cook", "now": utc_now()}
+    async with dinner.database.begin() as session:
+        for waits in await session.scalars(select(Ticket).where(Ticket.state == TicketState.RECEIVED)):
+            await advance(session, store_id=waits.store_id, ticket_id=waits.id, **to)
 
 
 async def notices(dinner: Dinner, seat: int) -> list[tuple[str, int]]:

@@ -158,8 +158,8 @@ async def test_a_table_is_set_up_with_regions_of_its_own(shop: Shop) -> None:
     ):
         refused = await shop.client.post(path, json=new | changes, headers=shop.staff)
         assert (refused.status_code, refused.json()["code"]) == (status, code), changes
-    for method, body in (("PATCH", {"seats": 3}), ("DELETE", None)):
-        refused = await shop.client.request(method, f"{path}/{table.id}", json=body, headers=shop.staff)
+    for method, sent in (("PATCH", {"seats": 3}), ("DELETE", None)):
+        refused = await shop.client.request(method, f"{path}/{table.id}", json=sent, headers=shop.staff)
         assert refused.json()["code"] == "table_occupied"
     assert (await shop.do("PATCH", f"{path}/{table.id}", json={"name": "Window"}))["name"] == "Window"
     spare = await shop.do("POST", path, json=new)

@@ -96,16 +96,16 @@ class Forecourt:
     async def permit(self, member: str, *, balance: int = 200_000, score: int | None = None) -> None:
         """A checked birthday and a checked licence, and some money."""
         state, now = self.shop.app.state, self.now()
-        of: dict[str, Any] = {"member_id": UUID(member), "now": now}
-        by: dict[str, Any] = of | {"by": "staff:test"}
+        driver: dict[str, Any] = {"member_id": UUID(member), "now": now}
+        by_staff: dict[str, Any] = driver | {"by": "staff:test"}
+        shown: dict[str, Any] = {"number": uuid4().hex[:18], "classes": ["C1"], "expires_on": date(2190, 1, 1)}
+        told: dict[str, Any] = {"score": score, "provider": "Sesame Credit", "as_of": now.date()}
         async with state.database.begin() as session:
-            await check_age(session, born_on=date(1990, 5, 1), **of)
-            shown = {"number": uuid4().hex[:18], "classes": ["C1"], "expires_on": date(2190, 1, 1)}
-            await licences.submit(session, key=state.master_key, **shown, **of)
-            await licences.check(session, submitted_at=None, refused_why=None, **by)
+            await check_age(session, born_on=date(1990, 5, 1), **driver)
+            await licences.submit(session, key=state.master_key, **shown, **driver)
+            await licences.check(session, submitted_at=None, refused_why=None, **by_staff)
             if score is not None:
-                told = {"score": score, "provider": "Sesame Credit", "as_of": now.date()}
-                await set_score(session, settings=state.settings, **told, **by)
+                await set_score(session, settings=state.settings, **told, **by_staff)
         if balance:
             await self.shop.top_up(member, balance)
 

@@ -62,11 +62,11 @@ async def test_a_fee_that_staff_gave_back_before_is_given_back_once(shop: Shop, 
     court = await Forecourt.open(shop, cars=3)
     first, second, other = members = [await court.add_driver() for _ in range(3)]
     drives = {member: await court.reserved(member) for member in members}
-    for member, back, body in ((first, "cancellation", {}), (second, "refunds", {"amount": FEES["FEE-1"]})):
+    for member, back, part in ((first, "cancellation", {}), (second, "refunds", {"amount": FEES["FEE-1"]})):
         await jam(court, member, drives[member]["number"])
         (fee,) = (await court.drive(drives[member]["id"]))["charges"]
         headers = {"Idempotency-Key": uuid4().hex}
-        body = {"reason": "The locker is jammed"} | body
+        body = {"reason": "The locker is jammed"} | part
         await shop.do("POST", f"/v1/orders/{fee['order_id']}/{back}", json=body, headers=headers)
     await court.later(clock, minutes=66)
     for member in (first, second):
