@@ -56,7 +56,9 @@ with page as materialized (
         when not w.hot and w.position <> w.version then 'follows a version that is missing'
         when not w.hot and (w.posted_after, w.held_after) is distinct from (w.posted, w.on_hold)
             then 'says another balance than its entries sum up to'
-        when w.posted_after - w.held_after < w.floor then 'went below what the account may hold'
+        -- Closing an account takes its floor up to 0, whatever it may have owed before.
+        when w.closed_at is null and w.posted_after - w.held_after < w.floor
+            then 'went below what the account may hold'
         end as problem from walked w
 ), summed as (
     select p.id, p.hot, p.strict_id, p.posted, p.held, p.version, p.closed_at,
