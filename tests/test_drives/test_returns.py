@@ -129,7 +129,7 @@ async def test_a_deposit_is_held_anew_before_it_runs_out(shop: Shop, clock: Cloc
     assert await court.wallet(member) == (PAID, 0)
 
 
-async def test_what_a_machine_says_of_a_return_has_to_be_so(shop: Shop) -> None:
+async def test_what_a_machine_says_of_a_return_has_to_be_so_and_its_pictures_go_some_time_later(shop: Shop) -> None:
     court, _, drive = await on_the_road(shop)
     wrong: tuple[tuple[dict[str, Any], int, str], ...] = (
         ({"mileage_km": 99}, 422, "mileage_fell"),
@@ -149,11 +149,6 @@ async def test_what_a_machine_says_of_a_return_has_to_be_so(shop: Shop) -> None:
     response = await shop.client.post(path, data=form, headers=headers, files=[("photo", ("a.jpg", b"no picture"))])
     assert (response.status_code, response.json()["code"]) == (415, "unsupported_image_type")
     assert (await court.bring_back(drive["number"])).json()["state"] == "returned"
-
-
-async def test_pictures_are_sealed_and_go_some_time_after_their_drive(shop: Shop, clock: Clock) -> None:
-    court, _, drive = await on_the_road(shop)
-    await court.bring_back(drive["number"])
     path = f"/v1/test-drives/{drive['id']}/photos"
     (photo,) = (await shop.do("GET", path))["items"]
     seen = await shop.client.get(f"{path}/{photo['id']}", headers=shop.staff)
