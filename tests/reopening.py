@@ -51,8 +51,8 @@ class OpenedRows:
 
     def _put_back(self, connection: psycopg.Connection) -> None:
         with connection.transaction():
-            for table in self._filled_in(connection):
-                connection.execute(f"delete from {table}")
+            if filled := self._filled_in(connection):
+                connection.execute("; ".join(f"delete from {table}" for table in filled))
             for table, rows in self._rows.items():
                 with connection.cursor().copy(f"copy {table} from stdin") as copying:
                     copying.write(rows)
