@@ -17,7 +17,6 @@ from facepay.dining.ordering import NotCovered, Wish
 from facepay.dining.parties import party_at
 from facepay.dining.policies import keep_policy
 from facepay.dining.tables import table_at
-from facepay.dining.tabs import tab_of
 from facepay.kernel.clock import utc_now
 from facepay.kernel.database import Database
 from facepay.members.members import register
@@ -154,11 +153,6 @@ class Dinner:
     async def tips(self) -> int:
         async with self.database.begin() as session:
             return (await account_balance(session, store_tips(UUID(self.shop.store_id)).id)).posted
-
-    async def left(self) -> int:
-        async with self.database.begin() as session:
-            party = await party_at(session, table=await table_at(session, device_id=UUID(self.table.device_id)))
-            return (await tab_of(session, party=party)).left
 
     async def is_free(self) -> bool:
         return (await self.table.send("GET", "/party")).status_code == 404
