@@ -89,13 +89,13 @@ async def test_devices_and_people_leave_no_rows(shop: Shop, app: FastAPI) -> Non
 
 
 async def test_what_is_only_asked_leaves_no_row_though_it_is_posted(shop: Shop, app: FastAPI) -> None:
-    member = await shop.add_member(0)
+    member = await shop.add_member(0, pin="739150")
     frame = {"content": people()[1], "headers": {"Content-Type": "image/jpeg"}}
     for _ in range(2):
         assert (await shop.do("POST", f"/v1/members/{member}/face/check", **frame))["good"]
     async with app.state.database.read() as session:
         routes = (await session.scalars(select(StaffAction.route).where(StaffAction.member_id == UUID(member)))).all()
-    assert routes == ["/v1/members/{member_id}/face"], "that the face was enrolled"
+    assert routes == ["/v1/members/{member_id}/pin"], "that a PIN was set"
 
 
 async def test_what_staff_did_stands_until_it_is_old(shop: Shop, app: FastAPI, clock: Clock) -> None:
