@@ -23,7 +23,7 @@ from facepay.members.members import register
 from facepay.settings import Settings
 from facepay.wallet.accounts import Balance, store_tips, wallet_balance
 from facepay.wallet.accounts import balance as account_balance
-from tests.dining.room import Table, add_dish, pass_of, put_on_menu
+from tests.dining.room import Table, add_dish, put_on_menu
 from tests.rewards.till import assert_books_in_order
 from tests.shop import Shop
 
@@ -124,7 +124,7 @@ class Dinner:
     async def shows(self, member: str) -> str:
         """A pass, that is scanned."""
         async with self.database.begin() as session:
-            return await pass_of(session, self.shop, member)
+            return (await self.shop.pass_in(session, member)).token
 
     async def bill(self, split: str = "seat") -> dict[str, Any]:
         bill: dict[str, Any] = await self.table.do("GET", f"/bill?split={split}")

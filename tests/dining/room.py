@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import cache
 from typing import Any
 from uuid import UUID, uuid4
@@ -93,7 +92,7 @@ class Table:
             if member is None:
                 await seating.sit_down_as_guest(session, **at)
                 return
-            shown = await pass_of(session, self.shop, member)
+            shown = (await self.shop.pass_in(session, member)).token
             read = passes.read_pass(shown, key=state.master_key)
             _, seated = await seating.sit_down_by_pass(session, shown=read, settings=state.settings, **at)
             assert seated.cover.member_id == UUID(member), seated.record.code
@@ -108,15 +107,6 @@ class Table:
         """Dishes by their skus, or as they are wanted."""
         wanted = [{"sku": each} if isinstance(each, str) else each for each in items]
         return await self.send("POST", "/orders", key=key, json={"seat": seat, "items": wanted})
-
-
-async def pass_of(session: AsyncSession, shop: Shop, member: str) -> str:
-    """One that is to be scanned."""
-    state = shop.app.state
-    issued = await passes.issue(
-        session, member_id=UUID(member), key=state.master_key, now=state.clock(), lasts=timedelta(minutes=1)
-    )
-    return issued.token
 
 
 @dataclass

@@ -22,7 +22,6 @@ from facepay.test_drives.rules import Rules, set_rules
 from facepay.test_drives.upkeep import keep_drives
 from facepay.wallet.verify import verify
 from tests.conftest import Clock
-from tests.dining.room import pass_of
 from tests.photos import people, variant
 from tests.shop import Shop
 
@@ -167,7 +166,7 @@ class Forecourt:
 
     async def show_pass(self, member: str, number: str) -> httpx.Response:
         async with self.shop.app.state.database.begin() as session:
-            shown = await pass_of(session, self.shop, member)
+            shown = (await self.shop.pass_in(session, member)).token
         path, body = f"/v1/machines/{self.machine_id}/handovers/pass", {"pass": shown, "number": number}
         headers = self.machine | {"Idempotency-Key": uuid4().hex}
         return await self.shop.client.post(path, json=body, headers=headers)
