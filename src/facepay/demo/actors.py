@@ -46,7 +46,7 @@ class Actor:
     def frame(self, view: View = View(), *, smile: float = 0.0, surface: Surface = HEAD, quality: int = 80) -> bytes:
         """A JPEG of them, or of a print of them on another surface."""
         image = with_expression(self.portrait, self.landmarks, smile=smile) if smile else self.portrait
-        image = turned(image, self.landmarks, view, surface=surface)
+        image = turned(image, self.landmarks, view, surface=surface, step=4)
         encoded: bytes = simplejpeg.encode_jpeg(image, quality=quality, colorspace="BGR")
         return encoded
 
