@@ -195,15 +195,18 @@ async def test_two_members_taken_for_each_other_are_put_right_at_the_same_moment
 
 
 async def test_what_staff_dispute_themselves_somebody_else_resolves(shop: Shop, counter: Counter) -> None:
-    issued = await shop.issue_pass(await shop.add_member_without_face(balance=10_000))
-    paid = (await shop.pass_at_kiosk(issued["pass"], {"TEA-001": 1})).json()
+    payer = await shop.add_member_without_face(balance=10_000)
+    paid = (await shop.pass_at_kiosk((await shop.issue_pass(payer))["pass"], {"TEA-001": 1})).json()
     operator, second = await sign_in(shop, "wu", "operator"), await sign_in(shop, "lin", "owner")
     dispute = (await counter.dispute("checkout", paid["checkout_id"], said_by="staff")).json()["id"]
     assert verdict(await counter.resolve(dispute, "wrong")) == (403, "own_dispute")
     for staff in (operator, await sign_in(shop, "he", "auditor")):
         assert verdict(await Counter(Shop(shop.client, staff)).resolve(dispute, "wrong")) == (403, "insufficient_scope")
         assert verdict(await Counter(Shop(shop.client, staff)).look(dispute)) == (403, "insufficient_scope")
-    assert (await Counter(Shop(shop.client, second)).resolve(dispute, "wrong")).status_code == 200
+    by_second = Counter(Shop(shop.client, second))
+    same = await by_second.resolve(dispute, "wrong", actual_member_id=payer)
+    assert verdict(same) == (422, "one_member_twice"), "that would be right"
+    assert (await by_second.resolve(dispute, "wrong")).status_code == 200
 
 
 async def sign_in(shop: Shop, username: str, role: str) -> dict[str, str]:

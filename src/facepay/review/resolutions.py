@@ -13,7 +13,7 @@ from facepay.checkout.orders import get_order, hold_order
 from facepay.checkout.refunds import refund_order
 from facepay.entrance.gates import GateAttempt
 from facepay.entrance.visits import Visit, close_visit
-from facepay.identity.lookalikes import mark_reviewed
+from facepay.identity.lookalikes import OneMemberTwice, mark_reviewed
 from facepay.identity.watches import watch
 from facepay.kernel.errors import Conflict, Forbidden
 from facepay.lanes.passages import Passage
@@ -65,6 +65,8 @@ async def resolve(
     if dispute.said_by == "staff" and dispute.opened_by == staff_id:
         raise OwnDispute("Somebody else has to resolve what you have disputed yourself.")
     dispute.member_id = decision.member_id  # known by now, where it was disputed before a second factor was given
+    if actual_member_id is not None and actual_member_id == decision.member_id:
+        raise OneMemberTwice("The decision names this very member: then it was right.")
     if verdict == "wrong":
         consequences = await _put_right(session, dispute, decision, actual_member_id, staff_id, now)
         dispute.consequences = list(consequences)
