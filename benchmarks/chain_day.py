@@ -1,6 +1,6 @@
 """A simulation of ten thousand stores: queues of replicas as InferencePool has them, shards of Postgres behind.
 
-    python -m benchmarks.chain_day [--stores 10000] [--seconds 120] [--measure] [--save]
+    python -m benchmarks.chain_day [--stores 10000] [--seconds 120] [--measure 7] [--save]
 
 Requests arrive at random along a day's curve. A balancer gives each to the less busy of two replicas; a full one
 refuses, and the device asks again a second later, `TRIES` times in all, before it goes on by itself. Shown are the

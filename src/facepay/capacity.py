@@ -1,7 +1,7 @@
 """How many cores, how much memory and disk a chain needs: from what one entry and one sale cost, as it was measured.
 
-The costs are those of `python -m benchmarks.capacity` on 2 cores of an AMD EPYC with the default pack; docs/capacity.md
-says how they were measured, and what the model leaves out.
+The costs are those of `python -m benchmarks.capacity` on 2 cores of an Intel Xeon with the default pack;
+docs/capacity.md says how they were measured, and what the model leaves out.
 """
 
 from __future__ import annotations
@@ -51,19 +51,19 @@ class Costs:
     What is kept on disk for a year is worked out from the sizes of the rows that each leaves; the rest was measured.
     """
 
-    frame_ms: float = 37.0
-    search_ms_per_million: float = 5.0
-    pass_app_ms: float = 23.0
-    sale_app_ms: float = 29.0
-    pass_postgres_ms: float = 5.3
-    sale_postgres_ms: float = 5.5
-    pass_wal: int = 8_900
-    sale_wal: int = 14_200
+    frame_ms: float = 52.0
+    search_ms_per_million: float = 8.0
+    pass_app_ms: float = 17.0
+    sale_app_ms: float = 25.0
+    pass_postgres_ms: float = 4.0
+    sale_postgres_ms: float = 6.3
+    pass_wal: int = 5_600
+    sale_wal: int = 12_400
     pass_disk: int = 760
     sale_disk: int = 2_700
     member_disk: int = 3_700
     template_memory: int = 600
-    worker_memory: int = 411_000_000
+    worker_memory: int = 413_000_000
 
 
 @dataclass(frozen=True, slots=True)
