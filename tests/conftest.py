@@ -1,8 +1,8 @@
 """A migrated Postgres for every test that asks: one server for each worker, one cloned database for each test.
 
 On it the whole app, with real models, in this process.
-The shop of `shop` and `open_shop` was opened once, through the API, in a database that is cloned for each test that
-asks for it; all others start empty.
+The shop of `shop` and `open_shop` was opened once, in a database that is cloned for each test that asks for it, or put
+back after it; all others start empty.
 """
 
 from __future__ import annotations
