@@ -206,6 +206,8 @@ async def test_what_staff_dispute_themselves_somebody_else_resolves(shop: Shop, 
     by_second = Counter(Shop(shop.client, second))
     same = await by_second.resolve(dispute, "wrong", actual_member_id=payer)
     assert verdict(same) == (422, "one_member_twice"), "that would be right"
+    nobody = await by_second.resolve(dispute, "wrong", actual_member_id=str(uuid4()))
+    assert verdict(nobody) == (404, "member_not_found")
     assert (await by_second.resolve(dispute, "wrong")).status_code == 200
 
 

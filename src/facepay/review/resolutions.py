@@ -17,6 +17,7 @@ from facepay.identity.lookalikes import OneMemberTwice, mark_reviewed
 from facepay.identity.watches import watch
 from facepay.kernel.errors import Conflict, Forbidden
 from facepay.lanes.passages import Passage
+from facepay.members.members import get_member
 from facepay.review.decisions import Decision, get_decision, order_of
 from facepay.review.disputes import Dispute, Verdict, found_right_before, get_dispute, hold_members
 from facepay.review.marks import mark, take_back
@@ -65,8 +66,10 @@ async def resolve(
     if dispute.said_by == "staff" and dispute.opened_by == staff_id:
         raise OwnDispute("Somebody else has to resolve what you have disputed yourself.")
     dispute.member_id = decision.member_id  # known by now, where it was disputed before a second factor was given
-    if actual_member_id is not None and actual_member_id == decision.member_id:
-        raise OneMemberTwice("The decision names this very member: then it was right.")
+    if actual_member_id is not None:
+        if actual_member_id == decision.member_id:
+            raise OneMemberTwice("The decision names this very member: then it was right.")
+        await get_member(session, actual_member_id)
     if verdict == "wrong":
         consequences = await _put_right(session, dispute, decision, actual_member_id, staff_id, now)
         dispute.consequences = list(consequences)
