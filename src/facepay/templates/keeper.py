@@ -90,23 +90,16 @@ class GalleryKeeper:
         while True:
             with self.gallery.turn() as ours:
                 if ours:
-                    return await self._fill(database, progress)
+                    return await self.follow(database, progress=progress)
             await asyncio.sleep(TURN_SECONDS)
 
-    async def _fill(self, database: Database, progress: Progress | None) -> None:
-        async with database.begin() as session:
-            newest = await newest_version(session, gallery=self.kept.gallery)
-            if newest > self.gallery.version:
-                total = await count_templates(session, pack=self.pack) if progress else 0
-                await self._apply_changes(session, newest, progress, total)
-
-    async def catch_up(self, session: AsyncSession) -> None:
+    async def catch_up(self, session: AsyncSession, *, progress: Progress | None = None) -> None:
         """Apply what was committed since; one indexed row to read where nothing was. Raises GalleryLocked."""
         newest = await newest_version(session, gallery=self.kept.gallery)
         if newest > self.gallery.version:
             async with self._applying:
                 if newest > self.gallery.version:  # unless somebody has while we waited
-                    await self._apply_changes(session, newest)
+                    await self._apply_changes(session, newest, progress)
 
     async def listen(self, database: Database, hub: Hub) -> None:
         """Catch up whenever some process changes a template, until cancelled."""
@@ -121,20 +114,18 @@ class GalleryKeeper:
                 else:
                     await changes.wait()
 
-    async def follow(self, database: Database) -> None:
+    async def follow(self, database: Database, *, progress: Progress | None = None) -> None:
         """`catch_up` in a transaction of its own."""
         async with database.begin() as session:
-            await self.catch_up(session)
+            await self.catch_up(session, progress=progress)
 
-    async def _apply_changes(
-        self, session: AsyncSession, newest: int, progress: Progress | None = None, total: int = 0
-    ) -> None:
+    async def _apply_changes(self, session: AsyncSession, newest: int, progress: Progress | None) -> None:
         """Version by version, so that what was done stays done: a version that is applied is never applied again.
 
         Another worker may have been faster, and then the rest isn't read. A change of nobody's templates counts a
         version too, so the newest is what was read, before the changes were.
         """
-        loaded = 0
+        loaded, total = 0, await count_templates(session, pack=self.pack) if progress else 0
         changes = self.kept.changes_after(session, version=self.gallery.version, pack=self.pack)
         async with aclosing(changes), aclosing(_whole_versions(changes)) as portions:
             async for portion in portions:
