@@ -30,15 +30,20 @@ Reader = Annotated[Console, Depends(console("rewards:read"))]
 Writer = Annotated[Console, Depends(console("rewards:read", "rewards:write"))]
 
 
-async def stores_of(console: Console) -> dict[str, dict[str, Any]]:
+async def stores_of(console: Console, *, limit: int = 200) -> dict[str, dict[str, Any]]:
     """By id; their first's time zone is the one in which these pages say when something begins and ends."""
     if not console.may("stores:read"):
         return {}
-    return {each["id"]: each for each in (await console.api.get("/v1/stores", limit=200))["items"]}
+    return {each["id"]: each for each in (await console.api.get("/v1/stores", limit=limit))["items"]}
 
 
 def zone_of(stores: dict[str, dict[str, Any]]) -> str:
     return next((str(each["timezone"]) for each in stores.values()), "UTC")
+
+
+async def chain_zone(console: Console) -> str:
+    """`zone_of` all of them, where nothing else of them is asked for."""
+    return zone_of(await stores_of(console, limit=1))
 
 
 def changes_of(typed: dict[str, str], currency: str, zone: str) -> dict[str, Any]:
@@ -96,7 +101,7 @@ def _steps(typed: dict[str, str], currency: str) -> list[dict[str, Any]]:
 
 @router.post("")
 async def add_campaign(console: Writer, settings: SettingsOf, request: Request, typed: Fields) -> Response:
-    zone, currency = zone_of(await stores_of(console)), settings.currency
+    zone, currency = await chain_zone(console), settings.currency
     body = changes_of(typed, currency, zone) | goods_of(typed, currency)
     body |= {
         "name": typed.get("name", ""),
@@ -130,7 +135,7 @@ async def see_campaign(console: Reader, campaign_id: UUID, cursor: UUID | None =
 @router.post("/{campaign_id}")
 async def change_campaign(console: Writer, campaign_id: UUID, typed: Fields) -> Response:
     path = f"/v1/campaigns/{campaign_id}"
-    body = changes_of(typed, (await console.api.get(path))["currency"], zone_of(await stores_of(console)))
+    body = changes_of(typed, (await console.api.get(path))["currency"], await chain_zone(console))
     body |= {name: counted(typed.get(name, "")) for name in ("per_member_per_day_max", "lasts_minutes")}
     await console.api.send("PATCH", path, body)
     return console.back(f"/campaigns/{campaign_id}", "Saved.")

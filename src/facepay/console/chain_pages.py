@@ -8,7 +8,7 @@ from uuid import UUID
 
 from fastapi import Depends, Response
 
-from facepay.console.campaign_pages import stores_of, zone_of
+from facepay.console.campaign_pages import chain_zone
 from facepay.console.figure_pages import RANGES, AskedDays
 from facepay.console.pages import Console, console, pages
 from facepay.console.plotting import along, decade, falling, heights, upright
@@ -33,7 +33,7 @@ Seller = Annotated[Console, Depends(console("stores:read", "orders:read"))]
 @router.get("/overview")
 async def see_overview(console: Seller, days: AskedDays, cursor: UUID | None = None) -> Response:
     """Days are those of each store's own calendar; which one it is today is asked of the first's, since they differ."""
-    asked = days.query(zone_of(await stores_of(console)), console.request.app.state.clock())
+    asked = days.query(await chain_zone(console), console.request.app.state.clock())
     stores = await console.api.get("/v1/sales", **asked, cursor=cursor)
     names = [each["name"][:14] for each in stores["items"]]
     plots = [_beside(stores["items"], "turnover", each) for each in _currencies(stores["items"])]

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import Depends, Form, Request, Response
 
 from facepay.console.api import Refused
-from facepay.console.campaign_pages import changes_of, goods_of, stores_of, zone_of
+from facepay.console.campaign_pages import chain_zone, changes_of, goods_of
 from facepay.console.fields import (
     Fields,
     basis_points,
@@ -39,7 +39,7 @@ async def see_coupons(console: Reader, settings: SettingsOf, cursor: UUID | None
         "coupons.html",
         coupons=found,
         names=await names_of(console, (each["member_id"] for each in found["items"])),
-        zone=zone_of(await stores_of(console)),
+        zone=await chain_zone(console),
         currency=settings.currency,
         may_write=console.may("rewards:write"),
     )
@@ -47,7 +47,7 @@ async def see_coupons(console: Reader, settings: SettingsOf, cursor: UUID | None
 
 @router.post("/coupons")
 async def add_coupon(console: Writer, settings: SettingsOf, typed: Fields) -> Response:
-    zone, currency = zone_of(await stores_of(console)), settings.currency
+    zone, currency = await chain_zone(console), settings.currency
     body = changes_of(typed, currency, zone) | goods_of(typed, currency)
     body |= {
         "code": typed.get("code", ""),
@@ -67,7 +67,7 @@ async def see_coupon(console: Reader, coupon_id: UUID) -> Response:
         "coupon.html",
         coupon=coupon,
         names=await names_of(console, (coupon["member_id"],)),
-        zone=zone_of(await stores_of(console)),
+        zone=await chain_zone(console),
         major_units=major_units,
         typed_moment=typed_moment,
         may_write=console.may("rewards:write"),
@@ -77,7 +77,7 @@ async def see_coupon(console: Reader, coupon_id: UUID) -> Response:
 @router.post("/coupons/{coupon_id}")
 async def change_coupon(console: Writer, coupon_id: UUID, typed: Fields) -> Response:
     path = f"/v1/coupons/{coupon_id}"
-    body = changes_of(typed, (await console.api.get(path))["currency"], zone_of(await stores_of(console)))
+    body = changes_of(typed, (await console.api.get(path))["currency"], await chain_zone(console))
     await console.api.send("PATCH", path, body)
     return console.back(f"/coupons/{coupon_id}", "Saved.")
 
