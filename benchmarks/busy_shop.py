@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import cycle, islice
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import uuid4
 
@@ -18,7 +16,7 @@ from rich.console import Console
 from benchmarks.load import Call
 from facepay.simulate.people import portraits
 from facepay.vision.samples import camera_frame
-from tests.server import free_port, start
+from tests.server import running
 from tests.shop import PASSWORD
 
 DEVICES, MEMBERS = 50, 25
@@ -99,19 +97,13 @@ class BusyShop:
 @contextmanager
 def busy_shop(**settings: str) -> Iterator[BusyShop]:
     """With these settings of the server (`FACEPAY_*`)."""
-    with TemporaryDirectory(prefix="facepay-bench-") as folder:
-        port = free_port()
-        console.log(f"opening a shop: a server, {DEVICES} gates, {DEVICES} kiosks, {MEMBERS} members")
-        server = start(Path(folder) / "data", port, **settings)
-        try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-                shop = BusyShop(port, client, server.pid)
-                shop.open()
-                console.log("it is open")
-                yield shop
-        finally:
-            server.terminate()
-            server.wait(20)
+    console.log(f"opening a shop: a server, {DEVICES} gates, {DEVICES} kiosks, {MEMBERS} members")
+    with running(**settings) as (server, client):
+        assert client.base_url.port
+        shop = BusyShop(client.base_url.port, client, server.pid)
+        shop.open()
+        console.log("it is open")
+        yield shop
 
 
 def _form(frame: bytes) -> bytes:

@@ -8,10 +8,7 @@ so that whatever else the machine does, it does to all of them alike. The CPU is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
@@ -23,29 +20,12 @@ from rich.table import Table
 
 from benchmarks.saving import parser, save
 from facepay.simulate.people import portraits
-from tests.server import free_port, start
+from tests.server import running
 from tests.shop import PASSWORD
 
 WARM, ROUND = 10, 20
 Row = dict[str, Any]
 Ask = Callable[[], Any]
-
-
-@contextmanager
-def opened() -> Iterator[tuple[psutil.Process, httpx.Client]]:
-    """A server, and its owner's client."""
-    with TemporaryDirectory(prefix="facepay-bench-") as folder:
-        port = free_port()
-        server = start(Path(folder), port, FACEPAY_RATE_PERSON_PER_MINUTE="1000000")
-        try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-                form = {"username": "owner", "password": PASSWORD}
-                token = client.post("/v1/auth/token", data=form).json()["access_token"]
-                client.headers["Authorization"] = f"Bearer {token}"
-                yield psutil.Process(server.pid), client
-        finally:
-            server.terminate()
-            server.wait(20)
 
 
 def kinds_for(client: httpx.Client) -> dict[str, Ask]:
@@ -103,8 +83,11 @@ def table(rows: list[Row]) -> Table:
 
 def main() -> None:
     options = parser(__doc__, seconds=30, of="requests").parse_args()
-    with opened() as (server, client):
-        rows = measure(server, kinds_for(client), options.seconds)
+    with running(FACEPAY_RATE_PERSON_PER_MINUTE="1000000") as (server, client):
+        form = {"username": "owner", "password": PASSWORD}
+        token = client.post("/v1/auth/token", data=form).json()["access_token"]
+        client.headers["Authorization"] = f"Bearer {token}"
+        rows = measure(psutil.Process(server.pid), kinds_for(client), options.seconds)
     Console().print(table(rows))
     if options.save:
         save("everyday", rows)

@@ -12,12 +12,10 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Annotated, Any
 from uuid import uuid4
 
@@ -31,7 +29,7 @@ from rich.table import Table
 
 from facepay.catalog.epc import POINT_OF_SALE, Sgtin, encode_sgtin96
 from facepay.vision.samples import camera_frame, people
-from tests.server import free_port, start
+from tests.server import running
 from tests.shop import PASSWORD
 
 PRODUCTS, PARTS, WARM_UP = 10, 3, 5
@@ -45,20 +43,13 @@ def main(
     passages: Annotated[int, typer.Option(min=1)] = 100, tags: Annotated[int, typer.Option(min=1, max=500)] = 30
 ) -> None:
     console = Console()
-    with tempfile.TemporaryDirectory(prefix="facepay-bench-") as folder:
-        port = free_port()
-        server = start(Path(folder) / "data", port)
-        try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-                lane = open_lane(client)
-                for number in track(range(WARM_UP + passages), description="walking through", transient=True):
-                    if number == WARM_UP:
-                        lane.milliseconds.clear()
-                    lane.let_through(number, tags)
-                    lane.check_out(tags)
-        finally:
-            server.terminate()
-            server.wait(20)
+    with running() as (_, client):
+        lane = open_lane(client)
+        for number in track(range(WARM_UP + passages), description="walking through", transient=True):
+            if number == WARM_UP:
+                lane.milliseconds.clear()
+            lane.let_through(number, tags)
+            lane.check_out(tags)
     console.print(table(lane.milliseconds))
     released, paid = (np.median(lane.milliseconds[what]) for what in (RELEASED, AT_KIOSK))
     console.print(f"{RELEASED}: {released / paid:.2f} times as long as {AT_KIOSK}")

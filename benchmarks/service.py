@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import statistics
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -30,7 +29,7 @@ from rich.table import Table
 from benchmarks.peers import bare_detector, bare_recogniser, plain_insightface
 from facepay.vision.packs import find_pack
 from facepay.vision.samples import camera_frame, people
-from tests.server import free_port, start
+from tests.server import running
 from tests.shop import PASSWORD
 
 BLOCK, WARM_UP = 15, 3
@@ -39,19 +38,13 @@ Milliseconds = list[float]
 
 def main(rounds: Annotated[int, typer.Option(min=1)] = 15) -> None:
     console = Console()
-    with tempfile.TemporaryDirectory(prefix="facepay-bench-") as folder:
-        port, begun = free_port(), time.perf_counter()
-        server = start(Path(folder) / "data", port)
+    begun = time.perf_counter()
+    with running() as (server, client):
         ready_seconds = time.perf_counter() - begun
-        try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-                gate, kiosk = open_shop(client)
-                plain = plain_insightface(camera_frame([people()[0]]))
-                times = measure(gate, kiosk, plain, rounds)
-            memory = psutil.Process(server.pid).memory_info().rss / 2**20
-        finally:
-            server.terminate()
-            server.wait(20)
+        gate, kiosk = open_shop(client)
+        plain = plain_insightface(camera_frame([people()[0]]))
+        times = measure(gate, kiosk, plain, rounds)
+        memory = psutil.Process(server.pid).memory_info().rss / 2**20
     console.print(table(times))
     console.print(f"memory of the worker {memory:.0f} MB, from process start to ready {ready_seconds:.2f} s")
     median = {name: statistics.median(milliseconds) for name, milliseconds in times.items()}

@@ -13,13 +13,11 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
-from pathlib import Path
 from typing import Annotated, Any
 from uuid import uuid4
 
@@ -29,7 +27,7 @@ import psutil
 import typer
 from rich.console import Console
 
-from tests.server import free_port, start
+from tests.server import running
 from tests.shop import PASSWORD
 
 STORES, SHELVES_EACH, SLOTS, BATCH, BATCH_MAX = 10, 2, 12, 10, 50
@@ -72,14 +70,8 @@ class Shelf:
 
 def main(seconds: Annotated[int, typer.Option(min=1)] = 30, rate: Annotated[int, typer.Option(min=1)] = 200) -> None:
     console = Console()
-    with tempfile.TemporaryDirectory(prefix="facepay-bench-") as folder:
-        port = free_port()
-        server = start(Path(folder) / "data", port)
-        try:
-            asyncio.run(measure(console, f"http://127.0.0.1:{port}", psutil.Process(server.pid), seconds, rate))
-        finally:
-            server.terminate()
-            server.wait(20)
+    with running() as (server, client):
+        asyncio.run(measure(console, str(client.base_url), psutil.Process(server.pid), seconds, rate))
 
 
 async def measure(console: Console, address: str, server: psutil.Process, seconds: int, rate: int) -> None:

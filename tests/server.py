@@ -8,9 +8,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import httpx
 import uvicorn
@@ -50,6 +51,20 @@ def start(data_dir: Path, port: int, **settings: str) -> subprocess.Popen[bytes]
             time.sleep(0.02)
     server.kill()
     raise AssertionError("the server did not start")
+
+
+@contextmanager
+def running(**settings: str) -> Iterator[tuple[subprocess.Popen[bytes], httpx.Client]]:
+    """With a shop of its own, that goes with it, and a client; `settings` are the server's (`FACEPAY_*`)."""
+    with TemporaryDirectory(prefix="facepay-server-") as folder:
+        port = free_port()
+        server = start(Path(folder) / "data", port, **settings)
+        try:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+                yield server, client
+        finally:
+            server.terminate()
+            server.wait(20)
 
 
 @asynccontextmanager
