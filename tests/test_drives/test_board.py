@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -37,7 +38,8 @@ async def busy_forecourt(shop: Shop) -> Forecourt:
 
 
 async def test_the_board_shows_where_cars_are_and_what_is_to_be_done(shop: Shop, clock: Clock) -> None:
-    court = await busy_forecourt(shop)
+    clock.ahead = (clock() + timedelta(days=1)).replace(hour=4) - clock()  # far from midnight: it is today's board
+    court = await busy_forecourt(await shop.reached_by(shop.client))
     await court.later(clock, hours=2)
     shop = court.shop
     member = await court.add_driver()
