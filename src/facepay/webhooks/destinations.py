@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 import httpcore
+from anyio import fail_after
 from pydantic import AnyHttpUrl
 
 from facepay.kernel.errors import Problem
@@ -116,7 +117,7 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         """Raises AddressRefused, and httpcore's ConnectError and ConnectTimeout."""
         try:
-            async with asyncio.timeout(timeout):
+            with fail_after(timeout):
                 return await self._connect(host, port, socket_options)
         except TimeoutError as error:
             raise httpcore.ConnectTimeout from error
