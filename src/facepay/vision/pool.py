@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Annotated, Unpack
 
+from anyio import create_task_group
 from fastapi import Depends, Request
 
 from facepay.kernel.errors import Overloaded
@@ -103,9 +104,9 @@ class InferencePool:
 
         self._admit(lanes, waiting_max=min(self.workers, self.queue_max) if can_wait else self.queue_max)
         try:
-            async with asyncio.TaskGroup() as group:
+            async with create_task_group() as group:
                 for lane in range(lanes):
-                    group.create_task(work_through(lane))
+                    group.start_soon(work_through, lane)
         except ExceptionGroup as failed:
             raise failed.exceptions[0] from None
         finally:
