@@ -3,8 +3,9 @@
     .venv/bin/python -m benchmarks.start [--rounds 5] [--save]
 
 `bare` opens the pack's detector and recogniser with ONNX Runtime's defaults in a process that imports nothing else,
-`engine` loads and warms ours, `InsightFace` does with `FaceAnalysis` what its README says, on the same two models.
-The server is `facepay serve` with its embedded, durable Postgres, migrated before the first round.
+`libraries` in one that imports FastAPI, SQLAlchemy, psycopg, OpenCV and uvicorn before, and none of ours. `engine`
+loads and warms ours, `InsightFace` does with `FaceAnalysis` what its README says, on the same two models. The server is
+`facepay serve` with its embedded, durable Postgres, migrated before the first round.
 """
 
 from __future__ import annotations
@@ -32,6 +33,10 @@ from facepay.vision.packs import find_pack
 from tests.server import free_port, start
 
 BARE = "import onnxruntime as o, sys; [o.InferenceSession(p, providers=['CPUExecutionProvider']) for p in sys.argv[1:]]"
+LIBRARIES = (
+    "import gc; gc.disable(); import cv2, fastapi, numpy, psycopg, pydantic_settings, sqlalchemy.ext.asyncio, uvicorn; "
+    + BARE
+)
 ENGINE = "from facepay.vision.engine import load_engine; load_engine()"
 INSIGHTFACE = (
     "import sys; from insightface.app import FaceAnalysis; "
@@ -91,6 +96,7 @@ def cases_in(folder: Path) -> dict[str, Callable[[Times], None]]:
 
     return {
         "bare": python("-c", BARE, *models),
+        "libraries": python("-c", LIBRARIES, *models),
         "InsightFace": python("-c", INSIGHTFACE, str(plain)),
         "engine": python("-c", ENGINE),
         "import facepay.app": python("-c", "import facepay.app"),

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +18,7 @@ from pydantic.fields import FieldInfo
 
 from facepay.kernel.auth import DEVICE_SCOPES, PAYER_SCOPES, SCOPES
 from facepay.kernel.errors import Problem
+from facepay.kernel.problems import phrase_of
 from facepay.privacy.holdings import HOLDINGS, Fate, Holding
 from facepay.settings import Settings
 from facepay.staff.accounts import SCOPES_OF as STAFF_SCOPES
@@ -178,11 +178,11 @@ def problems(openapi: Mapping[str, Any]) -> str:
         " its own) is no problem but an answer with 200: see [entrance](entrance.md), [money](money.md),"
         " [lane](lane.md).\n",
         "| status | | what to do, where a code says nothing else |\n|---|---|---|",
-        *(f"| {status} | {HTTPStatus(status).phrase} | {DO[status]} |" for status in sorted({s for _, s in known})),
+        *(f"| {status} | {phrase_of(status)} | {DO[status]} |" for status in sorted({s for _, s in known})),
         "",
     ]
     for status in sorted({status for _, status in known}):
-        lines += [f"## {status} {HTTPStatus(status).phrase}\n", "| code | what it means | where |", "|---|---|---|"]
+        lines += [f"## {status} {phrase_of(status)}\n", "| code | what it means | where |", "|---|---|---|"]
         for (code, of), (title, meaning) in sorted(known.items()):
             if of == status:
                 do = f" **{DO_OF[code]}**" if code in DO_OF else ""

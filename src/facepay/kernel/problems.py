@@ -25,6 +25,12 @@ log = structlog.get_logger()
 MEDIA_TYPE = "application/problem+json"
 ERRORS_SHOWN_MAX = 20
 WHERE_CHARACTERS_MAX = 100
+NEWER_PHRASES = {
+    413: "Content Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+}
 
 
 class ProblemDocument(BaseModel):
@@ -160,11 +166,16 @@ def _sentence(errors: list[dict[str, str]]) -> str:
     return first if len(errors) < 2 else f"{first} (and {len(errors) - 1} more)"
 
 
+def phrase_of(status: int) -> str:
+    """As RFC 9110 has it, whichever Python this is: those before 3.13 have older ones."""
+    return NEWER_PHRASES.get(status) or HTTPStatus(status).phrase
+
+
 async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == BodyTooLarge.status:
         return respond_to(request, BodyTooLarge("The body is larger than one of its kind may be."))
-    phrase = HTTPStatus(error.status_code).phrase
+    phrase = phrase_of(error.status_code)
     code = phrase.lower().replace(" ", "_").replace("-", "_")
     return respond(request, error.status_code, code, phrase, str(error.detail or phrase), headers=error.headers)
 
