@@ -12,14 +12,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.busy_shop import BusyShop, busy_shop
-from benchmarks.load import Answer, Plan, send
+from benchmarks.busy_shop import busy_shop
+from benchmarks.load import Answer, Call, Plan, send
 from benchmarks.saving import parser, save
 
 KIOSKS = (1, 10, 50)
@@ -28,7 +28,16 @@ GOAL_REST_MS = 5.0
 Row = dict[str, Any]
 
 
-def measure(shop: BusyShop, kiosks: int, seconds: float) -> Row:
+class Tills(Protocol):
+    """Whoever serves kiosks."""
+
+    @property
+    def port(self) -> int: ...
+
+    def checkout_calls(self) -> list[Call]: ...
+
+
+def measure(shop: Tills, kiosks: int, seconds: float) -> Row:
     outcome = send(Plan(shop.port, shop.checkout_calls()[: max(kiosks, 10)], seconds, callers=kiosks))
     paid = [answer for answer in outcome.answers if answer.status == 200]
     bodies = [json.loads(answer.body) for answer in paid]

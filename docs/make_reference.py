@@ -29,7 +29,9 @@ DOCS = Path(__file__).parent
 MADE = "<!-- Made by docs/make_reference.py from {source}: don't edit. -->\n\n"
 PROBLEM = "application/problem+json"
 # What any route may answer, so that it isn't said at each.
-EVERYWHERE = frozenset({"bad_request", "invalid_request", "rate_limited", "unauthenticated", "insufficient_scope"})
+EVERYWHERE = frozenset(
+    {"bad_request", "body_too_slow", "invalid_request", "rate_limited", "unauthenticated", "insufficient_scope"}
+)
 
 DO = {
     400: "Put the request right; the same again is refused again.",
@@ -38,6 +40,7 @@ DO = {
     403: "Ask for the right, or have somebody do it who has it.",
     404: "Look the id up again; it may have been deleted, or be another store's.",
     405: "Use a method that the path has.",
+    408: "Send the same again, with the same `Idempotency-Key`: nothing was done.",
     409: "Read what holds now, settle what `detail` names, and ask again.",
     410: "It is gone: begin anew.",
     413: "Send less: `detail` says how much may be.",

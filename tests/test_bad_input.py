@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import struct
 import zlib
@@ -194,3 +195,27 @@ async def test_only_a_route_that_takes_files_reads_more_than_a_mebibyte(shop: Sh
     for kind in ("image/jpeg", "multipart/form-data; boundary=x", "text/csv"):
         response = await shop.client.post("/v1/stores", content=chunks(), headers={"Content-Type": kind})
         assert verdict(response) == (413, "body_too_large"), kind
+
+
+async def test_a_body_that_stops_coming_is_given_up_with_its_place_at_the_models(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("facepay.kernel.http.BODY_SECONDS", 0.2)
+    frame = people()[0]
+    entries, headers = f"/v1/gates/{shop.gate_id}/entries", shop.gate | {"Content-Type": "image/jpeg"}
+
+    async def lost() -> AsyncIterator[bytes]:
+        yield frame[:1000]
+        await asyncio.Event().wait()
+
+    inference = shop.app.state.inference
+    places = range(inference.workers + inference.queue_max)
+    answers = await asyncio.gather(*(shop.client.post(entries, content=lost(), headers=headers) for _ in places))
+    assert {verdict(answer) for answer in answers} == {(408, "body_too_slow")}
+
+    async def slow() -> AsyncIterator[bytes]:
+        for start in range(0, len(frame), 4096):
+            await asyncio.sleep(0.06)
+            yield frame[start : start + 4096]
+
+    assert (await shop.client.post(entries, content=slow(), headers=headers)).status_code == 200

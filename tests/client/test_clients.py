@@ -12,7 +12,7 @@ from standardwebhooks import Webhook
 
 from facepay.client import AsyncClient, Client, Retries, devices
 from facepay.client import shop as calls
-from facepay.client.problems import NotFound, RateLimited
+from facepay.client.problems import Invalid, NotFound, RateLimited
 from facepay.client.webhooks import NotOurs, verify
 from tests.photos import people
 from tests.shop import Shop
@@ -95,6 +95,18 @@ def test_a_limit_is_waited_for_and_a_pairing_is_not_tried_twice() -> None:
     with pytest.raises(RateLimited):
         client(calls.stores())
     assert seen == ["/v1/pairings"] + ["/v1/stores"] * 4
+
+
+def test_what_came_too_slowly_is_sent_again_for_nothing_was_done() -> None:
+    answers = iter([(408, "body_too_slow"), (422, "pairing_code_unknown")])
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        status, code = next(answers)
+        return httpx.Response(status, json={"code": code}, headers={"Content-Type": "application/problem+json"})
+
+    http = httpx.Client(transport=httpx.MockTransport(answer), base_url="http://shop")
+    with pytest.raises(Invalid):
+        Client(http=http, retries=HURRIED)(devices.pair("ABCD-EFGH"))
 
 
 def test_webhooks_of_others_are_told_from_ours() -> None:

@@ -66,7 +66,8 @@ def retried(call: Call[Any]) -> Callable[[Exception], bool | timedelta]:
         if not isinstance(error, Refused):
             return False
         in_doubt = isinstance(error, Unavailable) or error.code == "idempotency_key_in_use"
-        if not (isinstance(error, RateLimited) or (in_doubt and call.may_be_repeated)):
+        nothing_done = isinstance(error, RateLimited) or error.code == "body_too_slow"
+        if not (nothing_done or (in_doubt and call.may_be_repeated)):
             return False
         return True if error.retry_after_seconds is None else timedelta(seconds=error.retry_after_seconds)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from math import ceil
 from time import perf_counter
@@ -16,13 +17,16 @@ from facepay.kernel.metrics import Metrics
 from facepay.kernel.problems import respond_to, respond_to_bug
 from facepay.kernel.rates import UNLIMITED_PATHS, RateLimited, RateLimits, caller_of
 from facepay.kernel.telemetry import Traces, note, note_answer
-from facepay.kernel.uploads import BodyTooLarge, declared_bytes
+from facepay.kernel.uploads import BodyTooLarge, BodyTooSlow, declared_bytes
 
 log = structlog.get_logger()
 MEBIBYTE = 1024 * 1024
 JSON_BYTES_MAX = MEBIBYTE
 # By the start of the Content-Type. What one frame or file may be is decided where it is read.
 BODY_BYTES_MAX = {"image/": 17 * MEBIBYTE, "multipart/": 85 * MEBIBYTE, "text/csv": 10 * MEBIBYTE}
+# A body has so long, and longer the more of it has come: a device that lost its network in the middle of a frame would
+# hold its place at the models for ever.
+BODY_SECONDS, BODY_BYTES_A_SECOND = 20.0, 16 * 1024
 REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
 
 
@@ -96,12 +100,18 @@ class RequestGuard:
         if declared_bytes(request) > limit:
             await respond_to(request, _too_large(limit))(request.scope, receive, send)
             return
-        received = 0
+        received, comes_on, begun = 0, True, asyncio.get_running_loop().time()
 
         async def receive_bounded() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
+            nonlocal received, comes_on
+            if not comes_on:  # what there is to hear now is that the caller has gone
+                return await receive()
+            try:
+                async with asyncio.timeout_at(begun + BODY_SECONDS + received / BODY_BYTES_A_SECOND):
+                    message = await receive()
+            except TimeoutError:
+                raise HTTPException(BodyTooSlow.status) from None
+            received, comes_on = received + len(message.get("body", b"")), message.get("more_body", False)
             # It may be sent in chunks, with no length to refuse it by.
             if received > (limit if request.scope["state"].get("expects_upload") else JSON_BYTES_MAX):
                 # Not a Problem: FastAPI takes whatever else goes wrong while it reads a body for a bad request.

@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 from facepay.kernel.errors import Overloaded, Problem
 from facepay.kernel.idempotency import IdempotencyKeyMissing
 from facepay.kernel.rates import RateLimited
-from facepay.kernel.uploads import BodyTooLarge
+from facepay.kernel.uploads import BodyTooLarge, BodyTooSlow
 
 log = structlog.get_logger()
 MEDIA_TYPE = "application/problem+json"
@@ -175,6 +175,8 @@ async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == BodyTooLarge.status:
         return respond_to(request, BodyTooLarge("The body is larger than one of its kind may be."))
+    if error.status_code == BodyTooSlow.status:
+        return respond_to(request, BodyTooSlow("The rest of the body didn't come in time."))
     phrase = phrase_of(error.status_code)
     code = phrase.lower().replace(" ", "_").replace("-", "_")
     return respond(request, error.status_code, code, phrase, str(error.detail or phrase), headers=error.headers)

@@ -35,6 +35,14 @@ class BodyTooLarge(Problem):
     title = "Body too large"
 
 
+class BodyTooSlow(Problem):
+    """The body didn't come within 20 seconds, and one more for every 16 KiB of it."""
+
+    status = 408
+    code = "body_too_slow"
+    title = "Body too slow"
+
+
 class UnsupportedMediaType(Problem):
     """The Content-Type is neither an image's nor multipart/form-data."""
 
