@@ -4,18 +4,23 @@
 
 Requests arrive at random at a steady rate (open loop), over HTTP, from a process of its own, and wait from the moment
 at which they were due. What the server can do is measured first: as many callers as it holds, each asking again once
-it is answered. Refused requests aren't sent again.
+it is answered. Refused requests aren't sent again. At the end every place is held by frames that don't come to their
+end, and what refusing all others takes of the server's CPU is read.
 """
 
 from __future__ import annotations
 
+import socket
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 from rich.console import Console
 from rich.table import Table
 
@@ -25,6 +30,8 @@ from benchmarks.saving import parser, save
 
 LOADS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0)
 CALLERS = 30  # fewer than workers and queue hold
+PLACES_MAX = 100  # more than workers and queue hold
+REFUSING_SECONDS, REFUSED_A_SECOND = 8.0, 80.0
 WITHIN_PEAK, REFUSED_MS_MAX = 0.95, 50.0
 Row = dict[str, Any]
 console = Console(width=120)
@@ -59,6 +66,21 @@ def offer(shop: BusyShop, calls: Sequence[Call], seconds: float, rate: float) ->
         "other": len(outcome.answers) - len(accepted) - len(refused),
         "load_cores": round(outcome.cores, 2),
     }
+
+
+def refusal_cpu_ms(shop: BusyShop, calls: Sequence[Call]) -> float:
+    """What the server takes for each."""
+    server = psutil.Process(shop.pid)
+    with ExitStack() as held:
+        for head, body in (call.parts() for call in islice(cycle(calls), PLACES_MAX)):
+            caller = held.enter_context(socket.create_connection(("127.0.0.1", shop.port)))
+            caller.sendall(head + body[: len(body) // 2])
+        time.sleep(1)
+        before = server.cpu_times()
+        refused = send(Plan(shop.port, calls, REFUSING_SECONDS, rate=REFUSED_A_SECOND)).answers
+        after = server.cpu_times()
+    assert all(answer.status == 503 for answer in refused)
+    return float(1000 * (after.user + after.system - before.user - before.system) / len(refused))
 
 
 def _percentile(answers: Sequence[Answer], percent: float) -> float | None:
@@ -137,6 +159,7 @@ def main() -> None:
             mine = measure(shop, what, calls, options.seconds)
             rows += mine
             console.print(table(mine), verdict(mine))
+        console.print(f"A refused frame takes {refusal_cpu_ms(shop, shop.gate_calls()):.2f} ms of the server's CPU.")
     if options.save:
         plot(rows, save("overload", rows).with_suffix(".svg"))
 

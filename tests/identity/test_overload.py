@@ -14,6 +14,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import func, select
+from structlog.testing import capture_logs
 
 from facepay.kernel.idempotency import IdempotencyRecord
 from facepay.vision.pool import InferencePool
@@ -113,21 +114,21 @@ async def test_a_short_form_which_may_hold_no_frame_gets_past_the_door_and_leave
         assert (await shop.at_kiosk(tiny, {"TEA-001": 1})).json()["code"] == "paid"
 
 
-async def test_a_frame_whose_device_has_hung_up_is_not_analysed(open_shop: Callable[..., Awaitable[Shop]]) -> None:
-    shop = await open_shop(inference_workers=1, inference_queue_max=3)
-    await shop.add_member(0)
-    before, pool, gone = await claims(shop.app), shop.app.state.inference, asyncio.Event()
-    sent: list[MutableMapping[str, Any]] = []
-    body = iter([{"type": "http.request", "body": people()[0], "more_body": False}])
+async def asked_and_hung_up(shop: Shop, body: bytes, *, whole: bool, after: asyncio.Event | None = None) -> list[int]:
+    """The statuses that were sent to a device which sends this at the gate and then is gone, at once or after that."""
+    told = iter([{"type": "http.request", "body": body, "more_body": not whole}])
+    statuses: list[int] = []
 
     async def receive() -> dict[str, Any]:
-        for message in body:
+        for message in told:
             return message
-        await gone.wait()
+        if after:
+            await after.wait()
         return {"type": "http.disconnect"}
 
     async def send(message: MutableMapping[str, Any]) -> None:
-        sent.append(message)
+        if message["type"] == "http.response.start":
+            statuses.append(message["status"])
 
     headers = {**shop.gate, "Content-Type": "image/jpeg", "Idempotency-Key": "k"}
     scope = {
@@ -140,13 +141,33 @@ async def test_a_frame_whose_device_has_hung_up_is_not_analysed(open_shop: Calla
         "client": ("127.0.0.1", 1),
         "app": shop.app,
     }
+    await shop.app(scope, receive, send)
+    return statuses
+
+
+async def test_whoever_hangs_up_in_the_middle_of_a_frame_is_nobodys_fault(
+    open_shop: Callable[..., Awaitable[Shop]],
+) -> None:
+    shop = await open_shop(inference_workers=1, inference_queue_max=0)
+    with capture_logs() as told:
+        assert await asked_and_hung_up(shop, people()[0][:1000], whole=False) == []
+    assert told == []
+    labels = {"method": "POST", "route": "/v1/gates/{gate_id}/entries", "status": "499"}
+    assert shop.app.state.metrics.registry.get_sample_value("facepay_request_seconds_count", labels) == 1
+    await shop.add_member(0)
+    assert (await shop.at_gate(0, key="k")).json()["code"] == "welcome"
+
+
+async def test_a_frame_whose_device_has_hung_up_is_not_analysed(open_shop: Callable[..., Awaitable[Shop]]) -> None:
+    shop = await open_shop(inference_workers=1, inference_queue_max=3)
+    await shop.add_member(0)
+    before, pool, gone = await claims(shop.app), shop.app.state.inference, asyncio.Event()
     with busy(pool):
-        asking = asyncio.create_task(shop.app(scope, receive, send))
+        asking = asyncio.create_task(asked_and_hung_up(shop, people()[0], whole=True, after=gone))
         await until(lambda: pool._admitted == 1)
         assert await claims(shop.app) == before + 1
         gone.set()
-        await asking
+        assert await asking == [503]
         assert pool._admitted == 0
-    assert sent[0]["status"] == 503
     assert await claims(shop.app) == before
     assert (await shop.at_gate(0, key="k")).json()["code"] == "welcome"

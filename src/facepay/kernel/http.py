@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import structlog
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from facepay.kernel.metrics import Metrics
@@ -27,6 +27,7 @@ BODY_BYTES_MAX = {"image/": 17 * MEBIBYTE, "multipart/": 85 * MEBIBYTE, "text/cs
 # A body has so long, and longer the more of it has come: a device that lost its network in the middle of a frame would
 # hold its place at the models for ever.
 BODY_SECONDS, BODY_BYTES_A_SECOND = 20.0, 16 * 1024
+HUNG_UP = 499  # as nginx counts who went before their request was whole: no fault of ours, and nobody to answer
 REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
 
 
@@ -70,6 +71,8 @@ class RequestGuard:
 
         try:
             await self._within_rate(request, receive, send_with_id)
+        except ClientDisconnect:
+            status = HUNG_UP
         except Exception as error:
             # It ends here: the server would log its message, which may hold personal data.
             answer = respond_to_bug(request, error)
