@@ -8,21 +8,25 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from fastapi import Request
+from starlette.requests import ClientDisconnect
 
 from facepay.kernel.errors import Overloaded
 
 
 @asynccontextmanager
 async def while_awaited(request: Request, *, longest: timedelta) -> AsyncIterator[None]:
-    """Cancel the block when the caller hangs up, or after so long. Raises Overloaded, which nobody reads who hung up.
+    """Cancel the block when the caller hangs up, or after so long. Raises ClientDisconnect or Overloaded.
 
     For a request whose body was read: what its connection has to say then is that it is gone.
     """
     loop = asyncio.get_running_loop()
+    gone = False
 
     async def watch() -> None:
+        nonlocal gone
         while (await request.receive())["type"] != "http.disconnect":
             pass
+        gone = True
         limit.reschedule(loop.time())
 
     try:
@@ -33,4 +37,4 @@ async def while_awaited(request: Request, *, longest: timedelta) -> AsyncIterato
             finally:
                 watching.cancel()
     except TimeoutError:
-        raise Overloaded("Nobody waits for this request any more.") from None
+        raise (ClientDisconnect() if gone else Overloaded("Nobody waits for this request any more.")) from None
