@@ -69,7 +69,7 @@ def offer(shop: BusyShop, calls: Sequence[Call], seconds: float, rate: float) ->
 
 
 def refusal_cpu_ms(shop: BusyShop, calls: Sequence[Call]) -> float:
-    """What the server takes for each."""
+    """What the server takes for each, while frames that stop in the middle hold all places."""
     server = psutil.Process(shop.pid)
     with ExitStack() as held:
         for head, body in (call.parts() for call in islice(cycle(calls), PLACES_MAX)):

@@ -27,7 +27,7 @@ BODY_BYTES_MAX = {"image/": 17 * MEBIBYTE, "multipart/": 85 * MEBIBYTE, "text/cs
 # A body has so long, and longer the more of it has come: a device that lost its network in the middle of a frame would
 # hold its place at the models for ever.
 BODY_SECONDS, BODY_BYTES_A_SECOND = 20.0, 16 * 1024
-HUNG_UP = 499  # as nginx counts who went before their request was whole: no fault of ours, and nobody to answer
+HUNG_UP = 499  # as nginx counts whoever goes before they are answered, which is no fault of ours
 REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
 
 
@@ -72,7 +72,7 @@ class RequestGuard:
         try:
             await self._within_rate(request, receive, send_with_id)
         except ClientDisconnect:
-            status = HUNG_UP
+            status = status or HUNG_UP
         except Exception as error:
             # It ends here: the server would log its message, which may hold personal data.
             answer = respond_to_bug(request, error)
@@ -103,18 +103,18 @@ class RequestGuard:
         if declared_bytes(request) > limit:
             await respond_to(request, _too_large(limit))(request.scope, receive, send)
             return
-        received, comes_on, begun = 0, True, asyncio.get_running_loop().time()
+        received, arriving, begun = 0, True, asyncio.get_running_loop().time()
 
         async def receive_bounded() -> Message:
-            nonlocal received, comes_on
-            if not comes_on:  # what there is to hear now is that the caller has gone
+            nonlocal received, arriving
+            if not arriving:  # what there is to hear now is that the caller has gone
                 return await receive()
             try:
                 async with asyncio.timeout_at(begun + BODY_SECONDS + received / BODY_BYTES_A_SECOND):
                     message = await receive()
             except TimeoutError:
                 raise HTTPException(BodyTooSlow.status) from None
-            received, comes_on = received + len(message.get("body", b"")), message.get("more_body", False)
+            received, arriving = received + len(message.get("body", b"")), message.get("more_body", False)
             # It may be sent in chunks, with no length to refuse it by.
             if received > (limit if request.scope["state"].get("expects_upload") else JSON_BYTES_MAX):
                 # Not a Problem: FastAPI takes whatever else goes wrong while it reads a body for a bad request.
