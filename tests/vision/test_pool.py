@@ -134,8 +134,12 @@ async def test_a_burst_with_a_bad_frame_or_without_a_client_gives_its_places_bac
     held.door.set()
     with pytest.raises(asyncio.CancelledError):
         await left
+    task = asyncio.current_task()
+    assert task
+    cancelled_before = task.cancelling()
     with pytest.raises(EmptyFrame):
         await pool.analyse_burst([frame, b"", frame])
+    assert task.cancelling() == cancelled_before, "else its next timeout is none, on Python 3.11.2"
     await until(lambda: pool.busy == 0)
     assert held.analysed <= 5
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 import httpcore
-from anyio import fail_after
 from pydantic import AnyHttpUrl
 
 from facepay.kernel.errors import Problem
@@ -117,7 +116,7 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         """Raises AddressRefused, and httpcore's ConnectError and ConnectTimeout."""
         try:
-            with fail_after(timeout):
+            async with asyncio.timeout(timeout):
                 return await self._connect(host, port, socket_options)
         except TimeoutError as error:
             raise httpcore.ConnectTimeout from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +13,6 @@ from time import perf_counter
 from typing import Literal
 
 import httpcore
-from anyio import fail_after
 from pydantic import AnyHttpUrl
 
 from facepay.webhooks.destinations import AddressRefused, CheckedNetwork, Destinations, Resolve, UrlRefused, resolve
@@ -79,7 +79,7 @@ class Sender:
         status, excerpt, retry_after, failure = None, "", None, None
         try:
             self.destinations.check(AnyHttpUrl(url))
-            with fail_after(self._whole_seconds):
+            async with asyncio.timeout(self._whole_seconds):
                 status, answer, asked = await self._post(url, headers, body)
             excerpt, retry_after = _excerpt(answer), read_retry_after(asked, now=now)
         except REFUSED_OR_BROKEN as error:
