@@ -11,17 +11,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
 
-import httpx
 import psycopg
 from fastapi import FastAPI, Form, Header, Request, UploadFile
 from rich.console import Console
@@ -33,7 +30,7 @@ from benchmarks.saving import parser, save
 from facepay.kernel.embedded import SUPERUSER, EmbeddedPostgres
 from facepay.vision.engine import load_engine
 from facepay.vision.pool import InferencePool
-from tests.server import free_port
+from tests.server import free_port, launch
 
 DATABASE = "FACEPAY_LEAST_DATABASE"
 TABLES = """
@@ -86,19 +83,9 @@ async def checkout(
     return {"code": "paid", "timings_ms": evidence.timings_ms | {"decide": decided}}
 
 
-@dataclass(slots=True)
-class LeastShop:
-    """Stands where a `BusyShop` does: the same kiosks show the same frames."""
-
-    port: int
-    calls: list[Call]
-
-    def checkout_calls(self) -> list[Call]:
-        return self.calls
-
-
 @contextmanager
-def least_shop(shop: BusyShop) -> Iterator[LeastShop]:
+def least_shop(shop: BusyShop) -> Iterator[tuple[int, list[Call]]]:
+    """Its port, and the same kiosks' calls with the same frames."""
     with TemporaryDirectory(prefix="facepay-least-") as folder, EmbeddedPostgres(Path(folder) / "postgres") as postgres:
         address = postgres.url(role=SUPERUSER).replace("+psycopg", "")
         with psycopg.connect(address) as connection:
@@ -106,29 +93,16 @@ def least_shop(shop: BusyShop) -> Iterator[LeastShop]:
             for kiosk in shop.devices["kiosk"]:
                 known = hashlib.sha256(f"Bearer {kiosk['token']}".encode()).digest()
                 connection.execute("insert into device values (%s, %s)", [known, kiosk["id"]])
+        path = b"POST /checkouts HTTP/1.1"
+        calls = [replace(call, head=path + call.head[call.head.index(b"\r\n") :]) for call in shop.checkout_calls()]
         port = free_port()
-        command = [sys.executable, "-m", "uvicorn", "benchmarks.least:app", "--port", str(port), "--no-access-log"]
-        server = subprocess.Popen([*command, "--log-level", "error"], env=os.environ | {DATABASE: address})
+        served = ["uvicorn", "benchmarks.least:app", "--port", str(port), "--no-access-log", "--log-level", "error"]
+        server = launch(served, port, {DATABASE: address})
         try:
-            _wait_until_ready(port)
-            path = b"POST /checkouts HTTP/1.1"
-            calls = [replace(call, head=path + call.head[call.head.index(b"\r\n") :]) for call in shop.checkout_calls()]
-            yield LeastShop(port, calls)
+            yield port, calls
         finally:
             server.terminate()
             server.wait(20)
-
-
-def _wait_until_ready(port: int) -> None:
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
-        for _ in range(300):
-            try:
-                client.get("/readyz").raise_for_status()
-            except httpx.TransportError:
-                time.sleep(0.1)
-            else:
-                return
-    raise SystemExit("the least server did not start")
 
 
 def main() -> None:
@@ -137,13 +111,13 @@ def main() -> None:
     chosen = options.parse_args()
     rows: list[Row] = []
     with busy_shop() as shop, least_shop(shop) as least:
-        for each in (shop, least):
-            send(Plan(each.port, each.checkout_calls(), 2.0, callers=10))  # warms up
+        shops = {"facepay": (shop.port, shop.checkout_calls()), "least": least}
+        for port, calls in shops.values():
+            send(Plan(port, calls, 2.0, callers=10))  # warms up
         for _ in range(chosen.rounds):
-            for name, each in (("facepay", shop), ("least", least)):
-                rows.append({"case": name} | measure(each, 1, chosen.seconds))
+            rows += [{"case": name} | measure(*of, 1, chosen.seconds) for name, of in shops.items()]
     console = Console(width=130)
-    for name in ("facepay", "least"):
+    for name in shops:
         console.print(name, table([row for row in rows if row["case"] == name]))
     if chosen.save:
         save("least", rows)

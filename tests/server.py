@@ -30,7 +30,7 @@ def free_port() -> int:
 
 def start(data_dir: Path, port: int, **settings: str) -> subprocess.Popen[bytes]:
     """Returns once it is ready."""
-    environment = os.environ | {
+    environment = {
         "FACEPAY_DATA_DIR": str(data_dir),
         "FACEPAY_ADMIN_USERNAME": "owner",
         "FACEPAY_ADMIN_PASSWORD": PASSWORD,
@@ -39,7 +39,12 @@ def start(data_dir: Path, port: int, **settings: str) -> subprocess.Popen[bytes]
         "FACEPAY_TEN_MINUTE_PAYMENTS_MAX": "10000",  # one face pays again and again
         **settings,
     }
-    server = subprocess.Popen([sys.executable, "-m", "facepay.cli", "serve", "--port", str(port)], env=environment)
+    return launch(["facepay.cli", "serve", "--port", str(port)], port, environment)
+
+
+def launch(module: list[str], port: int, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    """A module of Python's that serves there, with its arguments. Returns once its /readyz says so."""
+    server = subprocess.Popen([sys.executable, "-m", *module], env=os.environ | environment)
     deadline = time.monotonic() + START_SECONDS_MAX
     with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
         while time.monotonic() < deadline and server.poll() is None:
