@@ -113,11 +113,11 @@ class RequestGuard:
                 async with asyncio.timeout_at(begun + BODY_SECONDS + received / BODY_BYTES_A_SECOND):
                     message = await receive()
             except TimeoutError:
+                # Not a Problem: FastAPI takes whatever else goes wrong while it reads a body for a bad request.
                 raise HTTPException(BodyTooSlow.status) from None
             received, arriving = received + len(message.get("body", b"")), message.get("more_body", False)
             # It may be sent in chunks, with no length to refuse it by.
             if received > (limit if request.scope["state"].get("expects_upload") else JSON_BYTES_MAX):
-                # Not a Problem: FastAPI takes whatever else goes wrong while it reads a body for a bad request.
                 raise HTTPException(BodyTooLarge.status)
             return message
 
